@@ -1,0 +1,57 @@
+# Each target makes .venv itself and installs what it needs. It takes Python 3.11 or newer
+# (with venv), make and git; PYTHON=/path/to/python3 names another Python than the one found.
+#
+#   make demo                    a real connection in three panes; SCENARIO=half-close for others
+#   make test                    the tests; TESTS="tests/core -k reuse" for some of them
+#   make lint                    format, style, types, import contracts
+#   make check-all               lint, and every test, the slow ones too
+#   make bench                   how fast it is here
+#   make pictures                the README's pictures, made anew from real runs
+#   make format                  put every file into the project's format
+
+BIN := .venv/bin
+PYTHON ?=
+SCENARIO ?=
+ARGS ?=
+TESTS ?= tests
+# How many tests at a time; 0 runs them in one process, as a debugger wants it.
+JOBS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint format check-all bench pictures clean
+
+help:
+	@sed -n '4,10s/^# *//p' Makefile
+
+venv:
+	@PYTHON='$(PYTHON)' sh .ci/venv
+
+demo: venv
+	@$(BIN)/tcpviz demo $(SCENARIO) $(ARGS)
+
+test: venv
+	@$(BIN)/pytest -n $(JOBS) -m 'not slow' $(TESTS) $(ARGS)
+
+lint: venv
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: venv
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+check-all: lint
+	@TCPVIZ_HYPOTHESIS=explore $(BIN)/pytest -n $(JOBS) tests $(ARGS)
+
+bench: venv
+	@$(BIN)/python -m tests.bench.stages
+	@$(BIN)/python -m tests.bench.run $(ARGS)
+
+pictures: venv
+	@$(BIN)/python -m tests.scenes $(ARGS)
+
+clean:
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

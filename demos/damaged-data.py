@@ -1,0 +1,33 @@
+"""A scenario of tcpviz; CONTRIBUTING.md tells its words."""
+
+TITLE = "A damaged segment"
+SECTION = "loss"
+SHOWS = (
+    "One byte is turned over on the way. The checksum does not fit, so the server's kernel"
+    " drops the segment without a word, and the client sends it again when its timer runs out."
+)
+ASK = (
+    "Why does the server not tell that it got something damaged? Would the program ever have"
+    " noticed?"
+)
+CLIENT = ["SYN-SENT", "ESTABLISHED"]
+SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
+NEEDS = "cable"
+
+
+def run(lab):
+    """Play it."""
+    client, server = lab.client, lab.server
+
+    server.socket()
+    server.bind()
+    server.listen()
+    server.accept()  # blocks until there is a connection
+
+    client.socket()
+    client.connect()
+
+    server.recv()
+    lab.cable.corrupt("client", "data")
+    client.send("hello")
+    server.wait()

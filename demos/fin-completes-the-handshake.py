@@ -1,0 +1,29 @@
+"""A scenario of tcpviz; CONTRIBUTING.md tells its words."""
+
+TITLE = "A FIN completes the handshake"
+SECTION = "loss"
+SHOWS = (
+    "The third segment is lost, and the client closes at once. Its FIN carries the same ACK:"
+    " the server goes from SYN-RECEIVED to CLOSE-WAIT in one step."
+)
+ASK = "Was the server ever ESTABLISHED? What does its accept() return, and its first recv()?"
+CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
+SERVER = ["LISTEN", "SYN-RECEIVED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
+NEEDS = "cable"
+
+
+def run(lab):
+    """Play it."""
+    client, server = lab.client, lab.server
+
+    server.socket()
+    server.bind()
+    server.listen()
+    server.accept()
+
+    lab.cable.drop("client", "ACK")
+    client.socket()
+    client.connect()
+    client.close()
+    server.recv()
+    server.close()

@@ -1,0 +1,27 @@
+"""A scenario of tcpviz; CONTRIBUTING.md tells its words."""
+
+TITLE = "What a listening socket cannot do"
+SECTION = "opening"
+SHOWS = (
+    "The standard lets a listener change its mind: SEND or OPEN would send a SYN. Linux does"
+    " not: send() fails with EPIPE and connect() with EISCONN, and the socket listens on."
+    " Nothing is seen on the wire."
+)
+ASK = (
+    "Two edges of the figure of the states exist on paper only. Which program would have"
+    " needed them?"
+)
+CLIENT = ["CLOSED"]
+SERVER = ["LISTEN"]
+NEEDS = "cable"
+
+
+def run(lab):
+    """Play it."""
+    server = lab.server
+
+    server.socket()
+    server.bind()
+    server.listen()
+    server.send("hello")  # EPIPE
+    server.connect(lab.client.port)  # EISCONN

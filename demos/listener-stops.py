@@ -1,0 +1,24 @@
+"""A scenario of tcpviz; CONTRIBUTING.md tells its words."""
+
+TITLE = "listen(), and nobody comes"
+SECTION = "opening"
+SHOWS = (
+    "A listening socket is a state without a connection. shutdown() ends it, listen() begins"
+    " it again, close() ends it for good, and nothing of that is seen on the wire."
+)
+ASK = "Which segments does a server send before the first client comes?"
+CLIENT = ["CLOSED"]
+SERVER = ["LISTEN", "CLOSED", "LISTEN", "CLOSED"]
+NEEDS = "cable"
+
+
+def run(lab):
+    """Play it."""
+    server = lab.server
+
+    server.socket()
+    server.bind()
+    server.listen()
+    server.shutdown("SHUT_RDWR")  # Linux: not listening any more, and still bound
+    server.listen()
+    server.close()

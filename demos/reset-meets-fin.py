@@ -1,0 +1,31 @@
+"""A scenario of tcpviz; CONTRIBUTING.md tells its words."""
+
+TITLE = "A reset where a FIN was sent"
+SECTION = "resets"
+SHOWS = (
+    "The client's FIN is lost, and while it waits for the ACK the server resets the"
+    " connection. The client, in FIN-WAIT-1, is CLOSED at once."
+)
+ASK = "The FIN would have been repeated. Why need it not be any more?"
+CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "CLOSED"]
+SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSED"]
+NEEDS = "cable"
+
+
+def run(lab):
+    """Play it."""
+    client, server = lab.client, lab.server
+
+    server.socket()
+    server.bind()
+    server.listen()
+    server.accept()  # blocks until there is a connection
+
+    client.socket()
+    client.connect()
+
+    lab.cable.drop("client", "FIN")
+    client.shutdown("SHUT_WR")
+    server.setsockopt("SO_LINGER", 0)
+    server.close()
+    client.close()

@@ -1,0 +1,30 @@
+"""A scenario of tcpviz; CONTRIBUTING.md tells its words."""
+
+TITLE = "A SYN flood"
+SECTION = "queues"
+SHOWS = (
+    "SYNs come from addresses at which nobody is. Each leaves a connection in SYN-RECEIVED,"
+    " until the queue is full. Then the kernel drops every further SYN, that of an honest"
+    " client too."
+)
+ASK = "What does the honest client see? How long does one SYN of the attacker occupy a place?"
+CLIENT = ["CLOSED"]
+SERVER = ["LISTEN", "SYN-RECEIVED"]
+OTHERS = [(["CLOSED"], ["LISTEN", "SYN-RECEIVED"]), (["SYN-SENT"], ["LISTEN"])]
+NEEDS = "cable"
+
+
+def run(lab):
+    """Play it."""
+    client, server = lab.client, lab.server
+
+    server.sysctl("net.ipv4.tcp_syncookies", 0)
+    server.socket()
+    server.bind()
+    server.listen(1)  # room for two in the SYN queue, too
+    server.accept()
+
+    lab.cable.syn_flood(3)
+    client.socket()
+    client.connect()  # blocks: its SYN is dropped
+    lab.wait(1.2)

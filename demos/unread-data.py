@@ -1,0 +1,33 @@
+"""A scenario of tcpviz; CONTRIBUTING.md tells its words."""
+
+TITLE = "close() with unread data"
+SECTION = "resets"
+SHOWS = (
+    "The server closes while data that it has not read lies in its buffer. The client must"
+    " learn that its data was lost: close() sends a RST, not a FIN."
+)
+ASK = (
+    "Did the server lose data, or did it throw it away? What would the client believe if it"
+    " got a FIN instead?"
+)
+CLIENT = ["SYN-SENT", "ESTABLISHED", "CLOSED"]
+SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSED"]
+NEEDS = "cable"
+
+
+def run(lab):
+    """Play it."""
+    client, server = lab.client, lab.server
+
+    server.socket()
+    server.bind()
+    server.listen()
+    server.accept()  # blocks until there is a connection
+
+    client.socket()
+    client.connect()
+
+    client.send("a question that nobody reads")
+    client.recv()  # blocks; then ECONNRESET
+    server.close()  # unread data: RST instead of FIN
+    client.close()

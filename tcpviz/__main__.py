@@ -1,0 +1,7 @@
+"""``python -m tcpviz`` is ``tcpviz``."""
+
+import sys
+
+from tcpviz.cli import main
+
+sys.exit(main())

@@ -1,0 +1,403 @@
+"""The command line's arguments; a command's modules are imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from tcpviz import __version__
+
+USAGE, FAILURE, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
+
+COMMANDS = ("demo", "capture", "read", "doctor", "help")
+
+SUMMARY = "See TCP as it happens: both ends' states, every segment, and the calls behind them."
+
+EXAMPLES = """\
+examples:
+  tcpviz demo                               watch a real connection open, talk and close
+  tcpviz demo client-closes-first --text    the same as text
+  tcpviz demo --step                        hold every segment in your own hand
+  sudo tcpviz capture                       this machine's own traffic
+  sudo tcpviz capture -i lo tcp port 8000   one interface, a BPF filter
+  tcpviz read trace.pcapng                  a capture file
+  tcpviz read trace.pcapng verdict:refused  only what fits a display filter
+  ssh host tcpdump -U -s 128 -w - tcp | tcpviz read -
+  tcpviz doctor                             what this machine allows, and how to get more
+
+tcpviz help COMMAND tells more, so does tcpviz help verdicts (or filter, marks, states, certainty);
+in the program, ? does.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors in one line, with exit code 2.
+
+    ``rest``: the argument that takes words also from behind an option, where
+    argparse would not know them any more (``read FILE --text port:443``).
+    """
+
+    rest = ""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        options, unknown = super().parse_known_args(args, namespace)
+        if self.rest and unknown and not any(word.startswith("-") for word in unknown):
+            setattr(options, self.rest, [*getattr(options, self.rest), *unknown])
+            unknown = []
+        return options, unknown
+
+    def error(self, message: str) -> NoReturn:
+        words = message.replace("argument COMMAND: ", "")
+        self.exit(USAGE, f"tcpviz: {words} (see {self.prog} --help)\n")
+
+
+def build_parser() -> Parser:
+    """The whole command line."""
+    parser = Parser(
+        prog="tcpviz",
+        description=SUMMARY,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"tcpviz {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    _demo(commands)
+    _capture(commands)
+    _read(commands)
+    _doctor(commands)
+    helper = commands.add_parser(
+        "help", help="tell more about a command or a topic", allow_abbrev=False
+    )
+    helper.add_argument(
+        "topic",
+        nargs="?",
+        metavar="COMMAND|TOPIC",
+        help="demo, capture, read, doctor; filter, verdicts, marks, states, certainty, or one of "
+        "those, such as refused or close-wait",
+    )
+    return parser
+
+
+Commands = argparse._SubParsersAction  # argparse has no public name for it
+
+
+def _screen_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("screen")
+    group.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+    group.add_argument(
+        "--theme", metavar="NAME", help="dark, light, ansi or mono (the d key goes through them)"
+    )
+    group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+
+
+def _form(parser: argparse.ArgumentParser, *forms: str) -> None:
+    texts = {
+        "text": "print the story as text (the default where standard output is no terminal)",
+        "json": "print one JSON object a line",
+        "csv": "print the connections as CSV",
+    }
+    group = parser.add_mutually_exclusive_group()
+    for form in forms:
+        group.add_argument(f"--{form}", action="store_true", help=texts[form])
+
+
+def _demo(commands: Commands[Parser]) -> None:
+    parser = commands.add_parser(
+        "demo",
+        help="a real client and a real server, every segment and call shown",
+        description="Run a scenario: a real client and server on the real kernel, with every "
+        "segment between them, every socket call, and the kernel's own states beside it. "
+        "Needs no privilege and no set-up. What was over in a moment is played back at a pace "
+        "that a person can follow.",
+        epilog="tcpviz demo --list shows the scenarios. A scenario is a short Python script; "
+        "a path to one of your own works too.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "scenario",
+        nargs="?",
+        metavar="SCENARIO|FILE.py",
+        help="a name from --list, or a script (default: echo)",
+    )
+    parser.add_argument("--list", action="store_true", help="list the scenarios")
+    parser.add_argument(
+        "--check",
+        nargs="*",
+        metavar="NAME|all",
+        help="run scenarios without a screen and compare what is inferred, what the kernels say "
+        "and what the script expects at every step; exit code 1 if they differ (default: all)",
+    )
+    own = parser.add_argument_group(
+        "programs of your own",
+        "Any two, in any language, run through sh on the two hosts. TCPVIZ_SERVER, TCPVIZ_PORT "
+        "and TCPVIZ_CLIENT in their environment tell where. With strace installed their socket "
+        "calls are shown. Example: --server 'python3 -m http.server $TCPVIZ_PORT' "
+        "--client 'curl -s http://$TCPVIZ_SERVER:$TCPVIZ_PORT/'",
+    )
+    own.add_argument("--server", metavar="CMD", help="what runs on the server")
+    own.add_argument("--client", metavar="CMD", help="what runs on the client")
+    _form(parser, "text", "json")
+    parser.add_argument(
+        "-w",
+        dest="write",
+        metavar="OUT.pcapng",
+        help="save the run: for Wireshark its segments, for tcpviz read everything",
+    )
+    parser.add_argument(
+        "--on",
+        choices=("cable", "loopback", "kernel"),
+        help="the ground: two hosts and a cable (default), the loopback interface, or plain "
+        "sockets with the kernel's states alone",
+    )
+    cable = parser.add_argument_group("the cable between the two hosts")
+    cable.add_argument(
+        "--step",
+        action="store_true",
+        help="step mode: each segment waits in your hand until Space (or a clicker) lets it go; "
+        "it may also be dropped, doubled, delayed, put behind the next one or corrupted",
+    )
+    cable.add_argument(
+        "--live",
+        action="store_true",
+        help="watch it as it happens instead of played back",
+    )
+    cable.add_argument(
+        "--delay",
+        type=_number("MS", 0, 60_000),
+        metavar="MS",
+        help="milliseconds that each segment takes one way (default 5); the screen is then "
+        "live, and [ and ] change it",
+    )
+    cable.add_argument(
+        "--loss",
+        type=_number("PERCENT", 0, 100),
+        metavar="PERCENT",
+        help="so many of the segments die by chance",
+    )
+    cable.add_argument(
+        "--jitter",
+        type=_number("MS", 0, 60_000),
+        metavar="MS",
+        help="up to so many milliseconds longer each takes, by chance",
+    )
+    cable.add_argument(
+        "--seed",
+        type=_whole("N", 0, 2**32),
+        default=1,
+        metavar="N",
+        help="of that chance: the same again with the same one (default 1)",
+    )
+    parser.add_argument(
+        "--pace", type=_pace, metavar="SECONDS", help="seconds a step in playback (default 1.2)"
+    )
+    parser.add_argument("-6", dest="ipv6", action="store_true", help="use IPv6")
+    _screen_options(parser)
+
+
+def _capture(commands: Commands[Parser]) -> None:
+    parser = commands.add_parser(
+        "capture",
+        help="this machine's traffic, live",
+        description="Capture live. Without -i: the interface with the default route, or all. "
+        "Words at the end are a BPF filter as tcpdump's (put it behind -- if it begins with a "
+        "dash); without one, all TCP.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "-i",
+        dest="interfaces",
+        metavar="IFACE",
+        action="append",
+        help="an interface, or any; may be given more than once",
+    )
+    parser.add_argument("-D", dest="list", action="store_true", help="list the interfaces")
+    parser.add_argument(
+        "-s",
+        dest="snaplen",
+        type=_whole("SNAPLEN", 0, 262144),
+        default=128,
+        metavar="SNAPLEN",
+        help="bytes kept of each packet (default 128: headers only; 0: all)",
+    )
+    parser.add_argument(
+        "-c",
+        dest="count",
+        type=_whole("COUNT", 1, 2**63),
+        metavar="COUNT",
+        help="stop after so many packets",
+    )
+    parser.add_argument("-w", dest="write", metavar="OUT", help="save the packets as pcapng")
+    _form(parser, "text", "json")
+    parser.add_argument(
+        "--filter",
+        metavar="WORDS",
+        help="show only the connections that fit this display filter (tcpviz help filter); "
+        "all are captured",
+    )
+    parser.add_argument(
+        "--with-ssh",
+        action="store_true",
+        help="show the SSH session too in which tcpviz itself runs (left out otherwise)",
+    )
+    parser.add_argument("bpf", nargs="*", metavar="BPF WORDS", help="such as: tcp port 8000")
+    _screen_options(parser)
+
+
+def _read(commands: Commands[Parser]) -> None:
+    parser = commands.add_parser(
+        "read",
+        help="a capture file, or standard input",
+        description="Read a capture: pcap or pcapng, plain or compressed, a file or a pipe that "
+        "is still growing (-). Words at the end are a display filter, such as: port:443 "
+        "state:close-wait (tcpviz help filter tells more).",
+        allow_abbrev=False,
+    )
+    parser.add_argument("file", metavar="FILE|-", help="the capture; - for standard input")
+    parser.rest = "words"
+    parser.add_argument(
+        "words", nargs="*", metavar="FILTER WORDS", help="such as: port:443 or 'rtt>200ms'"
+    )
+    _form(parser, "text", "json", "csv")
+    parser.add_argument(
+        "--ladder",
+        type=_whole("N", 1, 2**63),
+        metavar="N",
+        help="print connection N's sequence chart",
+    )
+    _screen_options(parser)
+
+
+def _doctor(commands: Commands[Parser]) -> None:
+    commands.add_parser(
+        "doctor",
+        help="what this machine allows, and how to get more",
+        description="Try what tcpviz would like to use (capture, namespaces, netlink, the "
+        "terminal) and tell what works, and for what does not, how to get it.",
+        allow_abbrev=False,
+    )
+
+
+def _whole(name: str, low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            below = f" to {high}" if high < 2**60 else " or more"
+            message = f"{name} is a whole number, {low}{below}, not {text!r}"
+            raise argparse.ArgumentTypeError(message)
+        return number
+
+    return parse
+
+
+def _number(name: str, low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            message = f"{name} is a number from {low:g} to {high:g}, not {text!r}"
+            raise argparse.ArgumentTypeError(message)
+        return number
+
+    return parse
+
+
+def _pace(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0.01 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"SECONDS is 0.01 to 3600, not {text!r}")
+    return seconds
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments name; returns the exit code."""
+    # Ended by a signal or by the reader of its output, it ends quietly and in order.
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
+            signal.signal(getattr(signal, name), _as_interrupt)
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = BROKEN_PIPE
+    except OSError as error:
+        code = _failed(error)
+    except Exception as error:
+        from tcpviz.failure import report
+
+        code = report(error)
+    if code == BROKEN_PIPE:
+        # What is still buffered cannot be written; keep the interpreter from trying.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _failed(error: OSError) -> int:
+    what = error.strerror or str(error)
+    name = f"{error.filename}: " if error.filename else ""
+    print(f"tcpviz: {name}{what}", file=sys.stderr)  # noqa: T201
+    return FAILURE
+
+
+def _as_interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    if options.command is None:
+        parser.print_help()
+        return 0
+    if options.command == "help":
+        return _help(parser, options.topic)
+    if options.command == "doctor":
+        from tcpviz.commands import doctor
+
+        return doctor.run(sys.stdout)
+    if options.command == "demo":
+        from tcpviz.commands import demo
+
+        return demo.run(options)
+    if options.command == "capture":
+        from tcpviz.commands import capture
+
+        return capture.run(options)
+    from tcpviz.commands import read
+
+    return read.run(options)
+
+
+def _help(parser: Parser, topic: str | None) -> int:
+    if topic is None:
+        parser.print_help()
+        return 0
+    if topic in COMMANDS:
+        try:
+            parser.parse_args([topic, "--help"])
+        except SystemExit as ended:
+            return int(ended.code or 0)
+        return 0
+    from tcpviz.commands import topics
+
+    return topics.show(topic)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""``tcpviz capture``: live traffic as a screen, as text or as JSON lines."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from tcpviz.commands.display_filter import display_filter
+from tcpviz.commands.stream import MAX_CONNECTIONS, complain, tell
+from tcpviz.core.timeline import Step
+from tcpviz.core.tracker import Tracker
+from tcpviz.sources.feed import SourceError
+from tcpviz.sources.interfaces import default_interfaces, list_interfaces
+from tcpviz.sources.live import LiveFeed
+from tcpviz.views.filter import Filter
+
+KEPT_STEPS = 200_000
+"""How many steps of a capture the screen can go back over; older ones are counted, not kept."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns the exit code."""
+    try:
+        if options.list:
+            return _list()
+        chosen = display_filter([options.filter or ""])
+        feed = LiveFeed(
+            options.interfaces or default_interfaces(),
+            " ".join(options.bpf),
+            options.snaplen,
+            options.count,
+            options.write,
+            exclude_ssh=not options.with_ssh,
+        )
+        if not (options.text or options.json) and sys.stdout.isatty():
+            from tcpviz.ui import start
+
+            return start.capture(feed, options)
+        return _print(feed, options, chosen)
+    except SourceError as error:
+        complain(str(error))
+        return error.exit_code
+
+
+def _only(
+    chosen: Filter, tracker: Tracker, line: Callable[[Step], str | None]
+) -> Callable[[Step], str | None]:
+    """Tell a connection's steps only where it fits right after them; the rest always."""
+
+    def told(step: Step) -> str | None:
+        if step.connection is not None:
+            connection = tracker.connections.get(step.connection)
+            if connection is None or not chosen.matches(connection, step.time_ns):
+                return None
+        return line(step)
+
+    return told
+
+
+def _list() -> int:
+    interfaces = list_interfaces()
+    width = max((len(interface.name) for interface in interfaces), default=0)
+    for interface in interfaces:
+        state = "up" if interface.up else "down"
+        print(f"{interface.name:<{width}}  {state:<4}  {', '.join(interface.addresses)}".rstrip())
+    return 0
+
+
+def _print(feed: LiveFeed, options: argparse.Namespace, chosen: Filter | None) -> int:
+    tracker = Tracker(keep=False, max_connections=MAX_CONNECTIONS)
+    if options.json:
+        from tcpviz.export import jsonl
+
+        def line(step: Step) -> str | None:
+            return jsonl.dumps(jsonl.step_object(step, tracker))
+    else:
+        from tcpviz.export.text import Story, encodes
+
+        plain = options.ascii or not encodes(sys.stdout.encoding)
+        line = Story(tracker, ascii_only=plain).line
+    told = line if chosen is None else _only(chosen, tracker, line)
+    code = tell(feed, tracker, told, sys.stdout, endless=True)
+    status = feed.status
+    complain(
+        f"{status.frames} packets, {status.segments} segments, "
+        f"{len(tracker.connections) + tracker.evicted} connections, {status.dropped} dropped"
+    )
+    return code

@@ -1,0 +1,94 @@
+"""``tcpviz read``: a capture file as a screen, a table, JSON lines, CSV, or one chart."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tcpviz.commands.display_filter import display_filter, remark
+from tcpviz.commands.stream import Notes, complain
+from tcpviz.core.tracker import Tracker
+from tcpviz.core.watch import Watch
+from tcpviz.export import text
+from tcpviz.export.text import encodes
+from tcpviz.sources.feed import SourceError
+from tcpviz.sources.files import FileFeed
+from tcpviz.views.filter import Filter
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns the exit code."""
+    as_text = options.text or options.json or options.csv or options.ladder is not None
+    try:
+        chosen = display_filter(options.words)
+        if chosen is not None and options.ladder is not None:
+            raise SourceError("--ladder prints one connection's chart: leave the filter away", 2)
+        if not as_text and sys.stdout.isatty():
+            from tcpviz.ui import start
+
+            return start.read(options)
+        return _print(options, chosen)
+    except SourceError as error:
+        complain(str(error))
+        return error.exit_code
+
+
+def _print(options: argparse.Namespace, chosen: Filter | None) -> int:
+    feed = FileFeed(options.file)
+    tracker = Tracker(keep=options.ladder is not None)
+    notes = Notes(feed)
+    code = 0
+    try:
+        for batch in feed.batches():
+            for record in batch:
+                tracker.feed(record)
+    except KeyboardInterrupt:
+        feed.stop()
+        complain("interrupted; what was read so far follows")
+        code = 130
+    except SourceError as error:
+        complain(str(error))
+        code = error.exit_code
+        if not tracker.connections:
+            return code
+    notes.tell()
+    return _result(options, feed, tracker, chosen) or code
+
+
+def _result(
+    options: argparse.Namespace, feed: FileFeed, tracker: Tracker, chosen: Filter | None
+) -> int:
+    out = sys.stdout
+    connections = list(tracker.connections.values())
+    plain = options.ascii or not encodes(out.encoding)
+    fits = None if chosen is None else chosen.matches
+    if chosen is not None:
+        remark(chosen, connections)
+    if options.ladder is not None:
+        connection = tracker.connections.get(options.ladder)
+        if connection is None:
+            known = f"connections 1 to {len(connections)}" if connections else "no connections"
+            complain(f"no connection {options.ladder}: {options.file} has {known}")
+            return 2
+        out.write(text.ladder_text(tracker.timeline, connection, ascii_only=plain))
+    elif options.json:
+        from tcpviz.export import jsonl
+
+        watch = Watch(connections)
+        shown = 0
+        for connection in connections:
+            until = watch.until(connection)
+            if fits is None or fits(connection, until):
+                out.write(jsonl.dumps(jsonl.connection_object(connection, until)) + "\n")
+                shown += 1
+        summary = jsonl.summary_object(
+            feed.status, len(connections), None if fits is None else shown
+        )
+        out.write(jsonl.dumps(summary) + "\n")
+    elif options.csv:
+        from tcpviz.export import csv_table
+
+        csv_table.write(connections, out, fits)
+    else:
+        out.write(text.connection_table(connections, feed.status, ascii_only=plain, fits=fits))
+    return 0

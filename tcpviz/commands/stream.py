@@ -1,0 +1,78 @@
+"""A feed told as text or JSON, line by line, as it happens."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+from tcpviz.core.timeline import Step
+from tcpviz.core.tracker import Tracker
+from tcpviz.sources.feed import Feed, SourceError
+
+MAX_CONNECTIONS = 200_000
+"""How many connections a stream without end keeps in mind."""
+
+
+def complain(message: str) -> None:
+    """One line for the person, on standard error."""
+    print(f"tcpviz: {message}", file=sys.stderr)
+
+
+class Notes:
+    """Passes a feed's one-line messages on to standard error, each once."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._told = 0
+
+    def tell(self) -> None:
+        notes = self._feed.status.notes
+        while self._told < len(notes):
+            complain(notes[self._told])
+            self._told += 1
+
+
+def tell(
+    feed: Feed,
+    tracker: Tracker,
+    line: Callable[[Step], str | None],
+    out: TextIO,
+    *,
+    endless: bool,
+) -> int:
+    """Write ``line(step)`` for every step of ``feed``; returns the exit code.
+
+    ``endless``: Ctrl-C is the ordinary way to end it (a capture), not an interruption.
+    """
+    notes = Notes(feed)
+    code = 0
+    # A capture's ordinary end comes in order, so that its last packets and counters do too.
+    before = signal.signal(signal.SIGINT, lambda *_: feed.stop()) if endless else None
+    try:
+        for batch in feed.batches():
+            notes.tell()
+            for record in batch:
+                for step in tracker.feed(record):
+                    text = line(step)
+                    if text is not None:
+                        out.write(text + "\n")
+            out.flush()
+    except KeyboardInterrupt:
+        feed.stop()
+        code = 0 if endless else 130
+    except SourceError as error:
+        notes.tell()
+        out.flush()
+        complain(str(error))
+        code = error.exit_code
+    except BrokenPipeError:
+        feed.stop()
+        raise
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+    notes.tell()
+    out.flush()
+    return code

@@ -1,0 +1,100 @@
+"""``tcpviz help TOPIC``: the texts that ship with the program, plain enough for a pager."""
+
+from __future__ import annotations
+
+import importlib.resources
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator
+
+WIDEST = 100
+"""Columns of running text; wider is hard to read."""
+
+
+def names() -> list[str]:
+    """The topics there are, in alphabetical order."""
+    folder = importlib.resources.files("tcpviz") / "help"
+    return sorted(
+        each.name.removesuffix(".md") for each in folder.iterdir() if each.name.endswith(".md")
+    )
+
+
+def text(name: str) -> str:
+    """A topic's Markdown. Raises KeyError for one that does not exist."""
+    if name not in names():
+        raise KeyError(name)
+    return (importlib.resources.files("tcpviz") / "help" / f"{name}.md").read_text("utf-8")
+
+
+def sections(name: str) -> dict[str, str]:
+    """A topic's sections by heading (``## heading``), without the heading itself."""
+    found: dict[str, str] = {}
+    for part in re.split(r"^## ", text(name), flags=re.MULTILINE)[1:]:
+        heading, _, body = part.partition("\n")
+        found[heading.strip()] = re.split(r"^# ", body, flags=re.MULTILINE)[0].strip()
+    return found
+
+
+def section(heading: str) -> str:
+    """One section of whichever topic has it, with its heading, whatever the letters' case.
+
+    Raises KeyError where none has it.
+    """
+    for name in names():
+        for known, body in sections(name).items():
+            if known.casefold() == heading.casefold():
+                return f"## {known}\n\n{body}\n"
+    raise KeyError(heading)
+
+
+def lines(markdown: str, width: int) -> Iterator[str]:
+    """A text as a person reads it in a terminal of ``width`` columns."""
+    room = max(20, min(width, WIDEST))
+    for block in re.split(r"\n{2,}", markdown.strip()):
+        if block.startswith("|"):
+            yield from _table(block.splitlines(), room)
+        elif block.startswith("#"):
+            heading = block.lstrip("#").strip()
+            yield from textwrap.wrap(heading.upper() if block.startswith("# ") else heading, room)
+        else:
+            yield from _running(block, room)
+        yield ""
+
+
+def _running(block: str, room: int) -> Iterator[str]:
+    """Paragraphs, one a line of ``Means:``, ``Causes:`` ... or ``- item``; else joined."""
+    labelled = re.match(r"(- |[A-Z][a-z]+: )", block)
+    for part in block.splitlines() if labelled else [" ".join(block.splitlines())]:
+        hang = "  " if part.startswith("- ") else "    " if labelled else ""
+        indent = "" if not labelled or part.startswith("- ") else "  "
+        yield from textwrap.wrap(
+            part, room, initial_indent=indent, subsequent_indent=hang, break_on_hyphens=False
+        )
+
+
+def _table(rows: list[str], room: int) -> Iterator[str]:
+    """A Markdown table as one block a row: a terminal has no room for four columns of prose."""
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    titles, *body = [row for row in cells if not all(set(cell) <= {"-"} for cell in row)]
+    for row in body:
+        yield from textwrap.wrap(f"- {row[0]}", room, subsequent_indent="  ")
+        for title, cell in list(zip(titles, row, strict=True))[1:]:
+            yield from textwrap.wrap(
+                f"{title}: {cell}", room, initial_indent="    ", subsequent_indent="      "
+            )
+
+
+def show(name: str) -> int:
+    """Print a topic, or one section of any; returns the exit code, 2 where there is neither."""
+    try:
+        found = text(name) if name in names() else section(name)
+    except KeyError:
+        known = ", ".join(names())
+        print(f"tcpviz: no help on {name!r}; topics: {known}", file=sys.stderr)
+        return 2
+    width = shutil.get_terminal_size((80, 24)).columns
+    for line in lines(found, width):
+        print(line.rstrip())
+    return 0

@@ -1,0 +1,1 @@
+"""What TCP is: pure Python from the standard library, without I/O and without a clock."""

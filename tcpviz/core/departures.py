@@ -1,0 +1,496 @@
+"""What a segment shows of the end that sent it.
+
+Each function is one kind of segment. The receiver's side of the same segment
+is in :mod:`tcpviz.core.arrivals`; what needs not be believed in
+:mod:`tcpviz.core.doubt`.
+
+What proves what
+----------------
+``SEEN`` must hold whatever the capture missed. An end that has not sent its FIN
+is shown only by a segment without data whose number is the next one of what was
+captured (``at_next``): data may be a repetition, sent again behind a FIN that was
+missed. An end that has not got the other end's FIN is shown by any
+acknowledgement of no more than captured data. Both together are ESTABLISHED.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tcpviz.core import doubt
+from tcpviz.core import seq as seqno
+from tcpviz.core.claims import Certainty
+from tcpviz.core.halfconn import End, covers
+from tcpviz.core.segment import Segment
+from tcpviz.core.states import Event, Opened, State
+
+if TYPE_CHECKING:
+    from tcpviz.core.connection import Moves
+
+SEEN, INFERRED, UNKNOWN = Certainty.SEEN, Certainty.INFERRED, Certainty.UNKNOWN
+
+_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
+
+_BEFORE = frozenset((State.CLOSED, State.LISTEN, State.SYN_SENT, State.SYN_RECEIVED))
+
+LATE_NS = 1_000_000_000
+"""What an end sends so long after a reset was not under way when the reset came."""
+
+
+def sent(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
+    """``me`` has sent ``segment``. Call before the ends' variables take it in.
+
+    False where nobody needs to believe it, so that it must not move anybody.
+    """
+    bits = int(segment.flags)
+    if segment.checksum_ok is not None and doubt.damaged(me, segment):
+        if bits & (_ACK | _SYN | _RST) == _ACK:
+            doubt.keep(me, segment)
+        return False
+    if bits & _RST:
+        return _rst(moves, me, peer, segment)
+    if bits & _SYN:
+        return _syn(moves, me, peer, segment)
+    if not bits & _ACK:
+        return False  # nobody in a connection sends that: a null, FIN or Xmas scan
+    if moves.connection.watched:
+        if bits & _FIN:
+            _fin(moves, me, peer, segment)
+        return True
+    if not doubt.believable(me, peer, segment) and not doubt.agree(me, peer, segment):
+        doubt.keep(me, segment)
+        return False
+    if peer.doubted is not None:
+        _believe_late(moves, peer, me, segment.ack)
+    return _took_part(moves, me, peer, segment, bits)
+
+
+def _believe_late(moves: Moves, me: End, peer: End, ack: int) -> None:
+    """The other end acknowledges what was doubted of ``me``: it was taken after all."""
+    frame = moves.frame
+    for segment in doubt.vindicated(me, ack):
+        moves.frame = segment.frame
+        if _took_part(moves, me, peer, segment, int(segment.flags)):
+            me.note_sent(segment, peer)
+    moves.frame = frame
+
+
+def _took_part(moves: Moves, me: End, peer: End, segment: Segment, bits: int) -> bool:
+    """A segment of an end that takes part in the connection: with ACK, neither SYN nor RST.
+
+    False if it turns out that the end does not take part, or no longer.
+    """
+    length = segment.payload_len
+    pure = not length and not bits & _FIN
+    at_next = pure and segment.seq == me.solid and me.doubted is None
+    state = me.claim.state
+    if state in _BEFORE and not _enters(moves, me, peer, segment, at_next):
+        if state is not State.CLOSED:
+            return True
+        if not pure:
+            doubt.keep(me, segment)  # the reset may yet turn out to be forged
+        return False
+    if peer.fin is not None and not me.got_fin and seqno.gt(segment.ack, peer.fin):
+        _got_fin(moves, me, peer, segment, at_next)
+    elif me.claim.certainty is not SEEN:
+        _confirm(moves, me, peer, segment, at_next)
+    if pure and state is State.TIME_WAIT:
+        me.time_wait_since = moves.time_ns  # it answers a repeated FIN (3.10.7.4, eighth)
+    if length and me.fin is not None and not me.fin_acked:
+        _beyond_fin(moves, me, segment)
+    if bits & _FIN:
+        _fin(moves, me, peer, segment)
+    return True
+
+
+# -- the handshake ------------------------------------------------------------
+
+
+def _syn(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
+    has_ack = segment.has_ack
+    if me.iss is not None and me.iss != segment.seq:
+        return False  # another number: forged, or of another connection
+    if not moves.connection.watched:
+        stamps = segment.options.timestamps
+        if has_ack and stamps is not None and not doubt.echoes(peer, stamps[1]):
+            return False
+        if has_ack and peer.iss is not None and not _acks_syn(peer, segment):
+            return False
+    if me.iss is not None:
+        return _syn_again(moves, me, peer, segment)
+    if me.claim.state not in _BEFORE:
+        return False  # into a connection that was found in mid-stream
+    if not has_ack:
+        me.opened = Opened.ACTIVE
+        if me.claim.state is State.SYN_SENT:
+            moves.confirm(me, "sends a SYN")
+        else:
+            _stand(moves, me, State.CLOSED)
+            moves.move(me, Event.ACTIVE_OPEN, SEEN, "sends a SYN")
+        if segment.seq != 0 and me.claim.certainty is SEEN and moves.connection.intrudes:
+            moves.weaken(me, UNKNOWN, "sends a SYN into a connection: forged, or it has lost it")
+    elif me.claim.state is State.SYN_SENT and me.opened is Opened.ACTIVE:
+        # The crossing SYN was not captured, but only it explains this answer.
+        moves.move(me, Event.RCV_SYN, SEEN, "answers a crossing SYN", peer.syn_frame)
+    else:
+        _stand(moves, me, State.LISTEN)
+        me.opened = Opened.PASSIVE
+        moves.move(me, Event.RCV_SYN, SEEN, "answers the SYN with SYN,ACK", peer.syn_frame)
+        if peer.segments == 0 and peer.snd_nxt is None:
+            peer.snd_nxt = peer.solid = segment.ack
+    return True
+
+
+def _stand(moves: Moves, me: End, state: State) -> None:
+    """Where it must have been before its SYN, if that is not known."""
+    claim = me.claim
+    why = "what it must have been before its SYN"
+    if me.segments <= 1:
+        if claim.certainty is UNKNOWN:
+            me.claim = replace(claim, state=state, certainty=INFERRED, because=why)
+    elif claim.state is not state and claim.state in (State.CLOSED, State.LISTEN):
+        moves.correct(me, state, INFERRED, why)
+
+
+def _syn_again(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
+    state = me.claim.state
+    if _given_up(me):
+        why = "repeats its SYN: it had not given up"
+        state = State.SYN_RECEIVED if segment.has_ack else State.SYN_SENT
+        moves.correct(me, state, SEEN, why)
+        return True
+    if not segment.has_ack:
+        if state is State.CLOSED and moves.connection.refused:
+            # Refused, and tried once more with the same number (as Windows does it).
+            moves.connection.refused = False
+            moves.connection.reset_by = None
+            moves.correct(peer, State.LISTEN, UNKNOWN, "no answer to this SYN yet")
+            moves.move(me, Event.ACTIVE_OPEN, SEEN, "sends its SYN once more after a refusal")
+        elif me.opened is Opened.PASSIVE:
+            me.opened = Opened.ACTIVE  # its SYN,ACK was captured first: crossing SYNs
+        return True
+    if state is State.SYN_SENT:
+        return moves.move(me, Event.RCV_SYN, SEEN, "answers the crossing SYN", peer.syn_frame)
+    if state is State.ESTABLISHED and me.assumed_from is State.SYN_RECEIVED:
+        why = "repeats its SYN,ACK: the ACK had not reached it"
+        moves.correct(me, State.SYN_RECEIVED, SEEN, why)
+    return True
+
+
+def _given_up(me: End) -> bool:
+    """Only a timer of ours has closed it, by what Linux does by default."""
+    closed = me.claim.state is State.CLOSED and me.claim.certainty is INFERRED
+    return closed and me.iss is not None and me.reset_ns is None and me.fin is None
+
+
+def _acks_syn(peer: End, segment: Segment) -> bool:
+    """Whether a SYN,ACK fits the other end's SYN: it has sent nothing else yet."""
+    if peer.iss is None or not seqno.gt(segment.ack, peer.iss):
+        return False
+    waiting = peer.state in (State.SYN_SENT, State.SYN_RECEIVED)
+    return not (waiting and peer.snd_nxt is not None and seqno.gt(segment.ack, peer.snd_nxt))
+
+
+def _enters(moves: Moves, me: End, peer: End, segment: Segment, at_next: bool) -> bool:
+    """An end that was not yet in the connection talks. False where it still is not."""
+    state, ack = me.claim.state, segment.ack
+    open_peer = peer.not_closed_before(ack)
+    if state is State.SYN_SENT:
+        if peer.iss is None:
+            if not _in_order(me, peer, segment):
+                return False
+            why = "goes on after its SYN: the SYN,ACK was not captured"
+            moves.move(me, Event.RCV_SYN_ACK, INFERRED, why, me.syn_frame)
+            _answered(moves, peer)
+            return True
+        if not seqno.gt(ack, peer.iss) or not _in_order(me, peer, segment):
+            return False
+        # After crossing SYNs an ACK may also come from SYN-RECEIVED.
+        plain = me.iss is not None and peer.opened is Opened.PASSIVE
+        sure = SEEN if plain and at_next and open_peer else INFERRED
+        why = f"acknowledges the {'SYN,ACK' if plain else 'SYN'}"
+        return moves.move(me, Event.RCV_SYN_ACK, sure, why, peer.syn_frame)
+    if state is State.SYN_RECEIVED:
+        beyond = peer.syn_end is None or seqno.gt(ack, peer.syn_end)
+        # Fast Open: data of the SYN was taken, so the server may talk already.
+        fast = peer.iss is not None and peer.syn_end != seqno.add(peer.iss, 1)
+        talks = segment.payload_len or segment.fin
+        if not beyond and (fast or not talks):
+            return False
+        sure = SEEN if at_next and open_peer and peer.syn_end is not None else INFERRED
+        why = "talks: the ACK of its SYN has reached it"
+        moves.move(me, Event.RCV_ACK_OF_SYN, sure, why, me.syn_frame)
+        if not peer.segments:
+            moves.correct(peer, State.ESTABLISHED, INFERRED, "has acknowledged the SYN,ACK")
+        return True
+    if me.claim.certainty is UNKNOWN:
+        moves.correct(me, State.ESTABLISHED, INFERRED, "talks: its handshake was not captured")
+        return True
+    if _given_up(me):
+        moves.correct(me, State.ESTABLISHED, INFERRED, "goes on: it had not given up")
+        return True
+    if segment.fin and me.fin is not None:
+        return True  # repeated, perhaps because the last ACK was lost
+    return _went_on(moves, me, peer, segment)
+
+
+def _in_order(me: End, peer: End, segment: Segment) -> bool:
+    nxt = me.snd_nxt
+    return nxt is None or seqno.within(
+        seqno.add(nxt, -1), segment.seq, seqno.add(nxt, doubt.reach(peer))
+    )
+
+
+def _answered(moves: Moves, peer: End) -> None:
+    """An end that nobody saw is acknowledged, so it has sent what is acknowledged."""
+    if peer.claim.state in (State.LISTEN, State.CLOSED) and peer.claim.certainty is UNKNOWN:
+        peer.opened = Opened.PASSIVE
+        why = "not captured, but what it must have sent is acknowledged"
+        moves.correct(peer, State.ESTABLISHED, INFERRED, why)
+
+
+# -- data ---------------------------------------------------------------------
+
+
+def _confirm(moves: Moves, me: End, peer: End, segment: Segment, at_next: bool) -> None:
+    """What was inferred or unknown may be proved by now; the state stays."""
+    claim = me.claim
+    state, ack = claim.state, segment.ack
+    if state is State.ESTABLISHED:
+        if me.assumed_from is State.SYN_RECEIVED:
+            beyond = peer.syn_end is None or seqno.gt(ack, peer.syn_end)
+            if not beyond and not segment.payload_len:
+                return
+            if segment.payload_len and not beyond and peer.syn_end != seqno.add(peer.iss or 0, 1):
+                return
+            me.assumed_from = None
+        taken = peer.syn_end is not None and seqno.gt(ack, peer.syn_end)
+        past = taken or (me.opened is Opened.ACTIVE and peer.opened is Opened.PASSIVE)
+        if past and at_next and me.iss is not None and peer.not_closed_before(ack):
+            moves.confirm(me, "its number shows that it has sent all this and nothing else")
+            return
+    if claim.certainty is UNKNOWN and state not in _BEFORE:
+        moves.weaken(me, INFERRED, "talks")
+    if not peer.segments and me.rcv_nxt is not None and seqno.gt(ack, me.rcv_nxt):
+        _answered(moves, peer)
+
+
+def _got_fin(moves: Moves, me: End, peer: End, segment: Segment, at_next: bool) -> None:
+    """It acknowledges the other end's FIN, which has therefore reached it."""
+    me.got_fin = True
+    why, frame = "acknowledges the other end's FIN", peer.fin_frame
+    if me.state is State.FIN_WAIT_1 and not segment.fin:
+        if peer.fin_second:
+            moves.move(me, Event.RCV_FIN_AND_ACK_OF_FIN, SEEN, why, frame)
+        elif peer.fin_ack is not None and covers(me.fin, peer.fin_ack):
+            moves.move(me, Event.RCV_FIN_AND_ACK_OF_FIN, INFERRED, why, frame)
+        else:
+            moves.move(me, Event.RCV_FIN, INFERRED, why, frame)
+            if me.fin_acked:
+                # That ACK was sent after the FIN, so it is taken to have come after it.
+                moves.move(me, Event.RCV_ACK_OF_FIN, INFERRED, "was sent the ACK of its FIN")
+    elif me.state is State.FIN_WAIT_1:
+        # It repeats its FIN, so that has not been acknowledged yet.
+        sure = SEEN if me.fin_first and me.iss is not None else INFERRED
+        moves.move(me, Event.RCV_FIN, sure, why, frame, me.fin_frame)
+    elif me.state is State.FIN_WAIT_2:
+        sure = SEEN if peer.fin_second and me.iss is not None else INFERRED
+        moves.move(me, Event.RCV_FIN, sure, why, frame)
+    else:
+        sure = SEEN if at_next and me.iss is not None else INFERRED
+        if me.may_have_closed and me.iss is None and me.solid is None:
+            sure, why = UNKNOWN, why + "; whether it has closed before the capture, nobody saw"
+        moves.move(me, Event.RCV_FIN, sure, why, frame)
+
+
+def _beyond_fin(moves: Moves, me: End, segment: Segment) -> None:
+    """Data beyond its FIN: that FIN was not its own (or this is not)."""
+    fin = me.fin
+    if fin is None or not seqno.gt(segment.seq_end, fin) or segment.fin:
+        return
+    back = {State.FIN_WAIT_1: State.ESTABLISHED, State.LAST_ACK: State.CLOSE_WAIT}
+    state = back.get(me.state)
+    if state is not None:
+        me.fin = me.fin_ack = None
+        me.fin_first = False
+        moves.connection.closed_by = None
+        moves.correct(me, state, INFERRED, "goes on: the FIN was not its own", me.fin_frame)
+
+
+# -- closing ------------------------------------------------------------------
+
+
+def _fin(moves: Moves, me: End, peer: End, segment: Segment) -> None:
+    place = seqno.add(segment.seq, segment.payload_len)
+    watched = moves.connection.watched
+    if me.fin is None:
+        if not watched and me.solid is not None and seqno.lt(place, me.solid):
+            return  # it has sent more than that: not its FIN
+        _first_fin(moves, me, peer, segment, place)
+    elif me.fin == place and not watched:
+        _fin_again(moves, me, peer, segment)
+    if segment.has_ack and me.fin == place:
+        me.fin_ack = segment.ack if me.fin_ack is None else seqno.later(segment.ack, me.fin_ack)
+
+
+def _first_fin(moves: Moves, me: End, peer: End, segment: Segment, place: int) -> None:
+    me.fin, me.fin_frame = place, segment.frame
+    if moves.connection.closed_by is None:
+        moves.connection.closed_by = me.side
+    why = "sends its FIN"
+    if moves.connection.watched:
+        # Its kernel may have told that it was closed before there was room for the FIN.
+        closed = me.state in (State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK)
+        if not closed and not moves.move(me, Event.CLOSE, SEEN, why):
+            moves.correct(me, State.FIN_WAIT_1, INFERRED, why)
+        return
+    open_peer = peer.not_closed_before(segment.ack)
+    known = me.iss is not None
+    if me.state is State.CLOSE_WAIT:
+        proved = me.claim.certainty is SEEN
+        me.fin_second = proved and known
+        sure = me.claim.certainty if me.claim.certainty is not UNKNOWN else INFERRED
+        moves.move(me, Event.CLOSE, sure if known else INFERRED, why, peer.fin_frame)
+        return
+    me.fin_first = open_peer
+    if open_peer:
+        sure = SEEN if known else INFERRED
+    else:
+        sure = INFERRED if peer.solid is not None else UNKNOWN
+        if sure is UNKNOWN:
+            why += "; whether the other end has closed before, nobody saw"
+    if not moves.move(me, Event.CLOSE, sure, why):
+        moves.correct(me, State.FIN_WAIT_1, INFERRED, why)
+
+
+def _fin_again(moves: Moves, me: End, peer: End, segment: Segment) -> None:
+    answers = covers(peer.fin, segment.ack)
+    alone = peer.not_closed_before(segment.ack)
+    if alone:
+        me.fin_first = True
+    if me.claim.certainty is SEEN:
+        return
+    why = "repeats its FIN: the ACK had not reached it"
+    known = me.iss is not None
+    state = me.state
+    if state is State.FIN_WAIT_2 and not answers:
+        sure = SEEN if known and alone else INFERRED
+        moves.correct(me, State.FIN_WAIT_1, sure, why, me.fin_frame)
+    elif state is State.TIME_WAIT and answers and not me.fin_second:
+        sure = SEEN if known and me.fin_first else INFERRED
+        moves.correct(me, State.CLOSING, sure, why, me.fin_frame)
+    elif state is State.CLOSED and answers and me.assumed_from is State.LAST_ACK:
+        sure = SEEN if known and me.fin_second else INFERRED
+        moves.correct(me, State.LAST_ACK, sure, why, me.fin_frame)
+
+
+# -- resets -------------------------------------------------------------------
+
+
+def _rst(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
+    """A reset is its sender's word only if its number is one the sender would use.
+
+    RFC 9293 section 3.5.2: in answer to an ACK its number is that ACK, else 0
+    with an ACK of what it answers. Anything else may come from a third party
+    (RFC 5961) and moves nobody.
+    """
+    claim = me.claim
+    if peer.state is State.SYN_SENT and peer.iss is not None and me.iss is None:
+        return _refusal(moves, me, peer, segment)
+    if claim.state is State.SYN_SENT and not _leaves_syn_sent(me, peer, segment):
+        return False
+    watched = moves.connection.watched
+    if claim.certainty is UNKNOWN and me.iss is None:
+        fits = me.snd_nxt is None or _within_sent(me, peer, segment)
+        if fits and claim.state in _BEFORE:
+            moves.correct(me, State.CLOSED, INFERRED, "sends a RST")
+            return True
+    if claim.state in (State.CLOSED, State.LISTEN):
+        return not watched and _within_sent(me, peer, segment)
+    if not watched and not _within_sent(me, peer, segment):
+        return False
+    if segment.has_ack and covers(peer.fin, segment.ack):
+        me.got_fin = True
+    before = claim.state
+    exact = watched or (me.iss is not None and segment.seq in (me.snd_nxt, peer.rcv_nxt))
+    sure = SEEN if exact else INFERRED
+    if moves.move(me, Event.ABORT, sure, "sends a RST"):
+        me.assumed_from = before
+        me.reset_ns = moves.time_ns
+    return True
+
+
+def _refusal(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
+    """A reset in answer to a SYN."""
+    if not segment.has_ack or peer.iss is None or peer.snd_nxt is None:
+        return False
+    if not seqno.within(seqno.add(peer.iss, 1), segment.ack, peer.snd_nxt):
+        return False
+    stamps = segment.options.timestamps
+    if stamps is not None and not doubt.echoes(peer, stamps[1]):
+        return False
+    moves.connection.refused = True
+    why = "answers the SYN with a RST: nobody listens"
+    moves.correct(me, State.CLOSED, SEEN, why, peer.syn_frame)
+    return True
+
+
+def _leaves_syn_sent(me: End, peer: End, segment: Segment) -> bool:
+    """Whether this is the end of an attempt, not its answer to an ACK that does not fit.
+
+    RFC 9293 section 3.10.7.3: such an ACK is answered with a RST, and the end
+    stays in SYN-SENT. Who refuses a SYN,ACK that does fit has never sent that SYN
+    (its host does not know of it), or gives it up.
+    """
+    if me.iss is None:
+        return True
+    return (
+        peer.iss is not None
+        and me.snd_nxt is not None
+        and seqno.within(me.iss, segment.seq, me.snd_nxt)
+    )
+
+
+def _within_sent(me: End, peer: End, segment: Segment) -> bool:
+    """Its number lies among those that the end uses: unacknowledged, or the next one."""
+    nxt = me.snd_nxt
+    if nxt is None:
+        return True
+    low = nxt if me.snd_una is None else me.snd_una
+    if me.state is State.SYN_SENT and me.iss is not None:
+        low = me.iss
+    if seqno.gt(low, nxt):
+        low = nxt
+    if peer.segments == 0:
+        return seqno.within(low, segment.seq, seqno.add(nxt, doubt.reach(peer)))
+    return seqno.within(low, segment.seq, nxt)
+
+
+def _went_on(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
+    """Who was reset and then goes on talking in sequence was not.
+
+    A reset's sender that goes on did not send that reset; what its receiver sends
+    may have been under way, so that one must go on for a while.
+    """
+    back, when = me.assumed_from, me.reset_ns
+    if back is None or when is None or back in _BEFORE:
+        return False
+    if me.snd_nxt is None or segment.seq != me.snd_nxt:
+        return False
+    mine = moves.connection.reset_by is me.side
+    late = moves.time_ns - when >= LATE_NS
+    more = me.rcv_nxt is not None and seqno.gt(segment.ack, me.rcv_nxt)
+    if not late and not (mine and (segment.seq_len or more)):
+        return False
+    if not mine:
+        moves.correct(me, back, INFERRED, "goes on: the reset did not reach it, or did not count")
+        return True
+    why = "goes on: the reset was not its own"
+    moves.correct(me, back, INFERRED, why)
+    if peer.assumed_from is not None and peer.reset_ns is not None:
+        moves.correct(peer, peer.assumed_from, INFERRED, why)
+        peer.reset_ns = None
+    moves.connection.reset_by = None
+    me.reset_ns = None
+    return True

@@ -1,0 +1,146 @@
+"""What one end has said so far, as far as judging its next segment needs it."""
+
+from __future__ import annotations
+
+from tcpviz.core import seq as seqno
+from tcpviz.core.segment import Flags, Segment
+from tcpviz.core.sendlog import SendLog
+
+_SYN_OR_FIN = int(Flags.SYN | Flags.FIN)
+_MPTCP = 30
+_MPTCP_DSS = 2
+
+
+class Flow:
+    """What one end has said so far."""
+
+    __slots__ = (
+        "dup_acks",
+        "dup_frame",
+        "flight_known",
+        "isn",
+        "kept_alive",
+        "last_ack",
+        "last_ack_ns",
+        "log",
+        "next_frame",
+        "next_ns",
+        "next_seq",
+        "probed",
+        "sack",
+        "scale",
+        "syn_data",
+        "syn_scale",
+        "vouched",
+        "window",
+        "window_bytes",
+    )
+
+    def __init__(self) -> None:
+        self.isn: int | None = None
+        self.next_seq: int | None = None
+        self.next_frame = 0
+        self.next_ns = 0
+        # The other end has acknowledged up to here what the capture missed; reported already.
+        self.vouched: int | None = None
+        self.last_ack: int | None = None
+        self.last_ack_ns = 0
+        self.dup_acks = 0
+        self.dup_frame = 0
+        self.window: int | None = None
+        self.window_bytes = 0
+        # None: unknown, no SYN of this end was seen.
+        self.scale: int | None = None
+        self.syn_scale: int | None = None
+        self.kept_alive = False
+        self.probed = False
+        self.sack: tuple[tuple[int, int], ...] = ()
+        self.syn_data = False
+        self.flight_known = True
+        self.log = SendLog()
+
+
+def take_options(segment: Segment, fwd: Flow, rev: Flow) -> None:
+    """SACK blocks of this segment; window scales, which hold only if both SYNs offer one."""
+    fwd.sack = segment.options.sack
+    if not segment.syn:
+        return
+    offered = segment.options.window_scale
+    if offered is None:
+        fwd.scale = rev.scale = 0
+        fwd.syn_scale = None
+    else:
+        fwd.syn_scale = min(offered, 14)
+        refused = segment.has_ack and rev.scale == 0 and rev.syn_scale is None
+        fwd.scale = 0 if refused else fwd.syn_scale
+
+
+def seen_before(segment: Segment, fwd: Flow) -> int:
+    """How many of its sequence numbers were captured before; holes that it fills are closed."""
+    if fwd.next_seq is None or segment.rst or seqno.ge(segment.seq, fwd.next_seq):
+        return 0
+    old = min(segment.seq_len, seqno.diff(fwd.next_seq, segment.seq))
+    return old - fwd.log.fill(segment.seq, segment.seq_end)
+
+
+def remember_sent(segment: Segment, fwd: Flow, *, probe: bool, takes_space: bool) -> None:
+    """Keep what was sent, for retransmissions, round-trip times and bytes in flight."""
+    end = segment.seq if segment.rst else segment.seq_end
+    if takes_space and not segment.rst:
+        fwd.log.add(segment.seq, end, segment.frame, segment.time_ns)
+    # A window probe does not move "next": its byte is sent again once there is room.
+    if probe or (segment.rst and fwd.next_seq is None):
+        return
+    if not segment.rst and (fwd.next_seq is None or seqno.gt(end, fwd.next_seq)):
+        fwd.next_seq = end
+        fwd.next_frame = segment.frame
+        fwd.next_ns = segment.time_ns
+
+
+def remember_said(segment: Segment, fwd: Flow, *, probe: bool, alive: bool) -> None:
+    """Keep what was said: window and ACK, which the next segment repeats or changes."""
+    fwd.probed = probe
+    fwd.kept_alive = alive
+    fwd.window = segment.window
+    # The window of a SYN is never scaled (RFC 7323 section 2.2).
+    fwd.window_bytes = segment.window << (0 if segment.syn else fwd.scale or 0)
+    if segment.has_ack:
+        fwd.last_ack = segment.ack
+        fwd.last_ack_ns = segment.time_ns
+
+
+def bytes_in_flight(segment: Segment, fwd: Flow, rev: Flow) -> int | None:
+    """``tcp.analysis.bytes_in_flight``: from the first unacknowledged byte to the last sent.
+
+    Without what was selectively acknowledged. Not known after a gap in the capture.
+    """
+    if not segment.payload_len or not fwd.flight_known:
+        return None
+    flight = fwd.log.in_flight()
+    if int(segment.flags) & _SYN_OR_FIN:
+        flight -= 1
+    una = rev.last_ack
+    if una is not None:
+        flight -= sum(seqno.diff(b, a) for a, b in rev.sack if seqno.ge(a, una) and seqno.gt(b, a))
+    return flight if flight > 0 else None
+
+
+def dsack_of(segment: Segment) -> tuple[int, int] | None:
+    """RFC 2883 section 4: the first block lies below the ACK, or within the second block."""
+    blocks = segment.options.sack
+    if not blocks or not segment.has_ack:
+        return None
+    left, right = blocks[0]
+    if seqno.le(right, segment.ack):
+        return blocks[0]
+    if len(blocks) > 1 and seqno.le(blocks[1][0], left) and seqno.le(right, blocks[1][1]):
+        return blocks[0]
+    return None
+
+
+def tells_mptcp(segment: Segment) -> bool:
+    """An MPTCP option other than DSS: such an ACK repeats nothing (RFC 8684 section 3.3.2)."""
+    return any(
+        kind == _MPTCP and data and data[0] >> 4 != _MPTCP_DSS
+        for kind, data in segment.options.unknown
+    )

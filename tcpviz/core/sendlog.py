@@ -1,0 +1,154 @@
+"""What one end has sent: what is not acknowledged yet, and what the capture missed.
+
+Both lists are bounded. Where a bound is reached the oldest knowledge goes
+first and the answers get more modest, never wrong in the other direction: an
+unacknowledged segment that was not kept gives no round-trip time, a hole that
+was not kept counts as seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tcpviz.core import seq as seqno
+
+MAX_UNACKED = 1000
+MAX_HOLES = 64
+
+
+@dataclass(slots=True)
+class Sent:
+    """A segment waiting for its ACK: ``[seq, end)``, sent in ``frame`` at ``time_ns``."""
+
+    seq: int
+    end: int
+    frame: int
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acked:
+    """What an acknowledgement acknowledged: the oldest segment that ends just there.
+
+    ``ambiguous``: it was sent more than once, so that nobody knows which copy
+    the ACK answers (Karn's rule, RFC 6298 section 3).
+    """
+
+    frame: int
+    rtt_ns: int
+    ambiguous: bool
+
+
+class SendLog:
+    """Unacknowledged segments in order of sequence number, and holes never captured."""
+
+    __slots__ = ("_holes", "_unacked", "high")
+
+    def __init__(self) -> None:
+        self._unacked: list[Sent] = []
+        self._holes: list[tuple[int, int]] = []
+        self.high = 0
+        """The furthest end among the unacknowledged; meaningless when there are none."""
+
+    def add(self, seq: int, end: int, frame: int, time_ns: int) -> None:
+        """A segment that takes up ``[seq, end)`` was sent."""
+        if len(self._unacked) >= MAX_UNACKED:
+            del self._unacked[: MAX_UNACKED // 4]
+        entry = Sent(seq, end, frame, time_ns)
+        place = len(self._unacked)
+        while place and seqno.gt(self._unacked[place - 1].seq, seq):
+            place -= 1
+        self._unacked.insert(place, entry)
+        self.high = end if len(self._unacked) == 1 else seqno.later(self.high, end)
+
+    def acknowledge(self, ack: int, time_ns: int) -> Acked | None:
+        """Forget what ``ack`` covers; returns the segment that ends at it, if one does."""
+        kept: list[Sent] = []
+        exact: Sent | None = None
+        exact_count = 0
+        done = 0
+        for entry in self._unacked:
+            if seqno.ge(entry.seq, ack):
+                break
+            done += 1
+            if entry.end == ack:
+                exact_count += 1
+                if exact is None or entry.frame < exact.frame:
+                    exact = entry
+            elif seqno.gt(entry.end, ack):
+                entry.seq = ack
+                kept.append(entry)
+        if done:
+            self._unacked[:done] = kept
+        if self._holes:
+            self._holes = [
+                (seqno.later(start, ack), end) for start, end in self._holes if seqno.gt(end, ack)
+            ]
+        if exact is None:
+            return None
+        return Acked(exact.frame, time_ns - exact.time_ns, exact_count > 1)
+
+    def in_flight(self) -> int:
+        """Sequence numbers from the first unacknowledged one to the furthest sent."""
+        if not self._unacked:
+            return 0
+        return max(0, seqno.diff(self.high, self._unacked[0].seq))
+
+    def covers(self, seq: int, end: int) -> bool:
+        """One unacknowledged segment holds all of ``[seq, end)``."""
+        for entry in self._unacked:
+            if seqno.gt(entry.seq, seq):
+                return False
+            if seqno.ge(entry.end, end):
+                return True
+        return False
+
+    def original(self, seq: int) -> Sent | None:
+        """The unacknowledged segment in which ``seq`` was sent first, else the oldest one."""
+        found: Sent | None = None
+        for entry in self._unacked:
+            if seqno.gt(entry.seq, seq):
+                break
+            if seqno.gt(entry.end, seq) and (found is None or entry.frame < found.frame):
+                found = entry
+        if found is None and self._unacked:
+            found = min(self._unacked, key=lambda entry: entry.frame)
+        return found
+
+    def missed(self, start: int, end: int) -> None:
+        """``[start, end)`` was jumped over: lost before the capture, or still to come."""
+        if len(self._holes) >= MAX_HOLES:
+            del self._holes[0]
+        self._holes.append((start, end))
+
+    @property
+    def first_hole(self) -> int | None:
+        """Where the first hole begins; everything before it was captured."""
+        if not self._holes:
+            return None
+        first = self._holes[0][0]
+        for start, _ in self._holes:
+            if seqno.lt(start, first):
+                first = start
+        return first
+
+    def fill(self, seq: int, end: int) -> int:
+        """Take ``[seq, end)`` out of the holes; returns how much of it was in one."""
+        if not self._holes:
+            return 0
+        filled = 0
+        holes: list[tuple[int, int]] = []
+        for start, stop in self._holes:
+            if seqno.le(end, start) or seqno.ge(seq, stop):
+                holes.append((start, stop))
+                continue
+            filled += seqno.diff(
+                end if seqno.lt(end, stop) else stop, seq if seqno.gt(seq, start) else start
+            )
+            if seqno.lt(start, seq):
+                holes.append((start, seq))
+            if seqno.gt(stop, end):
+                holes.append((end, stop))
+        if filled:
+            self._holes = holes[-MAX_HOLES:]
+        return filled

@@ -1,0 +1,434 @@
+"""The tracker: records in, steps out; it knows which connection each segment belongs to.
+
+It has no clock. Time passes by the records' own timestamps and by
+:meth:`Tracker.tick`, for the timers that move an end without a segment:
+TIME-WAIT's end and giving up on a handshake.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from tcpviz.core import routing
+from tcpviz.core.analysis import Analysis
+from tcpviz.core.calls import Applications, Shown, moves_silently
+from tcpviz.core.claims import Certainty, Claim, Disagreement, Phase, PhaseName, StateChange
+from tcpviz.core.connection import Connection, Moves
+from tcpviz.core.kernels import Kernels
+from tcpviz.core.records import (
+    Call,
+    Gap,
+    Handled,
+    KernelReading,
+    KernelSocket,
+    Moment,
+    Note,
+    Rebooted,
+    Record,
+    SegmentRecord,
+    Side,
+    Unreachable,
+)
+from tcpviz.core.segment import FlowKey, Segment
+from tcpviz.core.states import Event, State, find
+from tcpviz.core.timeline import Step, StepKind, Timeline
+from tcpviz.core.timers import LEAP_NS, TIME_WAIT_NS, Timers
+
+MAX_SCOPES = 64
+"""Different VLANs and tunnels in which the connection that an ICMP error quotes is looked for."""
+
+_NOTHING = Phase(PhaseName.HANDSHAKE, 0, 3)
+_KIND = {
+    Moment.SEEN: StepKind.SEGMENT,
+    Moment.SENT: StepKind.SENT,
+    Moment.ARRIVED: StepKind.ARRIVED,
+    Moment.LOST: StepKind.LOST,
+}
+
+
+class Tracker:
+    """Follows every connection.
+
+    ``timeline``     the steps so far (empty if ``keep`` is false)
+    ``connections``  by id, in order of their first segment
+    ``analyse``      also keep Wireshark's marks and Zeek's letters of each connection
+    ``limit``        bounds the steps kept; ``max_connections`` the connections:
+                     finished ones go first, then the oldest, counted in ``evicted``
+    """
+
+    def __init__(
+        self,
+        *,
+        keep: bool = True,
+        analyse: bool = True,
+        limit: int | None = None,
+        max_connections: int | None = None,
+        time_wait_ns: int = TIME_WAIT_NS,
+    ) -> None:
+        self.timeline = Timeline(limit)
+        self.connections: OrderedDict[int, Connection] = OrderedDict()
+        self.evicted = 0
+        self.now_ns = 0
+        self.max_connections = max_connections
+        self._keep = keep
+        self._analyse = analyse
+        self._count = 0
+        self._ids = 0
+        self._live: dict[FlowKey, Connection] = {}
+        self._scopes: dict[tuple[str, ...], None] = {}  # met so far, for ICMP errors
+        self._timers = Timers(time_wait_ns)
+        self._gaps = 0
+        # Connections with segments since the latest gap; the others are in doubt already.
+        self._touched: dict[int, Connection] = {}
+        # How the ends stand before there is a connection: what calls and the kernel say.
+        self._before = {
+            Side.CLIENT: Claim(State.CLOSED, Certainty.INFERRED, "nothing sent yet"),
+            Side.SERVER: Claim(State.CLOSED, Certainty.UNKNOWN, "not looked at yet"),
+        }
+        self._applications = Applications()
+        self._kernels = Kernels()
+        self._handlers: dict[type, Callable[[Any], list[Step]]] = {
+            SegmentRecord: self._segment,
+            Handled: self._handled,
+            Rebooted: self._rebooted,
+            Call: self._call,
+            KernelReading: self._reading,
+            Note: self._note,
+            Gap: self._gap,
+            Unreachable: self._unreachable,
+        }
+
+    # -- what goes in -------------------------------------------------------
+
+    def feed(self, record: Record) -> list[Step]:
+        """Take one record; returns the steps it made, timers that ran out before it first."""
+        steps = self.tick(record.time_ns)
+        steps += self._handlers[type(record)](record)
+        return steps
+
+    def tick(self, now_ns: int) -> list[Step]:
+        """Time has come to ``now_ns`` (it never goes back); returns what timers moved."""
+        if now_ns > self.now_ns:
+            if now_ns - self.now_ns > LEAP_NS:
+                self._timers.postpone(now_ns - self.now_ns)
+            self.now_ns = now_ns
+        steps: list[Step] = []
+        for due, ident, side in self._timers.due(self.now_ns):
+            connection = self.connections.get(ident)
+            if connection is None or self._kernels.tells(connection, side):
+                continue
+            changes = self._timers.run_out(connection, connection.end(side), due)
+            if changes:
+                steps.append(self._step(due, StepKind.TIMER, connection, side, changes=changes))
+        return steps
+
+    # -- segments -----------------------------------------------------------
+
+    def _segment(self, record: SegmentRecord) -> list[Step]:
+        segment, moment = record.segment, record.moment
+        connection = self._connection_of(segment, moment)
+        ignored = moment is Moment.ARRIVED and self._kernels.ignores(connection, segment)
+        changes = () if ignored else connection.observe(segment, moment, record.time_ns)
+        if changes:
+            self._timers.note(connection, changes, self.now_ns)
+        if self._gaps:
+            self._touched[connection.id] = connection
+        replaced = (
+            self._replace(connection, record.time_ns)
+            if connection.former is not None and routing.decided(connection)
+            else []
+        )
+        return [
+            *replaced,
+            self._step(
+                record.time_ns,
+                _KIND[moment],
+                connection,
+                connection.side_of(segment),
+                segment=segment,
+                relative=connection.relative(segment),
+                observation=connection.observation,
+                changes=changes,
+            ),
+        ]
+
+    def _connection_of(self, segment: Segment, moment: Moment) -> Connection:
+        key = segment.key
+        known = self._live.get(key)
+        if known is None:
+            return self._open(key, segment, None)
+        if known.former is not None:
+            if routing.gave_up(known) and not known.refused:
+                former, known.former = known.former, None
+                if not former.over:
+                    known = self._live[key] = former
+            else:
+                known = routing.choose(known, segment)
+        if moment in (Moment.ARRIVED, Moment.LOST):
+            return self._late(known, segment) if moment is Moment.ARRIVED else known
+        if segment.syn and routing.begins_anew(known, segment):
+            return self._open(key, segment, known)
+        return known
+
+    def _late(self, known: Connection, segment: Segment) -> Connection:
+        """The connection that something watched arriving belongs to."""
+        if not self._kernels.takes_old_syn(known, segment):
+            return known
+        fresh = self._open(segment.key, segment, known)
+        fresh.client.note_sent(segment, fresh.server)
+        fresh.watched = True
+        return fresh
+
+    def _open(self, key: FlowKey, segment: Segment, known: Connection | None) -> Connection:
+        self._ids += 1
+        client, server, client_claim, server_claim = routing.who_is_who(segment)
+        if self._before[Side.SERVER].certainty is Certainty.SEEN:
+            server_claim = self._before[Side.SERVER]
+        analysis = Analysis(reused_ports=known is not None) if self._analyse else None
+        connection = Connection(
+            self._ids, key, client, server, client_claim, server_claim, analysis
+        )
+        if known is not None:
+            # Of two unanswered attempts the later one counts, and what lived before both.
+            unanswered = known.former is not None and not routing.decided(known)
+            connection.former = known.former if unanswered else known
+            connection.intrudes = routing.lives(connection.former or known)
+        self.connections[connection.id] = connection
+        self._live[key] = connection
+        if len(self._scopes) < MAX_SCOPES:
+            self._scopes[key.scope] = None
+        if self.max_connections is not None and len(self.connections) > self.max_connections:
+            self._evict()
+        return connection
+
+    def _replace(self, connection: Connection, time_ns: int) -> list[Step]:
+        former = connection.former
+        changes = routing.replace(connection, time_ns)
+        if not changes:
+            return []
+        note = Note(time_ns, f"connection {connection.id} took its addresses and ports")
+        return [self._step(time_ns, StepKind.NOTE, former, None, note=note, changes=changes)]
+
+    def _evict(self) -> None:
+        """Make room: a finished connection among the oldest hundred, else the oldest."""
+        victim = None
+        for place, connection in enumerate(self.connections.values()):
+            if victim is None or connection.over:
+                victim = connection
+            if connection.over or place >= 100:
+                break
+        if victim is None:
+            return
+        del self.connections[victim.id]
+        self._touched.pop(victim.id, None)
+        self._kernels.forget(victim)
+        live = self._live.get(victim.key)
+        if live is victim:
+            del self._live[victim.key]
+        elif live is not None and live.former is victim:
+            live.former = None
+        self.evicted += 1
+
+    # -- calls, the kernel, notes -------------------------------------------
+
+    def _call(self, call: Call) -> list[Step]:
+        connection = None
+        if call.local is not None and call.peer is not None:
+            connection = self._live.get(FlowKey.of(call.local, call.peer))
+        shown = self._applications.take(call)
+        changes: tuple[StateChange, ...] = ()
+        if shown is not None:
+            connection, changes = self._shown(call, shown, connection)
+        if call.name == "listen" and call.returned and not call.failed and connection is None:
+            before = self._before[Side.SERVER]
+            after = Claim(State.LISTEN, Certainty.SEEN, "listen() returned")
+            self._before[Side.SERVER] = after
+            changes = self._change_before(Side.SERVER, before, after, Event.PASSIVE_OPEN)
+        kind = StepKind.RETURN if call.returned else StepKind.CALL
+        return [self._step(call.time_ns, kind, connection, call.side, call=call, changes=changes)]
+
+    def _shown(
+        self, call: Call, shown: Shown, connection: Connection | None
+    ) -> tuple[Connection | None, tuple[StateChange, ...]]:
+        """Move an end that a call moved without a segment."""
+        if shown.listener:
+            before = self._before[call.side]
+            row = find(before.state, shown.event)
+            if row is None:
+                return connection, ()
+            after = self._before[call.side] = Claim(row.after, Certainty.SEEN, shown.because)
+            return connection, self._change_before(call.side, before, after, shown.event)
+        if connection is None and shown.key is not None:
+            connection = self._live.get(shown.key)
+        if connection is None:
+            return None, ()
+        end = connection.client if call.local == connection.client.endpoint else connection.server
+        if call.local is None:
+            end = connection.end(call.side)
+        if not moves_silently(shown.event, end.state):
+            return connection, ()
+        moves = Moves(connection, 0, call.time_ns)
+        moves.move(end, shown.event, Certainty.SEEN, shown.because)
+        return connection, moves.changes
+
+    def _change_before(
+        self, side: Side, before: Claim, after: Claim, event: Event
+    ) -> tuple[StateChange, ...]:
+        if before.state is after.state:
+            return ()
+        return (StateChange(side, before, after, find(before.state, event)),)
+
+    def _reading(self, reading: KernelReading) -> list[Step]:
+        """Compare what the kernel says with what is claimed; the kernel is right."""
+        by_key: dict[FlowKey, list[KernelSocket]] = {}
+        for sock in reading.sockets:
+            if sock.peer is not None:
+                by_key.setdefault(FlowKey.of(sock.local, sock.peer), []).append(sock)
+        self._kernels.read(reading)
+        steps = []
+        for key, sockets in by_key.items():
+            connection = self._live.get(key)
+            if connection is not None:
+                steps.append(self._compare(connection, reading, sockets))
+        if steps:
+            return steps
+        changes: list[StateChange] = []
+        for sock in reading.sockets:
+            if sock.peer is None:
+                before = self._before[sock.side]
+                after = Claim(sock.state or State.CLOSED, Certainty.SEEN, "the kernel says so")
+                self._before[sock.side] = after
+                event = Event.PASSIVE_OPEN if sock.state is State.LISTEN else Event.CLOSE
+                changes += self._change_before(sock.side, before, after, event)
+        return [
+            self._step(
+                reading.time_ns,
+                StepKind.KERNEL,
+                None,
+                None,
+                reading=reading,
+                changes=tuple(changes),
+            )
+        ]
+
+    def _compare(
+        self,
+        connection: Connection,
+        reading: KernelReading,
+        sockets: list[KernelSocket],
+    ) -> Step:
+        moves = Moves(connection, 0, reading.time_ns)
+        disagreements: list[Disagreement] = []
+        for sock in sockets:
+            end = (
+                connection.client if sock.local == connection.client.endpoint else connection.server
+            )
+            side, said = end.side, sock.state
+            if self._kernels.agree(moves, connection, end, sock, self._before[side]):
+                if end.claim.certainty is not Certainty.SEEN:
+                    moves.confirm(end, f"the kernel says so ({reading.source})")
+                continue
+            truth = said or (State.LISTEN if self._kernels.listens(end) else State.CLOSED)
+            disagreements.append(Disagreement(reading.time_ns, side, end.claim, said))
+            connection.disagreements += 1
+            moves.correct(end, truth, Certainty.SEEN, f"the kernel says so ({reading.source})")
+        return self._step(
+            reading.time_ns,
+            StepKind.KERNEL,
+            connection,
+            None,
+            reading=reading,
+            changes=moves.changes,
+            disagreements=tuple(disagreements),
+        )
+
+    def _handled(self, handled: Handled) -> list[Step]:
+        """The cable's doing: nobody's state changes by it."""
+        segment = handled.segment
+        connection = self._live.get(segment.key)
+        side = None if connection is None else connection.side_of(segment)
+        relative = (0, None) if connection is None else connection.relative(segment)
+        return [
+            self._step(
+                handled.time_ns,
+                StepKind.CABLE,
+                connection,
+                side,
+                relative=relative,
+                handled=handled,
+            )
+        ]
+
+    def _rebooted(self, record: Rebooted) -> list[Step]:
+        """No segment tells of it: an end is gone, and its peer does not know."""
+        steps = []
+        why = "its host was switched off and on"
+        before = self._before[record.side]
+        self._before[record.side] = Claim(State.CLOSED, Certainty.SEEN, why)
+        for connection in self._live.values():
+            end = connection.end(record.side)
+            if end.state is not State.CLOSED:
+                moves = Moves(connection, 0, record.time_ns)
+                moves.correct(end, State.CLOSED, Certainty.SEEN, why)
+                facts = {"changes": moves.changes}
+                kind = StepKind.REBOOT
+                steps.append(self._step(record.time_ns, kind, connection, record.side, **facts))
+        if not steps:
+            after = self._before[record.side]
+            change = StateChange(record.side, before, after, None)
+            changes = () if before.state is State.CLOSED else (change,)
+            kind = StepKind.REBOOT
+            steps = [self._step(record.time_ns, kind, None, record.side, changes=changes)]
+        return steps
+
+    def _note(self, note: Note) -> list[Step]:
+        return [self._step(note.time_ns, StepKind.NOTE, None, None, note=note)]
+
+    def _gap(self, gap: Gap) -> list[Step]:
+        """What was missed may have moved any end: nothing is as sure as before."""
+        for connection in self._touched.values() if self._gaps else self.connections.values():
+            connection.doubt()
+        self._touched.clear()
+        self._gaps += 1
+        return [self._step(gap.time_ns, StepKind.GAP, None, None, gap=gap)]
+
+    def _unreachable(self, error: Unreachable) -> list[Step]:
+        """An ICMP error belongs to the connection it quotes; of unknown ones nothing is said."""
+        # An error often comes back by another VLAN than the segment went out.
+        scopes = (error.scope, *self._scopes)
+        found = (self._live.get(key) for scope in scopes for key in error.keys(scope))
+        connection = next((each for each in found if each is not None), None)
+        if connection is None:
+            return []
+        side = Side.CLIENT if error.src == connection.client.endpoint else Side.SERVER
+        if connection.analysis is not None:
+            connection.analysis.take_error(error, connection.end(side))
+        first = connection.end(side).first_seq
+        seq = (error.seq - (first or 0)) & 0xFFFFFFFF
+        facts = {"unreachable": error, "relative": (seq, None)}
+        return [self._step(error.time_ns, StepKind.ICMP, connection, side, **facts)]
+
+    # -- what comes out -----------------------------------------------------
+
+    def _step(
+        self,
+        time_ns: int,
+        kind: StepKind,
+        connection: Connection | None,
+        side: Side | None,
+        **facts: Any,
+    ) -> Step:
+        if connection is None:
+            client, server = self._before[Side.CLIENT], self._before[Side.SERVER]
+            ident, phase = None, _NOTHING
+        else:
+            client, server = connection.client.claim, connection.server.claim
+            ident, phase = connection.id, connection.step_phase
+        index = len(self.timeline) if self._keep else self._count
+        step = Step(index, time_ns, kind, ident, side, client, server, phase, **facts)
+        self._count += 1
+        if self._keep:
+            self.timeline.append(step)
+        return step

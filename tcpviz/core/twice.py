@@ -1,0 +1,81 @@
+"""Packets that the capture saw twice: a property of the capture, not of the connection.
+
+A port mirrored in both directions, a bridge and its port, ``-i any`` on a
+router: each shows one packet more than once. A retransmission is a new packet.
+It has a new IP identification, where the copy has the old one, and comes a
+round trip or a timeout later, where the copy comes at once. tcptrace calls
+such copies "hardware duplicates".
+"""
+
+from __future__ import annotations
+
+from tcpviz.core.segment import Segment
+
+SAME_PACKET_NS = 100_000_000
+"""A copy with the same identification comes within this. Half of Linux' least RTO."""
+
+ANONYMOUS_NS = 1_000_000
+"""The same where there is no identification to compare (IPv6, or zero with DF)."""
+
+AT_ONCE_NS = 10_000
+"""Nobody sends the same data again as quickly as this."""
+
+_RECENT = 16
+
+
+class TwiceSeen:
+    """Recognises copies among the last segments of one connection.
+
+    An identification that a sender puts on different packets (some write the
+    same into all) identifies nothing. Without one, a copy cannot always be told from a quick
+    repetition: duplicate ACKs are alike to the last bit. So such a segment is
+    taken for a copy only where it carries data (or SYN or FIN) and comes at
+    once, or where the connection has shown a proven copy already.
+    """
+
+    __slots__ = ("_meaningless", "_recent", "copies")
+
+    def __init__(self) -> None:
+        self._recent: list[tuple[int, int, int, int]] = []
+        self._meaningless = False
+        self.copies = 0
+        """How many copies were seen so far."""
+
+    def original(self, segment: Segment) -> int | None:
+        """Frame number of the packet of which this is a copy, else ``None``."""
+        mark = _fingerprint(segment)
+        ident = hash((segment.src, segment.ip_id)) if segment.ip_id else 0
+        if ident and any(ident == used and mark != known for known, used, _, _ in self._recent):
+            self._meaningless = True
+        identified = ident and not self._meaningless
+        if identified or self.copies:
+            limit = SAME_PACKET_NS if identified else ANONYMOUS_NS
+        else:
+            limit = AT_ONCE_NS if segment.seq_len else -1
+        for known, _, time_ns, frame in self._recent:
+            if known == mark and abs(segment.time_ns - time_ns) <= limit:
+                self.copies += 1
+                return frame
+        if len(self._recent) >= _RECENT:
+            del self._recent[0]
+        self._recent.append((mark, ident, segment.time_ns, segment.frame))
+        return None
+
+
+def _fingerprint(segment: Segment) -> int:
+    """Of all that a router leaves alone. TTL, ECN and the tags in front may change."""
+    return hash(
+        (
+            segment.src,
+            segment.dst,
+            segment.ip_id,
+            segment.seq,
+            segment.ack,
+            int(segment.flags),
+            segment.window,
+            segment.payload_len,
+            segment.urgent,
+            segment.options,
+            segment.payload,
+        )
+    )

@@ -1,0 +1,266 @@
+"""JSON, one object a line: connections and a summary for ``read``, steps for streams.
+
+The shapes are documented and checked by ``schema.json`` beside this module:
+``$defs/connection``, ``$defs/summary`` and ``$defs/step``. Times are integer
+nanoseconds since the epoch. What nobody has worked out is ``null``.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import json
+from typing import Any
+
+from tcpviz.core import icmp_reasons
+from tcpviz.core.claims import Claim, Phase, StateChange
+from tcpviz.core.community_id import community_id
+from tcpviz.core.connection import Connection
+from tcpviz.core.records import Call, KernelReading
+from tcpviz.core.segment import Endpoint, Flags, Segment
+from tcpviz.core.timeline import Step
+from tcpviz.core.tracker import Tracker
+from tcpviz.core.verdicts import Verdict
+from tcpviz.sources.feed import FeedStatus
+from tcpviz.views.verdict import sentences
+
+Object = dict[str, Any]
+
+
+def dumps(value: Object) -> str:
+    """One line of ASCII (so that no encoding spoils it), without a newline."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+@functools.cache
+def schema() -> Object:
+    """The JSON Schema (2020-12) of every line that tcpviz writes."""
+    text = (importlib.resources.files(__package__) / "schema.json").read_text("utf-8")
+    loaded: Object = json.loads(text)
+    return loaded
+
+
+def _endpoint(endpoint: Endpoint) -> Object:
+    return {"addr": endpoint.addr, "port": endpoint.port}
+
+
+def _progress(phase: Phase) -> Object:
+    return {"done": phase.done, "of": phase.of}
+
+
+def _verdict(verdict: Verdict, text: str) -> Object:
+    return {
+        "code": str(verdict.code),
+        "severity": str(verdict.severity),
+        "side": None if verdict.side is None else str(verdict.side),
+        "text": text,
+        **verdict.facts,
+    }
+
+
+def connection_object(connection: Connection, now_ns: int | None = None) -> Object:
+    """A connection as ``read --json`` prints it.
+
+    ``now_ns`` is the moment up to which its verdicts measure (default: its latest segment).
+    """
+    c = connection
+    client, server, phase = c.client, c.server, c.phase
+    said = sentences(c, now_ns)
+    return {
+        "id": c.id,
+        "client": _endpoint(client.endpoint),
+        "server": _endpoint(server.endpoint),
+        "first_ns": c.first_ns,
+        "last_ns": c.last_ns,
+        "states": {"client": str(client.state), "server": str(server.state)},
+        "certainty": {
+            "client": str(client.claim.certainty),
+            "server": str(server.claim.certainty),
+        },
+        "phase": str(phase.name),
+        "phase_progress": _progress(phase),
+        "completeness": None if c.completeness is None else int(c.completeness),
+        "conn_state": c.conn_state,
+        "history": c.history,
+        "segments": {"client": client.segments, "server": server.segments},
+        "bytes": {"client": client.bytes, "server": server.bytes},
+        "marks": None
+        if c.marks is None
+        else {str(name): count for name, count in sorted(c.marks.items()) if count},
+        "handshake_rtt_ns": c.handshake_rtt_ns,
+        "verdict": said[0][1],
+        "verdicts": [_verdict(each, text) for each, text in said],
+        "community_id": community_id(client.endpoint, server.endpoint),
+    }
+
+
+def summary_object(status: FeedStatus, connections: int, shown: int | None = None) -> Object:
+    """The last line of ``read --json``; ``shown``: so many of them fit the display filter."""
+    filtered = {} if shown is None else {"shown": shown}
+    return {
+        "summary": {
+            "frames": status.frames,
+            "segments": status.segments,
+            "connections": connections,
+            **filtered,
+            "dropped": status.dropped,
+            "skipped": dict(sorted(status.skipped.items())),
+        }
+    }
+
+
+# -- steps -----------------------------------------------------------------------
+
+
+def _claim(claim: Claim) -> Object:
+    return {
+        "state": str(claim.state),
+        "certainty": str(claim.certainty),
+        "because": claim.because,
+    }
+
+
+def _change(change: StateChange) -> Object:
+    edge = change.transition
+    return {
+        "side": str(change.side),
+        "from": str(change.before.state),
+        "to": str(change.after.state),
+        "certainty": str(change.after.certainty),
+        "because": change.after.because,
+        "event": None if edge is None else edge.event.value,
+        "action": None if edge is None else edge.action,
+        "section": None if edge is None else edge.section,
+    }
+
+
+def _segment(segment: Segment, relative: tuple[int, int | None]) -> Object:
+    o = segment.options
+    return {
+        "frame": segment.frame,
+        "src": _endpoint(segment.src),
+        "dst": _endpoint(segment.dst),
+        "flags": [flag.name for flag in Flags if segment.flags & flag],
+        "seq": segment.seq,
+        "ack": segment.ack if segment.has_ack else None,
+        "relative_seq": relative[0],
+        "relative_ack": relative[1],
+        "window": segment.window,
+        "len": segment.payload_len,
+        "urgent": segment.urgent,
+        "inferred": segment.inferred,
+        "options": {
+            "mss": o.mss,
+            "window_scale": o.window_scale,
+            "sack_permitted": o.sack_permitted,
+            "sack": [list(block) for block in o.sack],
+            "timestamps": None if o.timestamps is None else list(o.timestamps),
+            "fast_open": None if o.fast_open is None else o.fast_open.hex(),
+            "unknown": [{"kind": kind, "data": data.hex()} for kind, data in o.unknown],
+            "malformed": o.malformed,
+        },
+    }
+
+
+def _call(call: Call) -> Object:
+    return {
+        "id": call.id,
+        "side": str(call.side),
+        "name": call.name,
+        "arguments": call.arguments,
+        "fd": call.fd,
+        "began_ns": call.began_ns,
+        "returned_ns": call.returned_ns,
+        "result": call.result,
+        "failed": call.failed,
+    }
+
+
+def _reading(reading: KernelReading) -> list[Object]:
+    return [
+        {
+            "side": str(sock.side),
+            "local": _endpoint(sock.local),
+            "peer": None if sock.peer is None else _endpoint(sock.peer),
+            "state": None if sock.state is None else str(sock.state),
+            "timer": sock.timer,
+            "timer_ms": sock.timer_ms,
+            "recv_queue": sock.recv_queue,
+            "send_queue": sock.send_queue,
+            "retransmits": sock.retransmits,
+            "rtt_us": sock.rtt_us,
+            "cwnd": sock.cwnd,
+        }
+        for sock in reading.sockets
+    ]
+
+
+def step_object(step: Step, tracker: Tracker | None = None) -> Object:
+    """One thing that happened, as ``demo --json`` and ``capture --json`` print it.
+
+    ``type`` is the step's kind and says which of ``segment``, ``call``,
+    ``sockets``, ``icmp``, ``note`` and ``gap`` is there besides. ``states`` are both ends'
+    right after it. With ``tracker``, a connection's steps name its ends.
+    """
+    out: Object = {
+        "type": step.kind.value,
+        "index": step.index,
+        "time_ns": step.time_ns,
+        "connection": step.connection,
+        "side": None if step.side is None else str(step.side),
+    }
+    if step.connection is not None:
+        known = None if tracker is None else tracker.connections.get(step.connection)
+        if known is not None:
+            out["client"] = _endpoint(known.client.endpoint)
+            out["server"] = _endpoint(known.server.endpoint)
+        out["states"] = {"client": _claim(step.client), "server": _claim(step.server)}
+        out["phase"] = str(step.phase.name)
+        out["phase_progress"] = _progress(step.phase)
+    if step.segment is not None:
+        out["segment"] = _segment(step.segment, step.relative)
+        marks = None if step.observation is None else [str(m.name) for m in step.observation.marks]
+        out["marks"] = marks
+    if step.call is not None:
+        out["call"] = _call(step.call)
+    if step.reading is not None:
+        out["sockets"] = _reading(step.reading)
+    if step.note is not None:
+        out["note"] = step.note.text
+    if step.unreachable is not None:
+        error = step.unreachable
+        out["icmp"] = {
+            "reporter": error.reporter,
+            "told": error.told,
+            "src": _endpoint(error.src),
+            "dst": _endpoint(error.dst),
+            "seq": error.seq,
+            "version": error.version,
+            "type": error.type,
+            "code": error.code,
+            "reason": icmp_reasons.reason(error),
+            "mtu": error.mtu,
+            "frame": error.frame,
+        }
+    if step.handled is not None:
+        handled = step.handled
+        out["handled"] = {
+            "act": handled.act.value,
+            "by": str(handled.by),
+            "held_ns": handled.held_ns,
+            "paused_ns": handled.paused_ns,
+            "count": handled.count,
+            "delay_ns": handled.delay_ns,
+        }
+    if step.gap is not None:
+        out["gap"] = {"count": step.gap.count, "where": step.gap.where}
+    out["changes"] = [_change(change) for change in step.changes]
+    out["disagreements"] = [
+        {
+            "side": str(each.side),
+            "kernel": None if each.kernel is None else str(each.kernel),
+            "inferred": str(each.inferred.state),
+        }
+        for each in step.disagreements
+    ]
+    return out

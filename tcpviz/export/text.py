@@ -1,0 +1,340 @@
+"""The story as text: one line an event, a table of connections, one connection's chart.
+
+Made to be read and to be searched: columns stand still, every line begins with
+the time and the connection (``#3``), there are no trailing spaces, and with
+``ascii_only`` nothing but ASCII.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+from tcpviz.core import seq as seqno
+from tcpviz.core.claims import StateChange
+from tcpviz.core.connection import Connection
+from tcpviz.core.records import Call, KernelReading, Side
+from tcpviz.core.segment import Flags, Segment
+from tcpviz.core.timeline import Step, StepKind, Timeline
+from tcpviz.core.tracker import Tracker
+from tcpviz.core.watch import Watch
+from tcpviz.sources.feed import FeedStatus
+from tcpviz.views import numbers, option_words
+from tcpviz.views.hand_words import text_line
+from tcpviz.views.icmp_words import error_text
+from tcpviz.views.ladder import Ladder, LadderSettings
+from tcpviz.views.ladder_canvas import ascii_text
+from tcpviz.views.ladder_labels import mark_variants
+from tcpviz.views.spans import clean, plain_line, text_width
+from tcpviz.views.verdict import verdict
+
+ARROWS: Final = {
+    # moment: from the client, from the server
+    StepKind.SEGMENT: ("───▶", "◀───"),
+    StepKind.SENT: ("─── ", " ───"),
+    StepKind.ARRIVED: (" ──▶", "◀── "),
+    StepKind.LOST: ("──✖ ", " ✖──"),
+}
+"""Where a segment is: crossing, leaving, arriving, lost. The client is always at the left."""
+
+_MOMENTS: Final = {
+    StepKind.SEGMENT: "",
+    StepKind.SENT: "sent",
+    StepKind.ARRIVED: "arrived",
+    StepKind.LOST: "lost",
+}
+
+_TIMESTAMPS: Final = 8
+
+CHART_WIDTH: Final = 120
+"""Columns of a chart that goes to a file or a pipe."""
+
+
+def encodes(encoding: str | None) -> bool:
+    """Whether text in ``encoding`` can hold our arrows; if not, write ``ascii_only``."""
+    try:
+        "▶─╲✖µ…".encode(codecs.lookup(encoding or "ascii").name)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+# -- one line an event ---------------------------------------------------------
+
+
+class Story:
+    """Tells steps as they happen.
+
+    ``kernel``  tells the kernel's readings too where they agree
+    """
+
+    def __init__(self, tracker: Tracker, *, ascii_only: bool = False, kernel: bool = False) -> None:
+        self._tracker = tracker
+        self._ascii = ascii_only
+        self._kernel = kernel
+        self._origin: int | None = None
+        self._met = 0
+
+    def line(self, step: Step) -> str | None:
+        """What to print for a step: one line or several, without the last newline.
+
+        ``None`` where there is nothing to tell. A connection's first step is
+        preceded by a line that names its ends; state changes follow the event
+        that caused them, each on a line of its own.
+        """
+        if self._origin is None:
+            self._origin = step.time_ns
+        said = list(self._said(step))
+        if not said:
+            return None
+        if step.connection is not None and step.connection > self._met:
+            self._met = step.connection
+            said.insert(0, self._introduction(step))
+        ident = "" if step.connection is None else f"#{step.connection}"
+        time = numbers.seconds(step.time_ns - self._origin)
+        lead = f"{time:>12}  {ident:<4}  "
+        text = "\n".join((lead + each).rstrip() for each in said)
+        return ascii_text(text) if self._ascii else text
+
+    def _introduction(self, step: Step) -> str:
+        segment, side = step.segment, step.side
+        if segment is None or side is None:
+            known = self._tracker.connections.get(step.connection or 0)
+            if known is None:
+                return "new connection"
+            ends = (known.client.endpoint, known.server.endpoint)
+        elif side is Side.CLIENT:
+            ends = (segment.src, segment.dst)
+        else:
+            ends = (segment.dst, segment.src)
+        return f"new connection: client {ends[0]}, server {ends[1]}"
+
+    def _said(self, step: Step) -> Iterator[str]:
+        if step.handled is not None:
+            yield text_line(step.handled, step.side)
+        elif step.kind is StepKind.REBOOT:
+            yield f"{step.side}'s host was switched off and on"
+        elif step.segment is not None:
+            yield segment_line(step)
+        elif step.call is not None:
+            yield call_line(step.call, step.side or step.call.side)
+        elif step.kind is StepKind.TIMER:
+            reasons = ", ".join(dict.fromkeys(c.after.because for c in step.changes))
+            yield f"timer: {reasons or 'ran out'}"
+        if step.note is not None:
+            yield f"note: {clean(step.note.text)}"
+        if step.unreachable is not None:
+            yield error_line(step)
+        if step.gap is not None:
+            count = step.gap.count
+            lost = "packets" if count is None else numbers.plural(count, "packet")
+            yield f"gap: {lost} missing here ({clean(step.gap.where)})"
+        for each in step.disagreements:
+            kernel = "no socket" if each.kernel is None else str(each.kernel)
+            yield (
+                f"disagreement: {each.side} is {kernel} by the kernel, "
+                f"{each.inferred.state} ({each.inferred.certainty}) by the segments"
+            )
+        if step.reading is not None and self._kernel:
+            yield from reading_lines(step.reading)
+        for change in step.changes:
+            yield change_line(change)
+
+
+def segment_line(step: Step) -> str:
+    """A segment: direction, moment, flags, numbers counted from the beginning, options of SYNs."""
+    segment = step.segment
+    if segment is None:
+        raise ValueError(f"step {step.index} has no segment")
+    arrow = ARROWS[step.kind][0 if step.side is not Side.SERVER else 1]
+    seq, ack = step.relative
+    parts = [
+        f"client {arrow} server",
+        f"{_MOMENTS[step.kind]:<7}",
+        f"{segment.flags.names():<8}",
+        f"seq {seq}" + (f":{seqno.add(seq, segment.payload_len)}" if segment.payload_len else ""),
+    ]
+    if ack is not None:
+        parts.append(f"ack {ack}")
+    parts += [f"win {segment.window}", f"len {segment.payload_len}"]
+    if segment.urgent and segment.flags & Flags.URG:
+        parts.append(f"urg {segment.urgent}")
+    if segment.inferred:
+        parts.append("(inferred, not captured)")
+    options = options_text(segment, None if ack is None else seqno.add(segment.ack, -ack))
+    if options:
+        parts.append(f"<{options}>")
+    if segment.checksum_ok is False:
+        parts.append("bad checksum")
+    words, _ = mark_variants(step)
+    parts += words[:1]
+    return " ".join(parts)
+
+
+def error_line(step: Step) -> str:
+    """An ICMP error: whose segment it is about, and who says what."""
+    error = step.unreachable
+    if error is None:
+        raise ValueError(f"step {step.index} has no ICMP error")
+    return f"icmp to {step.side or Side.CLIENT}: {error_text(error, step.relative[0])}"
+
+
+def options_text(segment: Segment, sack_base: int | None) -> str:
+    """A segment's options as tcpdump abbreviates them; timestamps only on SYNs.
+
+    SACK blocks are counted from ``sack_base`` where that is known.
+    """
+    out = [
+        each.short
+        for each in option_words.words(segment.options, sack_base or 0)
+        if each.kind != _TIMESTAMPS or segment.syn
+    ]
+    if segment.options.malformed:
+        out.append("malformed")
+    return ", ".join(out)
+
+
+def change_line(change: StateChange) -> str:
+    """``client SYN-SENT → ESTABLISHED (seen)  rcv SYN,ACK / snd ACK``."""
+    why = change.transition.label if change.transition is not None else change.after.because
+    text = f"{change.side} {change.before.state} → {change.after.state}"
+    text += f" ({change.after.certainty})"
+    return f"{text}  {why}" if why else text
+
+
+def call_line(call: Call, side: Side) -> str:
+    """``client connect(10.0.0.2:80) ...`` when made, ``client connect() = 0`` when returned."""
+    name = clean(call.name)
+    if not call.returned:
+        return f"{side} {name}({clean(call.arguments)}) ..."
+    took = numbers.duration((call.returned_ns or 0) - call.began_ns)
+    return f"{side} {name}() = {clean(call.result or '?')}  after {took}"
+
+
+def reading_lines(reading: KernelReading) -> Iterator[str]:
+    """What the kernel said of each socket."""
+    for sock in reading.sockets:
+        state = "no socket" if sock.state is None else str(sock.state)
+        text = f"kernel: {sock.side} {state}"
+        if sock.timer:
+            left = f" in {numbers.duration(sock.timer_ms * 1_000_000)}" if sock.timer_ms else ""
+            text += f", {clean(sock.timer)} timer{left}"
+        if sock.recv_queue or sock.send_queue:
+            text += f", queues {sock.recv_queue}/{sock.send_queue}"
+        if sock.retransmits:
+            text += f", {numbers.plural(sock.retransmits, 'retransmission')}"
+        yield text
+
+
+# -- the table -----------------------------------------------------------------
+
+_TITLES: Final = (
+    "#", "client", "server", "client is", "server is", "phase", "start", "time",
+    "segs", "bytes", "RTT", "verdict",
+)  # fmt: skip
+_RIGHT: Final = frozenset({"#", "start", "time", "segs", "bytes", "RTT"})
+
+
+def connection_table(
+    connections: Sequence[Connection],
+    status: FeedStatus | None = None,
+    *,
+    ascii_only: bool = False,
+    fits: Callable[[Connection, int], bool] | None = None,
+) -> str:
+    """All connections, one a line, nothing cut off; a closing line with the counts.
+
+    ``fits`` (a display filter's ``matches``): only those that fit, "2 of 14 connections".
+    ``start`` is counted from the first connection's; a state that is inferred
+    is written ``~ESTABLISHED``, one that nobody knows ``ESTABLISHED?``.
+    """
+    origin = min((c.first_ns for c in connections), default=0)
+    watch = Watch(connections)
+    moments = ((each, watch.until(each)) for each in connections)
+    shown = [(each, now) for each, now in moments if fits is None or fits(each, now)]
+    rows = [_TITLES, *(_cells(each, origin, now) for each, now in shown)]
+    sizes = [max(text_width(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = []
+    if shown:
+        for row in rows:
+            cells = [
+                " " * (size - text_width(cell)) + cell
+                if title in _RIGHT
+                else cell + " " * (size - text_width(cell))
+                for title, cell, size in zip(_TITLES, row, sizes, strict=True)
+            ]
+            lines.append("  ".join(cells).rstrip())
+    of_all = "" if fits is None else f"{len(shown)} of "
+    lines.append(of_all + summary_line(len(connections), status))
+    text = "\n".join(lines) + "\n"
+    return ascii_text(text) if ascii_only else text
+
+
+def _cells(c: Connection, origin: int, now_ns: int) -> tuple[str, ...]:
+    states = []
+    for end in (c.client, c.server):
+        before, after = {"seen": ("", ""), "inferred": ("~", ""), "unknown": ("", "?")}[
+            end.claim.certainty.value
+        ]
+        states.append(f"{before}{end.state}{after}")
+    return (
+        str(c.id),
+        str(c.client.endpoint),
+        str(c.server.endpoint),
+        *states,
+        str(c.phase),
+        numbers.seconds(c.first_ns - origin, decimals=3),
+        numbers.duration(c.last_ns - c.first_ns),
+        str(c.client.segments + c.server.segments),
+        str(c.client.bytes + c.server.bytes),
+        "-" if c.handshake_rtt_ns is None else numbers.duration(c.handshake_rtt_ns),
+        verdict(c, now_ns),
+    )
+
+
+def summary_line(connections: int, status: FeedStatus | None) -> str:
+    """``2 connections, 20 segments in 22 frames; skipped: 2 (1 not TCP, 1 IP fragment)``."""
+    text = numbers.plural(connections, "connection")
+    if status is None:
+        return text
+    text += f", {numbers.plural(status.segments, 'segment')}"
+    text += f" in {numbers.plural(status.frames, 'frame')}"
+    skipped = sum(status.skipped.values())
+    if skipped:
+        reasons = ", ".join(f"{n} {clean(why)}" for why, n in status.skipped.most_common())
+        text += f"; skipped {skipped}: {reasons}"
+    if status.dropped:
+        text += f"; dropped {status.dropped}"
+    return text
+
+
+# -- one connection's chart ----------------------------------------------------
+
+
+def ladder_lines(
+    timeline: Timeline,
+    connection: Connection,
+    width: int = CHART_WIDTH,
+    settings: LadderSettings | None = None,
+) -> Iterable[str]:
+    """The chart's lines, headings first, without newlines or trailing spaces."""
+    ladder = Ladder(timeline, connection.id, settings)
+    ladder.extend()
+    ladder.adapt(width)
+    for line in ladder.header(width):
+        yield plain_line(line)
+    for row in ladder.rows:
+        yield plain_line(ladder.render(row, width))
+
+
+def ladder_text(
+    timeline: Timeline,
+    connection: Connection,
+    width: int = CHART_WIDTH,
+    *,
+    ascii_only: bool = False,
+) -> str:
+    """A connection's sequence chart as text of at most ``width`` columns."""
+    settings = LadderSettings(ascii_only=ascii_only)
+    return "".join(line + "\n" for line in ladder_lines(timeline, connection, width, settings))

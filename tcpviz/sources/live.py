@@ -1,0 +1,498 @@
+"""Live capture as a feed: interfaces and a filter in, segments and gaps out.
+
+The capturing itself happens in child processes (:mod:`tcpviz.sources.capture`);
+here their captures are read, decoded, written to a file where one is wanted,
+and their drops reported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import selectors
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import tcpviz
+from tcpviz.core.records import Gap, Moment, Record, SegmentRecord
+from tcpviz.sources import access, bpf, privileges, ssh
+from tcpviz.sources.bpf import MAX_SNAPLEN, compile_for
+from tcpviz.sources.child import Child
+from tcpviz.sources.expression import Predicate, compile_expression
+from tcpviz.sources.feed import FeedStatus, SourceError
+from tcpviz.sources.helpers import Wish, commands, complaint
+from tcpviz.sources.interfaces import ANY, Interface, resolve
+from tcpviz.sources.writer import PcapngWriter
+from tcpviz.wire.decoder import Decoder
+from tcpviz.wire.frame import Frame
+
+SNAPLEN = 128
+"""Bytes of each frame that are kept unless more are asked for: enough for all headers."""
+
+BUFFER = 32 << 20
+"""The kernel's receive buffer for each socket, bytes, as far as it lets us."""
+
+IDLE = 0.5
+"""Seconds without traffic after which an empty batch is given, so that clocks can go on."""
+
+_START_PATIENCE = 15.0  # seconds
+_END_PATIENCE = 5.0
+
+can_capture = access.can_capture
+
+
+class LiveFeed:
+    """Capture on ``interfaces`` (none: the default route's) what passes ``bpf``.
+
+    ``bpf``         words of pcap-filter(7); empty: TCP, over IPv4, IPv6 and VLANs
+    ``snaplen``     bytes of each frame that are kept, 0 for all
+    ``count``       end after that many packets that passed the filter
+    ``write``       a pcapng file (``-``: standard output) for everything captured
+    ``exclude_ssh`` leave out the connection over which the person sees this
+    ``promiscuous`` ask the interfaces also for what is not for this machine
+
+    The constructor checks everything that can be checked; :meth:`open` starts
+    the capture and returns when every interface is being captured;
+    :meth:`batches` does so if nobody did. All raise SourceError. Batches may be
+    empty (see ``IDLE``). Ctrl-C while :meth:`batches` waits in the main thread is
+    a :meth:`stop`: what was captured still comes. Whoever opens
+    must iterate to the end or :meth:`close`.
+    """
+
+    def __init__(
+        self,
+        interfaces: Sequence[str | Interface],
+        bpf: str = "",
+        snaplen: int = SNAPLEN,
+        count: int | None = None,
+        write: str | None = None,
+        exclude_ssh: bool = True,
+        promiscuous: bool = False,
+    ) -> None:
+        if count is not None and count < 1:
+            raise SourceError("the count of packets must be 1 or more", exit_code=2)
+        if snaplen < 0:
+            raise SourceError("the snapshot length must be 0 (everything) or more", exit_code=2)
+        self.status = FeedStatus()
+        self.interfaces = resolve(interfaces)
+        self.title = " + ".join(interface.name for interface in self.interfaces)
+        self.title += f"  {bpf}" if bpf.strip() else "  tcp"
+        self._words = bpf.strip()
+        self._snaplen = snaplen if 0 < snaplen < MAX_SNAPLEN else 0
+        self._left = count
+        self._write = write
+        self._promiscuous = promiscuous
+        self._sessions = ssh.own_sessions() if exclude_ssh else []
+        for session in self._sessions:
+            self.status.notes.append(
+                f"leaving out your own SSH session {session}; --with-ssh shows it"
+            )
+        # Wrong words are an error whoever may capture, so they come first.
+        self._predicate: Predicate | None = None
+        plans = self._plan()
+        self._access = access.find_access(self.interfaces)
+        self.status.notes.extend(self._access.notes)
+        if self._access.helper:
+            # Helpers refuse what is down, and with it all that they were asked for.
+            for plan in plans:
+                if not plan["interface"].up:
+                    name = plan["interface"].name
+                    self.status.notes.append(f"{name} is down; not captured")
+            plans = [plan for plan in plans if plan["interface"].up]
+            self.interfaces = [plan["interface"] for plan in plans]
+        self._configs = self._configure(plans)
+        self._decoder = Decoder(verify=False)  # what leaves has no checksum yet
+        self._children: list[Child] = []
+        self._first: list[int] = []  # each child's first interface, counted over all
+        self._writer: PcapngWriter | None = None
+        self._write_error: SourceError | None = None
+        self._early: list[Record] = []
+        self._dropped = 0
+        self._helper_dropped = 0
+        self._number = 0
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._wake: tuple[int, ...] = ()
+        self._selector: selectors.BaseSelector | None = None
+        self._begun = False
+
+    # -- what to capture
+
+    def _plan(self) -> list[dict[str, Any]]:
+        """For each interface: its words and, where something compiles them, its program."""
+        plans = []
+        for interface in self.interfaces:
+            words = self._words or bpf.default_words(interface.link_type)
+            program: list[bpf.Instruction] | None = None
+            with contextlib.suppress(bpf.NoCompilerError):
+                if self._words:  # alone first, so that no parenthesis can close ours
+                    compile_for(self._words, interface, self._snaplen)
+                words = self._without_sessions(words)
+                program = compile_for(words, interface, self._snaplen)
+            plans.append({"interface": interface, "words": words, "program": program})
+        if any(plan["program"] is None for plan in plans):
+            self._predicate = self._judge_ourselves()
+        return plans
+
+    def _without_sessions(self, words: str) -> str:
+        # In front: a "vlan" in the words moves whatever is written after it.
+        own = " or ".join(session.words for session in self._sessions)
+        return f"not ({own}) and ({words})" if own else words
+
+    def _judge_ourselves(self) -> Predicate:
+        wanted = compile_expression(self._words)
+        sessions = self._sessions
+        if self._words:
+            self.status.notes.append(
+                "filtering in tcpviz itself, which is slower; "
+                "install libpcap or tcpdump to filter in the kernel"
+            )
+        return lambda segment: (
+            wanted(segment) and not any(session.has(segment) for session in sessions)
+        )
+
+    def _configure(self, plans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The lines for the children: one for all interfaces, or one for each helper."""
+        common = {
+            "parent": os.getpid(),
+            "caller": privileges.sudo_caller(),
+            "application": f"tcpviz {tcpviz.__version__}",
+        }
+        if self._access.helper:
+            # Helpers have libpcap in themselves: with words they can do what we could not.
+            wishes = [
+                Wish(plan["interface"].name, self._words_for_helper(plan["interface"]))
+                for plan in plans
+            ]
+            limit = None if self._predicate else self._left
+            return [
+                {**common, "helper": command}
+                for command in commands(
+                    self._access.helper, wishes, self._snaplen, limit, self._promiscuous
+                )
+            ]
+        described = [
+            {
+                "name": plan["interface"].name,
+                "link_type": plan["interface"].link_type,
+                "cooked": plan["interface"].cooked,
+                "loopback": plan["interface"].is_loopback,
+                "program": _program(plan, self._snaplen),
+                "words": "" if self._predicate else plan["words"],
+            }
+            for plan in plans
+        ]
+        return [
+            {
+                **common,
+                "interfaces": described,
+                "snaplen": self._snaplen,
+                "count": None if self._predicate else self._left,
+                "buffer": BUFFER,
+                "promiscuous": self._promiscuous,
+            }
+        ]
+
+    def _words_for_helper(self, interface: Interface) -> str:
+        # A helper chooses the cooked header itself; ours may be another.
+        link_type = interface.link_type if interface.link_type == 1 else 101
+        if self._predicate and self._words:
+            return ""
+        return self._without_sessions(self._words or bpf.default_words(link_type))
+
+    # -- running
+
+    @property
+    def pids(self) -> list[int]:
+        """The capturing processes, for those who look after them."""
+        return [child.pid for child in self._children]
+
+    def open(self) -> None:
+        """Start capturing. From its return on, every packet is captured or counted as dropped."""
+        if self._begun:
+            return
+        self._begun = True
+        try:
+            if self._write:
+                self._writer = PcapngWriter(self._write, self._snaplen)
+            with self._lock:
+                self._wake = os.pipe()
+            self._selector = selectors.DefaultSelector()
+            self._selector.register(self._wake[0], selectors.EVENT_READ, None)
+            for config in self._configs:
+                child = Child(config)
+                self._children.append(child)
+                self._selector.register(child.output, selectors.EVENT_READ, (child, "output"))
+                self._selector.register(child.errors, selectors.EVENT_READ, (child, "errors"))
+            self._await_start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _await_start(self) -> None:
+        deadline = time.monotonic() + _START_PATIENCE
+        waiting: list[tuple[Child, list[Frame]]] = []
+        while not all(child.ready for child in self._children):
+            if time.monotonic() > deadline:
+                raise SourceError("the capturing process does not start; try again")
+            waiting += self._turn(deadline - time.monotonic())
+            for child in self._children:
+                if child.ended and not child.ready:
+                    raise self._failure(child)
+            if self._stopping.is_set():
+                break
+        self._describe()
+        for child, frames in waiting:
+            self._early += self._digest(child, frames)
+
+    def _failure(self, child: Child) -> SourceError:
+        """Why a child ended before it began."""
+        while child.listen():
+            if not self._turn_errors(child):
+                break
+        said = [message for message in child.messages if "error" in message]
+        if said and said[0].get("kind") == "permission":
+            return SourceError(access.WAYS_OUT)
+        if said:
+            return SourceError(f"cannot capture: {said[0]['error']}")
+        words = "\n".join(str(message.get("said", "")) for message in child.messages)
+        return SourceError(f"cannot capture: {complaint(words)}")
+
+    def _turn_errors(self, child: Child) -> bool:
+        assert self._selector is not None
+        return bool(self._selector.select(1.0)) and not child.ended
+
+    def _describe(self) -> None:
+        """Number the interfaces over all children, and tell the file of them."""
+        first = 0
+        for child in self._children:
+            self._first.append(first)
+            described = child.parser.interfaces if child.parser else []
+            first += len(described)
+            for interface in described:
+                if self._writer:
+                    name = interface.name or self.interfaces[len(self._first) - 1].name
+                    self._writer.add_interface(name, interface.link_type, "", self._words)
+        if self._writer:
+            self._writer.flush()
+
+    def _turn(self, wait: float) -> list[tuple[Child, list[Frame]]]:
+        """Wait for something, read it; the frames that came, by child."""
+        assert self._selector is not None
+        came: list[tuple[Child, list[Frame]]] = []
+        for key, _ in self._selector.select(max(0.0, wait)):
+            if key.data is None:
+                with contextlib.suppress(OSError):
+                    os.read(self._wake[0], 64)
+                continue
+            child, what = key.data
+            if what == "errors":
+                if not child.listen():
+                    self._selector.unregister(key.fd)
+                continue
+            frames = child.read()
+            if child.ended:
+                self._selector.unregister(key.fd)
+            came.append((child, frames))
+        return came
+
+    def batches(self) -> Iterator[list[Record]]:
+        """Segments, and gaps where the kernel says that it dropped packets, as they come."""
+        if self._stopping.is_set():
+            self.close()
+            return
+        self.open()
+        try:
+            if self._early:
+                yield self._early
+                self._early = []
+            yield from self._run()
+            if self._write_error:
+                raise self._write_error
+        finally:
+            self.close()
+
+    def _run(self) -> Iterator[list[Record]]:
+        asked_at: float | None = None
+        while not all(child.ended for child in self._children):
+            if asked_at is None and (self._stopping.is_set() or self._left == 0):
+                asked_at = time.monotonic()
+                for child in self._children:
+                    child.ask_to_end()
+            came = self._turn_or_stop()
+            batch: list[Record] = []
+            for child, frames in came:
+                batch += self._digest(child, frames)
+                asked_at = asked_at and time.monotonic()
+            self._tell()
+            if batch or not came:
+                yield batch
+            if asked_at is not None and time.monotonic() - asked_at > _END_PATIENCE:
+                break
+        yield from self._finish()
+
+    def _turn_or_stop(self) -> list[tuple[Child, list[Frame]]]:
+        """Ctrl-C while we wait ends the capture in order, as stop() does; a second one at once."""
+        try:
+            return self._turn(IDLE)
+        except KeyboardInterrupt:
+            if self._stopping.is_set():
+                raise
+            self._stopping.set()
+            return []
+
+    def _digest(self, child: Child, frames: list[Frame]) -> list[Record]:
+        """Decode, judge, write and count one child's frames."""
+        parser = child.parser
+        records: list[Record] = []
+        if parser is None:
+            return records
+        dropped = sum(c.parser.dropped for c in self._children if c.parser) + self._helper_dropped
+        rise = max(0, dropped - self._dropped)
+        self._dropped = max(dropped, self._dropped)
+        losses = parser.losses if rise else {}
+        first = self._first[self._children.index(child)] if self._first else 0
+        alone = len(self._children) == 1
+        for frame in frames:
+            if self._left == 0:
+                break
+            lost = losses.get(frame.number, 0)
+            if lost and rise:
+                records.append(Gap(frame.time_ns, min(lost, rise), "the kernel"))
+                rise -= min(lost, rise)
+            if not alone:
+                frame = Frame(
+                    frame.time_ns,
+                    frame.link_type,
+                    frame.data,
+                    frame.wire_len,
+                    self._number + 1,
+                    frame.interface + first,
+                )
+            self._number += 1
+            segment = self._decoder.decode(frame)
+            if self._predicate and not (segment and self._predicate(segment)):
+                continue
+            self.status.frames += 1
+            if self._left is not None:
+                self._left -= 1
+            self._save(frame, lost)
+            if segment is not None:
+                records.append(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
+        for segment in self._decoder.extra:
+            if not self._predicate or self._predicate(segment):
+                records.append(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
+        self._decoder.extra.clear()
+        if not self._predicate:  # its words are about segments
+            records.extend(self._decoder.errors)
+        self._decoder.errors.clear()
+        if rise:
+            when = frames[-1].time_ns if frames else time.time_ns()
+            records.append(Gap(when, rise, "the kernel"))
+        self.status.segments += sum(isinstance(record, SegmentRecord) for record in records)
+        return records
+
+    def _save(self, frame: Frame, lost: int) -> None:
+        if self._writer is None or self._write_error:
+            return
+        try:
+            self._writer.write(frame, lost=lost)
+        except SourceError as error:
+            self._cannot_write(error)
+
+    def _cannot_write(self, error: SourceError) -> None:
+        """Go on showing what is captured; the error comes at the end."""
+        self._write_error = error
+        self.status.notes.append(f"{error}; capturing goes on without writing")
+
+    def _tell(self) -> None:
+        """Bring counters, notes and the file up to date."""
+        for child in self._children:
+            for message in child.messages:
+                self._note(message)
+            child.messages.clear()
+        if self._predicate:
+            self.status.skipped = Counter()
+        else:
+            self.status.skipped = Counter(self._decoder.skipped)
+        self.status.dropped = self._dropped
+        if self._writer and not self._write_error:
+            try:
+                self._writer.flush()
+            except SourceError as error:
+                self._cannot_write(error)
+
+    def _note(self, message: dict[str, Any]) -> None:
+        if "note" in message or "error" in message:
+            text = str(message.get("note") or message.get("error"))
+            self.status.notes.append("".join(c if c.isprintable() else "?" for c in text))
+            return
+        said = str(message.get("said", ""))
+        # tcpdump's last words: the only ones about drops that it has.
+        dropped = re.match(r"(\d+) packets? dropped by kernel", said)
+        if dropped:
+            self._helper_dropped += int(dropped.group(1))
+        elif re.search(r"went down|disappeared|no longer|error|denied", said, re.IGNORECASE):
+            self.status.notes.append(complaint(said))
+
+    def _finish(self) -> Iterator[list[Record]]:
+        """All have ended, or were given up: last words, last drops, and why."""
+        assert self._selector is not None
+        for child in self._children:
+            deadline = time.monotonic() + 1.0
+            while child.ended and child.listen() and time.monotonic() < deadline:
+                self._selector.select(0.1)
+        self._tell()
+        last: list[Record] = []
+        self._decoder.finish()
+        for child in self._children:
+            code = child.close()
+            if child.parser and not child.parser.ended:
+                with contextlib.suppress(SourceError):
+                    child.parser.finish()
+                self.status.notes.extend(child.parser.notes)
+            last += self._digest(child, [])
+            if code and not self._stopping.is_set() and self._left != 0:
+                how = f"was killed (signal {-code})" if code < 0 else f"failed (code {code})"
+                self.status.notes.append(f"the capturing process {how}; what was seen is shown")
+        self._tell()
+        if self._writer and not self._write_error and len(self.interfaces) == 1:
+            with contextlib.suppress(SourceError):
+                self._writer.write_statistics(0, None, self._dropped, time.time_ns())
+        if last:
+            yield last
+
+    def stop(self) -> None:
+        self._stopping.set()
+        with self._lock:  # or close() might give the descriptor's number to another file
+            if self._wake:
+                with contextlib.suppress(OSError):
+                    os.write(self._wake[1], b"x")
+
+    def close(self) -> None:
+        """End at once, with what is not read yet lost; more than once does no harm."""
+        for child in self._children:
+            child.close()
+        if self._selector:
+            self._selector.close()
+            self._selector = None
+        with self._lock:
+            for descriptor in self._wake:
+                os.close(descriptor)
+            self._wake = ()
+        if self._writer:
+            writer, self._writer = self._writer, None
+            with contextlib.suppress(SourceError):
+                writer.close()
+        self._begun = True
+        self.status.done = True
+
+
+def _program(plan: dict[str, Any], snaplen: int) -> list[bpf.Instruction]:
+    """What the kernel is to run: the compiled words, or everything where nothing compiles."""
+    program: list[bpf.Instruction] = plan["program"] or bpf.compile_filter("", 1, snaplen)
+    return bpf.without_loopback_echo(program) if plan["interface"] == ANY else program

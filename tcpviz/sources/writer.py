@@ -1,0 +1,303 @@
+"""Writing captures: pcapng files that other programs read, and that survive a sudden end.
+
+Source: draft-ietf-opsawg-pcapng; block and option numbers are its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import platform
+import stat
+import struct
+import sys
+from collections.abc import Iterable
+from io import RawIOBase
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import tcpviz
+from tcpviz.sources.feed import SourceError
+from tcpviz.sources.parser import clean
+from tcpviz.sources.pcapng import (
+    BYTE_ORDER,
+    COMMENT,
+    CUSTOM,
+    ENHANCED_PACKET,
+    ENTERPRISE,
+    EPB_DROPCOUNT,
+    IF_DESCRIPTION,
+    IF_FILTER,
+    IF_NAME,
+    IF_TSRESOL,
+    INTERFACE,
+    ISB_IFDROP,
+    ISB_IFRECV,
+    SECTION,
+    SHB_OS,
+    SHB_USERAPPL,
+    STATISTICS,
+)
+from tcpviz.wire.frame import Frame
+
+_FLUSH_AT = 256 * 1024  # bytes held back at most
+_LONGEST_OPTION = 0xFFFC  # bytes, so that its padding fits too
+_NANOSECONDS = b"\x09"  # if_tsresol: ticks of 10^-9 s
+_TIME_LIMIT = 2**64 - 1
+
+
+class PcapngWriter:
+    """Writes one section of pcapng, with times in nanoseconds.
+
+    ``target``  a path (``-`` is standard output), or a binary file that the
+                caller keeps and closes
+    ``snaplen`` bytes of each frame that are kept; 0 keeps all
+
+    A file is created readable by its owner only, and under sudo belongs to
+    whoever called it. What was written before the last ``flush`` is the
+    kernel's, and survives this program's end, whatever ends it. Where the disk
+    is full the file is cut after its last whole block, and SourceError raised.
+    """
+
+    def __init__(self, target: str | os.PathLike[str] | BinaryIO, snaplen: int = 0) -> None:
+        self.snaplen = snaplen
+        self.frames = 0
+        self._names: list[str] = []
+        self._pending = bytearray()
+        self._block_ends: list[int] = []  # within what is pending
+        self._written = 0
+        self._last_ns = 0
+        self._failed: SourceError | None = None
+        self._file: BinaryIO | RawIOBase
+        if isinstance(target, str | os.PathLike):
+            path = os.fspath(target)
+            self.name = "standard output" if path == "-" else clean(path)
+            self._owned = path != "-"
+            self._file = _create(path, self.name) if self._owned else sys.stdout.buffer
+        else:
+            self.name = clean(str(getattr(target, "name", "the output")))
+            self._owned = False
+            self._file = target
+        head = struct.pack("<IHHq", BYTE_ORDER, 1, 0, -1)
+        options = [
+            (SHB_OS, f"{platform.system()} {platform.release()}".encode()),
+            (SHB_USERAPPL, f"tcpviz {tcpviz.__version__}".encode()),
+        ]
+        try:
+            self._block(SECTION, head, options)
+            self.flush()
+        except SourceError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def add_interface(
+        self, name: str, link_type: int, description: str = "", capture_filter: str = ""
+    ) -> int:
+        """Describe an interface; returns the index by which frames name it.
+
+        ``link_type`` is a number of the LINKTYPE_ registry, ``capture_filter``
+        the BPF expression in words.
+        """
+        options = [(IF_NAME, name.encode()), (IF_TSRESOL, _NANOSECONDS)]
+        if description:
+            options.append((IF_DESCRIPTION, description.encode()))
+        if capture_filter:
+            options.append((IF_FILTER, b"\0" + capture_filter.encode()))  # 0: as libpcap's
+        self._block(INTERFACE, struct.pack("<HHI", link_type, 0, self.snaplen), options)
+        self._names.append(name)
+        return len(self._names) - 1
+
+    def write(
+        self,
+        frame: Frame,
+        comment: str | Iterable[str] | None = None,
+        interface: int | None = None,
+        lost: int = 0,
+        customs: Iterable[bytes] = (),
+    ) -> None:
+        """Write a frame, with its own comment and any further ones.
+
+        ``interface`` where it is not the frame's own; ``lost`` is how many
+        packets of that interface are known to be missing just before it;
+        ``customs`` are custom options for our own reader, 48 KB each at most.
+        """
+        index = frame.interface if interface is None else interface
+        if not 0 <= index < len(self._names):
+            raise ValueError(f"interface {index} was not added")
+        data = frame.data[: self.snaplen] if self.snaplen else frame.data
+        comments = [] if frame.comment is None else [frame.comment]
+        if comment is not None:
+            comments += [comment] if isinstance(comment, str) else comment
+        options = [(COMMENT, text.encode(errors="replace")) for text in comments]
+        if lost:
+            options.append((EPB_DROPCOUNT, struct.pack("<Q", lost)))
+        options += [(CUSTOM, _custom(each)) for each in customs]
+        time = max(0, min(_TIME_LIMIT, frame.time_ns))
+        length = max(frame.wire_len, len(data))
+        head = struct.pack("<IIIII", index, time >> 32, time & 0xFFFFFFFF, len(data), length)
+        self._block(ENHANCED_PACKET, head + _padded(data), options)
+        self.frames += 1
+        self._last_ns = time
+
+    def write_statistics(
+        self,
+        interface: int,
+        received: int | None,
+        dropped: int | None,
+        time_ns: int | None = None,
+        customs: Iterable[bytes] = (),
+    ) -> None:
+        """Write what an interface counted since the capture began; None where nobody knows.
+
+        ``time_ns`` is when it was asked: the last frame's time, if not given;
+        ``customs`` as for a frame.
+        """
+        time = self._last_ns if time_ns is None else max(0, min(_TIME_LIMIT, time_ns))
+        options = [
+            (code, struct.pack("<Q", count))
+            for code, count in ((ISB_IFRECV, received), (ISB_IFDROP, dropped))
+            if count is not None
+        ]
+        options += [(CUSTOM, _custom(each)) for each in customs]
+        head = struct.pack("<III", interface, time >> 32, time & 0xFFFFFFFF)
+        self._block(STATISTICS, head, options)
+
+    def flush(self) -> None:
+        """Hand everything to the operating system. Call it after each batch."""
+        if self._failed:
+            raise self._failed
+        if not self._pending:
+            return
+        done = 0
+        try:
+            with memoryview(self._pending) as view:
+                while done < len(view):
+                    # A buffered file returns its whole length, a raw one what there was room for.
+                    done += self._file.write(view[done:]) or 0
+            self._file.flush()
+        except (OSError, ValueError) as error:
+            raise self._fail(error, done) from None
+        self._written += done
+        self._pending.clear()
+        self._block_ends.clear()
+
+    def close(self) -> None:
+        """Flush and close; more than once does no harm."""
+        try:
+            if not self._failed:
+                self.flush()
+        finally:
+            if self._owned:
+                self._file.close()
+            self._failed = self._failed or SourceError(f"{self.name}: is closed")
+
+    def _fail(self, error: OSError | ValueError, done: int) -> SourceError:
+        whole = max((end for end in self._block_ends if end <= done), default=0)
+        if self._owned and done != whole:
+            # Only what is a file can be cut; a pipe's reader has the rest already.
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._written + whole)
+        self._pending.clear()
+        self._block_ends.clear()
+        kept = "what was written before is whole"
+        match error:
+            case BrokenPipeError():
+                text = "whoever was reading it went away"
+            case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+                text = f"no space left on the disk; make room, or write elsewhere ({kept})"
+            case OSError(errno=errno.EFBIG):
+                text = f"grew to the size limit of files here; begin another ({kept})"
+            case OSError():
+                text = f"cannot be written: {error.strerror} ({kept})"
+            case _:
+                text = f"cannot be written: {error}"
+        self._failed = SourceError(f"{self.name}: {text}")
+        return self._failed
+
+    def _block(self, kind: int, body: bytes, options: list[tuple[int, bytes]]) -> None:
+        if self._failed:
+            raise self._failed
+        tail = b"".join(_option(code, value) for code, value in options)
+        if tail:
+            tail += b"\0\0\0\0"  # opt_endofopt
+        length = 12 + len(body) + len(tail)
+        self._pending += struct.pack("<II", kind, length) + body + tail + struct.pack("<I", length)
+        self._block_ends.append(len(self._pending))
+        if len(self._pending) >= _FLUSH_AT:
+            self.flush()
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4)
+
+
+def _custom(data: bytes) -> bytes:
+    if len(data) > _LONGEST_OPTION - 4:
+        raise ValueError(f"a custom option of {len(data)} bytes")
+    return struct.pack("<I", ENTERPRISE) + data
+
+
+def _option(code: int, value: bytes) -> bytes:
+    if len(value) > _LONGEST_OPTION:
+        # Only texts can be so long: no half of a character may be left.
+        value = value[:_LONGEST_OPTION].decode(errors="ignore").encode()
+    return struct.pack("<HH", code, len(value)) + _padded(value)
+
+
+def _create(path: str, name: str) -> RawIOBase:
+    """Open a file for writing: a new one for its owner only, an old one emptied as it is."""
+    flags = os.O_WRONLY | os.O_CLOEXEC
+    try:
+        try:
+            descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            new = True
+        except FileExistsError:
+            descriptor = os.open(path, flags)
+            new = False
+    except (OSError, ValueError) as error:
+        raise _cannot_create(name, error) from None
+    if new:
+        _give_to_caller(descriptor)
+    elif stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.ftruncate(descriptor, 0)
+    return os.fdopen(descriptor, "wb", buffering=0)
+
+
+def _give_to_caller(descriptor: int) -> None:
+    """Under sudo the file is whose command it was, not root's."""
+    if os.geteuid() != 0:
+        return
+    try:
+        uid, gid = int(os.environ["SUDO_UID"]), int(os.environ["SUDO_GID"])
+    except (KeyError, ValueError):
+        return
+    with contextlib.suppress(OSError):  # a file system without owners
+        os.fchown(descriptor, uid, gid)
+
+
+def _cannot_create(name: str, error: OSError | ValueError) -> SourceError:
+    match error:
+        case FileNotFoundError():
+            return SourceError(
+                f"{name}: its folder does not exist (or it is a link to nowhere); make it first", 2
+            )
+        case IsADirectoryError():
+            return SourceError(f"{name}: a directory; name a file in it", 2)
+        case PermissionError():
+            return SourceError(f"{name}: no permission to write it; write it elsewhere")
+        case OSError():
+            return SourceError(f"{name}: cannot be created: {error.strerror}")
+        case _:
+            return SourceError(f"{name!r}: not a file name", 2)

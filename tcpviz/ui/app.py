@@ -1,0 +1,192 @@
+"""The Textual application: themes, the timer, and ways out; the screen does the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from tcpviz.sources.feed import Feed, SourceError
+from tcpviz.ui import looks as all_looks
+from tcpviz.ui.keys import ACTIONS
+from tcpviz.ui.looks import Looks
+from tcpviz.ui.playback import Pace
+from tcpviz.ui.screen import MainScreen
+from tcpviz.ui.session import Session
+from tcpviz.ui.terminal import Manners, hung_up, manners
+
+
+class TcpvizApp(App[int]):
+    """Shows what ``feed`` gives.
+
+    ``pace``     not ``None``: a scenario, played back from its beginning at this pace
+    ``title``    of the terminal's window; the feed's own title is in the status line
+    ``live``     the records happen now
+    ``looks``    name of the looks to begin with: dark, light, ansi, mono
+    ``limit``    steps that the timeline keeps; ``None``: the usual number
+    ``filter_text``  the display filter to begin with
+    ``again``    makes the same scenario's feed once more, in step mode or not. Raises SourceError
+    ``on_signal`` is told of a signal that ends the program, before it ends
+
+    Afterwards ``trouble`` is what the source complained of, ``failure`` an
+    exception that nobody expected; both are for whoever ran the application.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,ctrl+c", "quit", "Quit", show=False),
+    ]
+    ENABLE_COMMAND_PALETTE = True
+    ESCAPE_TO_MINIMIZE = False
+    CSS = """
+    Screen { background: $background; color: $foreground; }
+    SearchIcon { display: none; }
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        pace: Pace | None = None,
+        title: str | None = None,
+        live: bool = False,
+        looks: str = "dark",
+        behaviour: Manners | None = None,
+        limit: int | None = None,
+        filter_text: str = "",
+        on_signal: Callable[[int], None] | None = None,
+        again: Callable[[bool], Feed] | None = None,
+    ) -> None:
+        self._again = again
+        self._pace = pace
+        self._limit = limit
+        self._on_signal = on_signal
+        self.behaviour = behaviour or manners()
+        choices = all_looks.every()
+        if not self.behaviour.colours:
+            looks = "mono"
+        self._choices = choices
+        self.looks: Looks = next((one for one in choices if one.name == looks), choices[0])
+        # Sixteen colours and none are for terminals whose own colours are to be kept.
+        super().__init__(ansi_color=True if self.looks.theme.ansi else None)
+        for one in choices:
+            self.register_theme(one.theme)
+        self.theme = self.looks.theme.name
+        self.title = title or f"tcpviz: {feed.title}"
+        self.animation_level = "none"
+        self.session = Session(feed, pace=pace, live=live, limit=limit, filter_text=filter_text)
+        self.trouble: SourceError | None = None
+        self.failure: BaseException | None = None
+        self._main = MainScreen(
+            self.session,
+            self.looks,
+            ascii_only=self.behaviour.ascii,
+            motion=self.behaviour.motion,
+        )
+
+    def begin_again(self, *, step: bool) -> str | None:
+        """Run the scenario anew, as it happens; returns why that cannot be, or ``None``."""
+        if self._again is None:
+            return "this is for the demo: tcpviz demo --step"
+        try:
+            feed = self._again(step)
+        except SourceError as error:
+            return str(error)
+        self.session.pump.stop(0.5)
+        self.session = Session(feed, pace=self._pace, live=True, limit=self._limit)
+        self.trouble = None
+        self._main.begin(self.session)
+        self.session.pump.start()
+        return None
+
+    def get_default_screen(self) -> Screen[None]:
+        return self._main
+
+    def on_mount(self) -> None:
+        self.session.pump.start()
+        self._hear_signals()
+        self.set_interval(self.behaviour.period_s, self._main.beat)
+        self.call_after_refresh(self._main.beat)
+        if not self.is_headless:
+            self.set_interval(1.0, self._watch_terminal)
+
+    def on_unmount(self) -> None:
+        self.session.pump.stop(0.5)
+
+    def _hear_signals(self) -> None:
+        """Ask to be ended in good order: the driver restores the terminal only then."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            try:
+                loop.add_signal_handler(number, self._signalled, number)
+            except (ValueError, RuntimeError, NotImplementedError):
+                return  # not the main thread: whoever runs us hears them
+
+    def _watch_terminal(self) -> None:
+        if hung_up():
+            self._signalled(signal.SIGHUP)
+
+    def _signalled(self, number: signal.Signals) -> None:
+        if self._on_signal is not None:
+            self._on_signal(number)
+        code = 0 if number is signal.SIGINT else 128 + number
+        self.exit(code, return_code=code)
+
+    # -- the ways out -------------------------------------------------------
+
+    async def action_quit(self) -> None:
+        self.exit(0)
+
+    def give_up(self, trouble: SourceError) -> None:
+        """The source failed before there was anything to show."""
+        self.trouble = trouble
+        self.exit(trouble.exit_code, return_code=trouble.exit_code)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End quietly: a traceback on the screen helps nobody who is not a programmer.
+
+        Overrides Textual's, which prints one. Whoever ran the application finds
+        the exception in ``failure`` and writes it where it is of use; the test
+        pilot raises it.
+        """
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        if self.failure is None:
+            self.failure = error
+        self._close_messages_no_wait()
+
+    # -- looks --------------------------------------------------------------
+
+    def next_looks(self) -> None:
+        """The next looks; with NO_COLOR or sixteen colours asked for, there are no others."""
+        if self.ansi_color or self.no_color:
+            self._main.say("the colours were chosen when the program was started")
+            return
+        place = self._choices.index(self.looks)
+        self.wear(self._choices[(place + 1) % len(self._choices)])
+
+    def wear(self, looks: Looks) -> None:
+        self.looks = looks
+        self.theme = looks.theme.name
+        self._main.wear(looks)
+
+    def get_system_commands(self, _screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: every action of the main screen, with its keys."""
+        plain = self.behaviour.ascii
+        for action in ACTIONS:
+            if action.name == "palette":
+                continue
+            shown = action.shown_plain if plain else action.shown
+            yield SystemCommand(action.title, f"{action.what} ({shown})", self._doer(action.name))
+
+    def _doer(self, name: str) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            await self._main.run_action(name)
+
+        return run

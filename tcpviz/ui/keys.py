@@ -1,0 +1,395 @@
+"""Keys: every action once, with its keys, its name and what it does.
+
+Bindings, the command palette, the hints at the bottom and the help screen are
+all made of this table, so that none can forget what another knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+from tcpviz.ui.plan import Pane
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that a person can do on the main screen.
+
+    ``name``   of the screen's ``action_`` method
+    ``keys``   in Textual's names, the first being the one that hints show
+    ``shown``  how the keys are written for people
+    ``title``  in the command palette; ``hint``: in the bottom line (empty: not there)
+    ``what``   a sentence for help and palette
+    ``plain``  ``shown`` without a character outside of ASCII
+    ``hint_key`` the bottom line's name for the key, and the same in ASCII
+    ``panes``  with which pane focused it is hinted (empty: with every one)
+    ``group``  its heading in the help
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    shown: str
+    title: str
+    what: str
+    hint: str = ""
+    panes: tuple[Pane, ...] = ()
+    group: str = "Moving through time"
+    plain: str = ""
+    hint_key: tuple[str, str] = ("", "")
+
+    @property
+    def shown_plain(self) -> str:
+        """The keys without a character outside of ASCII."""
+        return self.plain or self.shown
+
+    def hint_name(self, ascii_only: bool) -> str:
+        """The key as the bottom line names it."""
+        own = self.hint_key[1 if ascii_only else 0]
+        return own or (self.shown_plain if ascii_only else self.shown).split(" ")[0]
+
+
+_TIME, _HAND, _PANES, _LOOK, _PROGRAM = (
+    "Moving through time",
+    "The cable in your hand (a running demo)",
+    "Panes and connections",
+    "How it is shown",
+    "The program",
+)
+
+ACTIONS: tuple[Action, ...] = (
+    Action(
+        "pause",
+        ("space",),
+        "Space",
+        "Pause or go on",
+        "Pause; press again to go on (a live view goes on at the end). In step mode: let the "
+        "segment in your hand go",
+        "pause",
+    ),
+    Action(
+        "step",
+        ("right", "l", "n"),
+        "→ l n",
+        "Step forward",
+        "One step forward",
+        "step",
+        plain="Right l n",
+        hint_key=("← →", "Left Right"),
+    ),
+    Action(
+        "advance",
+        ("pagedown",),
+        "PgDn",
+        "Step forward, or let the segment go",
+        "A clicker's forward key: one step forward; in step mode it lets the segment go",
+    ),
+    Action(
+        "back",
+        ("left", "h", "p", "pageup"),
+        "← h p PgUp",
+        "Step back",
+        "One step back; the recording goes on meanwhile",
+        plain="Left h p PgUp",
+    ),
+    Action(
+        "first",
+        ("home", "g"),
+        "Home g",
+        "Go to the first step",
+        "The first step (of the connection, in a file; before it, in a scenario)",
+    ),
+    Action(
+        "end",
+        ("end", "G"),
+        "End G",
+        "Go to the end and follow",
+        "The last step; what comes is followed again",
+        "follow",
+    ),
+    Action("replay", ("r",), "r", "Replay from the start", "Play from the beginning"),
+    Action(
+        "faster",
+        ("plus", "greater_than_sign"),
+        "+ >",
+        "Play faster",
+        "A shorter time for each step when playing",
+    ),
+    Action(
+        "slower",
+        ("minus", "less_than_sign"),
+        "- <",
+        "Play slower",
+        "A longer time for each step when playing",
+    ),
+    Action(
+        "step_mode",
+        ("s",),
+        "s",
+        "Step mode",
+        "Each segment waits in your hand until Space or PgDn lets it go; again: all go by "
+        "themselves. A scenario that is over is run anew",
+        "step mode",
+        (),
+        _HAND,
+    ),
+    Action("drop", ("x",), "x", "Drop it", "Let the segment in your hand die", "drop", (), _HAND),
+    Action(
+        "duplicate",
+        ("u",),
+        "u",
+        "Duplicate it",
+        "Make a copy, which lies in your hand behind it",
+        "double",
+        (),
+        _HAND,
+    ),
+    Action(
+        "delay",
+        ("w",),
+        "w",
+        "Delay it",
+        "Half a second later for each press, once you let it go; what comes meanwhile overtakes "
+        "it. Esc: not after all",
+        "delay",
+        (),
+        _HAND,
+    ),
+    Action(
+        "behind",
+        ("b",),
+        "b",
+        "Put it behind the next one",
+        "It arrives right after the next one of its sender",
+        "behind",
+        (),
+        _HAND,
+    ),
+    Action(
+        "corrupt",
+        ("c",),
+        "c",
+        "Corrupt it",
+        "Turn over one byte: its checksum is wrong then, and the receiver's kernel drops it",
+        "corrupt",
+        (),
+        _HAND,
+    ),
+    Action(
+        "next_held",
+        ("v",),
+        "v",
+        "Choose another",
+        "Where several are in your hand: the next one",
+        "other",
+        (),
+        _HAND,
+    ),
+    Action(
+        "longer_way",
+        ("right_square_bracket",),
+        "]",
+        "Slower cable",
+        "Each segment takes longer from one host to the other",
+        "cable",
+        (),
+        _HAND,
+        hint_key=("[ ]", "[ ]"),
+    ),
+    Action(
+        "shorter_way",
+        ("left_square_bracket",),
+        "[",
+        "Faster cable",
+        "Each segment takes less time",
+        "",
+        (),
+        _HAND,
+    ),
+    Action("again", ("R",), "R", "Run it again", "Run the scenario anew, live", "", (), _HAND),
+    Action(
+        "up", ("up", "k"), "↑ k", "Up", "Select the row above, or scroll", "", (), _PANES, "Up k"
+    ),
+    Action(
+        "down",
+        ("down", "j"),
+        "↓ j",
+        "Down",
+        "Select the row below, or scroll",
+        "",
+        (),
+        _PANES,
+        "Down j",
+    ),
+    Action(
+        "enter",
+        ("enter",),
+        "Enter",
+        "Open, or tell more",
+        "Open the connection; in the diagram and the chart: tell more of what is there",
+        "open",
+        (),
+        _PANES,
+    ),
+    Action("next_pane", ("tab",), "Tab", "Next pane", "Focus the next pane", "pane", (), _PANES),
+    Action(
+        "previous_pane",
+        ("shift+tab",),
+        "Shift+Tab",
+        "Previous pane",
+        "Focus the pane before",
+        "",
+        (),
+        _PANES,
+    ),
+    Action(
+        "pane_list",
+        ("1",),
+        "1",
+        "Go to the connections",
+        "Focus the connection list",
+        "",
+        (),
+        _PANES,
+    ),
+    Action(
+        "pane_diagram",
+        ("2",),
+        "2",
+        "Go to the state diagram",
+        "Focus the state diagram",
+        "",
+        (),
+        _PANES,
+    ),
+    Action(
+        "pane_chart",
+        ("3",),
+        "3",
+        "Go to the sequence chart",
+        "Focus the sequence chart",
+        "",
+        (),
+        _PANES,
+    ),
+    Action(
+        "maximise",
+        ("z",),
+        "z",
+        "Maximise the pane",
+        "Give the focused pane the whole screen, or take it back",
+        "maximise",
+        (),
+        _PANES,
+    ),
+    Action(
+        "filter",
+        ("slash",),
+        "/",
+        "Filter the connections",
+        "Narrow the list as you type; Enter keeps the filter, Esc clears it",
+        "filter",
+        (),
+        _PANES,
+    ),
+    Action(
+        "escape",
+        ("escape",),
+        "Esc",
+        "Back",
+        "Out of the filter, the maximised pane, or the selection",
+        "",
+        (),
+        _PANES,
+    ),
+    Action(
+        "times",
+        ("t",),
+        "t",
+        "Change the time notation",
+        "Times since the start, of the day, since the step before, or none",
+        "times",
+        (),
+        _LOOK,
+    ),
+    Action(
+        "numbers",
+        ("a",),
+        "a",
+        "Change the notation of numbers",
+        "Sequence numbers relative, absolute, or symbolic (J, K, M, N)",
+        "numbers",
+        (),
+        _LOOK,
+    ),
+    Action(
+        "theme", ("d",), "d", "Change the colours", "Dark, light, 16 colours, none", "", (), _LOOK
+    ),
+    Action(
+        "help",
+        ("question_mark", "f1"),
+        "?",
+        "Help",
+        "What the signs mean, and every key",
+        "help",
+        (),
+        _PROGRAM,
+    ),
+    Action(
+        "palette",
+        ("ctrl+p", "colon"),
+        "Ctrl+P :",
+        "Command palette",
+        "Find any of these by its name",
+        "",
+        (),
+        _PROGRAM,
+    ),
+    Action("quit", ("q", "ctrl+c"), "q Ctrl+C", "Quit", "Leave the program", "quit", (), _PROGRAM),
+)
+
+
+def bindings() -> list[Binding]:
+    """The main screen's bindings.
+
+    With priority, they are acted on in the order in which keys come: without it,
+    a key goes to the focused widget and back first, and what was typed quickly
+    behind ``/`` would still be taken for commands.
+    """
+    return [
+        Binding(",".join(action.keys), action.name, action.title, show=False, priority=True)
+        for action in ACTIONS
+        if action.name != "quit"
+    ]
+
+
+HOLDING: tuple[str, ...] = (
+    *("pause", "drop", "duplicate", "delay", "behind", "corrupt", "next_held"),
+    *("step_mode", "help", "quit"),
+)
+"""What the bottom line names while something is in the hand; what it leaves out first, last."""
+
+_BY_NAME = {action.name: action for action in ACTIONS}
+
+
+def hinted(
+    focus: Pane | None, *, holding: bool = False, acting: bool = False, lab: bool = False
+) -> list[Action]:
+    """The actions that the bottom line names while this pane has the focus.
+
+    ``holding``  a segment is in the hand; ``acting``: a scenario happens now, on a cable;
+    ``lab``  it is a scenario that could be run in step mode
+    """
+    if holding:
+        return [_BY_NAME[name] for name in HOLDING]
+    own = {"step_mode"} if lab else set()
+    if acting:
+        own = {"step_mode", "longer_way"}
+    return [
+        action
+        for action in ACTIONS
+        if action.hint
+        and (action.group != _HAND or action.name in own)
+        and (not action.panes or focus in action.panes)
+    ]

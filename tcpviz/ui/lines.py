@@ -1,0 +1,104 @@
+"""LinesView: rows of plain-data lines on the screen, redrawn only where they differ.
+
+Textual does not compare frames: whatever is refreshed is written out, changed
+or not. So this widget keeps the rows that it last showed and refreshes only
+those that are different now. It has no scrollable size of its own, because
+growing one is a new layout of the screen; whoever fills it chooses its top row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from textual.cache import LRUCache
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tcpviz.ui.looks import Looks
+from tcpviz.views.ladder_canvas import ascii_line
+from tcpviz.views.spans import Line, fit
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line, and in ``under`` the role of the ground on which the whole row lies."""
+
+    line: Line = ()
+    under: str | None = None
+
+
+BLANK = Row()
+
+
+class LinesView(Widget):
+    """Shows rows from its top edge down; what is not given is blank.
+
+    :meth:`show` is cheap where little changed: rows are compared, not drawn.
+    """
+
+    DEFAULT_CSS = """
+    LinesView { width: 1fr; height: 1fr; }
+    """
+    ALLOW_SELECT = False
+    CACHED_STRIPS = 1024
+
+    def __init__(
+        self,
+        looks: Looks,
+        *,
+        id: str | None = None,  # noqa: A002
+        ascii_only: bool = False,
+    ) -> None:
+        super().__init__(id=id)
+        self.looks = looks
+        self.ascii_only = ascii_only
+        self._rows: tuple[Row, ...] = ()
+        self._strips: LRUCache[tuple[Row, int], Strip] = LRUCache(self.CACHED_STRIPS)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """What is shown now."""
+        return self._rows
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Show these rows; refreshes those that differ from what was shown."""
+        before, after = self._rows, tuple(rows)
+        if before == after:
+            return
+        self._rows = after
+        width = self.size.width
+        changed = [
+            Region(0, y, width, 1)
+            for y in range(min(max(len(before), len(after)), self.size.height))
+            if (before[y] if y < len(before) else BLANK) != (after[y] if y < len(after) else BLANK)
+        ]
+        if changed:
+            self.refresh(*changed)
+
+    def wear(self, looks: Looks) -> None:
+        """Draw everything anew in other looks."""
+        if looks is not self.looks:
+            self.looks = looks
+            self._strips.clear()
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Row ``y`` as a strip, exactly as wide as the widget."""
+        row = self._rows[y] if y < len(self._rows) else BLANK
+        width = self.size.width
+        key = (row, width)
+        strip = self._strips.get(key)
+        if strip is None:
+            strip = self._draw(row, width)
+            self._strips[key] = strip
+        return strip
+
+    def _draw(self, row: Row, width: int) -> Strip:
+        style = self.looks.style
+        spans = fit(row.line, width)
+        if self.ascii_only:  # whoever made the line ought to have seen to it; nothing slips by
+            spans = fit(ascii_line(spans), width)
+        return Strip([Segment(span.text, style(span.role, row.under)) for span in spans], width)

@@ -1,0 +1,126 @@
+"""The rows under the panes and the line between them: the widgets, and what is put into them."""
+
+from __future__ import annotations
+
+from tcpviz.ui import bars, keys
+from tcpviz.ui.lines import LinesView, Row
+from tcpviz.ui.looks import BAR_ALARM, RULE, Looks
+from tcpviz.ui.plan import MIN_HEIGHT, MIN_WIDTH, Pane, Plan
+from tcpviz.ui.playback import Mode
+from tcpviz.ui.session import Session
+from tcpviz.ui.words import explanation, wrap
+from tcpviz.views.spans import Line, Span, clean, fit, line
+
+NAMES = ("divider", "banner", "hand", "explain", "status", "keys", "small")
+
+
+class LowerBars:
+    """Draws banner, hand, explanation, status and key hints of ``session``.
+
+    ``views``  the widgets by name; whoever owns the screen places them
+    ``hints``  where each key's name stands in the bottom line
+    """
+
+    def __init__(self, session: Session, looks: Looks, *, ascii_only: bool) -> None:
+        self._session = session
+        self._ascii = ascii_only
+        self.hints: list[bars.Hint] = []
+        self.views = {name: LinesView(looks, id=name, ascii_only=ascii_only) for name in NAMES}
+
+    def begin(self, session: Session) -> None:
+        """Tell of another session from now on."""
+        self._session = session
+
+    @property
+    def hand_shown(self) -> bool:
+        """There is a cable, and it is in the person's hand."""
+        return self._session.acting and self._session.hand.control is not None
+
+    def ticking(self, *, fast: bool) -> tuple[object, ...]:
+        """What moves on the screen of a running lab while nothing happens; ``fast``: arrows."""
+        session = self._session
+        if not session.acting or session.pump.done:
+            return ()
+        hand = session.hand
+        return (hand.held, hand.delay_ms, int(session.clock() * (20 if fast else 2)))
+
+    def draw_small(self, width: int) -> None:
+        """Only that there is no room."""
+        text = f"terminal too small: {MIN_WIDTH}x{MIN_HEIGHT} needed"
+        words = [text[at : at + width] for at in range(0, len(text), max(width, 1))]
+        self.views["small"].show([Row(line(part)) for part in words])
+
+    def draw(
+        self,
+        plan: Plan,
+        *,
+        banner: str,
+        wrong: Line | None,
+        memory: int | None,
+        focused: Pane | None,
+        active: Pane,
+    ) -> None:
+        """Everything. ``wrong``: what stands instead of the explanation, if anything."""
+        session, views, width = self._session, self.views, plan.width
+        bar = "|" if self._ascii else "│"
+        views["divider"].show([Row((Span(bar, RULE),))] * plan.height)
+        if banner:
+            said = Span(f" {clean(banner, self._ascii)}  (Esc)", BAR_ALARM)
+            views["banner"].show([Row(fit((said,), width, BAR_ALARM))])
+        if self.hand_shown:
+            at_end = session.cursor.following
+            hand = session.hand.line(session.timeline, width, at_end=at_end, ascii_only=self._ascii)
+            views["hand"].show([Row(fit(hand, width))])
+        told = wrong or explanation(session, ascii_only=self._ascii)
+        rows = wrap(told, max(width - 2, 1), plan.explain)
+        views["explain"].show([Row(line(" ", *one)) for one in rows])
+        status = bars.status(session, width, memory, ascii_only=self._ascii)
+        views["status"].show([Row(status)])
+        actions = keys.hinted(
+            focused,
+            holding=session.acting and session.hand.chosen is not None,
+            acting=self.hand_shown,
+            lab=session.story and hasattr(session.feed, "control"),
+        )
+        shown, self.hints = bars.hints(actions, width, self._words(active), ascii_only=self._ascii)
+        views["keys"].show([Row(shown)])
+
+    def _words(self, active: Pane) -> dict[str, str]:
+        """What the hints say of keys that mean different things at different times."""
+        session = self._session
+        enter = "open" if active is Pane.LIST else "more"
+        if session.ended and session.story:
+            return {"pause": "replay", "end": "", "enter": enter}
+        words = {"enter": enter}
+        hand = session.hand
+        if hand.stepping and session.acting:
+            words["step_mode"] = "all go"
+            words["pause"] = "let go" if session.cursor.following else "back to it"
+            words["next_held"] = "another" if len(hand.held) > 1 else ""
+            if hand.chosen is None:
+                words["pause"] = ""
+        else:
+            paused = session.mode is Mode.PAUSED
+            words["pause"] = (
+                "play" if paused and not session.live else "go on" if paused else "pause"
+            )
+            if session.mode is Mode.FOLLOWING and session.pump.done:
+                words["pause"] = ""
+        end = "" if session.mode is Mode.FOLLOWING else "last" if session.pump.done else "follow"
+        words["end"] = end
+        return words
+
+
+def display(widget: object, shown: bool) -> None:
+    """Set it only if it is other: each setting is a new layout."""
+    if widget.display != shown:  # type: ignore[attr-defined]
+        widget.display = shown  # type: ignore[attr-defined]
+
+
+def size_to(widget: object, width: int, height: int) -> None:
+    """The same for a size in cells."""
+    styles = widget.styles  # type: ignore[attr-defined]
+    if styles.width is None or styles.width.value != width or styles.width.is_fraction:
+        styles.width = width
+    if styles.height is None or styles.height.value != height or styles.height.is_fraction:
+        styles.height = height

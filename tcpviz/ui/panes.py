@@ -1,0 +1,370 @@
+"""The three panes: what each shows of the session, and how it scrolls and is clicked."""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+from time import monotonic
+from typing import ClassVar
+
+from textual import events
+from textual.message import Message
+
+from tcpviz.core.connection import Connection
+from tcpviz.core.records import Side
+from tcpviz.core.timeline import Step, Timeline
+from tcpviz.ui.lines import LinesView, Row
+from tcpviz.ui.looks import FLASH, RULE, RULE_FOCUS, TITLE_FOCUS, Looks
+from tcpviz.ui.plan import Pane
+from tcpviz.ui.session import Session
+from tcpviz.views import diagram, roles, table
+from tcpviz.views.diagram import DiagramScene
+from tcpviz.views.explain import explain_state, explain_transition
+from tcpviz.views.layouts import FIGURE_ROWS, Pair
+from tcpviz.views.spans import Line, Span, clean, crop, fit_text, line, width
+
+WHEEL = 3
+"""Rows that one notch of the mouse's wheel scrolls."""
+
+MANY = 2_000
+"""From this many connections on, the filter looks through them once a second only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """The characters of a title rule."""
+
+    rule: str = "─"
+    heavy: str = "━"
+    up: str = "▲"
+    down: str = "▼"
+
+
+UNICODE = Signs()
+ASCII = Signs("-", "=", "^", "v")
+
+
+class PaneView(LinesView, can_focus=True):
+    """A pane with a title row; whoever derives fills the rows under it.
+
+    ``active``   it has the focus
+    ``tabs``     the panes that take turns in this place, named in the title
+    """
+
+    pane: ClassVar[Pane]
+    name_shown: ClassVar[str]
+
+    class Picked(Message):
+        """Something in the pane was clicked; ``step`` is the step to go to, if any."""
+
+        def __init__(self, step: int | None = None) -> None:
+            super().__init__()
+            self.step = step
+
+    class Asked(Message):
+        """Somebody wants to know more: ``text`` in paragraphs, a line each."""
+
+        def __init__(self, title: str, text: str) -> None:
+            super().__init__()
+            self.title = title
+            self.text = text
+
+    def __init__(self, session: Session, looks: Looks, *, ascii_only: bool) -> None:
+        super().__init__(looks, id=self.pane.value, ascii_only=ascii_only)
+        self.session = session
+        self.signs = ASCII if ascii_only else UNICODE
+        self.active = False
+        self.maximised = False
+        self.flashing: int | None = None
+        self.tabs: tuple[Pane, ...] = ()
+        self.top = 0
+
+    def begin(self, session: Session) -> None:
+        """Show another session from now on."""
+        self.session, self.top = session, 0
+
+    # -- to be filled in ----------------------------------------------------
+
+    def body(self, cells: int, rows: int) -> list[Row]:
+        """The rows under the title."""
+        raise NotImplementedError
+
+    def heading(self) -> str:
+        """What the title says behind the pane's name."""
+        return ""
+
+    def move(self, rows: int) -> None:
+        """Up or down by so many rows, by key."""
+
+    def wheel(self, rows: int) -> None:
+        """Up or down by so many rows, by the mouse."""
+        self.move(rows)
+
+    def enter(self) -> Message | None:
+        """Enter was pressed; returns what to tell."""
+        return None
+
+    def pick(self, x: int, row: int) -> Message | None:  # noqa: ARG002
+        """Row ``row`` under the title was clicked, at column ``x``; returns what to tell."""
+        return self.Picked()
+
+    # -- drawing ------------------------------------------------------------
+
+    def draw(self) -> None:
+        """Show the pane as the session is now."""
+        cells, rows = self.size
+        if cells < 1 or rows < 1:
+            return
+        body = self.body(cells, rows - 1)  # first: it settles what the title tells
+        self.show([Row(self._title(cells)), *body[: rows - 1]])
+
+    def _title(self, cells: int) -> Line:
+        rule = RULE_FOCUS if self.active else RULE
+        stroke = self.signs.heavy if self.active else self.signs.rule
+        spans: list[Span] = [Span(stroke, rule)]
+        for number, pane in enumerate(Pane, 1):
+            here = pane is self.pane
+            if not here and pane not in self.tabs:
+                continue
+            role = (TITLE_FOCUS if self.active else roles.TITLE) if here else roles.DIM
+            spans += [Span(f" {number} {NAMES[pane]} ", role), Span(stroke, rule)]
+        more = self.heading()
+        room = cells - width(spans) - 3
+        if more and room > 3:
+            spans.append(Span(f" {fit_text(clean(more, self.ascii_only), room)} ", roles.TIME))
+        if self.maximised and cells - width(spans) > 22:
+            spans += [Span(stroke, rule), Span(" z: all panes ", roles.DIM)]
+        spans.append(Span(stroke * max(cells - width(spans), 0), rule))
+        return line(*crop(spans, cells))
+
+    # -- events -------------------------------------------------------------
+
+    def on_resize(self) -> None:
+        self.draw()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.wheel(-WHEEL)
+        self.draw()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.wheel(WHEEL)
+        self.draw()
+
+    def on_click(self, event: events.Click) -> None:
+        if event.y >= 1:
+            told = self.pick(event.x, event.y - 1)
+            if told is not None:
+                self.post_message(told)
+
+
+SIFT_S = 0.05
+"""Time for asking connections whether they fit the filter; the rest is asked at the next beat."""
+
+NAMES = {Pane.LIST: "Connections", Pane.DIAGRAM: "States", Pane.CHART: "Sequence"}
+
+
+class ConnectionPane(PaneView):
+    """The connections that there are at the cursor, one a row."""
+
+    pane = Pane.LIST
+
+    def __init__(self, session: Session, looks: Looks, *, ascii_only: bool) -> None:
+        super().__init__(session, looks, ascii_only=ascii_only)
+        self._shown: list[Connection] = []
+        self._all = 0
+        self._sought: tuple[object, float] = ("", -1)
+
+    @property
+    def filter(self) -> str:
+        """What has been typed; as long as it cannot be read, the last that could be counts."""
+        return self.session.sifter.typed
+
+    @filter.setter  # noqa: A003 - the word for it
+    def filter(self, text: str) -> None:
+        self.session.sifter.type(text)
+
+    @property
+    def trouble(self) -> Line | None:
+        """What is wrong with the filter, if anything is."""
+        error = self.session.sifter.error
+        if error is None:
+            return None
+        return line(Span(clean(str(error), self.ascii_only), roles.DIM))
+
+    def heading(self) -> str:
+        sifter = self.session.sifter
+        if not sifter.typed:
+            return str(self._all) if self._all else ""
+        used = sifter.typed if sifter.error is None else f"{sifter.filter.text} ..."
+        more = "+" if sifter.pending else ""
+        return f"{len(self._shown)}{more} of {self._all}, filter: {used}"
+
+    def body(self, cells: int, rows: int) -> list[Row]:
+        self._settle()
+        space = max(rows - 1, 0)
+        place = self.place
+        if place is None:
+            place = 0
+        if self.top > place or place >= self.top + space:
+            self.top = (
+                place - space // 2
+                if abs(place - self.top) > space
+                else (place if place < self.top else place - space + 1)
+            )
+        self.top = max(min(self.top, len(self._shown) - space), 0)
+        made = [Row(table.header(cells, ascii_only=self.ascii_only))]
+        now = self.session.now_ns
+        for one in self._shown[self.top : self.top + space]:
+            selected = one.id == self.session.selected
+            shown = self.session.as_of_cursor(one) if selected or self.session.story else one
+            drawn = table.row(shown, cells, now, selected, ascii_only=self.ascii_only)
+            made.append(Row(drawn, roles.SELECTED if selected else None))
+        if not self._shown:
+            made.append(Row(line(Span(self._empty(), roles.DIM))))
+        return made
+
+    def _settle(self) -> None:
+        everyone = self.session.visible()
+        self._all = len(everyone)
+        sifter = self.session.sifter
+        # Looking through very many takes its time: not more often than each second.
+        now = int(self.session.clock()) if self._all > MANY else self.session.clock()
+        if self._sought != (sifter.filter, now) or sifter.pending:
+            self._sought = (sifter.filter, now)
+            until = monotonic() + SIFT_S
+            self._shown = sifter.sift(everyone, self.session.now_ns, lambda: monotonic() > until)
+
+    def _empty(self) -> str:
+        if self.session.sifter.pending:
+            return " looking ..."
+        if self.filter and self._all:
+            return " no connection fits the filter; Esc clears it"
+        return " no connection yet" if not self.session.pump.done else " no connection"
+
+    @property
+    def place(self) -> int | None:
+        """Where the selected connection is in the list, ``None`` if it is not."""
+        selected = self.session.selected
+        return next((n for n, one in enumerate(self._shown) if one.id == selected), None)
+
+    def move(self, rows: int) -> None:
+        self._settle()
+        if not self._shown:
+            return
+        place = self.place
+        place = (0 if rows > 0 else len(self._shown) - 1) if place is None else place + rows
+        self.session.select(self._shown[min(max(place, 0), len(self._shown) - 1)].id)
+
+    def choose(self) -> bool:
+        """Enter: the selected row is chosen, the first one if none is; false if there is none."""
+        self._settle()
+        if not self._shown:
+            return False
+        place = self.place
+        self.session.select(self._shown[place or 0].id)
+        return True
+
+    def pick(self, x: int, row: int) -> Message | None:  # noqa: ARG002
+        place = self.top + row - 1
+        if row >= 1 and place < len(self._shown):
+            self.session.select(self._shown[place].id)
+        return self.Picked()
+
+
+class DiagramPane(PaneView):
+    """The state machine, with both ends where they are at the cursor."""
+
+    pane = Pane.DIAGRAM
+
+    def __init__(self, session: Session, looks: Looks, *, ascii_only: bool) -> None:
+        super().__init__(session, looks, ascii_only=ascii_only)
+        self.trail = Trail(session.timeline)
+        self._drawn: tuple[object, list[Line]] = (None, [])
+
+    def body(self, cells: int, rows: int) -> list[Row]:
+        scene = self.scene()
+        key = (cells, rows, scene)
+        if self._drawn[0] != key:
+            self._drawn = (key, diagram.draw(diagram.layout_for(cells, rows), scene))
+        lines = self._drawn[1]
+        if self.flashing is not None:
+            lines = [tuple(_flash(span) for span in one) for one in lines]
+        return [Row(one) for one in lines]
+
+    def begin(self, session: Session) -> None:
+        super().begin(session)
+        self.trail = Trail(session.timeline)
+
+    def scene(self) -> DiagramScene:
+        """Both ends as they stand at the cursor, the way there, and the step's own moves."""
+        session = self.session
+        standing, step = session.standing, session.step
+        index = session.cursor.index
+        client, server = self.trail.upto(session.selected or 0, index)
+        return DiagramScene(
+            client=None if standing is None else standing.client,
+            server=None if standing is None else standing.server,
+            lit=() if step is None or not self._concerns(step) else step.changes,
+            trail_client=client,
+            trail_server=server,
+            ascii=self.ascii_only,
+        )
+
+    def pick(self, x: int, row: int) -> Message | None:
+        layout = diagram.layout_for(self.size.width, self.size.height - 1)
+        state = layout.state_at(x, row)
+        if state is not None:
+            return self.Asked(str(state), explain_state(state))
+        edge = layout.edge_at(x, row)
+        if edge is None:
+            return None
+        return self.Asked(f"{edge[0]} to {edge[1]}", explain_transition(FIGURE_ROWS[edge]))
+
+    def enter(self) -> Message | None:
+        """Tell of the states that the two ends are in."""
+        scene = self.scene()
+        states = [claim.state for claim in (scene.client, scene.server) if claim is not None]
+        told = [explain_state(state) for state in dict.fromkeys(states)]
+        if not told:
+            return None
+        title = " and ".join(str(state) for state in dict.fromkeys(states))
+        return self.Asked(title, "\n\n".join(told))
+
+    def _concerns(self, step: Step) -> bool:
+        return step.connection is None or step.connection == self.session.selected
+
+
+def _flash(span: Span) -> Span:
+    return Span(span.text, FLASH) if span.role in (roles.LIT, roles.LIT_LABEL) else span
+
+
+class Trail:
+    """The edges that both ends of one connection have taken; remembers what it has read."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._connection = 0
+        self._read = -1
+        self._indexes: list[int] = []
+        self._moves: list[tuple[Side, Pair]] = []
+
+    def upto(self, connection: int, index: int) -> tuple[frozenset[Pair], frozenset[Pair]]:
+        """(client's, server's) edges up to step ``index``; 0 for before any connection."""
+        if connection != self._connection:
+            self._connection, self._read = connection, -1
+            self._indexes.clear()
+            self._moves.clear()
+        for at in self._timeline.since(self._read, connection):
+            self._read = at
+            for change in self._timeline[at].changes:
+                row = change.transition
+                if row is not None and row.before is not row.after:
+                    self._indexes.append(at)
+                    self._moves.append((change.side, (row.before, row.after)))
+        moves = self._moves[: bisect.bisect_right(self._indexes, index)]
+        return (
+            frozenset(pair for side, pair in moves if side is Side.CLIENT),
+            frozenset(pair for side, pair in moves if side is Side.SERVER),
+        )

@@ -1,0 +1,140 @@
+"""Playback: when the cursor moves by itself, and when it does not.
+
+It holds no clock: every call that needs one is given ``now``, seconds of any
+clock that only goes forward.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+
+from tcpviz.core.timeline import Cursor
+
+SECONDS = (0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 3.0, 5.0, 8.0)
+"""The paces that the keys go through, seconds a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long each step stays, in seconds."""
+
+    seconds: float = 1.2
+
+    def faster(self) -> Pace:
+        """The next quicker pace (the quickest, if it is that already)."""
+        return replace(self, seconds=max((s for s in SECONDS if s < self.seconds), default=0.1))
+
+    def slower(self) -> Pace:
+        return replace(self, seconds=min((s for s in SECONDS if s > self.seconds), default=8.0))
+
+    def __str__(self) -> str:
+        return f"{self.seconds:g} s a step"
+
+
+class Mode(enum.Enum):
+    """What the cursor does when nobody touches a key.
+
+    ``FOLLOWING``  it is at the end, wherever that goes
+    ``PLAYING``    it goes on by a step at each pace
+    ``PAUSED``     it stays
+    """
+
+    FOLLOWING = "following"
+    PLAYING = "playing"
+    PAUSED = "paused"
+
+
+class Playback:
+    """Moves ``cursor`` at ``pace``.
+
+    ``story``  a scenario that is played back from its beginning (the demo);
+               otherwise the cursor starts at the end and follows it.
+    ``following``  a scenario too is followed as it happens
+    """
+
+    def __init__(self, cursor: Cursor, pace: Pace, *, story: bool, following: bool = False) -> None:
+        self.cursor = cursor
+        self.pace = pace
+        self.story = story
+        played = story and not following
+        self.mode = Mode.PLAYING if played else Mode.FOLLOWING
+        self._due: float | None = None
+        if played:
+            cursor.seek(-1)
+
+    def advance(self, now: float) -> bool:
+        """Take the step that is due by ``now``, if one is; true if the cursor moved.
+
+        Never more than one: after a stall the story goes on where it was.
+        """
+        if self.mode is not Mode.PLAYING:
+            return False
+        if self._due is None:
+            self._due = now
+        if now < self._due:
+            return False
+        if not self.cursor.forward():
+            return False  # nothing there yet; the next one is shown as soon as it comes
+        self._due = now + self.pace.seconds
+        return True
+
+    def toggle(self, now: float, *, live: bool) -> None:
+        """Pause, or go on: a live view to the end again, a story or file at its pace."""
+        if self.mode is Mode.PAUSED:
+            if live:
+                self.follow()
+            else:
+                self.mode = Mode.PLAYING
+                self._due = now
+        elif self.mode is Mode.FOLLOWING:
+            self.hold()
+        else:
+            self.mode = Mode.PAUSED
+
+    def hold(self) -> None:
+        """Stay at this step, also if more come."""
+        if self.cursor.following:
+            self.cursor.seek(self.cursor.index)
+        self.mode = Mode.PAUSED
+
+    def step(self) -> bool:
+        """One step on, by hand, which pauses. False where there is none."""
+        if self.mode is Mode.FOLLOWING:
+            return False  # at the end already: what comes next is shown anyway
+        self.hold()
+        return self.cursor.forward()
+
+    def back(self) -> bool:
+        """One step back, by hand. False at the beginning."""
+        self.hold()
+        return self.cursor.back()
+
+    def first(self) -> None:
+        """To the first step of what is stepped through; a story: to before it."""
+        self.hold()
+        steps = self.cursor.timeline.of(self.cursor.connection)
+        if self.story or not steps:
+            self.cursor.seek(self.cursor.timeline.first - 1)
+        else:
+            self.cursor.seek(steps[0])
+
+    def seek(self, index: int) -> None:
+        self.hold()
+        self.cursor.seek(index)
+
+    def follow(self) -> None:
+        self.cursor.follow()
+        self.mode = Mode.FOLLOWING
+
+    def replay(self, now: float) -> None:
+        """Play from the very beginning."""
+        self.cursor.seek(self.cursor.timeline.first - 1)
+        self.mode = Mode.PLAYING
+        self._due = now
+
+    def hurry(self, faster: bool, now: float) -> None:
+        """Another pace; what is shown now stays no longer than that."""
+        self.pace = self.pace.faster() if faster else self.pace.slower()
+        if self._due is not None:
+            self._due = min(self._due, now + self.pace.seconds)

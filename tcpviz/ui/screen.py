@@ -1,0 +1,491 @@
+"""The main screen: three panes over one timeline, and the rows under them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.geometry import Size
+from textual.screen import Screen
+from textual.widgets import Input
+
+from tcpviz.sources.feed import SourceError
+from tcpviz.ui import keys
+from tcpviz.ui.chartpane import ChartPane
+from tcpviz.ui.filter_entry import FilterEntry
+from tcpviz.ui.handactions import HandActions
+from tcpviz.ui.help import HelpScreen
+from tcpviz.ui.looks import Looks
+from tcpviz.ui.lowerbars import LowerBars, display, size_to
+from tcpviz.ui.page import PageScreen, clean_lines
+from tcpviz.ui.panes import ConnectionPane, DiagramPane, PaneView
+from tcpviz.ui.plan import Pane, Plan, plan
+from tcpviz.ui.playback import Mode
+from tcpviz.ui.process import resident_bytes
+from tcpviz.ui.session import Session
+
+if TYPE_CHECKING:
+    from tcpviz.ui.app import TcpvizApp
+
+BUDGET_S = 0.03
+"""Time for taking records in one beat; the screen answers keys at least this often."""
+
+CATCH_UP_S = 0.005
+"""Pause between two takings while more is waiting than one budget can take."""
+
+FLASH_S = 0.45
+
+BRIEFLY_S = 4.0
+"""How long a message stays that only answers a key."""
+
+
+class MainScreen(HandActions, Screen[None]):
+    """Shows a :class:`Session`.
+
+    ``active``     the pane that was focused last; shown where only one can be
+    ``maximised``  the pane that has the whole screen, if one has
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings())
+    AUTO_FOCUS = ""
+    CSS = """
+    MainScreen { layout: vertical; overflow: hidden; background: $background; }
+    #lower { overflow: hidden; }
+    .bar { width: 1fr; height: 1; }
+    #divider { width: 1; height: 1fr; }
+    """
+
+    def __init__(self, session: Session, looks: Looks, *, ascii_only: bool, motion: bool) -> None:
+        super().__init__()
+        self.session = session
+        self.ascii_only = ascii_only
+        self.motion = motion
+        self.active = Pane.CHART if session.story else Pane.LIST
+        self.maximised: Pane | None = None
+        self.plan: Plan = plan(80, 24, self.active)
+        self.memory: int | None = None
+        self.banner = ""
+        self.flashing: int | None = None
+        self._seen: tuple[object, ...] = ()
+        self._second = -1
+        self._planned_for: int | None = None
+        self._catching_up = False
+        self._failed = False
+        self._notes = 0
+        self._handed = False
+        self._list = ConnectionPane(session, looks, ascii_only=ascii_only)
+        self._diagram = DiagramPane(session, looks, ascii_only=ascii_only)
+        self._chart = ChartPane(session, looks, ascii_only=ascii_only)
+        self.views: dict[Pane, PaneView] = {
+            Pane.LIST: self._list,
+            Pane.DIAGRAM: self._diagram,
+            Pane.CHART: self._chart,
+        }
+        self._lower = LowerBars(session, looks, ascii_only=ascii_only)
+        self._bars = self._lower.views
+
+    def begin(self, session: Session) -> None:
+        """Show another session from its beginning."""
+        self.session = session
+        self._lower.begin(session)
+        for view in self.views.values():
+            view.begin(session)
+        self._seen, self._notes, self._failed = (), 0, False
+        self.banner, self.flashing = "", None
+        self._lay_out(self.app.size)
+
+    # -- building and laying out --------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        yield self._list
+        with Container(id="lower"):
+            yield self._diagram
+            yield self._bars["divider"]
+            yield self._chart
+        for name in ("banner", "hand", "explain", "status", "keys"):
+            self._bars[name].add_class("bar")
+            yield self._bars[name]
+        yield FilterEntry()
+        yield self._bars["small"]
+
+    def on_mount(self) -> None:
+        self._lay_out(self.app.size)
+        self._focus(self.active)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._lay_out(event.size)
+
+    def on_screen_resume(self) -> None:
+        self._lay_out(self.app.size)
+
+    def _lay_out(self, size: Size) -> None:
+        """Give every widget its size; changes nothing where nothing changed."""
+        self._handed = self._lower.hand_shown
+        more = bool(self.banner) + self._handed
+        made = plan(size.width, size.height, self.active, self.maximised, more, self._wanted)
+        self.plan = made
+        self._planned_for = self._wanted
+        for pane, view in self.views.items():
+            shown = pane in made.panes
+            view.tabs = made.tabs
+            view.maximised = self.maximised is pane
+            display(view, shown)
+            if shown:
+                width, height = made.panes[pane]
+                size_to(view, width, height)
+        lower = self.query_one("#lower")
+        halves = [made.panes[p] for p in (Pane.DIAGRAM, Pane.CHART) if p in made.panes]
+        beside = made.beside and len(halves) == 2
+        display(lower, bool(halves))
+        if halves:
+            lower.styles.layout = "horizontal" if beside else "vertical"
+            tall = max(h for _, h in halves) if beside else sum(h for _, h in halves)
+            size_to(lower, size.width, tall)
+        display(self._bars["divider"], beside)
+        display(self._bars["small"], made.too_small)
+        display(self._bars["banner"], bool(self.banner) and not made.too_small)
+        display(self._bars["hand"], self._handed and not made.too_small)
+        display(self._bars["explain"], made.explain > 0)
+        self._bars["explain"].styles.height = max(made.explain, 1)
+        display(self._bars["status"], not made.too_small)
+        filtering = self._filtering
+        display(self._entry, filtering and not made.too_small)
+        display(self._bars["keys"], made.keys > 0 and not filtering)
+        if made.too_small and filtering:
+            self.set_focus(None)
+        self.redraw()
+
+    @property
+    def _wanted(self) -> int | None:
+        """How many rows the list needs, where that will not change under the reader's eyes."""
+        if self.session.story or self.session.pump.done:
+            return max(len(self.session.tracker.connections), 1)
+        return None
+
+    @property
+    def _filtering(self) -> bool:
+        return self.focused is self._entry
+
+    @property
+    def _entry(self) -> Input:
+        return self.query_one("#filter", Input)
+
+    def wear(self, looks: Looks) -> None:
+        """Put other looks on everything."""
+        for view in (*self.views.values(), *self._bars.values()):
+            view.wear(looks)
+
+    # -- the beat -----------------------------------------------------------
+
+    def beat(self) -> None:
+        """Take what came, let time go on, and draw what changed. Called by one timer."""
+        session = self.session
+        self._take()
+        second = int(session.clock())
+        if second != self._second:
+            self._second = second
+            self.memory = resident_bytes()
+            if session.live and not session.story and not session.pump.done:
+                # A second's grace: what is in the queue is older than the clock.
+                session.tick(time.time_ns() - 1_000_000_000)
+        before = session.cursor.index
+        if session.advance():
+            self._moved(before)
+        self._look_at_feed()
+        self.redraw_if_changed()
+
+    def _take(self) -> None:
+        session = self.session
+        before = session.cursor.index
+        if session.pull(BUDGET_S) and session.mode is Mode.FOLLOWING:
+            self._moved(before)
+        if session.pump.waiting and not self._catching_up:
+            self._catching_up = True
+            self.set_timer(CATCH_UP_S, self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._catching_up = False
+        self._take()
+
+    def _look_at_feed(self) -> None:
+        notes = self.session.feed.status.notes
+        if len(notes) > self._notes:
+            self._notes = len(notes)
+            self.say(notes[-1])
+        error = self.session.pump.error
+        if error is None or self._failed:
+            return
+        self._failed = True
+        if not isinstance(error, SourceError):
+            raise error
+        if len(self.session.timeline):
+            self.say(str(error))
+            self.app_.trouble = error
+        else:
+            self.app_.give_up(error)
+
+    @property
+    def app_(self) -> TcpvizApp:
+        return cast("TcpvizApp", self.app)
+
+    def say(self, message: str) -> None:
+        """A line above the explanation, until Esc."""
+        self.banner = message
+        self._lay_out(self.app.size)
+
+    def say_briefly(self, message: str) -> None:
+        """The same for a few seconds."""
+        self.say(message)
+        self.set_timer(BRIEFLY_S, lambda: self._unsay(message))
+
+    def _unsay(self, message: str) -> None:
+        if self.banner == message:
+            self.banner = ""
+            self._lay_out(self.app.size)
+
+    def begin_again(self, *, step: bool) -> str | None:
+        return self.app_.begin_again(step=step)
+
+    def lay_out_anew(self) -> None:
+        self._lay_out(self.app.size)
+
+    def _moved(self, before: int) -> None:
+        """The cursor has moved by itself or by hand: the newest edge lights up once."""
+        step = self.session.step
+        if self.motion and step is not None and step.index > before and step.changes:
+            self.flashing = step.index
+            self.set_timer(FLASH_S, self._flash_over)
+        self._chart.show_cursor()
+
+    def _flash_over(self) -> None:
+        self.flashing = None
+        self.redraw()
+
+    # -- drawing ------------------------------------------------------------
+
+    def redraw_if_changed(self) -> None:
+        """Draw, if anything that is drawn is other than when it was last drawn."""
+        session, feed = self.session, self.session.feed.status
+        now = (
+            len(session.timeline),
+            session.timeline.dropped,
+            session.cursor.index,
+            session.selected,
+            session.mode,
+            session.playback.pace,
+            session.pump.done,
+            feed.frames,
+            feed.dropped,
+            feed.position,
+            sum(feed.skipped.values()),
+            self.memory,
+            self.flashing,
+            self.session.sifter.pending,
+            self._second if session.live else 0,
+            self._lower.ticking(fast=self._chart.travelling),
+        )
+        if now != self._seen:
+            self._seen = now
+            if self._wanted != self._planned_for or self._handed != self._lower.hand_shown:
+                self._lay_out(self.app.size)
+            else:
+                self.redraw()
+
+    def redraw(self) -> None:
+        """Draw everything; rows that are as they were are not written out."""
+        if not self.is_mounted:
+            return
+        with self.app.batch_update():
+            self._draw_bars()
+            for pane, view in self.views.items():
+                if pane in self.plan.panes:
+                    view.active = pane is self.focused_pane
+                    view.flashing = self.flashing
+                    view.draw()
+
+    def _draw_bars(self) -> None:
+        if self.plan.too_small:
+            self._lower.draw_small(self.app.size.width)
+            return
+        self._lower.draw(
+            self.plan,
+            banner=self.banner,
+            wrong=self._list.trouble if self._filtering else None,
+            memory=self.memory,
+            focused=self.focused_pane,
+            active=self.active,
+        )
+
+    # -- focus and panes ----------------------------------------------------
+
+    @property
+    def focused_pane(self) -> Pane | None:
+        focused = self.focused
+        return focused.pane if isinstance(focused, PaneView) else None
+
+    def _focus(self, pane: Pane) -> None:
+        """Go to a pane, bringing it to the front where panes take turns."""
+        self.active = pane
+        if self.maximised is not None:
+            self.maximised = pane
+        self._lay_out(self.app.size)
+        self.set_focus(self.views[pane], scroll_visible=False)
+        self._lay_out(self.app.size)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if isinstance(event.widget, PaneView):
+            self.active = event.widget.pane
+        self._lay_out(self.app.size)
+
+    def on_descendant_blur(self) -> None:
+        self.redraw()
+
+    def action_next_pane(self) -> None:
+        self._turn(1)
+
+    def action_previous_pane(self) -> None:
+        self._turn(-1)
+
+    def _turn(self, way: int) -> None:
+        order = list(Pane)
+        self._focus(order[(order.index(self.active) + way) % len(order)])
+
+    def action_pane_list(self) -> None:
+        self._focus(Pane.LIST)
+
+    def action_pane_diagram(self) -> None:
+        self._focus(Pane.DIAGRAM)
+
+    def action_pane_chart(self) -> None:
+        self._focus(Pane.CHART)
+
+    def action_maximise(self) -> None:
+        self.maximised = None if self.maximised is not None else self.active
+        self._lay_out(self.app.size)
+
+    def action_up(self) -> None:
+        self._scroll(-1)
+
+    def action_down(self) -> None:
+        self._scroll(1)
+
+    def _scroll(self, rows: int) -> None:
+        if self._filtering:
+            self._focus(Pane.LIST)
+        self.views[self.active].move(rows)
+        self.redraw()
+
+    def action_enter(self) -> None:
+        if self.active is Pane.LIST:
+            if self._list.choose():
+                self._focus(Pane.CHART)
+        else:
+            told = self.views[self.active].enter()
+            if told is not None:
+                self.views[self.active].post_message(told)
+        self.redraw()
+
+    def action_escape(self) -> None:
+        """One thing at a time, the latest first."""
+        if self._filtering:
+            self._clear_filter()
+            self._focus(Pane.LIST)
+        elif self.session.hand.cancel_delay():
+            pass
+        elif self.banner:
+            self.banner = ""
+        elif self.maximised is not None:
+            self.maximised = None
+        elif self._list.filter:
+            self._clear_filter()
+        elif self.session.chosen:
+            self.session.select(self.session.selected, chosen=False)
+        self._lay_out(self.app.size)
+
+    # -- filter -------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        if self.plan.too_small:
+            return
+        if Pane.LIST not in self.plan.panes:
+            self.maximised = None
+            self.active = Pane.LIST
+        self._entry.display = True
+        self._entry.value = self._list.filter
+        self._entry.cursor_position = len(self._entry.value)
+        self.set_focus(self._entry, scroll_visible=False)
+        self._lay_out(self.app.size)
+
+    @on(Input.Changed, "#filter")
+    def _filter_typed(self) -> None:
+        # What stands there now, not what stood there when the message was sent: a late
+        # message that wrote its own text back would chase the next one for ever.
+        self._list.filter = self._entry.value
+        self.redraw()
+
+    @on(Input.Submitted, "#filter")
+    def _filter_kept(self) -> None:
+        self._focus(Pane.LIST)
+
+    def _clear_filter(self) -> None:
+        self._list.filter = self._entry.value = ""
+        self.redraw()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """While the filter is being typed, keys are its own but for the ways out of it."""
+        if self._filtering:
+            return action in {"escape", "up", "down", "next_pane", "previous_pane", "help"}
+        return True
+
+    def stepped(self, before: int) -> None:
+        self.session.follow_selection()
+        self._moved(before)
+        self.redraw()
+
+    # -- how it is shown ----------------------------------------------------
+
+    def action_times(self) -> None:
+        self._chart.next_times()
+        self.redraw()
+
+    def action_numbers(self) -> None:
+        self._chart.next_numbers()
+        self.redraw()
+
+    def action_theme(self) -> None:
+        self.app_.next_looks()
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen(self.app_.looks, ascii_only=self.ascii_only))
+
+    def action_palette(self) -> None:
+        self.app.action_command_palette()
+
+    def action_quit(self) -> None:
+        self.app.exit()
+
+    # -- the mouse ----------------------------------------------------------
+
+    async def on_click(self, event: events.Click) -> None:
+        if event.widget is self._bars["keys"]:
+            for hint in self._lower.hints:
+                if hint.start <= event.x < hint.end:
+                    await self.run_action(hint.action)
+        elif event.widget is self._bars["banner"]:
+            self.action_escape()
+
+    @on(PaneView.Picked)
+    def _picked(self, event: PaneView.Picked) -> None:
+        if event.step is not None:
+            self.go_to(event.step)
+        self.redraw()
+
+    @on(PaneView.Asked)
+    def _asked(self, event: PaneView.Asked) -> None:
+        text = clean_lines(event.text, ascii_only=self.ascii_only)
+        page = PageScreen(self.app_.looks, event.title, text, ascii_only=self.ascii_only)
+        self.app.push_screen(page)

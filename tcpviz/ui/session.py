@@ -1,0 +1,297 @@
+"""Session: what the screen is about, without the screen.
+
+The feed's records go through the tracker into the timeline; a cursor stands in
+it; one connection is selected. Panes ask this object and nothing else. It is
+used from one thread only; the pump's thread never touches it.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable
+from time import monotonic, time_ns
+
+from tcpviz.core.claims import Phase
+from tcpviz.core.connection import Connection
+from tcpviz.core.timeline import Cursor, Step
+from tcpviz.core.tracker import Tracker
+from tcpviz.sources.feed import Feed
+from tcpviz.ui.hand import Hand
+from tcpviz.ui.past import Past
+from tcpviz.ui.playback import Mode, Pace, Playback
+from tcpviz.ui.pump import Pump
+from tcpviz.views.filter.sifting import Sifter
+from tcpviz.views.held_time import HeldTime
+
+STEPS_KEPT = 400_000
+"""Steps that the timeline keeps (1.5 to 2 kB each); the oldest go, and it is shown."""
+
+STEPS_KEPT_LIVE = 100_000
+"""The same for a capture that may run for days."""
+
+CONNECTIONS_KEPT_LIVE = 20_000
+"""Connections of a live capture that are kept; finished ones go first, counted on the screen."""
+
+CHECK_EVERY = 32
+"""Records between two looks at the clock while draining."""
+
+
+class Stops:
+    """Indexes of the steps at which stepping stops, so that "n of m" costs a bisection."""
+
+    def __init__(self) -> None:
+        self._all: list[int] = []
+        self._own: dict[int | None, list[int]] = {}
+
+    def add(self, step: Step) -> None:
+        if not step.quiet:
+            self._all.append(step.index)
+            self._own.setdefault(step.connection, []).append(step.index)
+
+    def place(self, index: int, connection: int | None) -> tuple[int, int]:
+        """(n, m): how many stops there are up to ``index``, and in all."""
+        if connection is None:
+            return bisect.bisect_right(self._all, index), len(self._all)
+        lists = (self._own.get(connection, []), self._own.get(None, []))
+        return sum(bisect.bisect_right(one, index) for one in lists), sum(map(len, lists))
+
+    def last(self, index: int, connection: int | None) -> int | None:
+        """The latest stop at or before ``index``."""
+        lists = [self._all]
+        if connection is not None:
+            lists = [self._own.get(connection, []), self._own.get(None, [])]
+        found = [one[place - 1] for one in lists if (place := bisect.bisect_right(one, index))]
+        return max(found, default=None)
+
+    def forget(self, before: int) -> None:
+        """Drop everything below ``before``."""
+        for one in (self._all, *self._own.values()):
+            del one[: bisect.bisect_left(one, before)]
+        self._own = {key: one for key, one in self._own.items() if one}
+
+
+class Session:
+    """One run of the program over one feed.
+
+    ``pace``  not ``None``: a scenario, played back from its beginning
+    ``live``  records happen now: Space goes back to the end, ages run on; a scenario is
+              then watched as it happens, and its cable is in the person's hand
+    ``filter_text``  the display filter to begin with; ``sifter`` applies it
+    ``limit`` steps kept; ``None``: the usual number for a file or a live capture
+    ``clock`` seconds of a clock that only goes forward
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        pace: Pace | None = None,
+        live: bool = False,
+        limit: int | None = None,
+        filter_text: str = "",
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.feed = feed
+        self.live = live
+        self.clock = clock
+        self.pump = Pump(feed)
+        self.tracker = Tracker(
+            limit=limit or (STEPS_KEPT_LIVE if live else STEPS_KEPT),
+            max_connections=CONNECTIONS_KEPT_LIVE if live else None,
+        )
+        self.timeline = self.tracker.timeline
+        self.cursor = Cursor(self.timeline)
+        self.playback = Playback(
+            self.cursor, pace or Pace(), story=pace is not None, following=live
+        )
+        self.stops = Stops()
+        self.hand = Hand(feed)
+        self.stepped = self.hand.stepping
+        self.held = HeldTime()
+        self._readings: list[int] = []
+        self.sifter = Sifter(filter_text)
+        self.selected: int | None = None
+        self.chosen = False
+        self._past = Past(self.timeline)
+        self._forgotten = 0
+
+    # -- what comes in ------------------------------------------------------
+
+    def pull(self, budget_s: float) -> int:
+        """Take what has come, for at most about ``budget_s``; returns how many records."""
+        until = self.clock() + budget_s
+        taken = 0
+        for record in self.pump.records():
+            self.absorb(self.tracker.feed(record))
+            taken += 1
+            if taken % CHECK_EVERY == 0 and self.clock() >= until:
+                break
+        if taken:
+            self._settle()
+        return taken
+
+    def tick(self, now_ns: int) -> int:
+        """Let the protocol's timers run on to ``now_ns``; returns how many steps that gave."""
+        steps = self.tracker.tick(now_ns)
+        self.absorb(steps)
+        if steps:
+            self._settle()
+        return len(steps)
+
+    def absorb(self, steps: list[Step]) -> None:
+        for step in steps:
+            self.stops.add(step)
+            self.held.add(step)
+            if step.reading is not None:
+                self._readings.append(step.index)
+
+    def _settle(self) -> None:
+        if self.timeline.first != self._forgotten:
+            self._forgotten = self.timeline.first
+            self.stops.forget(self._forgotten)
+            del self._readings[: bisect.bisect_left(self._readings, self._forgotten)]
+        if self.selected is not None and self.selected not in self.tracker.connections:
+            self.select(None, chosen=False)  # evicted
+        self.follow_selection()
+
+    # -- the cursor ---------------------------------------------------------
+
+    @property
+    def story(self) -> bool:
+        return self.playback.story
+
+    @property
+    def acting(self) -> bool:
+        """A scenario that is watched as it happens."""
+        return self.story and self.live
+
+    def act(self) -> None:
+        """From a played-back scenario that still runs to one that is watched as it happens."""
+        self.live = True
+        self.playback.follow()
+
+    @property
+    def mode(self) -> Mode:
+        return self.playback.mode
+
+    @property
+    def ended(self) -> bool:
+        """The source has ended and the cursor stands at its last step."""
+        return self.pump.done and self.remaining == 0
+
+    @property
+    def remaining(self) -> int:
+        """Stops after the cursor, in what is stepped through."""
+        place, total = self.place
+        return total - place
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Step n of m; n is 0 before the first."""
+        return self.stops.place(self.cursor.index, self.cursor.connection)
+
+    @property
+    def step(self) -> Step | None:
+        """The step that is explained: the latest stop at the cursor, of what is stepped through.
+
+        Quiet steps behind it (the kernel agreed) are part of it.
+        """
+        stop = self.stops.last(self.cursor.index, self.cursor.connection)
+        return None if stop is None or stop < self.timeline.first else self.timeline[stop]
+
+    @property
+    def now_ns(self) -> int:
+        """The moment at the cursor, by the source's clock; 0 before anything."""
+        index = self.cursor.index
+        return self.timeline[index].time_ns if index >= self.timeline.first else 0
+
+    @property
+    def real_ns(self) -> int:
+        """How long everything so far took in reality."""
+        if len(self.timeline) <= self.timeline.first:
+            return 0
+        first, last = self.timeline[self.timeline.first], self.timeline[len(self.timeline) - 1]
+        return last.time_ns - first.time_ns
+
+    @property
+    def reading(self) -> Step | None:
+        """The latest step at or before the cursor at which the kernels were asked."""
+        place = bisect.bisect_right(self._readings, self.cursor.index)
+        return self.timeline[self._readings[place - 1]] if place else None
+
+    @property
+    def held_ns(self) -> int:
+        """For how long the person has had something in the hand, by the cursor (or by now)."""
+        if self.cursor.following and self.hand.blocks:
+            return self.held.by(time_ns())
+        return self.held.at(self.cursor.index)
+
+    @property
+    def scenario_ns(self) -> int:
+        """How long the scenario itself took up to the cursor: without what was held."""
+        step = self.step
+        if step is None:
+            return 0
+        first = self.timeline[self.timeline.first].time_ns
+        return max(step.time_ns - first - self.held.at(step.index), 0)
+
+    def advance(self) -> bool:
+        """Let time go on; true if the cursor moved."""
+        moved = self.playback.advance(self.clock())
+        if moved:
+            self.follow_selection()
+        return moved
+
+    def as_of_cursor(self, connection: Connection) -> Connection:
+        """The connection as it was at the cursor."""
+        return self._past.of(connection, self.cursor.index)
+
+    # -- the selection ------------------------------------------------------
+
+    def visible(self) -> list[Connection]:
+        """The connections, in order of their first segment; in a story, those that have begun."""
+        everyone = self.tracker.connections.values()
+        if self.cursor.at_end or not self.story:
+            return list(everyone)
+        index = self.cursor.index
+        return [one for one in everyone if self.timeline.at(index, one.id) is not None]
+
+    def select(self, connection: int | None, *, chosen: bool = True) -> None:
+        """Show this connection; ``chosen`` by a person: stepping is now within it."""
+        self.selected = connection
+        self.chosen = chosen and connection is not None
+        self.cursor.connection = connection if self.chosen or not self.story else None
+
+    def follow_selection(self) -> None:
+        """Where nobody has chosen, show the first connection; in a story, the one at the cursor."""
+        if self.chosen:
+            return
+        if self.story:
+            step = self.step
+            if step is not None and step.connection is not None:
+                if step.connection != self.selected:
+                    self.select(step.connection, chosen=False)
+                return
+        if self.selected is None:
+            first = next(iter(self.tracker.connections), None)
+            if first is not None:
+                self.select(first, chosen=False)
+
+    @property
+    def standing(self) -> Step | None:
+        """The step after which both ends of the selected connection stand as they do now.
+
+        Before the connection's first one: the latest that told of a listener.
+        """
+        index = self.cursor.index
+        if self.selected is not None:
+            step = self.timeline.at(index, self.selected)
+            if step is not None:
+                return step
+        return self.timeline.common_at(index)
+
+    @property
+    def phase(self) -> Phase | None:
+        """Of the selected connection at the cursor, ``None`` before it began."""
+        step = self.standing
+        return None if step is None or step.connection is None else step.phase

@@ -1,0 +1,220 @@
+"""Starting the screen, and ending it without ever leaving a traceback or a spoilt terminal."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import TypedDict
+
+from tcpviz.failure import report
+from tcpviz.sources.feed import Feed, SourceError
+from tcpviz.ui.terminal import (
+    Emergency,
+    Manners,
+    claim_terminal,
+    manners,
+    require_terminal,
+    restored,
+)
+
+LOOKS = ("dark", "light", "ansi", "mono")
+
+GRACE_S = 4.0
+"""How long an end in good order may take after a signal before the process is ended at once."""
+
+
+def run(
+    feed_factory: Callable[[], Feed],
+    *,
+    pace_s: float | None = None,
+    live: bool = False,
+    looks: str | None = None,
+    ascii_only: bool = False,
+    mouse: bool = True,
+    limit: int | None = None,
+    filter_text: str = "",
+    again: Callable[[bool], Feed] | None = None,
+) -> int:
+    """Show the feed on the terminal until the person leaves; returns the exit code.
+
+    ``pace_s``  seconds a step: the feed is a scenario and is played back
+    ``looks``   dark, light, ansi or mono
+    ``limit``   steps kept; ``None``: the screen's own limit
+    ``filter_text``  the display filter to begin with
+    ``again``   makes a scenario's feed once more, in step mode or not
+
+    ``feed_factory`` is called with the terminal in place and nothing drawn yet.
+    Raises SourceError where the source, or the terminal, cannot be had.
+    """
+    if looks is not None and looks not in LOOKS:
+        raise SourceError(f"no theme {looks!r}; there are {', '.join(LOOKS)}", 2)
+    _claim_input()
+    require_terminal()
+    behaviour = manners(ascii_only=ascii_only)
+    _before_textual(behaviour, looks)
+    feed = feed_factory()
+    emergency = Emergency()
+    with restored():
+        return _show(
+            feed,
+            emergency,
+            behaviour,
+            pace_s=pace_s,
+            live=live,
+            looks=looks or ("dark" if _many_colours() else "ansi"),
+            mouse=mouse,
+            limit=limit,
+            filter_text=filter_text,
+            again=again,
+        )
+
+
+def demo(
+    feed: Feed,
+    options: argparse.Namespace,
+    *,
+    live: bool = False,
+    again: Callable[[bool], Feed] | None = None,
+) -> int:
+    """The screen of ``tcpviz demo``: played back, or ``live`` as it happens.
+
+    ``again`` makes the feed once more, in step mode or not. Raises SourceError.
+    """
+    return run(
+        lambda: feed,
+        pace_s=getattr(options, "pace", None) or 1.2,
+        live=live,
+        again=again,
+        **_choices(options),
+    )
+
+
+def capture(feed: Feed, options: argparse.Namespace) -> int:
+    """The screen of ``tcpviz capture``. Raises SourceError."""
+    return run(lambda: feed, filter_text=options.filter or "", live=True, **_choices(options))
+
+
+def read(options: argparse.Namespace) -> int:
+    """The screen of ``tcpviz read``; the file is opened here, after the terminal is settled.
+
+    Raises SourceError.
+    """
+
+    def opened() -> Feed:
+        from tcpviz.sources.files import FileFeed
+
+        feed: Feed = FileFeed(options.file)
+        return feed
+
+    return run(opened, filter_text=" ".join(options.words), **_choices(options))
+
+
+class _Choices(TypedDict):
+    looks: str | None
+    ascii_only: bool
+    mouse: bool
+
+
+def _choices(options: argparse.Namespace) -> _Choices:
+    return {
+        "looks": options.theme,
+        "ascii_only": options.ascii,
+        "mouse": not options.no_mouse,
+    }
+
+
+def _claim_input() -> None:
+    """Where a capture is piped in, ``sys.stdin`` is the pipe and descriptor 0 the terminal."""
+    piped = claim_terminal()
+    if piped is not None:
+        # Kept open as long as the process: sys.stdin owns it now.
+        sys.stdin = os.fdopen(piped, encoding="utf-8", errors="surrogateescape")
+
+
+def _before_textual(behaviour: Manners, looks: str | None) -> None:
+    """Settings that Textual reads when it is imported; the person's own go first."""
+    os.environ.setdefault("TEXTUAL_FPS", str(behaviour.frames))
+    os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    if looks == "ansi":
+        os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "standard")
+
+
+def _many_colours() -> bool:
+    """Whether the terminal says that it can show more than its own sixteen colours."""
+    term = os.environ.get("TERM", "")
+    return bool(os.environ.get("COLORTERM")) or any(
+        word in term for word in ("256", "direct", "kitty", "alacritty", "ghostty", "tmux")
+    )
+
+
+def _show(
+    feed: Feed,
+    emergency: Emergency,
+    behaviour: Manners,
+    *,
+    pace_s: float | None,
+    live: bool,
+    looks: str,
+    mouse: bool,
+    limit: int | None,
+    filter_text: str,
+    again: Callable[[bool], Feed] | None,
+) -> int:
+    from tcpviz.ui.app import TcpvizApp
+    from tcpviz.ui.playback import Pace
+
+    app = TcpvizApp(
+        feed,
+        pace=None if pace_s is None else Pace(pace_s),
+        live=live,
+        looks=looks,
+        behaviour=behaviour,
+        limit=limit,
+        filter_text=filter_text,
+        again=again,
+        on_signal=lambda number: _last_resort(emergency, number),
+    )
+    # What asyncio and threads would print belongs in the log, not across the screen.
+    strays: list[str] = []
+    logging.getLogger("asyncio").addHandler(logging.NullHandler())
+    logging.getLogger("asyncio").propagate = False
+    hook, threading.excepthook = threading.excepthook, lambda args: strays.append(_stray(args))
+    failure: BaseException | None = None
+    try:
+        app.run(mouse=mouse)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        failure = error
+    finally:
+        threading.excepthook = hook
+        app.session.pump.stop(1.0)
+    failure = failure or app.failure
+    if isinstance(failure, SourceError):
+        raise failure
+    if failure is not None:
+        return report(failure, "".join(strays))
+    if app.trouble is not None:
+        # Said in the banner already, but the screen is gone now.
+        raise app.trouble
+    return app.return_code or 0
+
+
+def _last_resort(emergency: Emergency, number: int) -> None:
+    """If the screen cannot end in good order soon (its terminal is gone), end at once."""
+    watch = threading.Timer(GRACE_S, emergency.leave, (128 + number,))
+    watch.daemon = True
+    watch.start()
+
+
+def _stray(args: threading.ExceptHookArgs) -> str:
+    return "".join(traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback))
+
+
+__all__ = ["LOOKS", "capture", "demo", "read", "run"]

@@ -1,0 +1,1 @@
+"""What a person sees, as plain data: ladder rows, diagram layouts, sentences."""

@@ -1,0 +1,500 @@
+"""Explanations: what the step at the cursor means, in sentences for a student.
+
+The sentences themselves are data, in the ``explain_*`` modules beside this one;
+here they are chosen and filled in. The most telling comes first, so that a
+narrow screen may cut the rest off: how an end moved and why, then what
+analysis marks, then what the flags say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from tcpviz.core.claims import Certainty, StateChange
+from tcpviz.core.connection import Connection
+from tcpviz.core.records import Call, KernelSocket, Side
+from tcpviz.core.segment import Endpoint, Flags, Segment
+from tcpviz.core.states import Event, Opened, State, Transition
+from tcpviz.core.timeline import Step, StepKind
+from tcpviz.views import hand_words, roles
+from tcpviz.views.explain_calls import (
+    ALIASES,
+    CALLED,
+    CALLED_OTHER,
+    ERRORS,
+    FAILED,
+    FAILED_OTHER,
+    FAILED_WITH,
+    RETURNED,
+    RETURNED_OTHER,
+    SAME_ERROR,
+)
+from tcpviz.views.explain_moves import FOUND, MOVES, MOVES_ACTIVE, key_of
+from tcpviz.views.explain_segments import ADDITIONS, ARRIVED, KINDS, LOST, MARKS
+from tcpviz.views.explain_states import STATES
+from tcpviz.views.icmp_words import ICMP, error_text
+from tcpviz.views.spans import Line, Span, clean, merge
+
+NAMES: Final = {Side.CLIENT: "the client", Side.SERVER: "the server"}
+
+OTHER: Final[dict[str, str]] = {
+    "inferred": "Inferred: {because}.",
+    "agrees": "The kernel was asked ({source}): {told}, as the segments showed.",
+    "tells": "The kernel was asked ({source}): {told}.",
+    "silent": "The kernel was asked ({source}) and has no socket of this connection.",
+    "disagrees": (
+        "The kernel says otherwise: {who} is in {kernel}, not in {thought} ({because}). It knows "
+        "better, so its word counts."
+    ),
+    "no-socket": (
+        "The kernel has no socket of {who}'s any more, where {thought} was thought ({because}). It "
+        "knows better, so its word counts."
+    ),
+    "timer": "One of {who}'s timers went off.",
+    "gap": (
+        "{count} missing here, dropped by {where}: states after this may rest on what nobody saw."
+    ),
+    "gap-unknown": (
+        "Something is missing here ({where}), nobody knows how much: states after this may rest on "
+        "what nobody saw."
+    ),
+    "nothing": "Nothing happened.",
+    "blocked": "It blocked for {time}.",
+}
+"""Sentences of all other kinds of step."""
+
+_TIMERS: Final = {
+    "time-wait": "{left} of {state} left",
+    "retransmit": "retransmission in {left}",
+    "keepalive": "keep-alive in {left}",
+    "probe": "window probe in {left}",
+}
+
+
+def _(text: str) -> str:
+    """The text in the reader's language: where a catalogue will come in."""
+    return text
+
+
+def sentences(
+    step: Step,
+    connection: Connection | None = None,
+    names: Mapping[Side, str] = NAMES,
+) -> list[str]:
+    """What the step means, the most telling sentence first.
+
+    ``connection`` is the step's own, if it is still known; ``names`` says what
+    the ends are called. Text from packets and programs is made safe.
+    """
+    said = [each for each in _say(step, connection, _Fill(step, names)) if each]
+    return said or [_(OTHER["nothing"])]
+
+
+def explain(
+    step: Step,
+    connection: Connection | None = None,
+    *,
+    names: Mapping[Side, str] = NAMES,
+    ascii_only: bool = False,
+) -> Line:
+    """The step's meaning as one line, the ends' names in their roles."""
+    text = " ".join(sentences(step, connection, names))
+    if ascii_only:
+        text = clean(text, ascii_only=True)
+    forms = {names[side]: roles.of_side(side) for side in Side}
+    forms |= {_capital(name): role for name, role in forms.items()}
+    pattern = re.compile("|".join(rf"\b{re.escape(form)}\b" for form in forms if form) or r"(?!)")
+    spans: list[Span] = []
+    at = 0
+    for match in pattern.finditer(text):
+        spans.append(Span(text[at : match.start()]))
+        spans.append(Span(match.group(), forms[match.group()]))
+        at = match.end()
+    spans.append(Span(text[at:]))
+    return merge(spans)
+
+
+def explain_text(
+    step: Step, connection: Connection | None = None, names: Mapping[Side, str] = NAMES
+) -> str:
+    """The step's meaning as plain text."""
+    return " ".join(sentences(step, connection, names))
+
+
+def explain_state(state: State) -> str:
+    """What a state means, under headings, a line each."""
+    text = STATES[state]
+    return "\n".join(
+        (
+            f"{state}: {_(text.meaning)}",
+            f"{_('The application')}: {_(text.application)}",
+            f"{_('What ends it')}: {_(text.ends)}",
+            f"Linux: {_(text.linux)}",
+            f"RFC 9293, {text.section}",
+        )
+    )
+
+
+def explain_transition(row: Transition, names: Mapping[Side, str] = NAMES) -> str:
+    """What an edge means, a line each: the move, its text, its note, its section.
+
+    It is told of the end that would take it in the common case: the client
+    opens and closes actively.
+    """
+    passive = {State.LISTEN, State.SYN_RECEIVED, State.CLOSE_WAIT, State.LAST_ACK}
+    after = {State.LISTEN, State.SYN_RECEIVED, State.CLOSE_WAIT}
+    side = Side.SERVER if row.before in passive or row.after in after else Side.CLIENT
+    said = _fill(MOVES[key_of(row)], _people(side, names))
+    lines = [f"{row.before} to {row.after}: {row.label}", said]
+    if row.note:
+        lines.append(_(row.note))
+    return "\n".join((*lines, f"RFC 9293, {row.section}"))
+
+
+# -- filling in -----------------------------------------------------------------
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _people(side: Side, names: Mapping[Side, str]) -> dict[str, object]:
+    who, peer = clean(names[side]), clean(names[side.other])
+    return {"who": who, "Who": _capital(who), "peer": peer, "Peer": _capital(peer)}
+
+
+def _fill(text: str, values: Mapping[str, object]) -> str:
+    return _(text).format_map(values)
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _time(nanoseconds: int) -> str:
+    """A duration in the unit that suits it."""
+    for unit, size in (("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)):
+        if nanoseconds >= size:
+            return f"{nanoseconds / size:.3g} {unit}"
+    return f"{nanoseconds} ns"
+
+
+class _Fill:
+    """Fills sentences in with what a step knows."""
+
+    def __init__(self, step: Step, names: Mapping[Side, str]) -> None:
+        self.names = names
+        self.side = step.side or Side.CLIENT
+
+    def __call__(self, text: str, side: Side | None = None, /, **more: object) -> str:
+        return _fill(text, _people(side or self.side, self.names) | more)
+
+
+# -- choosing -------------------------------------------------------------------
+
+
+def _say(step: Step, connection: Connection | None, fill: _Fill) -> Iterator[str]:
+    if step.note is not None:
+        yield clean(step.note.text)
+    if step.gap is not None:
+        where = clean(step.gap.where)
+        if step.gap.count is None:
+            yield fill(OTHER["gap-unknown"], where=where)
+        else:
+            yield fill(OTHER["gap"], count=_count(step.gap.count, "packet", "packets"), where=where)
+    if step.unreachable is not None:
+        yield fill(ICMP, step.side, error=error_text(step.unreachable, step.relative[0]))
+    if step.call is not None:
+        yield from _call(step, step.call, connection, fill)
+    for wrong in step.disagreements:
+        name = "no-socket" if wrong.kernel is None else "disagrees"
+        yield fill(
+            OTHER[name],
+            wrong.side,
+            kernel=wrong.kernel,
+            thought=wrong.inferred.state,
+            because=clean(wrong.inferred.because) or str(wrong.inferred.certainty),
+        )
+    corrected = {wrong.side for wrong in step.disagreements}
+    for change in step.changes:
+        if change.side in corrected or _told_by_call(step, change):
+            continue
+        yield from _change(change, connection, fill)
+    if step.kind is StepKind.TIMER and not step.changes:
+        yield fill(OTHER["timer"])
+    if step.reading is not None and not step.disagreements:
+        yield _reading(step, connection, fill)
+    done = hand_words.done(step)
+    if done is not None:
+        yield fill(done[0], step.side, **done[1])
+    elif step.segment is not None:
+        yield from _segment(step, step.segment, connection, fill)
+
+
+def _told_by_call(step: Step, change: StateChange) -> bool:
+    row = change.transition
+    return step.kind is StepKind.RETURN and row is not None and row.event is Event.PASSIVE_OPEN
+
+
+def _change(change: StateChange, connection: Connection | None, fill: _Fill) -> Iterator[str]:
+    because = clean(change.after.because)
+    if change.transition is None:
+        unknown = change.before.certainty is Certainty.UNKNOWN
+        text = FOUND["midstream" if unknown else "correction"]
+        yield fill(
+            text,
+            change.side,
+            state=change.after.state,
+            before=change.before.state,
+            because=because or str(change.after.certainty),
+        )
+        return
+    key = key_of(change.transition)
+    text = MOVES[key]
+    if connection is not None and connection.end(change.side).opened is Opened.ACTIVE:
+        text = MOVES_ACTIVE.get(key, text)
+    yield fill(text, change.side)
+    if change.after.certainty is not Certainty.SEEN and because:
+        yield fill(OTHER["inferred"], change.side, because=because)
+
+
+# -- segments -------------------------------------------------------------------
+
+
+def kind_of(segment: Segment) -> str:
+    """Which text of :data:`KINDS` fits: every combination of the nine bits has one."""
+    flags = segment.flags
+    data = segment.payload_len > 0
+    acks = bool(flags & Flags.ACK)
+    for pair, name in (
+        (Flags.SYN | Flags.FIN, "syn-fin"),
+        (Flags.SYN | Flags.RST, "syn-rst"),
+        (Flags.FIN | Flags.RST, "fin-rst"),
+    ):
+        if flags & pair == pair:
+            return name
+    if flags & Flags.SYN:
+        return ("syn-ack" if acks else "syn") + ("-data" if data else "")
+    if flags & Flags.RST:
+        return "rst-data" if data else "rst-ack" if acks else "rst"
+    if not acks:
+        scan = Flags.FIN | Flags.PSH | Flags.URG
+        return "none" if not flags else "xmas" if flags & scan == scan else "no-ack"
+    if flags & Flags.FIN:
+        return "fin-data" if data else "fin"
+    return "data" if data else "ack"
+
+
+_FAMILY: Final = {
+    "syn": "syn",
+    "syn-data": "syn",
+    "syn-ack": "syn-ack",
+    "syn-ack-data": "syn-ack",
+    "ack": "ack",
+    "data": "data",
+    "fin": "fin",
+    "fin-data": "fin",
+    "rst": "rst",
+    "rst-ack": "rst",
+    "rst-data": "rst",
+}
+
+
+_GENERAL: Final[dict[str, set[str]]] = {
+    "retransmission": {"fast_retransmission", "spurious_retransmission"}
+}
+"""Marks that say nothing beside one of these."""
+
+_WHOLE: Final = {"keep_alive", "captured_twice"}
+"""Marks after which the flags' meaning would mislead: no new data, no new event."""
+
+
+def _values(step: Step, segment: Segment) -> dict[str, object]:
+    seq, ack = step.relative
+    return {
+        "seq": seq,
+        "ack": "nothing" if ack is None else ack,
+        "raw": segment.seq,
+        "numbers": (
+            f"number {seq}"
+            if segment.payload_len == 1
+            else f"numbers {seq} to {seq + segment.payload_len - 1}"
+        ),
+        "fin": seq + segment.payload_len,
+        "next": seq + segment.seq_len,
+        "bytes": _count(segment.payload_len, "byte", "bytes"),
+        "flags": segment.flags.names(),
+        "urgent": segment.urgent,
+    }
+
+
+def _segment(
+    step: Step, segment: Segment, connection: Connection | None, fill: _Fill
+) -> Iterator[str]:
+    kind = kind_of(segment)
+    crossing = _crossing(connection)
+    values = _values(step, segment)
+    if step.kind is StepKind.LOST:
+        yield fill(LOST[_FAMILY.get(kind, "other")], **values)
+        return
+    if step.kind is StepKind.ARRIVED:
+        if not step.changes:
+            yield fill(ARRIVED[_FAMILY.get(kind, "other")], **values)
+        return
+    marks = [] if step.observation is None else list(step.observation.marks)
+    names = {str(mark.name) for mark in marks}
+    for mark in marks:
+        name = str(mark.name)
+        if name in MARKS and not _GENERAL.get(name, set()) & names:
+            again = crossing and name == "retransmission" and kind == "syn-ack"
+            text = MARKS["retransmission-crossing" if again else name]
+            yield fill(text, number=mark.number, **values)
+    if names & _WHOLE:
+        return
+    third = not crossing and _is_third(step, kind)
+    yield fill(KINDS["ack-of-syn" if third else kind], **values)
+    for name in _additions(segment):
+        yield fill(ADDITIONS[name], **values)
+
+
+def _crossing(connection: Connection | None) -> bool:
+    """Both ends opened actively: a simultaneous open."""
+    return (
+        connection is not None
+        and connection.client.opened is connection.server.opened is Opened.ACTIVE
+    )
+
+
+def _is_third(step: Step, kind: str) -> bool:
+    """The handshake's last ACK, by its numbers and by where both ends stand."""
+    if kind != "ack" or step.relative != (1, 1) or step.side is None:
+        return False
+    peer = step.claim(step.side.other).state
+    completes = any(
+        change.transition is not None and change.transition.event is Event.RCV_ACK_OF_SYN
+        for change in step.changes
+    )
+    return completes or (
+        step.claim(step.side).state is State.ESTABLISHED and peer is State.SYN_RECEIVED
+    )
+
+
+def _additions(segment: Segment) -> Iterator[str]:
+    flags = segment.flags
+    ecn = flags & (Flags.ECE | Flags.CWR)
+    if flags & Flags.URG and flags & Flags.ACK:
+        yield "urgent"
+    if flags & Flags.SYN:
+        if ecn == Flags.ECE | Flags.CWR and not flags & Flags.ACK:
+            yield "ecn-accurate" if flags & Flags.AE else "ecn-setup"
+        elif ecn == Flags.ECE and flags & Flags.ACK and not flags & Flags.AE:
+            yield "ecn-agreed"
+    elif not flags & Flags.RST:
+        if flags & Flags.AE:
+            yield "ae"
+        else:
+            if flags & Flags.ECE:
+                yield "ece"
+            if flags & Flags.CWR:
+                yield "cwr"
+        if not segment.window and flags & Flags.ACK:
+            yield "zero-window"
+    if segment.options.malformed:
+        yield "malformed"
+    if segment.checksum_ok is False:
+        yield "checksum"
+    if segment.inferred:
+        yield "implied"
+
+
+# -- calls ----------------------------------------------------------------------
+
+
+def _call(step: Step, call: Call, connection: Connection | None, fill: _Fill) -> Iterator[str]:
+    name = clean(call.name)
+    meant = ALIASES.get(name, name)
+    values = {
+        "name": name,
+        "args": clean(call.arguments),
+        "result": clean(call.result or ""),
+    }
+    if not call.returned:
+        yield fill(CALLED.get(_variant(step, meant, call), CALLED_OTHER), call.side, **values)
+        return
+    if call.failed:
+        error = SAME_ERROR.get(str(values["result"]), str(values["result"]))
+        if f"{meant}/{error}" in FAILED:
+            yield fill(FAILED[f"{meant}/{error}"], call.side, **values)
+        elif error in ERRORS:
+            yield fill(FAILED_WITH, call.side, why=_(ERRORS[error]), **values)
+        else:
+            yield fill(FAILED_OTHER, call.side, **values)
+    else:
+        variant = _returned(meant, call, connection)
+        yield fill(RETURNED.get(variant, RETURNED_OTHER), call.side, **values)
+    blocked = (call.returned_ns or 0) - call.began_ns
+    if meant in ("accept", "connect", "recv", "send", "close", "poll") and blocked >= 1_000_000:
+        yield fill(OTHER["blocked"], call.side, time=_time(blocked))
+
+
+def _variant(step: Step, name: str, call: Call) -> str:
+    state = step.claim(call.side).state
+    if name == "close":
+        if call.peer is None:
+            return "close-bare"
+        if state is State.CLOSE_WAIT:
+            return "close-passive"
+    return name
+
+
+def _returned(name: str, call: Call, connection: Connection | None) -> str:
+    if name == "recv" and (call.result or "").split(" ")[0] == "0":
+        return "recv-eof"
+    if name == "connect" and _crossing(connection):
+        return "connect-crossing"
+    if name == "close":
+        if call.peer is None:
+            return "close-bare"
+        if connection is not None and connection.reset_by is call.side:
+            return "close-reset"
+    return name
+
+
+# -- the kernel -----------------------------------------------------------------
+
+
+def _reading(step: Step, connection: Connection | None, fill: _Fill) -> str:
+    assert step.reading is not None
+    sockets = [sock for sock in step.reading.sockets if _belongs(sock, connection)]
+    source = clean(step.reading.source)
+    told = "; ".join(_socket(sock, fill) for sock in sockets[:4])
+    if not told:
+        return fill(OTHER["silent" if connection is not None else "tells"], source=source, told="-")
+    agrees = connection is not None and not step.changes
+    return fill(OTHER["agrees" if agrees else "tells"], source=source, told=told)
+
+
+def _belongs(sock: KernelSocket, connection: Connection | None) -> bool:
+    if connection is None:
+        return True
+    ends: set[Endpoint] = {connection.client.endpoint, connection.server.endpoint}
+    return sock.peer is not None and {sock.local, sock.peer} == ends
+
+
+def _socket(sock: KernelSocket, fill: _Fill) -> str:
+    name = clean(fill.names[sock.side])
+    if sock.state is None:
+        return f"{name} has no socket"
+    parts = [f"{name} is in {sock.state}"]
+    if sock.state is State.LISTEN and sock.send_queue:
+        parts.append(f"accept queue {sock.recv_queue} of {sock.send_queue}")
+    elif sock.recv_queue or sock.send_queue:
+        parts.append(f"{sock.recv_queue} bytes unread, {sock.send_queue} not acknowledged")
+    if sock.timer in _TIMERS and sock.timer_ms is not None:
+        left = f"{sock.timer_ms / 1000:.1f} s"
+        parts.append(_TIMERS[sock.timer].format(left=left, state=sock.state))
+    if sock.retransmits:
+        parts.append(_count(sock.retransmits, "repetition", "repetitions"))
+    return ", ".join(parts)

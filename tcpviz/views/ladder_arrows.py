@@ -1,0 +1,336 @@
+"""Arrows of the sequence chart: level, slanted, on their way, lost, and held in a hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tcpviz.core.records import Act, Doer, Side
+from tcpviz.core.timeline import Step, StepKind
+from tcpviz.views import roles
+from tcpviz.views.hand_words import HAND_LEFT, HAND_RIGHT, by_whom, held_time, times
+from tcpviz.views.ladder_canvas import Canvas
+from tcpviz.views.ladder_labels import (
+    Fins,
+    Notation,
+    mark_variants,
+    segment_role,
+    segment_variants,
+)
+from tcpviz.views.ladder_layout import Layout
+from tcpviz.views.ladder_parts import LETS_GO, Flight, Row
+from tcpviz.views.spans import text_width
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """What drawing needs besides the row.
+
+    ``cursor`` hides later steps (``None``: nothing); ``tip`` is the number of the
+    last visible row, where segments on their way have got to; ``end`` the number
+    of the chart's next row. ``travelled`` tells of a segment on its way which part
+    of the way it has come by now, 0 to 1 (``None``: nobody knows).
+    """
+
+    layout: Layout
+    notation: Notation
+    fins: Fins
+    payload: bool
+    detail: bool
+    cursor: int | None
+    tip: int
+    end: int
+    travelled: Callable[[Flight], float | None] | None = None
+
+
+def hidden(index: int, cursor: int | None) -> bool:
+    """Whether a step comes after the cursor."""
+    return cursor is not None and index > cursor
+
+
+def _label(step: Step, room: int, pen: Pen) -> tuple[str, str, str]:
+    """The most telling (label, marks, marks' role) in at most ``room`` cells; empty if none fits.
+
+    A mark outweighs a label's details: its words go before the label gets short.
+    """
+    variants = segment_variants(step, pen.notation, pen.fins, pen.payload, pen.detail)
+    marks, tone = mark_variants(step)
+    tails = [f" {mark}" for mark in marks] or [""]
+    for variant in variants[:-1]:
+        for tail in tails:
+            if text_width(variant) + len(tail) <= room:
+                return variant, tail, tone
+    least = variants[-1]
+    if len(least) + len(tails[-1]) <= room:
+        return least, tails[-1], tone
+    return (least, "", tone) if len(least) <= room else ("", "", tone)
+
+
+def _put_label(canvas: Canvas, at: int, label: tuple[str, str, str], role: str) -> None:
+    text, tail, tone = label
+    canvas.put(at, f" {text}", role)
+    if tail:
+        canvas.put(at + 1 + text_width(text), tail, tone)
+    canvas.put(at + 1 + text_width(text) + len(tail), " ", role)
+
+
+def _label_width(label: tuple[str, str, str]) -> int:
+    """Cells of a label with its marks and a blank at each end."""
+    return text_width(label[0]) + len(label[1]) + 2
+
+
+def draw_level(canvas: Canvas, step: Step, pen: Pen) -> None:
+    """An arrow seen at one moment: level, from lifeline to lifeline."""
+    layout, segment = pen.layout, step.segment
+    if segment is None or layout.arrows < 1:
+        return
+    right = step.side is not Side.SERVER
+    role = segment_role(segment)
+    canvas.fill(layout.first, layout.last, "╌" if segment.inferred else "─", role)
+    canvas.put(layout.last - 1 if right else layout.first, "▶" if right else "◀", role)
+    _leave(canvas, layout, right, role)
+    label = _label(step, layout.arrows - 6, pen)
+    if not label[0]:
+        label = _label(step, layout.arrows - 3, pen)
+    if label[0]:
+        at = layout.first + (layout.arrows - _label_width(label)) // 2
+        _put_label(canvas, at, label, role)
+
+
+def _leave(canvas: Canvas, layout: Layout, right: bool, role: str) -> None:
+    """The knot at the lifeline that an arrow leaves."""
+    column = layout.left if right else layout.right
+    heavy = canvas.at(column) == "┃"
+    canvas.put(column, ("┣" if heavy else "├") if right else ("┫" if heavy else "┤"), role)
+
+
+def reach(flight: Flight, row: Row, pen: Pen) -> tuple[int, int, int] | None:
+    """(first, last + 1, rows) of an arrow on this row, in cells from where it left.
+
+    ``None`` where it is not on this row. The way is divided evenly over the
+    rows from departure to end, half a share for the first and the last. One that
+    lay in a hand goes half its way at once, waits there, and goes on when let go.
+    """
+    cells = pen.layout.arrows
+    k = row.number - flight.start
+    if _was_held(flight, pen):
+        return _held_reach(flight, k, cells, pen)
+    end = flight.end
+    if end is None:
+        # On its way: as if it arrived just below what is drawn.
+        end = max(pen.end + 1, flight.start + 3)
+    if flight.lost:
+        cells = max(cells // 2, 1)
+    rows = end - flight.start
+    if rows == 0:  # a copy, or a departure that nobody saw
+        return (cells // 2 if flight.copy else 0), cells, 0
+    if not 0 <= k <= rows:
+        return None
+    # The first row's share reaches past the label, so that the line is seen to go on.
+    lead = min(max(cells // (2 * rows), _label_reach(flight.step, pen)), 3 * cells // 5)
+    first = 0 if k == 0 else lead + (2 * k - 2) * (cells - lead) // (2 * rows - 1)
+    last = cells if k == rows else lead + (2 * k) * (cells - lead) // (2 * rows - 1)
+    if flight.end is None and pen.travelled is not None:
+        part = pen.travelled(flight)
+        if part is not None:
+            tip = pen.end - 1 - flight.start
+            far = lead + (2 * max(tip, 1)) * (cells - lead) // (2 * rows - 1)
+            last = min(last, lead + int(part * (far - lead)))
+            if last <= first:
+                return None
+    return first, max(last, first + 1), rows
+
+
+def _was_held(flight: Flight, pen: Pen) -> bool:
+    """It has lain in a hand, or does now (a copy that waits there too)."""
+    return any(
+        each.act is Act.HELD or (flight.copy and not each.delay_ns)
+        for each in flight.handled(pen.cursor)
+    )
+
+
+def _hand_at(flight: Flight, cells: int, pen: Pen) -> tuple[int, int]:
+    """(end of the first row's share, the cell where it is held), counted from its sender."""
+    lead = min(_label_reach(flight.step, pen), 3 * cells // 5)
+    middle = min(max(cells * 11 // 20, lead + 2), max(cells - 2, 1))
+    return min(lead, middle), middle
+
+
+def _held_reach(flight: Flight, k: int, cells: int, pen: Pen) -> tuple[int, int, int] | None:
+    lead, middle = _hand_at(flight, cells, pen)
+    rows = pen.end - flight.start if flight.end is None else flight.end - flight.start
+    if not 0 <= k <= rows:
+        return None
+    if k == rows and flight.end is not None:
+        if flight.lost:
+            return middle - 1, middle, rows
+        return (lead if rows == 1 and not flight.copy else middle - 1), cells, rows
+    if k == 0:
+        return None if flight.copy else (0, max(lead, 1), rows)
+    if k == 1 and not flight.copy:
+        return lead, max(middle, lead + 1), rows
+    return middle - 1, middle, rows
+
+
+def _label_reach(step: Step, pen: Pen) -> int:
+    """Cells from its sender to the end of a departing segment's label and a bit of line."""
+    if step.kind is not StepKind.SENT:
+        return 0
+    lead = _lead(pen)
+    return lead + _label_width(_label(step, pen.layout.arrows - lead - 2, pen)) + 3
+
+
+def _lead(pen: Pen) -> int:
+    """Cells of line before a departing segment's label."""
+    return 3 if pen.layout.arrows >= 20 else 1
+
+
+Words = tuple[int, str, str]
+"""Column, text and role of what is put on top when every arrow is drawn."""
+
+
+def draw_flight(canvas: Canvas, row: Row, flight: Flight, pen: Pen) -> list[Words]:
+    """One row's share of a slanted arrow; returns the words beside it."""
+    layout = pen.layout
+    segment = flight.step.segment
+    if segment is None or layout.arrows < 1 or hidden(flight.step.index, pen.cursor):
+        return []
+    share = reach(flight, row, pen)
+    if share is None:
+        return []
+    first, last, rows = share
+    right = flight.side is not Side.SERVER
+    role = segment_role(segment)
+    k = row.number - flight.start
+    ended = flight.end_step is not None and not hidden(flight.end_step, pen.cursor)
+    here = ended and row.number == flight.end
+    held = _was_held(flight, pen)
+    glyphs = ["╌" if segment.inferred else "─"] * (last - first)
+    slope = "╲" if right else "╱"
+    if held and last - first == 1 and not here:
+        glyphs = ["╎"]
+    else:
+        if rows and k > 0:
+            glyphs[0] = slope
+        if rows and k < rows and (k > 0 or len(glyphs) > 1):
+            glyphs[-1] = slope
+    holder = None if ended else flight.holder(pen.cursor)
+    in_hand = holder is not None and k == 1
+    if here:
+        glyphs[-1] = "✖" if flight.lost else ("▶" if right else "◀")
+    elif in_hand:
+        glyphs[-1] = HAND_RIGHT if right else HAND_LEFT
+    elif not held and not ended and _is_tip(flight, row, pen):
+        glyphs[-1] = "▷" if right else "◁"
+    for place, glyph in enumerate(glyphs, first):
+        column = layout.first + place if right else layout.last - 1 - place
+        if not layout.first <= column < layout.last:
+            continue
+        there = canvas.at(column)
+        if there != " " and {there, glyph} <= {"─", "╌", "╲", "╱", "╳"} and there != glyph:
+            glyph = "╳"
+        tone = roles.LOST if glyph == "✖" else roles.LIT if glyph in _HANDS else role
+        canvas.put(column, glyph, tone)
+    if k == 0 and not flight.copy:
+        _leave(canvas, layout, right, role)
+    if in_hand and holder is not None:
+        return _hand_words(holder, last, right, layout)
+    words = _words_at_end(flight, row, last - first - 5, pen) if here else ""
+    return _end_words(words, last, flight, right, role, layout) if words else []
+
+
+def _is_tip(flight: Flight, row: Row, pen: Pen) -> bool:
+    """Whether the arrow's head, as far as it has come, is on this row."""
+    if pen.travelled is None or flight.end is not None:
+        return row.number == pen.tip
+    part = pen.travelled(flight)
+    if part is None:
+        return row.number == pen.tip
+    below = row.number - flight.start + 1
+    following = Row(row.kind, flight.start + below, row.steps)
+    return row.number == pen.tip or reach(flight, following, pen) is None
+
+
+def _hand_words(holder: Doer, last: int, right: bool, layout: Layout) -> list[Words]:
+    """Whose hand it is, beside the sign, as far as there is room."""
+    room = layout.arrows - last - 2
+    for words in (_IN_HAND[holder], "held"):
+        if len(words) <= room:
+            at = layout.first + last + 1 if right else layout.last - last - 1 - len(words)
+            return [(at, words, roles.LIT)]
+    return []
+
+
+def _words_at_end(flight: Flight, row: Row, room: int, pen: Pen) -> str:
+    """What to say where an arrow ends: what became of it, else which one it is."""
+    done = flight.handled(pen.cursor)
+    if flight.lost:
+        dropped = next((each for each in done if each.act is Act.DROPPED), None)
+        return "lost" if dropped is None else by_whom(dropped.by)
+    said = ["copy"] if flight.copy else []
+    if any(each.act is Act.CORRUPTED for each in done):
+        said.append("corrupted")
+    let_go = [each for each in done if each.act in LETS_GO]
+    held_ns = max((each.held_ns for each in let_go), default=0)
+    again = max((each.count for each in done), default=0)
+    if held_ns >= _WORTH_TELLING_NS:
+        said.append(f"held {held_time(held_ns)}")
+    if again:
+        said.append(f"sent again {times(again)}")
+    if said:
+        while len(", ".join(said)) > room and len(said) > 1:
+            said.pop()
+        return ", ".join(said)
+    if row.number - flight.start > 4 or len(row.flights) > 1:
+        # Far from its departure, or among others: say once more which one it is.
+        variants = segment_variants(flight.step, pen.notation, pen.fins)
+        return next((each for each in variants[:-1] if len(each) <= room), "")
+    return ""
+
+
+_HANDS = frozenset({HAND_RIGHT, HAND_LEFT})
+_IN_HAND = {
+    Doer.PERSON: "in your hand",
+    Doer.SCRIPT: "held by the scenario",
+    Doer.CHANCE: "held",
+    Doer.CABLE: "held by the cable",
+}
+_WORTH_TELLING_NS = 100_000_000
+"""Shorter than a tenth of a second nobody has held anything."""
+
+
+def _end_words(
+    words: str, last: int, flight: Flight, right: bool, role: str, layout: Layout
+) -> list[Words]:
+    """Words beside an arrow's end: behind a cross, before a head."""
+    if flight.lost:
+        at = layout.first + last + 1 if right else layout.last - last - 1 - len(words)
+        if layout.first <= at and at + len(words) <= layout.last:
+            return [(at, words, roles.LOST)]
+        # One that died in a hand has no line behind it on this row: there is room.
+        at = layout.first + last - 2 - len(words) if right else layout.last - last + 2
+        held = any(each.act is Act.HELD for each in flight.handled(None))
+        if held and layout.first < at and at + len(words) < layout.last:
+            return [(at, words, roles.LOST)]
+        return [] if words == "lost" else _end_words("lost", last, flight, right, role, layout)
+    at = layout.last - 3 - len(words) if right else layout.first + 3
+    if layout.first <= at - 1 and at + len(words) < layout.last:
+        return [(at - 1, f" {words} ", role)]
+    return []
+
+
+def draw_departures(canvas: Canvas, steps: list[Step], pen: Pen) -> None:
+    """The label of a segment that leaves on this row, over its own line near its sender."""
+    layout = pen.layout
+    for step in steps:
+        if step.kind is not StepKind.SENT or step.segment is None:
+            continue
+        right = step.side is not Side.SERVER
+        role = segment_role(step.segment)
+        lead = _lead(pen)
+        label = _label(step, layout.arrows - lead - 2, pen)
+        if not label[0]:
+            continue
+        size = _label_width(label)
+        at = layout.first + lead if right else layout.last - lead - size
+        _put_label(canvas, at, label, role)

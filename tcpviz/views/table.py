@@ -1,0 +1,209 @@
+"""The connection list: one line a connection, in columns that fit the width.
+
+Which columns there are depends on the width alone, so heading and rows always
+stand under each other. Columns come in by importance: who talks to whom and in
+which states, then the verdict, then the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from tcpviz.core.connection import Connection
+from tcpviz.core.segment import Endpoint
+from tcpviz.views import numbers, roles
+from tcpviz.views.ages import age_ns
+from tcpviz.views.ladder_canvas import ascii_line
+from tcpviz.views.ladder_draw import BAND_ROLES
+from tcpviz.views.ladder_labels import state_text
+from tcpviz.views.spans import Line, Span, fit_text, merge, text_width
+from tcpviz.views.verdict import TONES, leading, verdict
+
+RETRANSMISSION: Final = "retransmission"
+"""Name of the mark whose count has a column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``least`` and ``most`` cells; ``rank`` says who comes in first as the width grows."""
+
+    name: str
+    title: str
+    least: int
+    most: int
+    rank: int
+    right: bool = False
+
+
+COLUMNS: Final = (
+    Column("id", "#", 3, 6, 0, right=True),
+    Column("client", "client", 15, 21, 4),
+    Column("server", "server", 15, 21, 3),
+    Column("client_state", "client is", 9, 13, 1),
+    Column("server_state", "server is", 9, 13, 2),
+    Column("phase", "phase", 13, 13, 6),
+    Column("time", "time", 9, 9, 8, right=True),
+    Column("segments", "segs", 5, 6, 7, right=True),
+    Column("bytes", "bytes", 7, 8, 9, right=True),
+    Column("rtt", "RTT", 8, 8, 10, right=True),
+    Column("retransmissions", "retr", 4, 5, 11, right=True),
+    Column("verdict", "verdict", 22, 48, 5),
+)
+"""All columns, in the order in which they stand."""
+
+_FIRST_WIDER: Final = (("server", 18), ("client", 20), ("id", 4), ("verdict", 28))
+"""Who gets the first cells that are left over; then everyone, by rank, as much as it likes."""
+
+_LONG_ADDRESS: Final = 47
+"""An IPv6 address with its port."""
+
+
+@lru_cache(maxsize=64)
+def columns(width: int) -> tuple[tuple[Column, int], ...]:
+    """The columns that ``width`` cells have room for, with their widths.
+
+    One cell at the left marks the selection, and one stands between columns.
+    """
+    chosen: list[Column] = []
+    spare = width - 1
+    for column in sorted(COLUMNS, key=lambda each: each.rank):
+        need = column.least + (1 if chosen else 0)
+        if need > spare:
+            break
+        chosen.append(column)
+        spare -= need
+    sizes = {column.name: column.least for column in chosen}
+    for name, most in (
+        *_FIRST_WIDER,
+        *((column.name, column.most) for column in sorted(chosen, key=lambda c: c.rank)),
+        ("server", _LONG_ADDRESS),
+        ("client", _LONG_ADDRESS),
+        ("verdict", width),
+    ):
+        if name in sizes and spare > 0:
+            more = min(spare, max(most - sizes[name], 0))
+            sizes[name] += more
+            spare -= more
+    return tuple((column, sizes[column.name]) for column in COLUMNS if column in chosen)
+
+
+def endpoint_text(endpoint: Endpoint, cells: int) -> str:
+    """An endpoint in at most ``cells``; the address gives way before the port does."""
+    whole = str(endpoint)
+    if len(whole) <= cells:
+        return whole
+    port = f":{endpoint.port}"
+    room = cells - len(port) - 1
+    if room < 3:
+        return fit_text(whole, cells)
+    # The host part tells connections apart better than the network does.
+    tail = endpoint.addr[-room:]
+    return f"…{tail}{port}"
+
+
+def _row(cells: Iterable[tuple[str, str, int, bool]]) -> Line:
+    spans = []
+    for text, role, size, right in cells:
+        fitted = fit_text(text, size)
+        blank = " " * (size - text_width(fitted))
+        spans.append(Span(blank + fitted if right else fitted + blank, role))
+        spans.append(Span(" "))
+    return merge(spans[:-1])
+
+
+def _exactly(line: Line, width: int) -> Line:
+    size = sum(text_width(span.text) for span in line)
+    return merge((*line, Span(" " * max(width - size, 0))))
+
+
+def header(width: int, *, ascii_only: bool = False) -> Line:
+    """The headings; exactly ``width`` cells."""
+    if width < 5:
+        return (Span(" " * max(width, 0)),) if width > 0 else ()
+    cells = _row((c.title, roles.TITLE, size, c.right) for c, size in columns(width))
+    line = _exactly((Span(" "), *cells), width)
+    return ascii_line(line) if ascii_only else line
+
+
+def row(
+    connection: Connection,
+    width: int,
+    now_ns: int,
+    selected: bool = False,
+    *,
+    ascii_only: bool = False,
+) -> Line:
+    """One connection; exactly ``width`` cells.
+
+    ``now_ns`` is the moment at which the list is looked at: an open connection
+    shows its age, a finished one how long it took.
+    """
+    if width < 5:
+        return (Span(" " * width),) if width > 0 else ()
+    cells = _row(
+        (*_cell(connection, column.name, size, now_ns), size, column.right)
+        for column, size in columns(width)
+    )
+    mark = Span("▸", roles.LIT) if selected else Span(" ")
+    line = _exactly((mark, *cells), width)
+    return ascii_line(line) if ascii_only else line
+
+
+def _cell(connection: Connection, name: str, cells: int, now_ns: int) -> tuple[str, str]:
+    """(text, role) of a connection's cell in the column ``name``."""
+    c = connection
+    if name == "id":
+        return str(c.id), roles.DIM
+    if name == "client":
+        return endpoint_text(c.client.endpoint, cells), roles.CLIENT
+    if name == "server":
+        return endpoint_text(c.server.endpoint, cells), roles.SERVER
+    if name in ("client_state", "server_state"):
+        claim = (c.client if name == "client_state" else c.server).claim
+        return state_text(claim, cells), roles.of_certainty(claim.certainty)
+    if name == "phase":
+        return str(c.phase), BAND_ROLES[c.phase.name]
+    if name == "verdict":
+        said, text = leading(c, now_ns)
+        return text, TONES[said.severity]
+    return _number(c, name, now_ns)
+
+
+def _number(c: Connection, name: str, now_ns: int) -> tuple[str, str]:
+    if name == "time":
+        return numbers.duration(age_ns(c, now_ns)), roles.TIME
+    if name == "segments":
+        return numbers.count(c.client.segments + c.server.segments), roles.NUMBER
+    if name == "bytes":
+        return numbers.size(c.client.bytes + c.server.bytes), roles.NUMBER
+    if name == "rtt":
+        rtt = c.handshake_rtt_ns
+        return ("" if rtt is None else numbers.duration(rtt)), roles.TIME
+    count = (c.marks or {}).get(RETRANSMISSION, 0)
+    return (numbers.count(count) if count else ""), roles.MARK_WARNING
+
+
+SORTS: Final[dict[str, Callable[[Connection], object]]] = {
+    "id": lambda c: c.id,
+    "client": lambda c: (c.client.endpoint.addr, c.client.endpoint.port),
+    "server": lambda c: (c.server.endpoint.addr, c.server.endpoint.port),
+    "client_state": lambda c: str(c.client.state),
+    "server_state": lambda c: str(c.server.state),
+    "phase": lambda c: (str(c.phase.name), c.phase.done),
+    "time": lambda c: -(c.last_ns - c.first_ns),
+    "segments": lambda c: -(c.client.segments + c.server.segments),
+    "bytes": lambda c: -(c.client.bytes + c.server.bytes),
+    "rtt": lambda c: -(c.handshake_rtt_ns or 0),
+    "retransmissions": lambda c: -(c.marks or {}).get(RETRANSMISSION, 0),
+    "verdict": lambda c: verdict(c),
+}
+"""Sort keys by column; numbers sort with the greatest first. Ties keep their order."""
+
+
+def ordered(connections: Iterable[Connection], by: str = "id") -> list[Connection]:
+    """The connections sorted by a column. Raises KeyError for an unknown one."""
+    key = SORTS[by]
+    return sorted(connections, key=key)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Bytes to segments: link layers, IP, TCP and its options."""

@@ -1,0 +1,116 @@
+"""The command line as a contract: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("textual", "scapy", "numpy", "rich")
+
+
+def run(*words: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # type: ignore[call-overload,no-any-return]
+        [sys.executable, "-m", "tcpviz", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        **kwargs,
+    )
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["read", "--help"], ["help", "demo"]])
+def test_help_and_version_import_nothing_heavy(words: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from tcpviz.cli import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit as ended:\n    assert not ended.code, ended.code\n"
+        f"heavy = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["nonsense"], 2, "invalid choice: 'nonsense'"),
+        (["read"], 2, "FILE"),
+        (["read", "x", "--json", "--csv"], 2, "not allowed with argument --json"),
+        (["read", "/does/not/exist"], 2, "no such file"),
+        (["read", "/"], 2, "a directory"),
+        (["read", os.devnull], 1, "empty"),
+        (["read", __file__], 1, "not a capture"),
+        (["read", "x", "--ladder", "0"], 2, "N is a whole number, 1 or more, not '0'"),
+        (["capture", "-c", "none"], 2, "COUNT is a whole number"),
+        (["capture", "-s", "-5"], 2, "SNAPLEN"),
+        (["capture", "-i", "nosuchinterface", "--text"], 2, "nosuchinterface"),
+        (["demo", "no-such-scenario", "--text"], 2, "no-such-scenario"),
+        (["demo", "/no/such/file.py", "--text"], 2, "/no/such/file.py"),
+        (["demo", "--pace", "soon"], 2, "SECONDS is 0.01 to 3600, not 'soon'"),
+        (["demo", "--on", "mars"], 2, "mars"),
+    ],
+)
+def test_a_wrong_request_is_one_line(words: list[str], code: int, says: str) -> None:
+    done = run(*words)
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("tcpviz: ")
+    assert says in done.stderr
+
+
+def test_no_command_shows_the_help() -> None:
+    done = run()
+    assert done.returncode == 0
+    assert "examples:" in done.stdout
+
+
+def test_a_reader_that_goes_away_ends_it_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "tcpviz", "demo", "--list"],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
+    finally:
+        os.close(writing)
+    assert done.stderr == b""
+    assert done.returncode == 141
+
+
+def test_the_unforeseen_is_one_line_and_a_file(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from tcpviz import cli\n"
+        "def broken(argv):\n    raise RuntimeError('the \\x1b[31m sky fell')\n"
+        "cli._run = broken\n"
+        "sys.exit(cli.main([]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "unexpected error" in done.stderr
+    assert "\x1b" not in done.stderr
+    (log,) = (tmp_path / "tcpviz").iterdir()
+    assert "Traceback" in log.read_text()
+    assert log.stat().st_mode & 0o077 == 0

@@ -1,0 +1,149 @@
+"""The doctor: one line each, in any encoding, whatever is missing, closed or broken."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tcpviz.commands import doctor
+from tcpviz.sources import access, bpf, helpers
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN = "import sys; from tcpviz.commands.doctor import run; code = run(sys.stdout)\n"
+
+
+def doctor_in_a_process(code=RUN + "sys.exit(code)", prefix=(), **named):
+    return subprocess.run(
+        [*prefix, sys.executable, "-W", "error", "-c", code],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        **named,
+    )
+
+
+def test_one_line_each_with_a_sign_and_aligned():
+    out = io.StringIO()
+    assert doctor.run(out) == 0
+    head, *rest = out.getvalue().splitlines()
+    assert head.startswith("tcpviz ")
+    assert all(re.match(r" [+~x] [\w +]{16} \S", line) for line in rest)
+    names = {line[3:20].strip() for line in rest}
+    assert {"capture", "dumpcap", "tcpdump", "filter compiler", "namespaces", "Python"} <= names
+
+
+def test_its_lines_say_what_was_found(monkeypatch):
+    facts = {fact.name: fact for fact in doctor._capture() + doctor._capture_filter()}
+    allowed, _ = access.own_access()
+    assert facts["capture"].mark is (doctor.Mark.YES if allowed else doctor.Mark.NO)
+    assert facts["filter compiler"].text == bpf.compiler() or bpf.compiler() is None
+    monkeypatch.setattr(access, "own_access", lambda: (False, "AF_PACKET needs root"))
+    (fact,) = doctor._capture()
+    assert fact.mark is doctor.Mark.NO
+    assert "sudo" in fact.remedy
+
+
+def test_every_no_has_a_way_out(monkeypatch):
+    monkeypatch.setattr(access, "own_access", lambda: (False, "AF_PACKET needs root"))
+    monkeypatch.setattr(bpf, "compiler", lambda: None)
+    monkeypatch.setattr(helpers, "find", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(helpers, "may_capture", lambda *_: (False, "no permission"))
+    monkeypatch.setattr(doctor, "_inet_diag", lambda: "Protocol not supported")
+    refused = subprocess.CompletedProcess([], 1, "", "unshare: Operation not permitted\n")
+    monkeypatch.setattr(doctor, "_try", lambda _: refused)
+    monkeypatch.setattr(doctor.importlib.metadata, "version", missing)
+    facts = [
+        *doctor._capture(),
+        *doctor._capture_helpers(),
+        *doctor._capture_filter(),
+        *doctor._kernel_sockets(),
+        *doctor._namespaces(),
+        *doctor._python(),
+    ]
+    lacking = [fact for fact in facts if fact.mark is not doctor.Mark.YES]
+    assert len(lacking) >= 8
+    assert all(fact.remedy for fact in lacking if fact.mark is doctor.Mark.NO)
+
+
+def missing(package):
+    raise doctor.importlib.metadata.PackageNotFoundError(package)
+
+
+def test_a_check_that_breaks_is_a_line_and_not_the_end(monkeypatch):
+    def _broken():
+        raise RuntimeError("strange\n\x1b[2J machine")
+
+    monkeypatch.setattr(doctor, "_CHECKS", (_broken, doctor._python))
+    out = io.StringIO()
+    assert doctor.run(out) == 0
+    lines = out.getvalue().splitlines()
+    assert "could not be found out (strange ?[2J machine)" in lines[1]
+    assert "Python" in lines[2]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "cp437", "no-such-encoding"])
+def test_any_encoding_is_served(encoding, monkeypatch):
+    monkeypatch.setattr(doctor, "_CHECKS", (doctor._python, doctor._capture))
+    text = "\n".join(doctor.lines(encoding))
+    assert ("✓" in text) == (encoding == "utf-8")
+    if encoding != "no-such-encoding":
+        text.encode(encoding)
+
+
+def test_a_closed_output_is_no_crash():
+    closed = io.StringIO()
+    closed.close()
+    assert doctor.run(closed) == 1
+    assert doctor.run(None) == 1
+
+
+@pytest.mark.skipif(not shutil.which("sh"), reason="no shell to close the output")
+def test_started_without_an_output_it_ends_quietly():
+    done = doctor_in_a_process(prefix=("sh", "-c", 'exec "$@" >&-', "sh"))
+    assert done.returncode == 1
+    assert done.stderr == ""
+
+
+def test_a_reader_that_went_away_is_no_crash():
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    try:
+        done = doctor_in_a_process(stdout=write_end)
+    finally:
+        os.close(write_end)
+    assert done.returncode == 1
+    assert done.stderr == ""
+
+
+def test_it_runs_without_textual_in_an_ascii_world():
+    code = RUN + "assert not {'textual', 'rich', 'numpy'} & set(sys.modules), sys.modules.keys()"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C", "TERM": "nonsense"}
+    done = doctor_in_a_process(code, stdout=subprocess.PIPE, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.isascii()
+    assert done.stdout.count("\n") > 10
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="no unshare to give up rights with")
+def test_where_nothing_is_allowed_it_says_how_to_get_it():
+    allowed = subprocess.run(["unshare", "-Ur", "true"], capture_output=True, check=False)
+    if allowed.returncode:
+        pytest.skip("no user namespaces here")
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    done = doctor_in_a_process(prefix=("unshare", "-Ur"), stdout=subprocess.PIPE, env=environment)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert re.search(r"✗ capture +AF_PACKET needs root or CAP_NET_RAW; run with sudo", done.stdout)
+    for name in helpers.NAMES:
+        if helpers.find(name):
+            assert re.search(rf"✗ {name} +may not capture.*; sudo setcap", done.stdout)

@@ -1,0 +1,63 @@
+"""The prompt behind /: half a filter changes nothing, its error is said, completions come."""
+
+from __future__ import annotations
+
+import itertools
+
+from tcpviz.ui.app import TcpvizApp
+from tcpviz.ui.filter_entry import FilterEntry, FilterSuggester
+from tests.ui.fakes import FakeFeed, conversation
+from tests.ui.test_app import QUIET, running, screen, settle, text
+
+
+def capture_file(count: int = 12, **fields: object) -> TcpvizApp:
+    records = list(itertools.chain.from_iterable(conversation(n, n % 3) for n in range(count)))
+    feed = FakeFeed(records, title="trace.pcapng")
+    return TcpvizApp(feed, behaviour=QUIET, **fields)  # type: ignore[arg-type]
+
+
+async def test_half_a_filter_keeps_what_is_shown_and_says_what_is_expected() -> None:
+    app = capture_file()
+    async with running(app) as pilot:
+        await pilot.press("/", *"id:2-4")
+        assert "3 of 12, filter: id:2-4" in text(app, "connections")
+        await pilot.press("space", *"state:")
+        assert "3 of 12, filter: id:2-4 ..." in text(app, "connections")
+        assert "a state: closed, listen" in text(app, "explain")
+        await pilot.press(*"listen")
+        assert "0 of 12" in text(app, "connections")
+        assert "no connection fits" in text(app, "connections")
+        assert "a state:" not in text(app, "explain")
+        await pilot.press("escape")
+        assert "filter" not in text(app, "connections")
+
+
+async def test_right_takes_what_is_suggested() -> None:
+    app = capture_file()
+    async with running(app) as pilot:
+        await pilot.press("/", *"client.sta")
+        entry = screen(app).query_one(FilterEntry)
+        await settle(pilot, lambda: bool(entry._suggestion))
+        await pilot.press("right")
+        assert entry.value == "client.state:"
+        await pilot.press(*"time-w")
+        await settle(pilot, lambda: bool(entry._suggestion))
+        await pilot.press("right")
+        assert entry.value == "client.state:time-wait"
+        assert "12 of 12" in text(app, "connections")
+
+
+async def test_the_command_lines_filter_is_there_from_the_start() -> None:
+    app = capture_file(filter_text="id:3 or id:5")
+    async with running(app) as pilot:
+        assert "2 of 12, filter: id:3 or id:5" in text(app, "connections")
+        await pilot.press("/", "end", "space", *"or", "space", *"id:7")
+        assert "3 of 12, filter: id:3 or id:5 or id:7" in text(app, "connections")
+
+
+async def test_suggestions_go_on_from_what_was_typed() -> None:
+    suggest = FilterSuggester().get_suggestion
+    assert await suggest("not sta") == "not state:"
+    assert await suggest("verdict:refu") == "verdict:refused"
+    for nothing in ("", "port:1 ", "(", "state:closed", '"sta', "zzz", "STA"):
+        assert await suggest(nothing) is None
