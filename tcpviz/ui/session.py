@@ -79,6 +79,7 @@ class Session:
     ``filter_text``  the display filter to begin with; ``sifter`` applies it
     ``limit`` steps kept; ``None``: the usual number for a file or a live capture
     ``clock`` seconds of a clock that only goes forward
+    ``plain_words``  explanations come in the register for beginners
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class Session:
         self.sifter = Sifter(filter_text)
         self.selected: int | None = None
         self.chosen = False
+        self.plain_words = False
         self._past = Past(self.timeline)
         self._forgotten = 0
 

@@ -14,11 +14,11 @@ from typing import Final
 
 from tcpviz.core.claims import Certainty, StateChange
 from tcpviz.core.connection import Connection
-from tcpviz.core.records import Call, KernelSocket, Side
-from tcpviz.core.segment import Endpoint, Flags, Segment
+from tcpviz.core.records import Call, Side
+from tcpviz.core.segment import Flags, Segment
 from tcpviz.core.states import Event, Opened, State, Transition
 from tcpviz.core.timeline import Step, StepKind
-from tcpviz.views import hand_words, roles
+from tcpviz.views import explain_kernel, hand_words, roles
 from tcpviz.views.explain_calls import (
     ALIASES,
     CALLED,
@@ -31,19 +31,16 @@ from tcpviz.views.explain_calls import (
     RETURNED_OTHER,
     SAME_ERROR,
 )
+from tcpviz.views.explain_fill import NAMES, Fill, capital, fill, people, time_text
 from tcpviz.views.explain_moves import FOUND, MOVES, MOVES_ACTIVE, key_of
 from tcpviz.views.explain_segments import ADDITIONS, ARRIVED, KINDS, LOST, MARKS
 from tcpviz.views.explain_states import STATES
 from tcpviz.views.icmp_words import ICMP, error_text
 from tcpviz.views.spans import Line, Span, clean, merge
-
-NAMES: Final = {Side.CLIENT: "the client", Side.SERVER: "the server"}
+from tcpviz.words import _, counted, joined
 
 OTHER: Final[dict[str, str]] = {
     "inferred": "Inferred: {because}.",
-    "agrees": "The kernel was asked ({source}): {told}, as the segments showed.",
-    "tells": "The kernel was asked ({source}): {told}.",
-    "silent": "The kernel was asked ({source}) and has no socket of this connection.",
     "disagrees": (
         "The kernel says otherwise: {who} is in {kernel}, not in {thought} ({because}). It knows "
         "better, so its word counts."
@@ -65,30 +62,27 @@ OTHER: Final[dict[str, str]] = {
 }
 """Sentences of all other kinds of step."""
 
-_TIMERS: Final = {
-    "time-wait": "{left} of {state} left",
-    "retransmit": "retransmission in {left}",
-    "keepalive": "keep-alive in {left}",
-    "probe": "window probe in {left}",
-}
-
-
-def _(text: str) -> str:
-    """The text in the reader's language: where a catalogue will come in."""
-    return text
-
 
 def sentences(
     step: Step,
     connection: Connection | None = None,
     names: Mapping[Side, str] = NAMES,
+    *,
+    plain: bool = False,
 ) -> list[str]:
     """What the step means, the most telling sentence first.
 
     ``connection`` is the step's own, if it is still known; ``names`` says what
-    the ends are called. Text from packets and programs is made safe.
+    the ends are called. Text from packets and programs is made safe. ``plain``
+    is the register for beginners, wherever it has words for the step.
     """
-    said = [each for each in _say(step, connection, _Fill(step, names)) if each]
+    fill = Fill(step, names)
+    said: list[str] = []
+    if plain:
+        from tcpviz.views import explain_plain
+
+        said = list(explain_plain.say(step, connection, fill))
+    said = said or [each for each in _say(step, connection, fill) if each]
     return said or [_(OTHER["nothing"])]
 
 
@@ -98,14 +92,20 @@ def explain(
     *,
     names: Mapping[Side, str] = NAMES,
     ascii_only: bool = False,
+    plain: bool = False,
 ) -> Line:
     """The step's meaning as one line, the ends' names in their roles."""
-    text = " ".join(sentences(step, connection, names))
+    text = joined(sentences(step, connection, names, plain=plain))
     if ascii_only:
         text = clean(text, ascii_only=True)
-    forms = {names[side]: roles.of_side(side) for side in Side}
-    forms |= {_capital(name): role for name, role in forms.items()}
-    pattern = re.compile("|".join(rf"\b{re.escape(form)}\b" for form in forms if form) or r"(?!)")
+    return name_roles(text, names)
+
+
+def name_roles(text: str, names: Mapping[Side, str] = NAMES) -> Line:
+    """A sentence with the ends' names in their roles."""
+    forms = {_(names[side]): roles.of_side(side) for side in Side}
+    forms |= {capital(name): role for name, role in forms.items()}
+    pattern = re.compile("|".join(_whole(form) for form in forms if form) or r"(?!)")
     spans: list[Span] = []
     at = 0
     for match in pattern.finditer(text):
@@ -116,11 +116,16 @@ def explain(
     return merge(spans)
 
 
+def _whole(name: str) -> str:
+    """A pattern for the name as a word of its own, where the script has spaces between words."""
+    return rf"\b{re.escape(name)}\b" if name.isascii() else re.escape(name)
+
+
 def explain_text(
     step: Step, connection: Connection | None = None, names: Mapping[Side, str] = NAMES
 ) -> str:
     """The step's meaning as plain text."""
-    return " ".join(sentences(step, connection, names))
+    return joined(sentences(step, connection, names))
 
 
 def explain_state(state: State) -> str:
@@ -146,56 +151,18 @@ def explain_transition(row: Transition, names: Mapping[Side, str] = NAMES) -> st
     passive = {State.LISTEN, State.SYN_RECEIVED, State.CLOSE_WAIT, State.LAST_ACK}
     after = {State.LISTEN, State.SYN_RECEIVED, State.CLOSE_WAIT}
     side = Side.SERVER if row.before in passive or row.after in after else Side.CLIENT
-    said = _fill(MOVES[key_of(row)], _people(side, names))
-    lines = [f"{row.before} to {row.after}: {row.label}", said]
+    said = fill(MOVES[key_of(row)], people(side, names))
+    move = _("{before} to {after}").format(before=row.before, after=row.after)
+    lines = [f"{move}: {row.label}", said]
     if row.note:
         lines.append(_(row.note))
     return "\n".join((*lines, f"RFC 9293, {row.section}"))
 
 
-# -- filling in -----------------------------------------------------------------
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _people(side: Side, names: Mapping[Side, str]) -> dict[str, object]:
-    who, peer = clean(names[side]), clean(names[side.other])
-    return {"who": who, "Who": _capital(who), "peer": peer, "Peer": _capital(peer)}
-
-
-def _fill(text: str, values: Mapping[str, object]) -> str:
-    return _(text).format_map(values)
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
-
-
-def _time(nanoseconds: int) -> str:
-    """A duration in the unit that suits it."""
-    for unit, size in (("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)):
-        if nanoseconds >= size:
-            return f"{nanoseconds / size:.3g} {unit}"
-    return f"{nanoseconds} ns"
-
-
-class _Fill:
-    """Fills sentences in with what a step knows."""
-
-    def __init__(self, step: Step, names: Mapping[Side, str]) -> None:
-        self.names = names
-        self.side = step.side or Side.CLIENT
-
-    def __call__(self, text: str, side: Side | None = None, /, **more: object) -> str:
-        return _fill(text, _people(side or self.side, self.names) | more)
-
-
 # -- choosing -------------------------------------------------------------------
 
 
-def _say(step: Step, connection: Connection | None, fill: _Fill) -> Iterator[str]:
+def _say(step: Step, connection: Connection | None, fill: Fill) -> Iterator[str]:
     if step.note is not None:
         yield clean(step.note.text)
     if step.gap is not None:
@@ -203,7 +170,7 @@ def _say(step: Step, connection: Connection | None, fill: _Fill) -> Iterator[str
         if step.gap.count is None:
             yield fill(OTHER["gap-unknown"], where=where)
         else:
-            yield fill(OTHER["gap"], count=_count(step.gap.count, "packet", "packets"), where=where)
+            yield fill(OTHER["gap"], count=counted(step.gap.count, "packet"), where=where)
     if step.unreachable is not None:
         yield fill(ICMP, step.side, error=error_text(step.unreachable, step.relative[0]))
     if step.call is not None:
@@ -215,7 +182,7 @@ def _say(step: Step, connection: Connection | None, fill: _Fill) -> Iterator[str
             wrong.side,
             kernel=wrong.kernel,
             thought=wrong.inferred.state,
-            because=clean(wrong.inferred.because) or str(wrong.inferred.certainty),
+            because=clean(_(wrong.inferred.because)) or _(str(wrong.inferred.certainty)),
         )
     corrected = {wrong.side for wrong in step.disagreements}
     for change in step.changes:
@@ -225,7 +192,7 @@ def _say(step: Step, connection: Connection | None, fill: _Fill) -> Iterator[str
     if step.kind is StepKind.TIMER and not step.changes:
         yield fill(OTHER["timer"])
     if step.reading is not None and not step.disagreements:
-        yield _reading(step, connection, fill)
+        yield explain_kernel.reading(step, connection, fill)
     done = hand_words.done(step)
     if done is not None:
         yield fill(done[0], step.side, **done[1])
@@ -238,8 +205,8 @@ def _told_by_call(step: Step, change: StateChange) -> bool:
     return step.kind is StepKind.RETURN and row is not None and row.event is Event.PASSIVE_OPEN
 
 
-def _change(change: StateChange, connection: Connection | None, fill: _Fill) -> Iterator[str]:
-    because = clean(change.after.because)
+def _change(change: StateChange, connection: Connection | None, fill: Fill) -> Iterator[str]:
+    because = clean(_(change.after.because))
     if change.transition is None:
         unknown = change.before.certainty is Certainty.UNKNOWN
         text = FOUND["midstream" if unknown else "correction"]
@@ -248,7 +215,7 @@ def _change(change: StateChange, connection: Connection | None, fill: _Fill) -> 
             change.side,
             state=change.after.state,
             before=change.before.state,
-            because=because or str(change.after.certainty),
+            because=because or _(str(change.after.certainty)),
         )
         return
     key = key_of(change.transition)
@@ -287,7 +254,7 @@ def kind_of(segment: Segment) -> str:
     return "data" if data else "ack"
 
 
-_FAMILY: Final = {
+FAMILY: Final = {
     "syn": "syn",
     "syn-data": "syn",
     "syn-ack": "syn-ack",
@@ -311,55 +278,54 @@ _WHOLE: Final = {"keep_alive", "captured_twice"}
 """Marks after which the flags' meaning would mislead: no new data, no new event."""
 
 
-def _values(step: Step, segment: Segment) -> dict[str, object]:
+def values_of(step: Step, segment: Segment) -> dict[str, object]:
+    """What sentences about the segment are filled in with."""
     seq, ack = step.relative
     return {
         "seq": seq,
-        "ack": "nothing" if ack is None else ack,
+        "ack": _("nothing") if ack is None else ack,
         "raw": segment.seq,
         "numbers": (
-            f"number {seq}"
-            if segment.payload_len == 1
-            else f"numbers {seq} to {seq + segment.payload_len - 1}"
-        ),
+            _("number {first}") if segment.payload_len == 1 else _("numbers {first} to {last}")
+        ).format(first=seq, last=seq + segment.payload_len - 1),
         "fin": seq + segment.payload_len,
         "next": seq + segment.seq_len,
-        "bytes": _count(segment.payload_len, "byte", "bytes"),
+        "bytes": counted(segment.payload_len, "byte"),
         "flags": segment.flags.names(),
         "urgent": segment.urgent,
     }
 
 
 def _segment(
-    step: Step, segment: Segment, connection: Connection | None, fill: _Fill
+    step: Step, segment: Segment, connection: Connection | None, fill: Fill
 ) -> Iterator[str]:
     kind = kind_of(segment)
-    crossing = _crossing(connection)
-    values = _values(step, segment)
+    both = crossing(connection)
+    values = values_of(step, segment)
     if step.kind is StepKind.LOST:
-        yield fill(LOST[_FAMILY.get(kind, "other")], **values)
+        yield fill(LOST[FAMILY.get(kind, "other")], **values)
         return
     if step.kind is StepKind.ARRIVED:
         if not step.changes:
-            yield fill(ARRIVED[_FAMILY.get(kind, "other")], **values)
+            yield fill(ARRIVED[FAMILY.get(kind, "other")], **values)
         return
     marks = [] if step.observation is None else list(step.observation.marks)
     names = {str(mark.name) for mark in marks}
     for mark in marks:
         name = str(mark.name)
         if name in MARKS and not _GENERAL.get(name, set()) & names:
-            again = crossing and name == "retransmission" and kind == "syn-ack"
+            again = both and name == "retransmission" and kind == "syn-ack"
             text = MARKS["retransmission-crossing" if again else name]
             yield fill(text, number=mark.number, **values)
     if names & _WHOLE:
         return
-    third = not crossing and _is_third(step, kind)
+    third = not both and is_third(step, kind)
     yield fill(KINDS["ack-of-syn" if third else kind], **values)
     for name in _additions(segment):
         yield fill(ADDITIONS[name], **values)
 
 
-def _crossing(connection: Connection | None) -> bool:
+def crossing(connection: Connection | None) -> bool:
     """Both ends opened actively: a simultaneous open."""
     return (
         connection is not None
@@ -367,7 +333,7 @@ def _crossing(connection: Connection | None) -> bool:
     )
 
 
-def _is_third(step: Step, kind: str) -> bool:
+def is_third(step: Step, kind: str) -> bool:
     """The handshake's last ACK, by its numbers and by where both ends stand."""
     if kind != "ack" or step.relative != (1, 1) or step.side is None:
         return False
@@ -412,7 +378,7 @@ def _additions(segment: Segment) -> Iterator[str]:
 # -- calls ----------------------------------------------------------------------
 
 
-def _call(step: Step, call: Call, connection: Connection | None, fill: _Fill) -> Iterator[str]:
+def _call(step: Step, call: Call, connection: Connection | None, fill: Fill) -> Iterator[str]:
     name = clean(call.name)
     meant = ALIASES.get(name, name)
     values = {
@@ -421,7 +387,7 @@ def _call(step: Step, call: Call, connection: Connection | None, fill: _Fill) ->
         "result": clean(call.result or ""),
     }
     if not call.returned:
-        yield fill(CALLED.get(_variant(step, meant, call), CALLED_OTHER), call.side, **values)
+        yield fill(CALLED.get(call_variant(step, meant, call), CALLED_OTHER), call.side, **values)
         return
     if call.failed:
         error = SAME_ERROR.get(str(values["result"]), str(values["result"]))
@@ -432,14 +398,15 @@ def _call(step: Step, call: Call, connection: Connection | None, fill: _Fill) ->
         else:
             yield fill(FAILED_OTHER, call.side, **values)
     else:
-        variant = _returned(meant, call, connection)
+        variant = return_variant(meant, call, connection)
         yield fill(RETURNED.get(variant, RETURNED_OTHER), call.side, **values)
     blocked = (call.returned_ns or 0) - call.began_ns
     if meant in ("accept", "connect", "recv", "send", "close", "poll") and blocked >= 1_000_000:
-        yield fill(OTHER["blocked"], call.side, time=_time(blocked))
+        yield fill(OTHER["blocked"], call.side, time=time_text(blocked))
 
 
-def _variant(step: Step, name: str, call: Call) -> str:
+def call_variant(step: Step, name: str, call: Call) -> str:
+    """Which text a call takes that is made now."""
     state = step.claim(call.side).state
     if name == "close":
         if call.peer is None:
@@ -449,10 +416,11 @@ def _variant(step: Step, name: str, call: Call) -> str:
     return name
 
 
-def _returned(name: str, call: Call, connection: Connection | None) -> str:
+def return_variant(name: str, call: Call, connection: Connection | None) -> str:
+    """Which text a call takes that has returned well."""
     if name == "recv" and (call.result or "").split(" ")[0] == "0":
         return "recv-eof"
-    if name == "connect" and _crossing(connection):
+    if name == "connect" and crossing(connection):
         return "connect-crossing"
     if name == "close":
         if call.peer is None:
@@ -460,41 +428,3 @@ def _returned(name: str, call: Call, connection: Connection | None) -> str:
         if connection is not None and connection.reset_by is call.side:
             return "close-reset"
     return name
-
-
-# -- the kernel -----------------------------------------------------------------
-
-
-def _reading(step: Step, connection: Connection | None, fill: _Fill) -> str:
-    assert step.reading is not None
-    sockets = [sock for sock in step.reading.sockets if _belongs(sock, connection)]
-    source = clean(step.reading.source)
-    told = "; ".join(_socket(sock, fill) for sock in sockets[:4])
-    if not told:
-        return fill(OTHER["silent" if connection is not None else "tells"], source=source, told="-")
-    agrees = connection is not None and not step.changes
-    return fill(OTHER["agrees" if agrees else "tells"], source=source, told=told)
-
-
-def _belongs(sock: KernelSocket, connection: Connection | None) -> bool:
-    if connection is None:
-        return True
-    ends: set[Endpoint] = {connection.client.endpoint, connection.server.endpoint}
-    return sock.peer is not None and {sock.local, sock.peer} == ends
-
-
-def _socket(sock: KernelSocket, fill: _Fill) -> str:
-    name = clean(fill.names[sock.side])
-    if sock.state is None:
-        return f"{name} has no socket"
-    parts = [f"{name} is in {sock.state}"]
-    if sock.state is State.LISTEN and sock.send_queue:
-        parts.append(f"accept queue {sock.recv_queue} of {sock.send_queue}")
-    elif sock.recv_queue or sock.send_queue:
-        parts.append(f"{sock.recv_queue} bytes unread, {sock.send_queue} not acknowledged")
-    if sock.timer in _TIMERS and sock.timer_ms is not None:
-        left = f"{sock.timer_ms / 1000:.1f} s"
-        parts.append(_TIMERS[sock.timer].format(left=left, state=sock.state))
-    if sock.retransmits:
-        parts.append(_count(sock.retransmits, "repetition", "repetitions"))
-    return ", ".join(parts)
