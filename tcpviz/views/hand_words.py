@@ -14,6 +14,7 @@ from tcpviz.core.records import Act, Doer, Handled, Side
 from tcpviz.core.segment import Segment
 from tcpviz.core.timeline import Step, StepKind
 from tcpviz.views.numbers import plural
+from tcpviz.words import _
 
 HAND_RIGHT: Final = "☛"
 HAND_LEFT: Final = "☚"
@@ -49,38 +50,43 @@ def held_time(ns: int) -> str:
 
 def times(count: int) -> str:
     """``once``, ``twice``, ``3 times``."""
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+    return {1: _("once"), 2: _("twice")}.get(count, _("{n} times").format(n=count))
 
 
 def by_whom(doer: Doer) -> str:
     """Who a segment was lost by: ``dropped by you``, ``lost by chance``."""
     if doer is Doer.CHANCE:
-        return "lost by chance"
-    return f"dropped by {DOERS[doer]}"
+        return _("lost by chance")
+    return _("dropped by {doer}").format(doer=_(DOERS[doer]))
 
 
 def _place(doer: Doer) -> str:
-    return _HAND.get(doer, "the cable")
+    return _(_HAND.get(doer, "the cable"))
+
+
+SHORT: Final[dict[str, str]] = {
+    "swallowed": "{what} sent again {times}, kept back",
+    "duplicated": "{what} doubled by {doer}",
+    "duplicated/later": "{what} doubled by {doer}, {later} later",
+    "delayed": "{what} delayed by {doer}: {later} more",
+    "reordered": "{what} put behind the next one by {doer}",
+    "corrupted": "{what}: a byte corrupted by {doer}",
+    "replayed": "an old {what} sent again by {doer}",
+}
+"""What was done, for a row of the chart."""
 
 
 def short(handled: Handled) -> str:
     """A row of the chart: what was done, by whom; empty for what the arrows show already."""
-    what, doer = kind_name(handled.segment), DOERS[handled.by]
-    later = held_time(handled.delay_ns)
-    if handled.act is Act.SWALLOWED:
-        return f"{what} sent again {times(handled.count)}, kept back"
-    if handled.act is Act.DUPLICATED:
-        after = f", {later} later" if handled.delay_ns else ""
-        return f"{what} doubled by {doer}{after}"
-    if handled.act is Act.DELAYED:
-        return f"{what} delayed by {doer}: {later} more"
-    if handled.act is Act.REORDERED:
-        return f"{what} put behind the next one by {doer}"
-    if handled.act is Act.CORRUPTED:
-        return f"{what}: a byte corrupted by {doer}"
-    if handled.act is Act.REPLAYED:
-        return f"an old {what} sent again by {doer}"
-    return ""
+    name = handled.act.value
+    if handled.act is Act.DUPLICATED and handled.delay_ns:
+        name += "/later"
+    return _(SHORT.get(name, "")).format(
+        what=kind_name(handled.segment),
+        doer=_(DOERS[handled.by]),
+        later=held_time(handled.delay_ns),
+        times=times(handled.count),
+    )
 
 
 def row_text(steps: Sequence[Step]) -> str:
@@ -97,7 +103,7 @@ def row_text(steps: Sequence[Step]) -> str:
 def text_line(handled: Handled, side: Side | None) -> str:
     """A line of the text form: ``cable: client's SYN held by the scenario``."""
     whose = "" if side is None else f"{side}'s "
-    what, doer = f"cable: {whose}{kind_name(handled.segment)}", DOERS[handled.by]
+    what, doer = f"cable: {whose}{kind_name(handled.segment)}", _(DOERS[handled.by])
     held = held_time(handled.held_ns)
     if handled.act is Act.HELD:
         return f"{what} held by {doer}"
@@ -109,7 +115,7 @@ def text_line(handled: Handled, side: Side | None) -> str:
     return f"cable: {whose}{short(handled)}"
 
 
-_SENTENCES: Final[dict[Act, str]] = {
+SENTENCES: Final[dict[Act, str]] = {
     Act.HELD: (
         "{Who}'s {what} has left, and waits in {place}. {Who}'s kernel does not know: its timers "
         "go on."
@@ -159,9 +165,9 @@ def done(step: Step) -> tuple[str, dict[str, object]] | None:
     handled = step.handled
     if handled is None:
         return None
-    return _SENTENCES[handled.act], {
+    return SENTENCES[handled.act], {
         "what": kind_name(handled.segment),
-        "doer": DOERS[handled.by],
+        "doer": _(DOERS[handled.by]),
         "place": _place(handled.by),
         "by": by_whom(handled.by),
         "held": held_time(handled.held_ns),

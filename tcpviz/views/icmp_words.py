@@ -7,6 +7,7 @@ from typing import Final
 from tcpviz.core.icmp_reasons import reason
 from tcpviz.core.records import Unreachable
 from tcpviz.views.spans import clean
+from tcpviz.words import _
 
 REASON_WORDS: Final[dict[str, str]] = {
     "network-unreachable": "network unreachable",
@@ -42,10 +43,11 @@ def error_text(error: Unreachable, relative: int | None = None) -> str:
 
     ``relative`` is the quoted sequence number as the chart counts it, the header's if not given.
     """
-    words = REASON_WORDS[reason(error)]
+    words = _(REASON_WORDS[reason(error)])
     if error.version == 6 and error.type == 2:
-        words = "packet too big"
+        words = _("packet too big")
     if error.mtu is not None:
         words += f", MTU {error.mtu}"
     seq = error.seq if relative is None else relative
-    return clean(f"{error.reporter} says: {words} (about seq {seq})")
+    said = _("{reporter} says: {words} (about seq {seq})")
+    return clean(said.format(reporter=error.reporter, words=words, seq=seq))

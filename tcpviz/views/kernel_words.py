@@ -16,9 +16,10 @@ from tcpviz.core.states import State
 from tcpviz.views import roles
 from tcpviz.views.ladder_labels import SHORT_STATES
 from tcpviz.views.numbers import duration
-from tcpviz.views.spans import Span
+from tcpviz.views.spans import Span, text_width
+from tcpviz.words import _
 
-_TIMERS: Final = {
+TIMERS: Final = {
     "time-wait": ("{state} {left} left", "{left} left"),
     "retransmit": ("sends again in {left}", "again in {left}"),
     "keepalive": ("keep-alive in {left}", "alive? in {left}"),
@@ -31,7 +32,7 @@ _OWN_FIN: Final = frozenset({State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK})
 _FIN_CAME: Final = frozenset({State.CLOSE_WAIT, State.CLOSING, State.LAST_ACK})
 """Here the kernel's queues count a FIN as a byte (net/ipv4/tcp_diag.c, tcp_diag_get_info())."""
 
-_SYN_TIMERS: Final = frozenset({State.SYN_SENT, State.SYN_RECEIVED})
+_SYNTIMERS: Final = frozenset({State.SYN_SENT, State.SYN_RECEIVED})
 
 
 def socket_of(
@@ -66,11 +67,11 @@ def timer_text(socket: KernelSocket, passed_ns: int = 0, *, short: bool = False)
 
     ``passed_ns`` since the kernel was asked: the timer has gone on.
     """
-    words = _TIMERS.get(socket.timer or "")
+    words = TIMERS.get(socket.timer or "")
     if words is None or socket.timer_ms is None:
         return ""
     left = max(socket.timer_ms - passed_ns // 1_000_000, 0)
-    return words[1 if short else 0].format(left=f"{left / 1000:.1f} s", state=socket.state)
+    return _(words[1 if short else 0]).format(left=f"{left / 1000:.1f} s", state=socket.state)
 
 
 def queues_text(listener: KernelSocket, *, short: bool = False) -> str:
@@ -83,23 +84,23 @@ def queues_text(listener: KernelSocket, *, short: bool = False) -> str:
     limit = "" if listener.syn_limit is None else f"/{listener.syn_limit}"
     accept = f"{listener.recv_queue}/{listener.send_queue}"
     if short:
-        head = "" if syn is None else f"syn q {syn}{limit} "
-        return f"{head}acc q {accept}"
-    head = "" if syn is None else f"syn queue {syn}{limit}  "
-    return f"{head}accept queue {accept}"
+        head = "" if syn is None else _("syn q {queue} ").format(queue=f"{syn}{limit}")
+        return head + _("acc q {queue}").format(queue=accept)
+    head = "" if syn is None else _("syn queue {queue}  ").format(queue=f"{syn}{limit}")
+    return head + _("accept queue {queue}").format(queue=accept)
 
 
 def _variants(socket: KernelSocket, passed_ns: int) -> list[str]:
     """What to say of a connection's socket, from ample to terse."""
     timer, brief = timer_text(socket, passed_ns), timer_text(socket, passed_ns, short=True)
-    tries = f"try {socket.tries + 1}" if socket.tries else ""
+    tries = _("try {n}").format(n=socket.tries + 1) if socket.tries else ""
     rtt = "" if socket.rtt_us is None else f"RTT {duration(socket.rtt_us * 1000)}"
     window = "" if socket.cwnd is None else f"cwnd {socket.cwnd}"
     unacked = socket.send_queue - (socket.state in _OWN_FIN)
     waiting = socket.recv_queue - (socket.state in _FIN_CAME)
-    unsent = f"{unacked} B unacked" if unacked > 0 else ""
-    unread = f"{waiting} B unread" if waiting > 0 else ""
-    if socket.state in _SYN_TIMERS or socket.state is State.TIME_WAIT:
+    unsent = _("{n} B unacked").format(n=unacked) if unacked > 0 else ""
+    unread = _("{n} B unread").format(n=waiting) if waiting > 0 else ""
+    if socket.state in _SYNTIMERS or socket.state is State.TIME_WAIT:
         rtt = window = unsent = unread = ""
     every = (
         (timer, tries, unsent, unread, window, rtt),
@@ -126,9 +127,10 @@ def kernel_spans(
     """
     for one in disagreements:
         if one.side is side:
-            kernel = "no socket" if one.kernel is None else SHORT_STATES[one.kernel]
+            kernel = _("no socket") if one.kernel is None else SHORT_STATES[one.kernel]
             thought = SHORT_STATES[one.inferred.state]
-            said = (f"kernel: {kernel}, segments: {thought}", f"{kernel} / {thought}?")
+            both = _("kernel: {kernel}, segments: {thought}")
+            said = (both.format(kernel=kernel, thought=thought), f"{kernel} / {thought}?")
             return Span(_first(said, cells), roles.MARK_BAD)
     socket = socket_of(reading, side, ends)
     if socket is None:
@@ -153,4 +155,4 @@ def listener_span(reading: KernelReading, server: Endpoint | None, cells: int) -
 
 def _first(variants: Sequence[str], cells: int) -> str:
     """The first that fits; empty where none does."""
-    return next((each for each in variants if len(each) <= cells), "")
+    return next((each for each in variants if text_width(each) <= cells), "")

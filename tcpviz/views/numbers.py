@@ -1,12 +1,14 @@
 """Numbers for people: durations, byte counts and times of day in few, steady characters.
 
-All times are integer nanoseconds. Nothing here knows the locale: decimals have
-a point, and units are SI's (kB is 1000 bytes), so that output can be grepped.
+All times are integer nanoseconds. Decimals have a point in every language, and
+units are SI's (kB is 1000 bytes), so that output can be grepped.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+
+from tcpviz.words import counted
 
 _US, _MS, _S = 1_000, 1_000_000, 1_000_000_000
 _MINUTE, _HOUR, _DAY = 60 * _S, 3600 * _S, 86400 * _S
@@ -90,7 +92,7 @@ def count(number: int) -> str:
 
 def plural(number: int, one: str, many: str | None = None) -> str:
     """``1 byte``, ``2 bytes``; ``many`` where adding an s is wrong."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    return counted(number, one, many)
 
 
 def seconds(ns: int, cells: int | None = None, decimals: int = 6) -> str:

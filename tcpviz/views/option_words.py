@@ -14,6 +14,7 @@ from typing import Final
 from tcpviz.core import seq as seqno
 from tcpviz.core.segment import Options
 from tcpviz.views.numbers import plural
+from tcpviz.words import _
 
 NAMES: Final[dict[int, tuple[str, str]]] = {
     6: ("echo", "an early way to measure round-trip times (RFC 1072), replaced by timestamps"),
@@ -106,35 +107,39 @@ def words(options: Options, sack_base: int = 0) -> Iterator[OptionWords]:
         yield OptionWords(
             2,
             f"mss {o.mss}",
-            "maximum segment size",
-            f"can take segments of {plural(o.mss, 'byte')} of data (RFC 9293 3.7.1)",
+            _("maximum segment size"),
+            _("can take segments of {bytes} of data (RFC 9293 3.7.1)").format(
+                bytes=plural(o.mss, "byte")
+            ),
         )
     if o.sack_permitted:
-        yield OptionWords(4, "sackOK", "SACK permitted", "understands SACK (RFC 2018)")
+        yield OptionWords(4, "sackOK", _("SACK permitted"), _("understands SACK (RFC 2018)"))
     if o.timestamps is not None:
         value, echo = o.timestamps
         yield OptionWords(
             8,
             f"TS val {value} ecr {echo}",
-            "timestamps",
-            "its clock, and the other end's latest value: for round-trip times and against "
-            "old segments (RFC 7323)",
+            _("timestamps"),
+            _(
+                "its clock, and the other end's latest value: for round-trip times and against "
+                "old segments (RFC 7323)"
+            ),
         )
     if o.window_scale is not None:
         shift = min(o.window_scale, 14)
-        meaning = f"its windows count in units of {1 << shift} (RFC 7323)"
-        yield OptionWords(3, f"wscale {o.window_scale}", "window scale", meaning)
+        meaning = _("its windows count in units of {unit} (RFC 7323)").format(unit=1 << shift)
+        yield OptionWords(3, f"wscale {o.window_scale}", _("window scale"), meaning)
     for left, right in o.sack:
         left, right = seqno.add(left, -sack_base), seqno.add(right, -sack_base)
-        meaning = "has this beyond a hole, or (D-SACK) got it twice (RFC 2018, 2883)"
-        yield OptionWords(5, f"sack {left}:{right}", "selective acknowledgement", meaning)
+        meaning = _("has this beyond a hole, or (D-SACK) got it twice (RFC 2018, 2883)")
+        yield OptionWords(5, f"sack {left}:{right}", _("selective acknowledgement"), meaning)
     if o.fast_open is not None:
         if o.fast_open:
-            meaning = "the server's cookie: the data in this SYN may be used at once (RFC 7413)"
+            meaning = _("the server's cookie: the data in this SYN may be used at once (RFC 7413)")
         else:
-            meaning = "asks for a Fast Open cookie for next time (RFC 7413)"
+            meaning = _("asks for a Fast Open cookie for next time (RFC 7413)")
         short = f"tfo {o.fast_open.hex() or 'request'}"
-        yield OptionWords(34, short, "Fast Open cookie", meaning)
+        yield OptionWords(34, short, _("Fast Open cookie"), meaning)
     for kind, data in o.unknown:
         yield _other(kind, data)
 
@@ -149,7 +154,7 @@ def name_of(kind: int, data: bytes) -> str:
 def _other(kind: int, data: bytes) -> OptionWords:
     rest = f" {data.hex()}" if data else ""
     if kind in KNOWN:
-        meaning = "of a length that it cannot have: ignored"
+        meaning = _("of a length that it cannot have: ignored")
         return OptionWords(kind, f"bad {KNOWN[kind]}{rest}", KNOWN[kind], meaning)
     if kind == _MPTCP and data:
         return _multipath(data)
@@ -157,7 +162,7 @@ def _other(kind: int, data: bytes) -> OptionWords:
         number = int.from_bytes(data[:2], "big")
         name = EXPERIMENTS.get(number, f"experiment {number:#06x}")
         after = f" {data[2:].hex()}" if len(data) > 2 else ""
-        return OptionWords(kind, f"exp {number:04x}{after}", name, NAMES[kind][1])
+        return OptionWords(kind, f"exp {number:04x}{after}", name, _(NAMES[kind][1]))
     name, meaning = NAMES.get(kind, (f"option {kind}", "not assigned, or not known here"))
     if kind == 29 and len(data) >= 2:
         rest = f" key {data[0]} next {data[1]} mac {data[2:].hex()}"
@@ -166,7 +171,7 @@ def _other(kind: int, data: bytes) -> OptionWords:
         unit = "min" if value & 0x8000 else "s"
         rest = f" {value & 0x7FFF} {unit}"
     short = name if kind in NAMES else f"option {kind}"
-    return OptionWords(kind, short + rest, name, meaning)
+    return OptionWords(kind, short + rest, name, _(meaning))
 
 
 def _multipath(data: bytes) -> OptionWords:
@@ -181,4 +186,4 @@ def _multipath(data: bytes) -> OptionWords:
         detail = f" token {data[2:6].hex()} address {data[1]}"
     elif subtype == 8 and len(data) == 2:
         detail = f" reason {data[1]}"
-    return OptionWords(30, f"mptcp {name}{detail}", f"Multipath TCP {name}", meaning)
+    return OptionWords(30, f"mptcp {name}{detail}", f"Multipath TCP {name}", _(meaning))

@@ -19,8 +19,10 @@ from tcpviz.views.ages import age_ns
 from tcpviz.views.ladder_canvas import ascii_line
 from tcpviz.views.ladder_draw import BAND_ROLES
 from tcpviz.views.ladder_labels import state_text
+from tcpviz.views.phase_words import phase_text
 from tcpviz.views.spans import Line, Span, fit_text, merge, text_width
 from tcpviz.views.verdict import TONES, leading, verdict
+from tcpviz.words import _
 
 RETRANSMISSION: Final = "retransmission"
 """Name of the mark whose count has a column."""
@@ -93,7 +95,7 @@ def columns(width: int) -> tuple[tuple[Column, int], ...]:
 def endpoint_text(endpoint: Endpoint, cells: int) -> str:
     """An endpoint in at most ``cells``; the address gives way before the port does."""
     whole = str(endpoint)
-    if len(whole) <= cells:
+    if text_width(whole) <= cells:
         return whole
     port = f":{endpoint.port}"
     room = cells - len(port) - 1
@@ -101,6 +103,8 @@ def endpoint_text(endpoint: Endpoint, cells: int) -> str:
         return fit_text(whole, cells)
     # The host part tells connections apart better than the network does.
     tail = endpoint.addr[-room:]
+    while text_width(tail) > room:
+        tail = tail[1:]
     return f"…{tail}{port}"
 
 
@@ -123,7 +127,7 @@ def header(width: int, *, ascii_only: bool = False) -> Line:
     """The headings; exactly ``width`` cells."""
     if width < 5:
         return (Span(" " * max(width, 0)),) if width > 0 else ()
-    cells = _row((c.title, roles.TITLE, size, c.right) for c, size in columns(width))
+    cells = _row((_(c.title, "column"), roles.TITLE, size, c.right) for c, size in columns(width))
     line = _exactly((Span(" "), *cells), width)
     return ascii_line(line) if ascii_only else line
 
@@ -165,7 +169,7 @@ def _cell(connection: Connection, name: str, cells: int, now_ns: int) -> tuple[s
         claim = (c.client if name == "client_state" else c.server).claim
         return state_text(claim, cells), roles.of_certainty(claim.certainty)
     if name == "phase":
-        return str(c.phase), BAND_ROLES[c.phase.name]
+        return phase_text(c.phase), BAND_ROLES[c.phase.name]
     if name == "verdict":
         said, text = leading(c, now_ns)
         return text, TONES[said.severity]

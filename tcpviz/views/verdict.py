@@ -16,6 +16,7 @@ from tcpviz.core.verdicts import Severity, Verdict, verdicts
 from tcpviz.views import numbers, roles
 from tcpviz.views.icmp_words import REASON_WORDS
 from tcpviz.views.spans import clean
+from tcpviz.words import _
 
 TEXTS: Final[dict[str, str]] = {
     "null-scan": "null scan: a segment without flags, no answer",
@@ -160,17 +161,17 @@ def sentence(verdict: Verdict, *, midstream: bool = False) -> str:
     names = NAMES_MIDSTREAM if midstream else NAMES
     words: dict[str, str] = {}
     if verdict.side is not None:
-        words = {"who": names[verdict.side], "peer": names[verdict.side.other]}
+        words = {"who": _(names[verdict.side]), "peer": _(names[verdict.side.other])}
     for name, fact in verdict.facts.items():
         if isinstance(fact, str):
-            words[name] = clean(REASON_WORDS.get(fact, fact) if name == "reason" else fact)
+            words[name] = clean(_(REASON_WORDS.get(fact, fact)) if name == "reason" else fact)
         elif name.endswith("_ns"):
             words[name.removesuffix("_ns")] = numbers.duration(fact)
         elif name.endswith("bytes"):
             words[name] = numbers.plural(fact, "byte")
         else:
             words[name] = str(fact)
-    return TEXTS[text_key(verdict)].format_map(words)
+    return _(TEXTS[text_key(verdict)], "verdict").format_map(words)
 
 
 def text_key(verdict: Verdict) -> str:
