@@ -19,6 +19,7 @@ from tcpviz.ui.playback import Pace
 from tcpviz.ui.screen import MainScreen
 from tcpviz.ui.session import Session
 from tcpviz.ui.terminal import Manners, hung_up, manners
+from tcpviz.words import _
 
 
 class TcpvizApp(App[int]):
@@ -91,7 +92,7 @@ class TcpvizApp(App[int]):
     def begin_again(self, *, step: bool) -> str | None:
         """Run the scenario anew, as it happens; returns why that cannot be, or ``None``."""
         if self._again is None:
-            return "this is for the demo: tcpviz demo --step"
+            return _("this is for the demo: tcpviz demo --step")
         try:
             feed = self._again(step)
         except SourceError as error:
@@ -166,7 +167,7 @@ class TcpvizApp(App[int]):
     def next_looks(self) -> None:
         """The next looks; with NO_COLOR or sixteen colours asked for, there are no others."""
         if self.ansi_color or self.no_color:
-            self._main.say("the colours were chosen when the program was started")
+            self._main.say(_("the colours were chosen when the program was started"))
             return
         place = self._choices.index(self.looks)
         self.wear(self._choices[(place + 1) % len(self._choices)])
@@ -183,7 +184,9 @@ class TcpvizApp(App[int]):
             if action.name == "palette":
                 continue
             shown = action.shown_plain if plain else action.shown
-            yield SystemCommand(action.title, f"{action.what} ({shown})", self._doer(action.name))
+            yield SystemCommand(
+                _(action.title), f"{_(action.what)} ({shown})", self._doer(action.name)
+            )
 
     def _doer(self, name: str) -> Callable[[], Awaitable[None]]:
         async def run() -> None:

@@ -14,6 +14,7 @@ from tcpviz.views.hand_words import held_time
 from tcpviz.views.ladder_canvas import ascii_line
 from tcpviz.views.numbers import count, plural, seconds, size
 from tcpviz.views.spans import Line, Span, clean, fit, fit_text, line, text_width, width
+from tcpviz.words import _, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +59,29 @@ def status_items(session: Session, memory: int | None, glyphs: Glyphs = UNICODE)
     items = [_mode(session, glyphs)]
     place, total = session.place
     if total:
-        items.append(Item(80, f"step {place} of {total}", f"{place}/{total}", BAR_STRONG))
+        said = _("step {n} of {all}").format(n=place, all=total)
+        items.append(Item(80, said, f"{place}/{total}", BAR_STRONG))
     if session.live and session.mode is Mode.PAUSED and session.remaining:
         behind = count(session.remaining)
-        items.append(Item(85, f"{behind} behind, End catches up", f"{behind} behind", BAR_STRONG))
+        said = _("{n} behind, End catches up").format(n=behind)
+        items.append(Item(85, said, _("{n} behind").format(n=behind), BAR_STRONG))
     title = clean(session.feed.title)
     items.append(Item(60, title, fit_text(title, 20)))
     if session.acting and session.timeline:
         real = seconds(session.scenario_ns, decimals=3)
         held = session.held_ns
         if held or session.hand.stepping:
-            long = f"real {real} s, held {held_time(held)} in your hand"
-            items.append(Item(88, long, f"real {real} s, held {held_time(held)}"))
+            long = _("real {real} s, held {held} in your hand")
+            short = _("real {real} s, held {held}")
+            both = {"real": real, "held": held_time(held)}
+            items.append(Item(88, long.format_map(both), short.format_map(both)))
         else:
-            items.append(Item(70, f"real time: {real} s", f"real {real} s"))
+            long, short = _("real time: {real} s"), _("real {real} s")
+            items.append(Item(70, long.format(real=real), short.format(real=real)))
     elif session.story and session.real_ns:
         real = seconds(session.real_ns, decimals=3)
-        items.append(Item(70, f"played back slowed: real {real} s", f"slowed, real {real} s"))
+        long, short = _("played back slowed: real {real} s"), _("slowed, real {real} s")
+        items.append(Item(70, long.format(real=real), short.format(real=real)))
     items += _counters(session)
     if memory is not None:
         items.append(Item(10, size(memory)))
@@ -83,45 +90,51 @@ def status_items(session: Session, memory: int | None, glyphs: Glyphs = UNICODE)
 
 def _mode(session: Session, glyphs: Glyphs) -> Item:
     if session.ended and session.story:
-        keys = f"r replays, {glyphs.left} steps back, q quits"
-        return Item(100, f"{glyphs.ended} end of scenario; {keys}", "", BAR_STRONG)
+        said = _("end of scenario; r replays, {left} steps back, q quits")
+        return Item(100, f"{glyphs.ended} {said.format(left=glyphs.left)}", "", BAR_STRONG)
     if session.mode is Mode.PLAYING:
-        pace = f"{glyphs.playing} playing"
+        pace = f"{glyphs.playing} {_('playing')}"
         if session.remaining == 0:
-            waiting = "waiting for more" if not session.pump.done else "at the end"
-            return Item(100, f"{pace}, {waiting}", pace, BAR_STRONG)
-        said = f"{pace}, {session.playback.pace}"
+            waiting = _("waiting for more") if not session.pump.done else _("at the end")
+            return Item(100, pace + _(", ") + waiting, pace, BAR_STRONG)
+        seconds_each = _("{n} s a step").format(n=f"{session.playback.pace.seconds:g}")
+        said = pace + _(", ") + seconds_each
         return Item(100, said, f"{pace} {session.playback.pace.seconds:g} s", BAR_STRONG)
     if session.mode is Mode.PAUSED:
-        word = "looking back" if session.acting and not session.pump.done else "paused"
+        word = _("looking back") if session.acting and not session.pump.done else _("paused")
         return Item(100, f"{glyphs.paused} {word}", "", BAR_STRONG)
     if session.pump.done:
-        return Item(100, f"{glyphs.ended} {'stopped' if session.live else 'end'}", "", BAR_STRONG)
+        word = _("stopped") if session.live else _("end")
+        return Item(100, f"{glyphs.ended} {word}", "", BAR_STRONG)
     feed = session.feed.status
     if feed.size:
         percent = min(100, feed.position * 100 // feed.size)
-        return Item(100, f"{glyphs.following} reading, {percent} %", "", BAR_STRONG)
-    word = "live, following" if session.live else "following"
+        said = _("reading, {percent} %").format(percent=percent)
+        return Item(100, f"{glyphs.following} {said}", "", BAR_STRONG)
+    word = _("live, following") if session.live else _("following")
     if session.acting:
-        word = "step mode" if session.hand.stepping else "live"
+        word = _("step mode") if session.hand.stepping else _("live")
     return Item(100, f"{glyphs.following} {word}", "", BAR_STRONG)
 
 
 def _counters(session: Session) -> list[Item]:
     feed = session.feed.status
-    items = [Item(30, f"{_thousands(feed.frames)} {'frame' if feed.frames == 1 else 'frames'}")]
+    frames = counted(feed.frames, "frame")
+    items = [Item(30, frames.replace(str(feed.frames), _thousands(feed.frames)))]
     if feed.dropped:
-        items.append(Item(90, f"{_thousands(feed.dropped)} DROPPED", "", BAR_ALARM))
+        items.append(Item(90, _("{n} DROPPED").format(n=_thousands(feed.dropped)), "", BAR_ALARM))
     elif session.live and not session.story:
-        items.append(Item(20, "0 dropped"))
+        items.append(Item(20, _("0 dropped")))
     skipped = sum(feed.skipped.values())
     if skipped:
-        items.append(Item(40, f"{_thousands(skipped)} skipped"))
+        items.append(Item(40, _("{n} skipped").format(n=_thousands(skipped))))
     if session.timeline.dropped:
         gone = count(session.timeline.dropped)
-        items.append(Item(50, f"oldest {gone} steps forgotten", f"{gone} forgotten", BAR_ALARM))
+        long, short = _("oldest {n} steps forgotten"), _("{n} forgotten")
+        items.append(Item(50, long.format(n=gone), short.format(n=gone), BAR_ALARM))
     if session.tracker.evicted:
-        items.append(Item(50, f"{plural(session.tracker.evicted, 'connection')} forgotten"))
+        many = plural(session.tracker.evicted, "connection")
+        items.append(Item(50, _("{n} forgotten").format(n=many)))
     return items
 
 
@@ -188,7 +201,7 @@ def _hint_spans(
     at = 1
     for action in actions:
         key = action.hint_name(ascii_only)
-        text = f" {words.get(action.name, action.hint)}  "
+        text = f" {_(words.get(action.name, action.hint), 'hint')}  "
         spans += [Span(key, roles.KEY), Span(text, roles.EDGE_LABEL)]
         end = at + text_width(key) + text_width(text)
         places.append(Hint(at, end - 2, action.name))

@@ -16,7 +16,9 @@ from tcpviz.ui.session import Session
 from tcpviz.views import roles
 from tcpviz.views.explain import sentences
 from tcpviz.views.ladder import Gutter, Ladder, LadderSettings, Notation
+from tcpviz.views.phase_words import phase_text
 from tcpviz.views.spans import Span, line
+from tcpviz.words import _
 
 KERNEL_ROOM, ROOMY = 9, 24
 """From so many rows on the chart tells in one row, or in two, what the kernels say."""
@@ -49,7 +51,7 @@ class ChartPane(PaneView):
         if connection is None:
             return ""
         phase = self.session.phase
-        return str(phase) if phase is not None else ""
+        return phase_text(phase) if phase is not None else ""
 
     @property
     def connection(self) -> Connection | None:
@@ -120,7 +122,7 @@ class ChartPane(PaneView):
         self.top = min(max(self.top, 0), last)
 
     def _empty(self) -> str:
-        return " no connection yet" if self.session.timeline else " nothing has come yet"
+        return _(" no connection yet") if self.session.timeline else _(" nothing has come yet")
 
     def show_cursor(self) -> None:
         """The cursor moved: bring its row into sight."""
@@ -144,7 +146,10 @@ class ChartPane(PaneView):
         connections = self.session.tracker.connections
         connection = None if step.connection is None else connections.get(step.connection)
         said = sentences(step, connection)
-        return self.Asked(f"Step {self.session.place[0]}", "\n".join(said))
+        if self.session.plain_words:
+            said = [*sentences(step, connection, plain=True), "", *said]
+        title = _("Step {n}").format(n=self.session.place[0])
+        return self.Asked(title, "\n".join(said))
 
     def next_times(self) -> None:
         order = list(Gutter)

@@ -18,6 +18,7 @@ from tcpviz.views.hand_words import HAND_LEFT, HAND_RIGHT, held_time, kind_name,
 from tcpviz.views.ladder_labels import segment_variants
 from tcpviz.views.ladder_parts import Flight
 from tcpviz.views.spans import Line, Span, line, text_width, width
+from tcpviz.words import _
 
 DELAY_STEP_MS = 500.0
 """What each press of the delay key adds."""
@@ -156,16 +157,18 @@ class Hand:
         if one is None:
             empty = self._empty_words(control)
             room = cells - width((sign,))
-            said = next((each for each in empty if len(each) <= room), empty[-1])
+            said = next((each for each in empty if text_width(each) <= room), empty[-1])
             return line(sign, Span(said, roles.DIM))
-        side = roles.of_side(one.side)
+        side, label = roles.of_side(one.side), self._label(one, timeline)
+        held_ns = max(self._clock_ns() - one.since_ns, 0)
         head = (
             sign,
-            Span(f"in your hand {held_time(max(self._clock_ns() - one.since_ns, 0))}: "),
-            Span(f"{one.side}'s {self._label(one, timeline)}", side),
+            Span(_("in your hand {time}: ").format(time=held_time(held_ns))),
+            Span(_("{side}'s {what}").format(side=_(str(one.side)), what=label), side),
         )
         if self.delay_ms:
-            return line(*head, Span(f"  arrives {self.delay_ms / 1000:g} s after you let it go"))
+            later = _("arrives {n} s after you let it go").format(n=f"{self.delay_ms / 1000:g}")
+            return line(*head, Span(f"  {later}"))
         spans = list(head)
         for words, role in self._more(one, at_end):
             if width(spans) + text_width(words) + 2 <= cells:
@@ -175,34 +178,37 @@ class Hand:
     def _empty_words(self, control: LabControl) -> list[str]:
         """What to say while nothing is in the hand, the most telling first."""
         if control.step_mode:
-            nothing = "nothing is in your hand"
-            return [f"step mode: {nothing}; the next segment will wait there", nothing]
+            long = _("step mode: nothing is in your hand; the next segment will wait there")
+            return [long, _("nothing is in your hand")]
         ways = [f"{control.delay_ms(side):g}" for side in Side]
-        way = f"{ways[0]} ms" if ways[0] == ways[1] else f"{ways[0]} and {ways[1]} ms"
-        said = f"the cable takes {way} each way"
+        both = _("{there} and {back} ms").format(there=ways[0], back=ways[1])
+        way = f"{ways[0]} ms" if ways[0] == ways[1] else both
+        said = _("the cable takes {way} each way").format(way=way)
         lost = [control.loss(side) for side in Side]
         if any(lost):
-            said += f", loses {max(lost) * 100:g} %"
+            said += _(", loses {n} %").format(n=f"{max(lost) * 100:g}")
         if control.jitter_ms:
-            said += f", up to {control.jitter_ms:g} ms more by chance"
-        return [f"{said}; s takes each segment into your hand", f"{said}; s: step mode", said]
+            said += _(", up to {n} ms more by chance").format(n=f"{control.jitter_ms:g}")
+        hints = (_("; s takes each segment into your hand"), _("; s: step mode"), "")
+        return [said + hint for hint in hints]
 
     def _more(self, one: Held, at_end: bool) -> list[tuple[str, str]]:
         said: list[tuple[str, str]] = []
         if not at_end:
-            said.append(("End returns to it", roles.KEY))
+            said.append((_("End returns to it"), roles.KEY))
         if one.swallowed:
-            again = f"its kernel has sent it again {times(one.swallowed)} meanwhile"
-            said.append((again, roles.MARK_WARNING))
+            again = _("its kernel has sent it again {times} meanwhile")
+            said.append((again.format(times=times(one.swallowed)), roles.MARK_WARNING))
         if one.corrupted:
-            said.append(("corrupted", roles.MARK_WARNING))
+            said.append((_("corrupted"), roles.MARK_WARNING))
         if one.copy:
-            said.append(("a copy", roles.MARK_NOTE))
+            said.append((_("a copy"), roles.MARK_NOTE))
         if one.behind:
-            said.append(("waits for the next one", roles.MARK_NOTE))
+            said.append((_("waits for the next one"), roles.MARK_NOTE))
         held = self.held
         if len(held) > 1:
-            said.append((f"{held.index(one) + 1} of {len(held)}, v: another", roles.DIM))
+            other = _("{n} of {all}, v: another").format(n=held.index(one) + 1, all=len(held))
+            said.append((other, roles.DIM))
         return said
 
     def _label(self, one: Held, timeline: Timeline) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tcpviz.ui.playback import Mode
 from tcpviz.ui.timeactions import TimeActions
+from tcpviz.words import _
 
 
 class HandActions(TimeActions):
@@ -50,7 +51,7 @@ class HandActions(TimeActions):
 
     def _let_go(self) -> None:
         if not self.session.hand.let_go():
-            self.say_briefly("nothing is in your hand now")
+            self.say_briefly(_("nothing is in your hand now"))
         self.redraw()
 
     # -- what else can be done to it ----------------------------------------
@@ -74,7 +75,7 @@ class HandActions(TimeActions):
 
     def action_next_held(self) -> None:
         if not self.session.hand.choose_next():
-            self.say_briefly("no other segment is in your hand")
+            self.say_briefly(_("no other segment is in your hand"))
         self.redraw()
 
     def _order(self, what: str) -> None:
@@ -85,11 +86,11 @@ class HandActions(TimeActions):
     def _nothing(self) -> None:
         hand = self.session.hand
         if hand.stepping:
-            self.say_briefly("nothing is in your hand now")
+            self.say_briefly(_("nothing is in your hand now"))
         elif hand.control is not None and self.session.acting:
-            self.say_briefly("nothing is in your hand: s takes each segment there")
+            self.say_briefly(_("nothing is in your hand: s takes each segment there"))
         else:
-            self.say_briefly("this is for a running demo on the cable: tcpviz demo --step")
+            self.say_briefly(_("this is for a running demo on the cable: tcpviz demo --step"))
 
     # -- the cable ----------------------------------------------------------
 
@@ -124,5 +125,5 @@ class HandActions(TimeActions):
 
     def _way(self, *, longer: bool) -> None:
         if not self.session.acting or self.session.hand.change_way(longer) is None:
-            self.say_briefly("this is for a running demo on the cable: tcpviz demo --delay 500")
+            self.say_briefly(_("this is for a running demo on the cable: tcpviz demo --delay 500"))
         self.redraw()

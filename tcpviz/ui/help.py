@@ -9,6 +9,7 @@ from tcpviz.ui.words import wrap
 from tcpviz.views import roles
 from tcpviz.views.ladder_labels import MARKS
 from tcpviz.views.spans import Line, Span, line, pad
+from tcpviz.words import _
 
 KEYS_WIDTH = 15
 
@@ -19,10 +20,10 @@ def help_lines(cells: int, *, ascii_only: bool = False) -> list[Line]:
     for heading, entries in (*_signs(ascii_only), *_keys(ascii_only)):
         if made:
             made.append(())
-        made.append(line(Span(heading, roles.TITLE)))
+        made.append(line(Span(_(heading), roles.TITLE)))
         for sign, words in entries:
             left = pad((Span("  "), *sign, Span("  ")), KEYS_WIDTH)
-            rows = wrap(line(words), max(cells - KEYS_WIDTH, 10), 9)
+            rows = wrap(line(_(words)), max(cells - KEYS_WIDTH, 10), 9)
             for number, row in enumerate(rows):
                 made.append(line(*(left if not number else (Span(" " * KEYS_WIDTH),)), *row))
     return made

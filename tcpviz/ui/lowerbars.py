@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.cells import chop_cells
+
 from tcpviz.ui import bars, keys
 from tcpviz.ui.lines import LinesView, Row
 from tcpviz.ui.looks import BAR_ALARM, RULE, Looks
@@ -10,6 +12,7 @@ from tcpviz.ui.playback import Mode
 from tcpviz.ui.session import Session
 from tcpviz.ui.words import explanation, wrap
 from tcpviz.views.spans import Line, Span, clean, fit, line
+from tcpviz.words import _
 
 NAMES = ("divider", "banner", "hand", "explain", "status", "keys", "small")
 
@@ -46,8 +49,8 @@ class LowerBars:
 
     def draw_small(self, width: int) -> None:
         """Only that there is no room."""
-        text = f"terminal too small: {MIN_WIDTH}x{MIN_HEIGHT} needed"
-        words = [text[at : at + width] for at in range(0, len(text), max(width, 1))]
+        text = _("terminal too small: {size} needed").format(size=f"{MIN_WIDTH}x{MIN_HEIGHT}")
+        words = chop_cells(text, max(width, 2))
         self.views["small"].show([Row(line(part)) for part in words])
 
     def draw(

@@ -13,6 +13,7 @@ from tcpviz.ui.looks import BAR, BAR_STRONG, Looks
 from tcpviz.ui.words import wrap
 from tcpviz.views import roles
 from tcpviz.views.spans import Line, Span, clean, fit, line
+from tcpviz.words import _
 
 
 def clean_lines(text: str, *, ascii_only: bool = False) -> str:
@@ -77,11 +78,13 @@ class PageScreen(Screen[None]):
         self._page.show([Row(line(" ", *one)) for one in lines[self.top : self.top + page]])
         last = min(self.top + page, len(lines))
         arrows = "Up Down" if self.ascii_only else "↑ ↓"
+        place = _("lines {first} to {last} of {all}")
+        place = place.format(first=self.top + 1, last=last, all=len(lines))
         foot = line(
-            Span(f" {self.heading}", BAR_STRONG),
-            Span(f"  lines {self.top + 1} to {last} of {len(lines)}  {arrows} PgUp PgDn", BAR),
+            Span(f" {_(self.heading)}", BAR_STRONG),
+            Span(f"  {place}  {arrows} PgUp PgDn", BAR),
             Span("  Esc", BAR_STRONG),
-            Span(" back", BAR),
+            Span(f" {_('back')}", BAR),
         )
         self._foot.show([Row(fit(foot, width, BAR))])
 

@@ -22,6 +22,7 @@ from tcpviz.views.diagram import DiagramScene
 from tcpviz.views.explain import explain_state, explain_transition
 from tcpviz.views.layouts import FIGURE_ROWS, Pair
 from tcpviz.views.spans import Line, Span, clean, crop, fit_text, line, width
+from tcpviz.words import _
 
 WHEEL = 3
 """Rows that one notch of the mouse's wheel scrolls."""
@@ -127,13 +128,13 @@ class PaneView(LinesView, can_focus=True):
             if not here and pane not in self.tabs:
                 continue
             role = (TITLE_FOCUS if self.active else roles.TITLE) if here else roles.DIM
-            spans += [Span(f" {number} {NAMES[pane]} ", role), Span(stroke, rule)]
+            spans += [Span(f" {number} {_(NAMES[pane])} ", role), Span(stroke, rule)]
         more = self.heading()
         room = cells - width(spans) - 3
         if more and room > 3:
             spans.append(Span(f" {fit_text(clean(more, self.ascii_only), room)} ", roles.TIME))
         if self.maximised and cells - width(spans) > 22:
-            spans += [Span(stroke, rule), Span(" z: all panes ", roles.DIM)]
+            spans += [Span(stroke, rule), Span(_(" z: all panes "), roles.DIM)]
         spans.append(Span(stroke * max(cells - width(spans), 0), rule))
         return line(*crop(spans, cells))
 
@@ -199,7 +200,8 @@ class ConnectionPane(PaneView):
             return str(self._all) if self._all else ""
         used = sifter.typed if sifter.error is None else f"{sifter.filter.text} ..."
         more = "+" if sifter.pending else ""
-        return f"{len(self._shown)}{more} of {self._all}, filter: {used}"
+        said = _("{shown} of {all}, filter: {words}")
+        return said.format(shown=f"{len(self._shown)}{more}", all=self._all, words=used)
 
     def body(self, cells: int, rows: int) -> list[Row]:
         self._settle()
@@ -238,10 +240,10 @@ class ConnectionPane(PaneView):
 
     def _empty(self) -> str:
         if self.session.sifter.pending:
-            return " looking ..."
+            return _(" looking ...")
         if self.filter and self._all:
-            return " no connection fits the filter; Esc clears it"
-        return " no connection yet" if not self.session.pump.done else " no connection"
+            return _(" no connection fits the filter; Esc clears it")
+        return _(" no connection yet") if not self.session.pump.done else _(" no connection")
 
     @property
     def place(self) -> int | None:
@@ -320,7 +322,10 @@ class DiagramPane(PaneView):
         edge = layout.edge_at(x, row)
         if edge is None:
             return None
-        return self.Asked(f"{edge[0]} to {edge[1]}", explain_transition(FIGURE_ROWS[edge]))
+        return self.Asked(
+            _("{before} to {after}").format(before=edge[0], after=edge[1]),
+            explain_transition(FIGURE_ROWS[edge]),
+        )
 
     def enter(self) -> Message | None:
         """Tell of the states that the two ends are in."""
@@ -329,7 +334,7 @@ class DiagramPane(PaneView):
         told = [explain_state(state) for state in dict.fromkeys(states)]
         if not told:
             return None
-        title = " and ".join(str(state) for state in dict.fromkeys(states))
+        title = _(" and ").join(str(state) for state in dict.fromkeys(states))
         return self.Asked(title, "\n\n".join(told))
 
     def _concerns(self, step: Step) -> bool:
