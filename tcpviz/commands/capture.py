@@ -10,6 +10,7 @@ from tcpviz.commands.display_filter import display_filter
 from tcpviz.commands.stream import MAX_CONNECTIONS, complain, tell
 from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
+from tcpviz.sources import privileges
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.interfaces import default_interfaces, list_interfaces
 from tcpviz.sources.live import LiveFeed
@@ -32,12 +33,17 @@ def run(options: argparse.Namespace) -> int:
             options.count,
             options.write,
             exclude_ssh=not options.with_ssh,
+            give_up=True,
         )
-        if not (options.text or options.json) and sys.stdout.isatty():
-            from tcpviz.ui import start
-
-            return start.capture(feed, options)
-        return _print(feed, options, chosen)
+        screen = not (options.text or options.json) and sys.stdout.isatty()
+        if screen:
+            from tcpviz.ui import app, start  # noqa: F401 - read while we may read everything
+        privileges.be_nice()
+        try:
+            feed.open()
+            return start.capture(feed, options) if screen else _print(feed, options, chosen)
+        finally:
+            feed.close()
     except SourceError as error:
         complain(str(error))
         return error.exit_code

@@ -33,7 +33,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from tcpviz.sources import privileges
+from tcpviz.sources import confine, privileges
 from tcpviz.sources.packets import Packet, PacketSocket, is_gone
 
 _AT_ONCE = 512  # packets read from one socket before the others have their turn
@@ -57,6 +57,7 @@ class Listener(Protocol):
     def statistics(self) -> tuple[int, int]: ...
     def shut(self) -> None: ...
     def exists(self) -> bool: ...
+    def renamed(self) -> str | None: ...
     def close(self) -> None: ...
 
 
@@ -122,6 +123,9 @@ class Capture:
             privileges.die_with_parent(_DEATH)
             if os.getppid() != self._parent:
                 return 1
+            if self._config.get("confined", True):
+                confine.confine()
+            privileges.be_nice()
             self._describe()
             self._loop()
         finally:
@@ -174,6 +178,7 @@ class Capture:
             if time.monotonic() >= next_tick:
                 next_tick = time.monotonic() + _TICK
                 self._count()
+                self._look_for_new_names()
                 if os.getppid() != self._parent:
                     return
             self._flush()
@@ -223,6 +228,13 @@ class Capture:
         others = [self._sockets[other].name for other in sorted(self._alive)]
         rest = f"still capturing on {', '.join(others)}" if others else "no interface is left"
         say(note=f"{listener.name} {what}; {rest}")
+
+    def _look_for_new_names(self) -> None:
+        """A renamed interface is the same one to its socket; say how it is called now."""
+        for listener in self._sockets:
+            before, now = listener.name, listener.renamed()
+            if now is not None:
+                say(note=f"{before} is called {now} now; still capturing on it")
 
     def _count(self) -> None:
         """An Interface Statistics Block for each interface: received, dropped, delivered."""

@@ -102,6 +102,10 @@ class ScapyListener:
             return False
         return True
 
+    def renamed(self) -> str | None:
+        """Never: these systems give no interface another name."""
+        return None
+
 
 def split_bpf(buffer: bytes, header: Any, alignment: int, snaplen: int) -> list[Packet]:
     """The packets in what one read of a BPF device gave (bpf(4)).

@@ -17,15 +17,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import tcpviz
 from tcpviz.core.records import Gap, Moment, Record, SegmentRecord
-from tcpviz.sources import access, bpf, privileges, ssh
-from tcpviz.sources.bpf import MAX_SNAPLEN, compile_for
+from tcpviz.sources import access, ssh
+from tcpviz.sources.bpf import MAX_SNAPLEN
 from tcpviz.sources.child import Child
-from tcpviz.sources.expression import Predicate, compile_expression
 from tcpviz.sources.feed import FeedStatus, SourceError
-from tcpviz.sources.helpers import Wish, commands, complaint
-from tcpviz.sources.interfaces import ANY, Interface, resolve
+from tcpviz.sources.helpers import complaint
+from tcpviz.sources.interfaces import Interface, resolve
+from tcpviz.sources.order import Order
+from tcpviz.sources.stepping_down import step_down
 from tcpviz.sources.writer import PcapngWriter
 from tcpviz.wire.decoder import Decoder
 from tcpviz.wire.frame import Frame
@@ -54,6 +54,8 @@ class LiveFeed:
     ``write``       a pcapng file (``-``: standard output) for everything captured
     ``exclude_ssh`` leave out the connection over which the person sees this
     ``promiscuous`` ask the interfaces also for what is not for this machine
+    ``give_up``     this process gives up its privileges when the children have been started,
+                    before a byte of theirs is read and before the file is made
 
     The constructor checks everything that can be checked; :meth:`open` starts
     the capture and returns when every interface is being captured;
@@ -72,6 +74,7 @@ class LiveFeed:
         write: str | None = None,
         exclude_ssh: bool = True,
         promiscuous: bool = False,
+        give_up: bool = False,
     ) -> None:
         if count is not None and count < 1:
             raise SourceError("the count of packets must be 1 or more", exit_code=2)
@@ -85,26 +88,27 @@ class LiveFeed:
         self._snaplen = snaplen if 0 < snaplen < MAX_SNAPLEN else 0
         self._left = count
         self._write = write
-        self._promiscuous = promiscuous
+        self._give_up = give_up
         self._sessions = ssh.own_sessions() if exclude_ssh else []
         for session in self._sessions:
             self.status.notes.append(
                 f"leaving out your own SSH session {session}; --with-ssh shows it"
             )
         # Wrong words are an error whoever may capture, so they come first.
-        self._predicate: Predicate | None = None
-        plans = self._plan()
+        order = Order(self._words, self._snaplen, count, promiscuous, self._sessions)
+        plans = order.plans(self.interfaces)
+        self._predicate = order.predicate
+        self.status.notes.extend(order.notes)
         self._access = access.find_access(self.interfaces)
         self.status.notes.extend(self._access.notes)
         if self._access.helper:
             # Helpers refuse what is down, and with it all that they were asked for.
             for plan in plans:
-                if not plan["interface"].up:
-                    name = plan["interface"].name
-                    self.status.notes.append(f"{name} is down; not captured")
-            plans = [plan for plan in plans if plan["interface"].up]
-            self.interfaces = [plan["interface"] for plan in plans]
-        self._configs = self._configure(plans)
+                if not plan.interface.up:
+                    self.status.notes.append(f"{plan.interface.name} is down; not captured")
+            plans = [plan for plan in plans if plan.interface.up]
+            self.interfaces = [plan.interface for plan in plans]
+        self._configs = order.configurations(plans, self._access.helper, BUFFER)
         self._decoder = Decoder(verify=False)  # what leaves has no checksum yet
         self._children: list[Child] = []
         self._first: list[int] = []  # each child's first interface, counted over all
@@ -120,90 +124,6 @@ class LiveFeed:
         self._selector: selectors.BaseSelector | None = None
         self._begun = False
 
-    # -- what to capture
-
-    def _plan(self) -> list[dict[str, Any]]:
-        """For each interface: its words and, where something compiles them, its program."""
-        plans = []
-        for interface in self.interfaces:
-            words = self._words or bpf.default_words(interface.link_type)
-            program: list[bpf.Instruction] | None = None
-            with contextlib.suppress(bpf.NoCompilerError):
-                if self._words:  # alone first, so that no parenthesis can close ours
-                    compile_for(self._words, interface, self._snaplen)
-                words = self._without_sessions(words)
-                program = compile_for(words, interface, self._snaplen)
-            plans.append({"interface": interface, "words": words, "program": program})
-        if any(plan["program"] is None for plan in plans):
-            self._predicate = self._judge_ourselves()
-        return plans
-
-    def _without_sessions(self, words: str) -> str:
-        # In front: a "vlan" in the words moves whatever is written after it.
-        own = " or ".join(session.words for session in self._sessions)
-        return f"not ({own}) and ({words})" if own else words
-
-    def _judge_ourselves(self) -> Predicate:
-        wanted = compile_expression(self._words)
-        sessions = self._sessions
-        if self._words:
-            self.status.notes.append(
-                "filtering in tcpviz itself, which is slower; "
-                "install libpcap or tcpdump to filter in the kernel"
-            )
-        return lambda segment: (
-            wanted(segment) and not any(session.has(segment) for session in sessions)
-        )
-
-    def _configure(self, plans: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The lines for the children: one for all interfaces, or one for each helper."""
-        common = {
-            "parent": os.getpid(),
-            "caller": privileges.sudo_caller(),
-            "application": f"tcpviz {tcpviz.__version__}",
-        }
-        if self._access.helper:
-            # Helpers have libpcap in themselves: with words they can do what we could not.
-            wishes = [
-                Wish(plan["interface"].name, self._words_for_helper(plan["interface"]))
-                for plan in plans
-            ]
-            limit = None if self._predicate else self._left
-            return [
-                {**common, "helper": command}
-                for command in commands(
-                    self._access.helper, wishes, self._snaplen, limit, self._promiscuous
-                )
-            ]
-        described = [
-            {
-                "name": plan["interface"].name,
-                "link_type": plan["interface"].link_type,
-                "cooked": plan["interface"].cooked,
-                "loopback": plan["interface"].is_loopback,
-                "program": _program(plan, self._snaplen),
-                "words": "" if self._predicate else plan["words"],
-            }
-            for plan in plans
-        ]
-        return [
-            {
-                **common,
-                "interfaces": described,
-                "snaplen": self._snaplen,
-                "count": None if self._predicate else self._left,
-                "buffer": BUFFER,
-                "promiscuous": self._promiscuous,
-            }
-        ]
-
-    def _words_for_helper(self, interface: Interface) -> str:
-        # A helper chooses the cooked header itself; ours may be another.
-        link_type = interface.link_type if interface.link_type == 1 else 101
-        if self._predicate and self._words:
-            return ""
-        return self._without_sessions(self._words or bpf.default_words(link_type))
-
     # -- running
 
     @property
@@ -217,8 +137,8 @@ class LiveFeed:
             return
         self._begun = True
         try:
-            if self._write:
-                self._writer = PcapngWriter(self._write, self._snaplen)
+            if not self._give_up:
+                self._begin_file()
             with self._lock:
                 self._wake = os.pipe()
             self._selector = selectors.DefaultSelector()
@@ -228,10 +148,17 @@ class LiveFeed:
                 self._children.append(child)
                 self._selector.register(child.output, selectors.EVENT_READ, (child, "output"))
                 self._selector.register(child.errors, selectors.EVENT_READ, (child, "errors"))
+            if self._give_up:
+                self.status.notes += step_down()
+                self._begin_file()
             self._await_start()
         except BaseException:
             self.close()
             raise
+
+    def _begin_file(self) -> None:
+        if self._write:
+            self._writer = PcapngWriter(self._write, self._snaplen)
 
     def _await_start(self) -> None:
         deadline = time.monotonic() + _START_PATIENCE
@@ -490,9 +417,3 @@ class LiveFeed:
                 writer.close()
         self._begun = True
         self.status.done = True
-
-
-def _program(plan: dict[str, Any], snaplen: int) -> list[bpf.Instruction]:
-    """What the kernel is to run: the compiled words, or everything where nothing compiles."""
-    program: list[bpf.Instruction] = plan["program"] or bpf.compile_filter("", 1, snaplen)
-    return bpf.without_loopback_echo(program) if plan["interface"] == ANY else program

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import socket
 import struct
@@ -30,6 +31,7 @@ _SO_RXQ_OVFL = 40
 _ARPHRD_LOOPBACK = 772
 _VLAN_VALID, _VLAN_TPID_VALID = 0x10, 0x40
 _ETH_P_8021Q = 0x8100
+_SIOCGIFINDEX = 0x8933
 _IP_VERSIONS = {0x0800: 4, 0x86DD: 6}
 
 _MAX_PACKET = 262144 + 64
@@ -194,13 +196,22 @@ class PacketSocket:
     def _index(self, name: str) -> int:
         index = self._indexes.get(name)
         if index is None:
-            try:
-                index = socket.if_nametoindex(name)
-            except OSError:
-                index = 0
+            index = self._ask_index(name)
             if len(self._indexes) < 65536:
                 self._indexes[name] = index
         return index
+
+    def _ask_index(self, name: str) -> int:
+        """The kernel's number of an interface; asked through this socket, as no other may be made.
+
+        (``socket.if_nametoindex`` opens one, which :mod:`tcpviz.sources.confine` refuses.)
+        """
+        request = struct.pack("16s24x", name.encode(errors="surrogateescape")[:15])
+        try:
+            answer = fcntl.ioctl(self.socket.fileno(), _SIOCGIFINDEX, request)
+        except OSError:
+            return 0
+        return int(struct.unpack_from("=i", answer, 16)[0])
 
     def statistics(self) -> tuple[int, int]:
         """Packets that passed the filter, and those of them that were dropped, since the start."""
@@ -220,12 +231,18 @@ class PacketSocket:
         """Whether the interface is still there (it may be down)."""
         if self.name == "any":
             return True
-        try:
-            socket.if_nametoindex(self.name)
-        except OSError:
-            return False
-        # An interface removed and made anew has the name but not this socket.
+        # By the kernel's number: one removed and made anew has the name but not this socket.
         return bool(self.socket.getsockname()[0])
+
+    def renamed(self) -> str | None:
+        """What the interface is called now, where that is not what it was called before."""
+        if self.name == "any":
+            return None
+        now = str(self.socket.getsockname()[0])
+        if not now or now == self.name:
+            return None
+        self.name = now
+        return now
 
     def _attach(self, program: list[Instruction]) -> None:
         packed = b"".join(struct.pack("=HBBI", *row) for row in program)
