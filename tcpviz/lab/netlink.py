@@ -9,11 +9,16 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Iterator
 
-NLM_F_REQUEST, NLM_F_ACK = 0x1, 0x4
-NLM_F_CREATE, NLM_F_EXCL = 0x400, 0x200
-NLMSG_ERROR, NLMSG_DONE = 2, 3
+from tcpviz.sources.netlink import (
+    NLM_F_ACK,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REQUEST,
+    NLMSG_ERROR,
+    attribute,
+    messages,
+)
 
 RTM_NEWLINK, RTM_NEWADDR, RTM_NEWNEIGH = 16, 20, 28
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINKINFO, IFLA_NET_NS_FD = 1, 3, 4, 18, 28
@@ -23,31 +28,6 @@ NDA_DST, NDA_LLADDR = 1, 2
 IFF_UP = 1
 IFA_F_NODAD = 0x02
 NUD_PERMANENT = 0x80
-
-
-def attribute(kind: int, value: bytes) -> bytes:
-    """One netlink attribute, padded to four bytes (``struct nlattr``)."""
-    return struct.pack("HH", len(value) + 4, kind) + value + b"\0" * (-len(value) % 4)
-
-
-def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The attributes in ``data``; stops at the first that does not fit."""
-    while len(data) >= 4:
-        length, kind = struct.unpack_from("HH", data)
-        if not 4 <= length <= len(data):
-            return
-        yield kind & 0x3FFF, data[4:length]
-        data = data[(length + 3) & ~3 :]
-
-
-def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """``(type, body)`` of each netlink message in one datagram."""
-    while len(data) >= 16:
-        length, kind = struct.unpack_from("IH", data)
-        if not 16 <= length <= len(data):
-            return
-        yield kind, data[16:length]
-        data = data[(length + 3) & ~3 :]
 
 
 class Links:
