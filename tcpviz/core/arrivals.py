@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tcpviz.core import doubt
 from tcpviz.core import seq as seqno
 from tcpviz.core.claims import Certainty
 from tcpviz.core.halfconn import End, Received
 from tcpviz.core.segment import Segment
-from tcpviz.core.states import SYNCHRONIZED, Event, Opened, State
+from tcpviz.core.states import Event, Opened, State
 
 if TYPE_CHECKING:
     from tcpviz.core.connection import Moves
@@ -24,6 +25,12 @@ _RESET_BY_FIN_NUMBER = frozenset({State.CLOSE_WAIT, State.LAST_ACK, State.CLOSIN
 """States in which Linux also takes a reset with the number of the FIN that it has received.
 
 tcp_reset_check() in net/ipv4/tcp_input.c. TIME-WAIT is none of them.
+"""
+
+_OLD_ACK = 1 << 20
+"""Bytes: an acknowledgement older than the largest window is not looked at (RFC 5961 section 5.2).
+
+How large that was is not kept; what is known to be acknowledged may not have arrived yet.
 """
 
 
@@ -96,8 +103,10 @@ def watched(moves: Moves, me: End, segment: Segment) -> None:
         _reset_arrived(moves, me, segment)
     elif me.state is State.LISTEN:
         if segment.syn and not segment.has_ack:
+            if me.iss is not None:
+                me.begin_again()  # its former answer was to another SYN
             me.opened = Opened.PASSIVE
-            me.received = Received(segment.seq_end)
+            me.received = Received(segment.seq_end, segment)
             moves.move(me, Event.RCV_SYN, SEEN, "received the SYN")
     elif me.state is State.SYN_SENT:
         _arrived_in_syn_sent(moves, me, segment)
@@ -113,10 +122,10 @@ def _arrived_in_syn_sent(moves: Moves, me: End, segment: Segment) -> None:
     if not segment.syn or me.iss is None:
         return
     if not segment.has_ack:
-        me.received = Received(segment.seq_end)
+        me.received = Received(segment.seq_end, segment)
         moves.move(me, Event.RCV_SYN, SEEN, "received the crossing SYN")
     elif me.snd_nxt is not None and seqno.within(seqno.add(me.iss, 1), segment.ack, me.snd_nxt):
-        me.received = Received(segment.seq_end)
+        me.received = Received(segment.seq_end, segment)
         moves.move(me, Event.RCV_SYN_ACK, SEEN, "received the SYN,ACK")
 
 
@@ -130,7 +139,18 @@ def _reset_arrived(moves: Moves, me: End, segment: Segment) -> None:
         of_fin = _takes_fin_number(me) and segment.seq == seqno.add(expected, -1)
         if segment.seq != expected and not of_fin and not _ends_sack(moves, me, segment):
             return
+    if me.state is State.TIME_WAIT:
+        # Nothing tells of that setting before: RFC 1337 asks that it take none.
+        why = "received a RST, which Linux takes unless net.ipv4.tcp_rfc1337 is set"
+        moves.move(me, Event.RCV_RST, INFERRED, why, assumed=True)
+        return
     moves.move(me, Event.RCV_RST, SEEN, "received a RST")
+
+
+def _right_edge(me: End, received: Received) -> int:
+    """The last number that lies in the window it offered."""
+    base = received.next if me.last_ack is None else me.last_ack
+    return seqno.add(base, doubt.UNKNOWN_REACH if me.window is None else me.window)
 
 
 def _ends_sack(moves: Moves, me: End, segment: Segment) -> bool:
@@ -153,28 +173,52 @@ def _ends_sack(moves: Moves, me: End, segment: Segment) -> bool:
 def _arrived_in_order(moves: Moves, me: End, segment: Segment) -> None:
     received = me.received
     if received is None:
-        received = me.received = Received(segment.seq)
+        received = me.received = Received(segment.seq, segment)
+    if not _acceptable(me, received, segment):
+        return
     acks_my_fin = (
-        segment.has_ack
-        and me.fin is not None
-        and seqno.gt(segment.ack, me.fin)
-        and me.state is State.FIN_WAIT_1
+        me.fin is not None and seqno.gt(segment.ack, me.fin) and me.state is State.FIN_WAIT_1
     )
     before = received.next
+    received.note_stamps(me.last_ack, segment)
     if segment.payload_len or segment.fin:
         received.add(segment.seq, segment.seq_end)
-    if segment.fin and me.state in SYNCHRONIZED | {State.SYN_RECEIVED}:
+    place = seqno.add(segment.seq, segment.payload_len)
+    if segment.fin and seqno.ge(place, before):
         # Where the FIN lies beyond a hole it counts when the hole has been filled.
-        me.peer_fin = seqno.add(segment.seq, segment.payload_len)
+        me.peer_fin = place
     fin_now = not me.got_fin and me.peer_fin is not None and seqno.gt(received.next, me.peer_fin)
     if fin_now and acks_my_fin:
         me.got_fin = True
         moves.move(me, Event.RCV_FIN_AND_ACK_OF_FIN, SEEN, "received FIN and the ACK of its own")
         return
-    if segment.has_ack:
-        _acknowledged(moves, me, segment, SEEN)
+    _acknowledged(moves, me, segment, SEEN)
     if fin_now:
         me.got_fin = True
         moves.move(me, Event.RCV_FIN, SEEN, "received the FIN")
     elif segment.fin and me.state is State.TIME_WAIT and before == received.next:
         me.time_wait_since = moves.time_ns
+
+
+def _acceptable(me: End, received: Received, segment: Segment) -> bool:
+    """Whether the receiver looks into a segment at all (RFC 9293 section 3.10.7.4).
+
+    As Linux does: the timestamp (RFC 7323 section 5.3), the sequence number
+    (tcp_validate_incoming() in net/ipv4/tcp_input.c), the acknowledgement (tcp_ack();
+    in SYN-RECEIVED it must be of the SYN: tcp_check_req() in net/ipv4/tcp_minisocks.c).
+    """
+    if not segment.has_ack:
+        return False
+    stamps = segment.options.timestamps
+    if stamps is not None and received.recent is not None and seqno.lt(stamps[0], received.recent):
+        return False
+    if me.last_ack is not None and seqno.lt(segment.seq_end, me.last_ack):
+        return False
+    if seqno.gt(segment.seq, _right_edge(me, received)):
+        return False
+    if me.state is State.SYN_RECEIVED:
+        acked = me.iss is not None and seqno.gt(segment.ack, me.iss)
+        return acked and me.snd_nxt is not None and seqno.le(segment.ack, me.snd_nxt)
+    if me.snd_nxt is not None and seqno.gt(segment.ack, me.snd_nxt):
+        return False
+    return me.snd_una is None or seqno.ge(segment.ack, seqno.add(me.snd_una, -_OLD_ACK))

@@ -56,6 +56,10 @@ class Connection:
     ``former``        the connection of the same addresses and ports before it, while it is
                       not decided which of the two lives (see :mod:`tcpviz.core.routing`)
     ``intrudes``      its SYN came into a connection that was going on
+    ``older``         ids of the connections that had these addresses and ports before it,
+                      the latest first: late segments of theirs may still come
+    ``superseded``    another connection has its addresses and ports: what still comes of
+                      its segments moves nobody
     """
 
     def __init__(
@@ -86,6 +90,8 @@ class Connection:
         self.last_syn_ns: int | None = None
         self.former: Connection | None = None
         self.intrudes = False
+        self.older: tuple[int, ...] = ()
+        self.superseded = False
         self._third = False
         self._data_began = False
 

@@ -1,8 +1,8 @@
 """What a segment shows of the end that sent it.
 
-Each function is one kind of segment. The receiver's side of the same segment
-is in :mod:`tcpviz.core.arrivals`; what needs not be believed in
-:mod:`tcpviz.core.doubt`.
+Each function is one kind of segment; resets have :mod:`tcpviz.core.resets`. The
+receiver's side of the same segment is in :mod:`tcpviz.core.arrivals`; what needs
+not be believed in :mod:`tcpviz.core.doubt`.
 
 What proves what
 ----------------
@@ -18,10 +18,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tcpviz.core import doubt
+from tcpviz.core import doubt, resets
 from tcpviz.core import seq as seqno
 from tcpviz.core.claims import Certainty
 from tcpviz.core.halfconn import End, covers
+from tcpviz.core.resets import BEFORE
 from tcpviz.core.segment import Segment
 from tcpviz.core.states import Event, Opened, State
 
@@ -31,11 +32,6 @@ if TYPE_CHECKING:
 SEEN, INFERRED, UNKNOWN = Certainty.SEEN, Certainty.INFERRED, Certainty.UNKNOWN
 
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
-
-_BEFORE = frozenset((State.CLOSED, State.LISTEN, State.SYN_SENT, State.SYN_RECEIVED))
-
-LATE_NS = 1_000_000_000
-"""What an end sends so long after a reset was not under way when the reset came."""
 
 
 def sent(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
@@ -49,7 +45,7 @@ def sent(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
             doubt.keep(me, segment)
         return False
     if bits & _RST:
-        return _rst(moves, me, peer, segment)
+        return resets.sent(moves, me, peer, segment)
     if bits & _SYN:
         return _syn(moves, me, peer, segment)
     if not bits & _ACK:
@@ -85,7 +81,7 @@ def _took_part(moves: Moves, me: End, peer: End, segment: Segment, bits: int) ->
     pure = not length and not bits & _FIN
     at_next = pure and segment.seq == me.solid and me.doubted is None
     state = me.claim.state
-    if state in _BEFORE and not _enters(moves, me, peer, segment, at_next):
+    if state in BEFORE and not _enters(moves, me, peer, segment, at_next):
         if state is not State.CLOSED:
             return True
         if not pure:
@@ -119,7 +115,7 @@ def _syn(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
             return False
     if me.iss is not None:
         return _syn_again(moves, me, peer, segment)
-    if me.claim.state not in _BEFORE:
+    if me.claim.state not in BEFORE:
         return False  # into a connection that was found in mid-stream
     if not has_ack:
         me.opened = Opened.ACTIVE
@@ -232,7 +228,7 @@ def _enters(moves: Moves, me: End, peer: End, segment: Segment, at_next: bool) -
         return True
     if segment.fin and me.fin is not None:
         return True  # repeated, perhaps because the last ACK was lost
-    return _went_on(moves, me, peer, segment)
+    return resets.went_on(moves, me, peer, segment)
 
 
 def _in_order(me: End, peer: End, segment: Segment) -> bool:
@@ -270,7 +266,7 @@ def _confirm(moves: Moves, me: End, peer: End, segment: Segment, at_next: bool) 
         if past and at_next and me.iss is not None and peer.not_closed_before(ack):
             moves.confirm(me, "its number shows that it has sent all this and nothing else")
             return
-    if claim.certainty is UNKNOWN and state not in _BEFORE:
+    if claim.certainty is UNKNOWN and state not in BEFORE:
         moves.weaken(me, INFERRED, "talks")
     if not peer.segments and me.rcv_nxt is not None and seqno.gt(ack, me.rcv_nxt):
         _answered(moves, peer)
@@ -383,114 +379,3 @@ def _fin_again(moves: Moves, me: End, peer: End, segment: Segment) -> None:
     elif state is State.CLOSED and answers and me.assumed_from is State.LAST_ACK:
         sure = SEEN if known and me.fin_second else INFERRED
         moves.correct(me, State.LAST_ACK, sure, why, me.fin_frame)
-
-
-# -- resets -------------------------------------------------------------------
-
-
-def _rst(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
-    """A reset is its sender's word only if its number is one the sender would use.
-
-    RFC 9293 section 3.5.2: in answer to an ACK its number is that ACK, else 0
-    with an ACK of what it answers. Anything else may come from a third party
-    (RFC 5961) and moves nobody.
-    """
-    claim = me.claim
-    if peer.state is State.SYN_SENT and peer.iss is not None and me.iss is None:
-        return _refusal(moves, me, peer, segment)
-    if claim.state is State.SYN_SENT and not _leaves_syn_sent(me, peer, segment):
-        return False
-    watched = moves.connection.watched
-    if claim.certainty is UNKNOWN and me.iss is None:
-        fits = me.snd_nxt is None or _within_sent(me, peer, segment)
-        if fits and claim.state in _BEFORE:
-            moves.correct(me, State.CLOSED, INFERRED, "sends a RST")
-            return True
-    if claim.state in (State.CLOSED, State.LISTEN):
-        return not watched and _within_sent(me, peer, segment)
-    if not watched and not _within_sent(me, peer, segment):
-        return False
-    if segment.has_ack and covers(peer.fin, segment.ack):
-        me.got_fin = True
-    before = claim.state
-    exact = watched or (me.iss is not None and segment.seq in (me.snd_nxt, peer.rcv_nxt))
-    sure = SEEN if exact else INFERRED
-    if moves.move(me, Event.ABORT, sure, "sends a RST"):
-        me.assumed_from = before
-        me.reset_ns = moves.time_ns
-    return True
-
-
-def _refusal(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
-    """A reset in answer to a SYN."""
-    if not segment.has_ack or peer.iss is None or peer.snd_nxt is None:
-        return False
-    if not seqno.within(seqno.add(peer.iss, 1), segment.ack, peer.snd_nxt):
-        return False
-    stamps = segment.options.timestamps
-    if stamps is not None and not doubt.echoes(peer, stamps[1]):
-        return False
-    moves.connection.refused = True
-    why = "answers the SYN with a RST: nobody listens"
-    moves.correct(me, State.CLOSED, SEEN, why, peer.syn_frame)
-    return True
-
-
-def _leaves_syn_sent(me: End, peer: End, segment: Segment) -> bool:
-    """Whether this is the end of an attempt, not its answer to an ACK that does not fit.
-
-    RFC 9293 section 3.10.7.3: such an ACK is answered with a RST, and the end
-    stays in SYN-SENT. Who refuses a SYN,ACK that does fit has never sent that SYN
-    (its host does not know of it), or gives it up.
-    """
-    if me.iss is None:
-        return True
-    return (
-        peer.iss is not None
-        and me.snd_nxt is not None
-        and seqno.within(me.iss, segment.seq, me.snd_nxt)
-    )
-
-
-def _within_sent(me: End, peer: End, segment: Segment) -> bool:
-    """Its number lies among those that the end uses: unacknowledged, or the next one."""
-    nxt = me.snd_nxt
-    if nxt is None:
-        return True
-    low = nxt if me.snd_una is None else me.snd_una
-    if me.state is State.SYN_SENT and me.iss is not None:
-        low = me.iss
-    if seqno.gt(low, nxt):
-        low = nxt
-    if peer.segments == 0:
-        return seqno.within(low, segment.seq, seqno.add(nxt, doubt.reach(peer)))
-    return seqno.within(low, segment.seq, nxt)
-
-
-def _went_on(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
-    """Who was reset and then goes on talking in sequence was not.
-
-    A reset's sender that goes on did not send that reset; what its receiver sends
-    may have been under way, so that one must go on for a while.
-    """
-    back, when = me.assumed_from, me.reset_ns
-    if back is None or when is None or back in _BEFORE:
-        return False
-    if me.snd_nxt is None or segment.seq != me.snd_nxt:
-        return False
-    mine = moves.connection.reset_by is me.side
-    late = moves.time_ns - when >= LATE_NS
-    more = me.rcv_nxt is not None and seqno.gt(segment.ack, me.rcv_nxt)
-    if not late and not (mine and (segment.seq_len or more)):
-        return False
-    if not mine:
-        moves.correct(me, back, INFERRED, "goes on: the reset did not reach it, or did not count")
-        return True
-    why = "goes on: the reset was not its own"
-    moves.correct(me, back, INFERRED, why)
-    if peer.assumed_from is not None and peer.reset_ns is not None:
-        moves.correct(peer, peer.assumed_from, INFERRED, why)
-        peer.reset_ns = None
-    moves.connection.reset_by = None
-    me.reset_ns = None
-    return True

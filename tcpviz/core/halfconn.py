@@ -32,17 +32,29 @@ class Sums(enum.Enum):
 class Received:
     """What has been handed to a receiver: RCV.NXT, and what lies beyond a hole.
 
+    ``recent`` is TS.Recent (RFC 7323), from what has arrived.
+
     Only used where arrivals are watched (the lab). At most :data:`LIMIT`
     stretches beyond holes are kept; further ones are forgotten, as a receiver
     with a full buffer would.
     """
 
     LIMIT = 256
-    __slots__ = ("beyond", "next")
+    __slots__ = ("beyond", "next", "recent")
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, segment: Segment) -> None:
         self.next = first
         self.beyond: list[tuple[int, int]] = []
+        stamps = segment.options.timestamps
+        self.recent = None if stamps is None else stamps[0]
+
+    def note_stamps(self, last_ack: int | None, segment: Segment) -> None:
+        """RFC 7323 section 4.3: from segments that are not beyond the last ACK sent."""
+        stamps = segment.options.timestamps
+        if stamps is None or (last_ack is not None and seqno.gt(segment.seq, last_ack)):
+            return
+        if self.recent is None or seqno.gt(stamps[0], self.recent):
+            self.recent = stamps[0]
 
     def add(self, start: int, end: int) -> None:
         """The stretch ``start`` up to but not including ``end`` has arrived."""
@@ -179,6 +191,20 @@ class End:
         self.fins = 0
         self.rsts = 0
 
+    def take(self, other: End) -> None:
+        """Stand where ``other``, the same host's end in another connection, stands.
+
+        With all its variables; not its counts, which are of that connection's segments.
+        """
+        for name in _VARIABLES:
+            setattr(self, name, getattr(other, name))
+
+    def begin_again(self) -> None:
+        """A listener has gone back to LISTEN and answers another SYN: nothing holds any more."""
+        blank = End(self.side, self.endpoint, self.claim)
+        blank.sums, blank.doubted = self.sums, None
+        self.take(blank)
+
     @property
     def state(self) -> State:
         return self.claim.state
@@ -276,3 +302,10 @@ class End:
             recent = peer.ts_recent
             if recent is None or seqno.gt(value, recent):
                 peer.ts_recent = value
+
+
+_VARIABLES = tuple(
+    name
+    for name in End.__slots__
+    if name not in ("side", "endpoint", "segments", "bytes", "syns", "fins", "rsts")
+)

@@ -28,15 +28,21 @@ class Kernels:
     def __init__(self) -> None:
         self.listening: set[int] = set()
         self._asked = False
+        self._ended: set[int] = set()  # ports at which somebody listened once
         self._accept_full: set[int] = set()
         self._syn_full: set[int] = set()
         self._said: dict[tuple[int, Side], tuple[int, KernelSocket]] = {}
+        self._hosts: dict[str, Side] = {}
+        self._immune: set[str] = set()  # addresses whose TIME-WAIT takes no reset (RFC 1337)
 
     def read(self, reading: KernelReading) -> None:
-        """Take the listening sockets of a reading."""
+        """Take the listening sockets of a reading, and whose the addresses are."""
         self._asked = True
+        for sock in reading.sockets:
+            self._hosts[sock.local.addr] = sock.side
         listening = [sock for sock in reading.sockets if sock.state is State.LISTEN]
-        self.listening = {one.local.port for one in listening}
+        before, self.listening = self.listening, {one.local.port for one in listening}
+        self._ended = (self._ended | before) - self.listening
         self._accept_full = {one.local.port for one in listening if one.recv_queue > one.send_queue}
         self._syn_full = {
             one.local.port
@@ -48,6 +54,16 @@ class Kernels:
         """The connection is not followed any more."""
         for side in Side:
             self._said.pop((connection.id, side), None)
+
+    def end_on(self, connection: Connection, host: Side) -> End:
+        """The end that lives on a host.
+
+        Which of two that both sent a SYN is the connection's client depends on whose was
+        first, not on the host.
+        """
+        ends = (connection.client, connection.server)
+        here = [one for one in ends if self._hosts.get(one.endpoint.addr) is host]
+        return here[0] if len(here) == 1 else connection.end(host)
 
     def tells(self, connection: Connection, side: Side) -> bool:
         """The kernel has told of that end's socket, and will tell when it is gone.
@@ -72,6 +88,8 @@ class Kernels:
         (TCP_TW_SYN in tcp_v4_rcv(), net/ipv4/tcp_ipv4.c).
         """
         end = connection.end(connection.side_of(segment).other)
+        if segment.rst and end.state is State.TIME_WAIT and end.endpoint.addr in self._immune:
+            return True
         former = connection.former
         if former is not None and routing.challenges(former, end, segment):
             return True
@@ -119,6 +137,12 @@ class Kernels:
         said, state = sock.state, end.state
         if state is said or _still_in_former(connection, end, said):
             return True
+        if said is State.TIME_WAIT and state is State.CLOSED and end.assumed_from is said:
+            self._immune.add(end.endpoint.addr)
+            connection.reset_by = None
+            why = "its kernel has net.ipv4.tcp_rfc1337 set: TIME-WAIT takes no reset (RFC 1337)"
+            moves.correct(end, State.TIME_WAIT, Certainty.SEEN, why)
+            return True
         if said is not None:
             return _fin_waits(moves, end, sock)
         if state is State.CLOSED:
@@ -129,6 +153,8 @@ class Kernels:
             why = listener.because
             if self.listening:
                 why = "the socket that listens does so at another port"
+            elif end.endpoint.port in self._ended and listener.state is State.LISTEN:
+                why = "the socket that listened is gone without a call: its program was killed"
             elif listener.state is not State.CLOSED:
                 return False
             return moves.move(end, Event.CLOSE, Certainty.SEEN, why)

@@ -31,6 +31,9 @@ from tcpviz.core.states import SYNCHRONIZED, State
 _FAR = 1 << 23
 """Bytes between numbers that can hardly be of one connection."""
 
+MOST_OLDER = 4
+"""Connections that had the same addresses and ports before whose late segments are recognised."""
+
 
 def who_is_who(segment: Segment) -> tuple[Endpoint, Endpoint, Claim, Claim]:
     """Client and server of the connection that a segment begins, and how they stand before it."""
@@ -44,14 +47,38 @@ def who_is_who(segment: Segment) -> tuple[Endpoint, Endpoint, Claim, Claim]:
     return src, dst, Claim(State.CLOSED, Certainty.INFERRED, "before its first segment"), nothing
 
 
+def inherit(connection: Connection, known: Connection, segment: Segment) -> None:
+    """What an old duplicate SYN begins finds its sender where the connection before left it.
+
+    Only the receiver of such a SYN takes it for a new connection: RFC 9293 section 3.5,
+    figure 8. ``segment``, which begins ``connection``, is the SYN itself, watched arriving, or
+    a SYN,ACK to the number with which ``known``, which is over, was opened.
+    """
+    side = connection.side_of(segment)
+    mine = connection.end(side.other if segment.has_ack else side)
+    old = next(one for one in (known.client, known.server) if one.endpoint == mine.endpoint)
+    answered = known.over and old.iss is not None and seqno.add(old.iss, 1) == segment.ack
+    if answered or not segment.has_ack:
+        mine.take(old)
+
+
 def replace(connection: Connection, time_ns: int) -> tuple[StateChange, ...]:
-    """The connection lives, so the one before it on these addresses does not; its ends' moves."""
+    """The connection lives, so the one before it on these addresses does not; its ends' moves.
+
+    Not of an end that the new one has inherited: its TIME-WAIT goes on.
+    """
     former, connection.former = connection.former, None
     if former is None:
         return ()
+    connection.older = (former.id, *former.older)[:MOST_OLDER]
     moves = Moves(former, connection.client.claim.frame, time_ns)
+    inherited = [
+        one.endpoint
+        for one in (connection.client, connection.server)
+        if one.state is State.TIME_WAIT
+    ]
     for end in (former.client, former.server):
-        if end.state not in (State.CLOSED, State.LISTEN):
+        if end.state not in (State.CLOSED, State.LISTEN) and end.endpoint not in inherited:
             why = "another connection has taken its addresses and ports"
             moves.correct(end, State.CLOSED, Certainty.INFERRED, why)
     return moves.changes

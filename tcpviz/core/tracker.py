@@ -177,7 +177,7 @@ class Tracker:
         if not self._kernels.takes_old_syn(known, segment):
             return known
         fresh = self._open(segment.key, segment, known)
-        fresh.client.note_sent(segment, fresh.server)
+        routing.inherit(fresh, known, segment)
         fresh.watched = True
         return fresh
 
@@ -195,6 +195,8 @@ class Tracker:
             unanswered = known.former is not None and not routing.decided(known)
             connection.former = known.former if unanswered else known
             connection.intrudes = routing.lives(connection.former or known)
+            if segment.syn and segment.has_ack:
+                routing.inherit(connection, known, segment)
         self.connections[connection.id] = connection
         self._live[key] = connection
         if len(self._scopes) < MAX_SCOPES:
@@ -206,6 +208,8 @@ class Tracker:
     def _replace(self, connection: Connection, time_ns: int) -> list[Step]:
         former = connection.former
         changes = routing.replace(connection, time_ns)
+        if former is not None:
+            self._kernels.forget(former)  # its readings go to the new one from here on
         if not changes:
             return []
         note = Note(time_ns, f"connection {connection.id} took its addresses and ports")
@@ -266,7 +270,7 @@ class Tracker:
             return None, ()
         end = connection.client if call.local == connection.client.endpoint else connection.server
         if call.local is None:
-            end = connection.end(call.side)
+            end = self._kernels.end_on(connection, call.side)
         if not moves_silently(shown.event, end.state):
             return connection, ()
         moves = Moves(connection, 0, call.time_ns)
@@ -326,7 +330,7 @@ class Tracker:
                 connection.client if sock.local == connection.client.endpoint else connection.server
             )
             side, said = end.side, sock.state
-            if self._kernels.agree(moves, connection, end, sock, self._before[side]):
+            if self._kernels.agree(moves, connection, end, sock, self._before[sock.side]):
                 if end.claim.certainty is not Certainty.SEEN:
                     moves.confirm(end, f"the kernel says so ({reading.source})")
                 continue
@@ -368,13 +372,13 @@ class Tracker:
         before = self._before[record.side]
         self._before[record.side] = Claim(State.CLOSED, Certainty.SEEN, why)
         for connection in self._live.values():
-            end = connection.end(record.side)
+            end = self._kernels.end_on(connection, record.side)
             if end.state is not State.CLOSED:
                 moves = Moves(connection, 0, record.time_ns)
                 moves.correct(end, State.CLOSED, Certainty.SEEN, why)
                 facts = {"changes": moves.changes}
                 kind = StepKind.REBOOT
-                steps.append(self._step(record.time_ns, kind, connection, record.side, **facts))
+                steps.append(self._step(record.time_ns, kind, connection, end.side, **facts))
         if not steps:
             after = self._before[record.side]
             change = StateChange(record.side, before, after, None)

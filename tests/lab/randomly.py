@@ -58,13 +58,9 @@ _HOSTS = ("client", "server")
 
 
 class Author:
-    """Writes one script; ``lines`` are those of its ``run``.
+    """Writes one script; ``lines`` are those of its ``run``."""
 
-    ``rfc1337``  a script may set net.ipv4.tcp_rfc1337, of which nothing tells the inference
-    """
-
-    def __init__(self, seed: int, *, rfc1337: bool = False) -> None:
-        self.rfc1337 = rfc1337
+    def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
         self.lines: list[str] = []
         self._connections = 0
@@ -102,8 +98,6 @@ class Author:
         ):
             if self.chance(of):
                 host = dice.choice(_HOSTS)
-                if name == "tcp_rfc1337" and not self.rfc1337:
-                    continue
                 self.say(f'{host}.sysctl("net.ipv4.{name}", {value})')
 
     # -- the opening --------------------------------------------------------
@@ -276,9 +270,9 @@ class Author:
         self._end()
 
 
-def script(seed: int, *, rfc1337: bool = False) -> str:
+def script(seed: int) -> str:
     """The script that this seed gives."""
-    author = Author(seed, rfc1337=rfc1337)
+    author = Author(seed)
     author.write()
     return _HEAD.format(seed=seed) + "".join(f"    {line}\n" for line in author.lines)
 
@@ -286,9 +280,9 @@ def script(seed: int, *, rfc1337: bool = False) -> str:
 class Watched(Run):
     """A run whose steps are kept, and whose script expects no path of states."""
 
-    def __init__(self, seed: int, folder: Path, *, rfc1337: bool = False) -> None:
+    def __init__(self, seed: int, folder: Path) -> None:
         self.seed = seed
-        self.source = script(seed, rfc1337=rfc1337)
+        self.source = script(seed)
         path = folder / f"random-{seed}.py"
         path.write_text(self.source)
         super().__init__(read(path), ipv6=seed % 5 == 4)

@@ -1,0 +1,153 @@
+"""Segments of former times, watched arriving: what they do to who gets them, and to nobody else.
+
+Each was found by a random scenario on the lab's cable (tests/lab/test_random.py).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tcpviz.core.claims import Certainty
+from tcpviz.core.records import Moment, Rebooted, Side
+from tcpviz.core.states import State
+from tests.core.watching import (
+    ACK,
+    FIN,
+    RST,
+    SYN,
+    A,
+    B,
+    at,
+    closed,
+    fed,
+    listener,
+    made,
+    opened,
+    passed,
+    read,
+    states,
+    wrong,
+)
+
+OLD_SYN = at(Moment.ARRIVED, 80, made(10, A, SYN, 100))
+
+
+def test_an_old_syn_begins_a_connection_at_the_listener_alone() -> None:
+    """RFC 9293 section 3.5, figure 8, but its sender is in TIME-WAIT."""
+    tracker, steps = fed(
+        *closed(),
+        read(70, State.TIME_WAIT, None, listener()),
+        OLD_SYN,
+        *passed(90, B, SYN | ACK, 900, 101),
+        read(95, State.TIME_WAIT, State.SYN_RECEIVED, listener()),
+        # TIME-WAIT answers with its own numbers, and that is answered with a RST.
+        *passed(100, A, ACK, 102, 502),
+        at(Moment.SENT, 110, made(110, B, RST, 502)),
+        read(115, State.TIME_WAIT, State.SYN_RECEIVED, listener()),
+    )
+    assert not wrong(steps)
+    assert states(tracker) == (State.TIME_WAIT, State.SYN_RECEIVED)
+    assert states(tracker, 0) == (State.TIME_WAIT, State.CLOSED)
+    assert tracker.tick(70_000_000_000)  # and both TIME-WAITs end
+    assert states(tracker, 0)[0] is State.CLOSED
+
+
+def test_a_listener_answers_another_syn_with_another_number() -> None:
+    """After an old SYN was refuted, the true one comes: RFC 9293 section 3.5, figure 8 in full."""
+    tracker, steps = fed(
+        at(Moment.SENT, 1, made(1, A, SYN, 100)),
+        read(2, State.SYN_SENT, None, listener()),
+        at(Moment.ARRIVED, 3, made(0, A, SYN, 90, frame=99)),
+        *passed(4, B, SYN | ACK, 500, 91),
+        *passed(6, A, RST, 91),
+        read(8, State.SYN_SENT, None, listener()),
+        at(Moment.ARRIVED, 9, made(1, A, SYN, 100)),
+        *passed(10, B, SYN | ACK, 800, 101),
+        *passed(12, A, ACK, 101, 801),
+        read(14, State.ESTABLISHED, State.ESTABLISHED, listener()),
+    )
+    assert not wrong(steps)
+    assert states(tracker) == (State.ESTABLISHED, State.ESTABLISHED)
+
+
+@pytest.mark.parametrize(
+    ("seq", "ack", "value"),
+    [
+        (501 - 70_000, 101, 60),  # before everything that was received
+        (501 + 70_000, 101, 60),  # beyond the window
+        (501, 101 + 7, 60),  # acknowledges what was never sent
+        (501, 101 - (1 << 21), 60),  # acknowledges what no window reaches back to
+        (501, 101, 3),  # stale: PAWS
+    ],
+)
+def test_a_fin_that_is_not_acceptable_closes_nothing(seq: int, ack: int, value: int) -> None:
+    tracker, _ = fed(
+        *opened(timestamps=(50, 50)),
+        at(
+            Moment.ARRIVED, 40, made(5, B, FIN | ACK, seq, ack & 0xFFFFFFFF, timestamps=(value, 50))
+        ),
+    )
+    assert states(tracker)[0] is State.ESTABLISHED
+
+
+def test_a_fin_without_ack_closes_nothing() -> None:
+    tracker, _ = fed(*opened(), at(Moment.ARRIVED, 40, made(5, B, FIN, 501)))
+    assert states(tracker)[0] is State.ESTABLISHED
+
+
+def test_a_fin_whose_ack_does_not_fit_completes_no_handshake() -> None:
+    tracker, _ = fed(*opened()[:4], at(Moment.ARRIVED, 40, made(30, A, FIN | ACK, 101, 900)))
+    assert states(tracker)[1] is State.SYN_RECEIVED
+
+
+@pytest.mark.parametrize("host", list(Side))
+def test_a_reboot_ends_the_end_on_that_host_whoever_is_called_the_client(host: Side) -> None:
+    """Of two that both sent a SYN, the one on the server's host came first."""
+    left = (State.ESTABLISHED, None) if host is Side.SERVER else (None, State.ESTABLISHED)
+    tracker, steps = fed(
+        at(Moment.SENT, 1, made(1, B, SYN, 500)),
+        read(2, None, State.SYN_SENT),
+        at(Moment.SENT, 3, made(3, A, SYN, 100)),
+        at(Moment.ARRIVED, 4, made(1, B, SYN, 500)),
+        at(Moment.ARRIVED, 5, made(3, A, SYN, 100)),
+        *passed(6, A, SYN | ACK, 100, 501),
+        *passed(8, B, SYN | ACK, 500, 101),
+        read(10, State.ESTABLISHED, State.ESTABLISHED),
+        Rebooted(11, host),
+        read(12, *left),
+    )
+    assert tracker.connections[1].client.endpoint == B
+    assert not wrong(steps)
+
+
+def test_who_takes_no_reset_in_time_wait_is_told_by_its_kernel_alone() -> None:
+    """RFC 1337: net.ipv4.tcp_rfc1337. Before that, the claim is no more than inferred."""
+    reset = [*passed(70, B, RST, 502)]
+    tracker, steps = fed(*closed(), *reset)
+    (one,) = tracker.connections.values()
+    assert one.client.state is State.CLOSED
+    assert one.client.claim.certainty is Certainty.INFERRED
+    more = [
+        step
+        for record in [read(80, State.TIME_WAIT, None, listener())]
+        for step in tracker.feed(record)
+    ]
+    assert not wrong([*steps, *more])
+    assert (one.client.state, one.client.claim.certainty) == (State.TIME_WAIT, Certainty.SEEN)
+    assert one.reset_by is None
+    for record in passed(90, B, RST, 502):
+        tracker.feed(record)
+    assert one.client.state is State.TIME_WAIT  # it is known now
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_listener_whose_program_was_killed_is_told_by_the_kernel_alone(told: bool) -> None:
+    before = read(70, State.SYN_SENT, None, listener()) if told else read(70, State.SYN_SENT, None)
+    tracker, steps = fed(
+        read(1, None, None, listener()),
+        at(Moment.SENT, 10, made(10, A, SYN, 100)),
+        before,
+        read(80, State.SYN_SENT, None, listener(None)),
+    )
+    assert not wrong(steps)
+    assert states(tracker)[1] is State.CLOSED
