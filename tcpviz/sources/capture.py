@@ -15,8 +15,10 @@ nobody reads. It has no terminal and never parses what it captures.
 The line: ``parent`` (pid), ``count`` or null, ``interfaces`` (a list of
 ``name``, ``link_type``, ``cooked``, ``loopback``, ``program``, ``words``),
 ``snaplen``, ``buffer``, ``promiscuous``, ``caller`` (user and group, or null),
-``application``. Or, in place of the interfaces: ``helper``, the command of a
-program that captures, to be watched over; it writes to our standard output.
+``application``; perhaps ``ring``, bytes of a packet ring, which tells what is
+written then (:mod:`tcpviz.sources.ring`). Or, in place of the interfaces:
+``helper``, the command of a program that captures, to be watched over; it
+writes to our standard output.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ class Listener(Protocol):
     def close(self) -> None: ...
 
 
-class _Asked:
+class Asked:
     """Whether SIGTERM asked us to end; looked at no later than at the next tick."""
 
     yes = False
@@ -83,15 +85,28 @@ def main() -> int:
                 os._exit(1)
 
         signal.signal(_DEATH, on_death)
-        signal.signal(signal.SIGTERM, _Asked.on_signal)
+        signal.signal(signal.SIGTERM, Asked.on_signal)
         if "helper" in config:
             return watch(config["helper"], parent)
-        return Capture(config, parent).run()
+        return _way(config, parent).run()
     except BrokenPipeError:
         return 0
     except (OSError, ValueError, KeyError) as error:
         say(error=f"{type(error).__name__}: {error}", code=1)
         return 1
+
+
+def _way(config: dict[str, Any], parent: int) -> Capture:
+    """Through a ring where one was asked for and is to be had, else packet by packet."""
+    if config.get("ring"):
+        from tcpviz.sources.ringcapture import NoRingError, RingCapture
+
+        try:
+            return RingCapture(config, parent)
+        except NoRingError as error:
+            # Whatever is wrong beside the ring is found, and told, on the other way too.
+            say(no_ring=str(error))
+    return Capture(config, parent)
 
 
 def say(**message: object) -> None:
@@ -145,11 +160,14 @@ class Capture:
                 text = f"{name}: {error.strerror or error}"
                 say(error=text, kind=kind, code=1)
                 return False
-            self._alive.add(len(self._sockets))
-            self._sockets.append(listener)
-            self._delivered.append(0)
-            self._poll.register(listener.fileno(), select.POLLIN)
+            self._adopt(listener)
         return True
+
+    def _adopt(self, listener: Listener) -> None:
+        self._alive.add(len(self._sockets))
+        self._sockets.append(listener)
+        self._delivered.append(0)
+        self._poll.register(listener.fileno(), select.POLLIN)
 
     def _describe(self) -> None:
         application = str(self._config["application"]).encode()
@@ -167,7 +185,7 @@ class Capture:
         self._poll.register(1, 0)  # only whether its reader is gone
         next_tick = time.monotonic() + _TICK
         stopping = False
-        while not (stopping or _Asked.yes) and self._alive and self._left != 0:
+        while not (stopping or Asked.yes) and self._alive and self._left != 0:
             wait = max(0.0, next_tick - time.monotonic())
             for descriptor, event in self._poll.poll(wait * 1000):
                 if descriptor == 1 and event & (select.POLLERR | select.POLLHUP):
@@ -338,7 +356,7 @@ def watch(command: Sequence[str], parent: int) -> int:
     poll = select.poll()
     poll.register(0, select.POLLIN)
     stopping = False
-    while not (stopping or _Asked.yes) and helper.poll() is None and os.getppid() == parent:
+    while not (stopping or Asked.yes) and helper.poll() is None and os.getppid() == parent:
         stopping = any(not os.read(0, 4096) for _ in poll.poll(200))
     for number in (signal.SIGINT, signal.SIGKILL):
         if helper.poll() is None:

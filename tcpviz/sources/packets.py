@@ -94,6 +94,7 @@ class PacketSocket:
             if loopback and name:
                 with contextlib.suppress(OSError):  # before Linux 4.20: by the packet's type
                     self.socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+            self._before_bind()
             if name:
                 self.socket.bind((name, _ETH_P_ALL))
             else:
@@ -104,6 +105,9 @@ class PacketSocket:
         except BaseException:
             self.socket.close()
             raise
+
+    def _before_bind(self) -> None:
+        """For who reads otherwise than packet by packet."""
 
     def _bind_to_all(self) -> None:
         """Bind to interface 0; ``socket.bind`` takes names only, and there is none for that."""

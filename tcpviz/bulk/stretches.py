@@ -1,0 +1,333 @@
+"""Stretches of a packet ring as columns: every header of a pass read at once, with numpy.
+
+What :mod:`tcpviz.sources.ringcapture` writes comes in here. A stretch stays the bytes that the
+kernel wrote; columns are read out of it, and a :class:`~tcpviz.wire.frame.Frame` is made of one
+place in it only where somebody wants that packet.
+
+The fast road takes Ethernet, IPv4 without options or IPv6 without extension headers, TCP, not
+fragmented, lengths that fit. All else is decoded one by one, by the same decoder as files are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tcpviz.sources.ring import HEAD, HEADER, LINK_AT, MAGIC
+from tcpviz.wire.frame import Frame
+
+Ints = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+Mask = npt.NDArray[np.bool_]
+
+_LOSING, _VLAN_VALID, _TPID_VALID = 0x04, 0x10, 0x40  # TP_STATUS_*
+_OUTGOING = 4  # PACKET_OUTGOING
+_IP = LINK_AT + 14
+
+# What stands in front of every packet, and its Ethernet type.
+_FRONT = {
+    "status": (0, "=u4"),
+    "len": (4, "=u4"),
+    "snaplen": (8, "=u4"),
+    "mac": (12, "=u2"),
+    "sec": (16, "=u4"),
+    "nsec": (20, "=u4"),
+    "tci": (24, "=u2"),
+    "tpid": (26, "=u2"),
+    "kind": (HEADER + 10, "u1"),
+    "type": (LINK_AT + 12, ">u2"),
+    "first": (_IP, "u1"),
+    # IPv4
+    "total": (_IP + 2, ">u2"),
+    "fragment": (_IP + 6, ">u2"),
+    "protocol": (_IP + 9, "u1"),
+    "src": (_IP + 12, ">u4"),
+    "dst": (_IP + 16, ">u4"),
+    # IPv6
+    "length6": (_IP + 4, ">u2"),
+    "next6": (_IP + 6, "u1"),
+}
+
+
+def _tcp(at: int) -> dict[str, tuple[int, str]]:
+    return {
+        "sport": (at, ">u2"),
+        "dport": (at + 2, ">u2"),
+        "seq": (at + 4, ">u4"),
+        "ack": (at + 8, ">u4"),
+        "bits": (at + 12, ">u2"),
+        "window": (at + 14, ">u2"),
+    }
+
+
+def _layout(fields: dict[str, tuple[int, str]], size: int) -> np.dtype[Any]:
+    named = {name: place for name, place in fields.items() if place[0] + 4 <= size}
+    return np.dtype(
+        {
+            "names": list(named),
+            "formats": [kind for _, kind in named.values()],
+            "offsets": [at for at, _ in named.values()],
+            "itemsize": size,
+        }
+    )
+
+
+@dataclass(slots=True)
+class Columns:
+    """Segments in columns, in the order of their capture.
+
+    ``place`` in the stretch; ``src``, ``dst``: a number for each address with its port, the same
+    in every stretch; ``size``: bytes of data; ``flags``: the nine bits.
+    """
+
+    place: Ints
+    time_ns: Ints
+    src: Words
+    dst: Words
+    seq: Ints
+    ack: Ints
+    flags: Ints
+    size: Ints
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+
+class Stretch:
+    """Frames as they lay in the ring.
+
+    ``number``  of its first frame in the capture, from 1
+    ``lost``    packets that the kernel dropped among or before them
+    """
+
+    def __init__(self, data: bytearray, size: int, *, number: int = 1, lost: int = 0) -> None:
+        self.data = data
+        self.size = size
+        self.number = number
+        self.lost = lost
+        self.rows = np.frombuffer(data, _layout(_FRONT, size))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def without_outgoing(self) -> Stretch:
+        """The same without packets on their way out: on loopback they come in as well."""
+        kept = self.rows["kind"] != _OUTGOING
+        if kept.all():
+            return self
+        rows = np.frombuffer(self.data, np.uint8).reshape(-1, self.size)[kept]
+        return Stretch(bytearray(rows.tobytes()), self.size, number=self.number, lost=self.lost)
+
+    def head(self, count: int) -> Stretch:
+        """Its first ``count`` frames."""
+        return Stretch(
+            self.data[: count * self.size], self.size, number=self.number, lost=self.lost
+        )
+
+    def lost_before(self) -> int:
+        """The place of the frame before which packets were lost; the end, if nothing tells."""
+        told = np.flatnonzero(self.rows["status"] & _LOSING)
+        return int(told[0]) if len(told) else len(self)
+
+    def times(self) -> Ints:
+        rows = self.rows
+        seconds: Ints = rows["sec"].astype(np.int64)
+        return seconds * 1_000_000_000 + rows["nsec"].astype(np.int64)
+
+    def frame(self, place: int) -> Frame:
+        """One packet as any other source would give it: a VLAN tag that Linux took is put back."""
+        row = self.rows[place]
+        start = place * self.size + int(row["mac"])
+        captured = min(int(row["snaplen"]), (place + 1) * self.size - start)
+        data = bytes(self.data[start : start + captured])
+        length = int(row["len"])
+        status = int(row["status"])
+        if status & _VLAN_VALID and len(data) >= 12:
+            tpid = int(row["tpid"]) if status & _TPID_VALID else 0x8100
+            tag = tpid.to_bytes(2, "big") + int(row["tci"]).to_bytes(2, "big")
+            data = data[:12] + tag + data[12:]
+            length += 4
+        time_ns = int(row["sec"]) * 1_000_000_000 + int(row["nsec"])
+        return Frame(time_ns, 1, data, max(length, len(data)), self.number + place)
+
+    def frames(self) -> Iterator[Frame]:
+        """All of them, one by one."""
+        return (self.frame(place) for place in range(len(self)))
+
+    def addresses(self, place: int) -> tuple[bytes, bytes, int, int]:
+        """Both addresses and ports of a packet that the fast road took."""
+        start = place * self.size + _IP
+        data = self.data
+        if data[start] >> 4 == 4:
+            src, dst, ports = bytes(data[start + 12 : start + 16]), b"", start + 20
+            dst = bytes(data[start + 16 : start + 20])
+        else:
+            src, dst = bytes(data[start + 8 : start + 24]), bytes(data[start + 24 : start + 40])
+            ports = start + 40
+        sport, dport = data[ports : ports + 2], data[ports + 2 : ports + 4]
+        return src, dst, int.from_bytes(sport, "big"), int.from_bytes(dport, "big")
+
+    def columns(self, mixer: Mixer) -> tuple[Columns, Ints]:
+        """The segments that the fast road can take, and the places of the frames it cannot."""
+        rows = self.rows
+        usual = (rows["mac"] == LINK_AT) & ((rows["status"] & _VLAN_VALID) == 0)
+        four, taken4 = self._version4(rows, usual)
+        six, taken6 = self._version6(rows, usual & ~taken4, mixer)
+        rest = np.flatnonzero(~(taken4 | taken6))
+        if six is None:
+            return four, rest
+        return _merged(four, six), rest
+
+    def _version4(self, rows: npt.NDArray[Any], usual: Mask) -> tuple[Columns, Mask]:
+        taken = (
+            usual
+            & (rows["type"] == 0x0800)
+            & (rows["first"] == 0x45)
+            & (rows["protocol"] == 6)
+            & ((rows["fragment"] & 0x3FFF) == 0)
+            & (rows["snaplen"] >= 54)
+            & (rows["total"].astype(np.int64) + 14 <= rows["len"])
+        )
+        whole = bool(taken.all())
+        tcp = np.frombuffer(self.data, _layout({**_FRONT, **_tcp(_IP + 20)}, self.size))
+        chosen = tcp if whole else tcp[taken]
+        bits = chosen["bits"].astype(np.int64)
+        size = chosen["total"].astype(np.int64) - 20 - (bits >> 12) * 4
+        good = (bits >= 0x5000) & (size >= 0)
+        if not good.all():
+            taken[np.flatnonzero(taken)[~good]] = False
+            chosen, bits, size, whole = tcp[taken], bits[good], size[good], False
+        src = (chosen["src"].astype(np.uint64) << np.uint64(16)) | chosen["sport"]
+        dst = (chosen["dst"].astype(np.uint64) << np.uint64(16)) | chosen["dport"]
+        place = np.arange(len(tcp)) if whole else np.flatnonzero(taken)
+        return _columns(place, chosen, src, dst, bits, size), taken
+
+    def _version6(
+        self, rows: npt.NDArray[Any], usual: Mask, mixer: Mixer
+    ) -> tuple[Columns | None, Mask]:
+        taken = usual & (rows["type"] == 0x86DD)
+        if self.size < _IP + 60 or not taken.any():
+            return None, np.zeros(len(rows), np.bool_)
+        taken &= (
+            (rows["first"] >> 4 == 6)
+            & (rows["next6"] == 6)
+            & (rows["snaplen"] >= 74)
+            & (rows["length6"].astype(np.int64) + 54 <= rows["len"])
+        )
+        tcp = np.frombuffer(self.data, _layout({**_FRONT, **_tcp(_IP + 40)}, self.size))
+        bits = tcp["bits"].astype(np.int64)
+        size = tcp["length6"].astype(np.int64) - (bits >> 12) * 4
+        taken &= (bits >= 0x5000) & (size >= 0)
+        chosen = tcp[taken]
+        raw = np.frombuffer(self.data, np.uint8).reshape(-1, self.size)[taken]
+        halves = raw[:, _IP + 8 : _IP + 40].copy().view(np.uint64)
+        src = mixer.six(halves[:, 0], halves[:, 1], chosen["sport"])
+        dst = mixer.six(halves[:, 2], halves[:, 3], chosen["dport"])
+        place = np.flatnonzero(taken)
+        return _columns(place, chosen, src, dst, bits[taken], size[taken]), taken
+
+
+def _columns(
+    place: Ints, chosen: npt.NDArray[Any], src: Words, dst: Words, bits: Ints, size: Ints
+) -> Columns:
+    return Columns(
+        place,
+        chosen["sec"].astype(np.int64) * 1_000_000_000 + chosen["nsec"],
+        src,
+        dst,
+        chosen["seq"].astype(np.int64),
+        chosen["ack"].astype(np.int64),
+        bits & 0x1FF,
+        size,
+    )
+
+
+def _merged(one: Columns, two: Columns) -> Columns:
+    order = np.argsort(np.concatenate([one.place, two.place]), kind="stable")
+    names = Columns.__slots__
+    both = (np.concatenate([getattr(one, n), getattr(two, n)])[order] for n in names)
+    return Columns(*both)
+
+
+class Mixer:
+    """Numbers for addresses and for pairs of them that nobody outside can foretell.
+
+    Two that get the same number would be taken for one; with 64 bits and a secret that is
+    a matter of chance alone, for a million connections one in forty million.
+    """
+
+    def __init__(self, secret: bytes | None = None) -> None:
+        words = np.frombuffer(secret or os.urandom(40), np.uint64).copy()
+        words |= np.uint64(1)
+        self._words = words
+
+    def six(self, high: Words, low: Words, port: npt.NDArray[Any]) -> Words:
+        """For an IPv6 address in two halves, and a port; never that of an IPv4 one."""
+        a, b, c, _, _ = self._words
+        mixed = _stir(high * a ^ _stir(low * b)) + port.astype(np.uint64) * c
+        return np.asarray(_stir(mixed) | np.uint64(1 << 63), np.uint64)
+
+    def pair(self, one: Words, two: Words) -> Words:
+        """For two ends, in whichever order they come."""
+        _, _, _, d, e = self._words
+        low, high = np.minimum(one, two), np.maximum(one, two)
+        return _stir(_stir(low * d) + high * e)
+
+
+def _stir(words: Words) -> Words:
+    """The finish of splitmix64: every bit comes to depend on every other."""
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(words ^ (words >> np.uint64(31)), np.uint64)
+
+
+class RingReader:
+    """Reads headings and frames from the descriptor of a capturing child.
+
+    ``dropped``   by the kernel, in all so far; ``accepted`` by the filter
+    """
+
+    def __init__(self, descriptor: int, begun: bytes = b"") -> None:
+        self._descriptor = descriptor
+        self._begun = begun
+        self.dropped = 0
+        self.accepted = 0
+        self.frames = 0
+        self.ended = False
+
+    def read(self) -> Stretch | None:
+        """The next stretch (it may be empty), waiting for it; None at the end."""
+        head = bytearray(HEAD.size)
+        head[: len(self._begun)] = self._begun
+        if not self._fill(head, len(self._begun)):
+            return None
+        self._begun = b""
+        magic, count, size, outgoing, accepted, dropped = HEAD.unpack(head)
+        if magic != MAGIC or count * size > 1 << 28:
+            self.ended = True
+            return None
+        data = bytearray(count * size)
+        if not self._fill(data, 0):
+            return None
+        lost, self.dropped = dropped - self.dropped, dropped
+        self.accepted = accepted
+        made = Stretch(data, size, number=self.frames + 1, lost=lost)
+        if outgoing:
+            made = made.without_outgoing()
+        self.frames += len(made)
+        return made
+
+    def _fill(self, data: bytearray, done: int) -> bool:
+        view = memoryview(data)
+        while done < len(data):
+            got = os.readv(self._descriptor, [view[done:]])
+            if not got:
+                self.ended = True
+                return False
+            done += got
+        return True
