@@ -274,6 +274,16 @@ ACTIONS: tuple[Action, ...] = (
         _PANES,
     ),
     Action(
+        "graphs",
+        ("5",),
+        "5",
+        "Graphs of the connection",
+        "The connection over time: numbers, acknowledgements, window, throughput, round trips",
+        "graphs",
+        (),
+        _PANES,
+    ),
+    Action(
         "maximise",
         ("z",),
         "z",

@@ -17,8 +17,9 @@ from tcpviz.sources.feed import SourceError
 from tcpviz.ui import keys
 from tcpviz.ui.chartpane import ChartPane
 from tcpviz.ui.filter_entry import FilterEntry
-from tcpviz.ui.handactions import HandActions
 from tcpviz.ui.help import HelpScreen
+from tcpviz.ui.lessonactions import LessonActions
+from tcpviz.ui.insights import InsightActions
 from tcpviz.ui.looks import Looks
 from tcpviz.ui.lowerbars import LowerBars, display, size_to
 from tcpviz.ui.page import PageScreen, clean_lines
@@ -43,7 +44,7 @@ BRIEFLY_S = 4.0
 """How long a message stays that only answers a key."""
 
 
-class MainScreen(HandActions, Screen[None]):
+class MainScreen(HandActions, InsightActions, Screen[None]):
     """Shows a :class:`Session`.
 
     ``active``     the pane that was focused last; shown where only one can be
@@ -85,6 +86,7 @@ class MainScreen(HandActions, Screen[None]):
             Pane.DIAGRAM: self._diagram,
             Pane.CHART: self._chart,
         }
+        self.make_lesson(looks, ascii_only=ascii_only)
         self._lower = LowerBars(session, looks, ascii_only=ascii_only)
         self._bars = self._lower.views
 
@@ -92,6 +94,7 @@ class MainScreen(HandActions, Screen[None]):
         """Show another session from its beginning."""
         self.session = session
         self._lower.begin(session)
+        self.lesson.begin(session)
         for view in self.views.values():
             view.begin(session)
         self._seen, self._notes, self._failed = (), 0, False
@@ -106,9 +109,10 @@ class MainScreen(HandActions, Screen[None]):
             yield self._diagram
             yield self._bars["divider"]
             yield self._chart
-        for name in ("banner", "hand", "explain", "status", "keys"):
-            self._bars[name].add_class("bar")
-            yield self._bars[name]
+        for name in ("banner", "hand", "lesson", "explain", "status", "keys"):
+            bar = self.panel_view if name == "lesson" else self._bars[name]
+            bar.add_class("bar")
+            yield bar
         yield FilterEntry()
         yield self._bars["small"]
 
@@ -125,7 +129,8 @@ class MainScreen(HandActions, Screen[None]):
     def _lay_out(self, size: Size) -> None:
         """Give every widget its size; changes nothing where nothing changed."""
         self._handed = self._lower.hand_shown
-        more = bool(self.banner) + self._handed
+        taught = self.panel_rows(size.height)
+        more = bool(self.banner) + self._handed + taught
         made = plan(size.width, size.height, self.active, self.maximised, more, self._wanted)
         self.plan = made
         self._planned_for = self._wanted
@@ -149,6 +154,8 @@ class MainScreen(HandActions, Screen[None]):
         display(self._bars["small"], made.too_small)
         display(self._bars["banner"], bool(self.banner) and not made.too_small)
         display(self._bars["hand"], self._handed and not made.too_small)
+        display(self.panel_view, taught > 0 and not made.too_small)
+        self.panel_view.styles.height = max(taught, 1)
         display(self._bars["explain"], made.explain > 0)
         self._bars["explain"].styles.height = max(made.explain, 1)
         display(self._bars["status"], not made.too_small)
@@ -176,7 +183,7 @@ class MainScreen(HandActions, Screen[None]):
 
     def wear(self, looks: Looks) -> None:
         """Put other looks on everything."""
-        for view in (*self.views.values(), *self._bars.values()):
+        for view in (*self.views.values(), *self._bars.values(), self.panel_view):
             view.wear(looks)
 
     # -- the beat -----------------------------------------------------------
@@ -193,7 +200,9 @@ class MainScreen(HandActions, Screen[None]):
                 # A second's grace: what is in the queue is older than the clock.
                 session.tick(time.time_ns() - 1_000_000_000)
         before = session.cursor.index
-        if session.advance():
+        if self.lesson.interrupts():
+            self.redraw()
+        elif session.advance():
             self._moved(before)
         self._look_at_feed()
         self.redraw_if_changed()
@@ -250,6 +259,10 @@ class MainScreen(HandActions, Screen[None]):
     def begin_again(self, *, step: bool) -> str | None:
         return self.app_.begin_again(step=step)
 
+    def language_changed(self) -> None:
+        self._chart.ladder = None
+        self._lay_out(self.app.size)
+
     def lay_out_anew(self) -> None:
         self._lay_out(self.app.size)
 
@@ -286,6 +299,7 @@ class MainScreen(HandActions, Screen[None]):
             self.flashing,
             self.session.sifter.pending,
             self._second if session.live else 0,
+            self.lesson_state,
             self._lower.ticking(fast=self._chart.travelling),
         )
         if now != self._seen:
@@ -301,6 +315,7 @@ class MainScreen(HandActions, Screen[None]):
             return
         with self.app.batch_update():
             self._draw_bars()
+            self.draw_panel(self.plan.width, self.panel_rows(self.plan.height))
             for pane, view in self.views.items():
                 if pane in self.plan.panes:
                     view.active = pane is self.focused_pane
@@ -439,7 +454,7 @@ class MainScreen(HandActions, Screen[None]):
         """While the filter is being typed, keys are its own but for the ways out of it."""
         if self._filtering:
             return action in {"escape", "up", "down", "next_pane", "previous_pane", "help"}
-        return True
+        return not self.takes_key(action)
 
     def stepped(self, before: int) -> None:
         self.session.follow_selection()
@@ -477,6 +492,8 @@ class MainScreen(HandActions, Screen[None]):
                     await self.run_action(hint.action)
         elif event.widget is self._bars["banner"]:
             self.action_escape()
+        elif event.widget is self.panel_view:
+            self.panel_clicked(event.x, event.y)
 
     @on(PaneView.Picked)
     def _picked(self, event: PaneView.Picked) -> None:
