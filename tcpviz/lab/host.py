@@ -37,6 +37,7 @@ _MORE_OPTIONS = {  # include/uapi/linux: those that Python has no names for
     "IPV6_MTU_DISCOVER": 23,
     "TCP_THIN_LINEAR_TIMEOUTS": 16,
     "TCP_NOTSENT_LOWAT": 25,
+    "TCP_FASTOPEN_CONNECT": 30,
     "SO_RCVBUFFORCE": 33,
     "SO_SNDBUFFORCE": 32,
 }

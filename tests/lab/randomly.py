@@ -23,10 +23,10 @@ SHOWS = "Nothing in particular."
 CLIENT = []
 SERVER = []
 NEEDS = "cable"
-LIMIT = 60
+LIMIT = {limit}
 
 
-def free(host, seconds=0.3):
+def free(host, seconds={patience}):
     """Whether the program's last call has returned."""
     try:
         host.wait(seconds)
@@ -53,8 +53,8 @@ def run(lab):
     client, server, cable = lab.client, lab.server, lab.cable
 '''
 
-_SIZES = (1, 100, 1000, 1448, 3000, 5000, 14_480, 30_000, 60_000)
-_HOSTS = ("client", "server")
+SIZES = (1, 100, 1000, 1448, 3000, 5000, 14_480, 30_000, 60_000)
+HOSTS = ("client", "server")
 
 
 class Author:
@@ -88,7 +88,7 @@ class Author:
             self.say('lab.timers("linux")')
         self.say(f"cable.set_delay({dice.choice((1, 5, 20, 60))})")
         if self.chance(0.2):
-            self.say(f'cable.set_delay({dice.choice((1, 30, 90))}, "{dice.choice(_HOSTS)}")')
+            self.say(f'cable.set_delay({dice.choice((1, 30, 90))}, "{dice.choice(HOSTS)}")')
         for name, value, of in (
             ("tcp_sack", 0, 0.1),
             ("tcp_timestamps", 0, 0.15),
@@ -97,7 +97,7 @@ class Author:
             ("tcp_rfc1337", 1, 0.05),
         ):
             if self.chance(of):
-                host = dice.choice(_HOSTS)
+                host = dice.choice(HOSTS)
                 self.say(f'{host}.sysctl("net.ipv4.{name}", {value})')
 
     # -- the opening --------------------------------------------------------
@@ -124,7 +124,7 @@ class Author:
         if self.chance(0.1):
             self.say("cable.hold()")
             self.say("client.connect()")
-            self._act(dice.choice(_HOSTS), calm=True)
+            self._act(dice.choice(HOSTS), calm=True)
             self.say("cable.release()")
         else:
             self.say("client.connect()")
@@ -142,7 +142,7 @@ class Author:
         held = self.chance(0.7)
         if held:
             self.say("cable.hold()")
-        first, second = self.dice.sample(_HOSTS, 2)
+        first, second = self.dice.sample(HOSTS, 2)
         self.say(f"{first}.connect()")
         self.say(f"{second}.connect()")
         if held:
@@ -157,10 +157,10 @@ class Author:
             if self.chance(0.12):
                 self.say("cable.hold()")
                 for _ in range(self.dice.randrange(1, 4)):
-                    self._act(self.dice.choice(_HOSTS), calm=True)
+                    self._act(self.dice.choice(HOSTS), calm=True)
                 self.say("cable.release()")
             else:
-                self._act(self.dice.choice(_HOSTS))
+                self._act(self.dice.choice(HOSTS))
 
     def _act(self, host: str, *, calm: bool = False) -> None:
         """Something that a program does; ``calm``: nothing that has to wait for the other end."""
@@ -181,7 +181,7 @@ class Author:
         dice = self.dice
         what = dice.choices(list(kinds), list(kinds.values()))[0]
         if what == "send":
-            self.say(f'do({host}, "send", bytes({dice.choice(_SIZES)}))')
+            self.say(f'do({host}, "send", bytes({dice.choice(SIZES)}))')
         elif what == "recv":
             self.say(f'do({host}, "recv", {dice.choice((1, 1000, 65536, 65536))})')
         elif what == "shutdown":
@@ -198,7 +198,7 @@ class Author:
             self.say(f'    cable.replay("{host}", "{pattern}", nth={dice.choice((1, -1))})')
         elif what == "cut":
             self.say(f'cable.cut("{dice.choice((host, "both"))}")')
-            self._act(dice.choice(_HOSTS), calm=True)
+            self._act(dice.choice(HOSTS), calm=True)
             self.say("cable.mend()")
         elif what in ("kill", "reboot"):
             self.say(f"{host}.{what}()")
@@ -214,7 +214,7 @@ class Author:
         dice = self.dice
         if not pattern:
             pattern = dice.choices(("data", "ACK", "FIN", "any", "RST"), (8, 5, 4, 3, 1))[0]
-        sender = dice.choice(("both",) if pattern == "any" else _HOSTS)
+        sender = dice.choice(("both",) if pattern == "any" else HOSTS)
         nth = dice.choice((1, 1, 2, 3, 5) if pattern in ("data", "ACK", "any") else (1, 1, 1, 2))
         what = dice.choices(
             ("drop", "duplicate", "reorder", "delay", "corrupt"), (6, 3, 3, 3, 0.7)
@@ -233,7 +233,7 @@ class Author:
 
     def _end(self) -> None:
         dice = self.dice
-        hosts = list(_HOSTS)
+        hosts = list(HOSTS)
         dice.shuffle(hosts)
         if self.chance(0.5):
             self._rule(dice.choice(("FIN", "FIN", "ACK", "any")))
@@ -266,15 +266,19 @@ class Author:
         self.say('do(client, "connect")')
         self.say('do(server, "accept")')
         for _ in range(self.dice.randrange(1, 4)):
-            self._act(self.dice.choice(_HOSTS))
+            self._act(self.dice.choice(HOSTS))
         self._end()
 
 
 def script(seed: int) -> str:
-    """The script that this seed gives."""
-    author = Author(seed)
+    """The script that this seed gives: of the first kind, or of the second (see ``widely``)."""
+    from tests.lab import widely
+
+    wide = seed >= widely.FIRST
+    author = widely.WideAuthor(seed) if wide else Author(seed)
     author.write()
-    return _HEAD.format(seed=seed) + "".join(f"    {line}\n" for line in author.lines)
+    limits = {"limit": 120, "patience": 0.1} if wide else {"limit": 60, "patience": 0.3}
+    return _HEAD.format(seed=seed, **limits) + "".join(f"    {line}\n" for line in author.lines)
 
 
 class Watched(Run):
