@@ -11,7 +11,7 @@ import stat
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -38,16 +38,20 @@ _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 _NO_WAIT = os.O_NONBLOCK if sys.platform == "linux" else 0
 
 
-def open_capture(path: str) -> CaptureFile:
+def open_capture(
+    path: str, stream: Callable[[str], CaptureStream] = CaptureStream, piece: int = PIECE
+) -> CaptureFile:
     """Open a capture for reading; ``-`` is standard input. Raises SourceError.
 
     A plain file's first piece is read at once, so that a wrong file is known
-    before anything is shown; a pipe is not waited for.
+    before anything is shown; a pipe is not waited for. ``stream`` makes what
+    the bytes go through, at most ``piece`` of them at a time.
     """
     if path == "-":
-        capture = CaptureFile(_standard_input(), "standard input", owned=False)
+        file = _standard_input()
+        capture = CaptureFile(file, "standard input", owned=False, stream=stream, piece=piece)
     else:
-        capture = _open_path(path)
+        capture = _open_path(path, stream, piece)
     try:
         capture.prime()
     except BaseException:
@@ -56,7 +60,7 @@ def open_capture(path: str) -> CaptureFile:
     return capture
 
 
-def _open_path(path: str) -> CaptureFile:
+def _open_path(path: str, stream: Callable[[str], CaptureStream], piece: int) -> CaptureFile:
     name = clean(path)
     try:
         descriptor = os.open(path, os.O_RDONLY | _NO_WAIT | os.O_CLOEXEC)
@@ -65,7 +69,8 @@ def _open_path(path: str) -> CaptureFile:
     if stat.S_ISDIR(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise SourceError(f"{name}: a directory; name a capture file in it", 2)
-    return CaptureFile(os.fdopen(descriptor, "rb", buffering=0), Path(name).name or name)
+    file = os.fdopen(descriptor, "rb", buffering=0)
+    return CaptureFile(file, Path(name).name or name, stream=stream, piece=piece)
 
 
 def _cannot_open(name: str, error: OSError | ValueError) -> SourceError:
@@ -107,9 +112,19 @@ class CaptureFile:
     ``stream``   the parser's side: interfaces, losses, records that were bad
     """
 
-    def __init__(self, file: BinaryIO | io.RawIOBase, name: str, *, owned: bool = True) -> None:
+    def __init__(
+        self,
+        file: BinaryIO | io.RawIOBase,
+        name: str,
+        *,
+        owned: bool = True,
+        stream: Callable[[str], CaptureStream] = CaptureStream,
+        piece: int = PIECE,
+    ) -> None:
         self.name = name
-        self.stream = CaptureStream(name)
+        self.stream = stream(name)
+        self._stream = stream
+        self._piece = piece
         self.position = 0
         self.size: int | None = None
         self._file = file
@@ -191,10 +206,10 @@ class CaptureFile:
             self._primed = self._read()
         except SourceError as error:
             raise SourceError(f"{self.name}: {error}") from None
-        trial = CaptureStream(self.name)
-        for _ in trial.feed(self._primed):
+        trial = self._stream(self.name)
+        for _ in trial.feed(self._primed[:PIECE]):
             return
-        if len(self._primed) < PIECE:
+        if len(self._primed) < min(PIECE, self._piece):
             trial.finish()
 
     def pieces(self) -> Iterator[list[Frame]]:
@@ -235,8 +250,8 @@ class CaptureFile:
         while True:
             try:
                 if self._descriptor is not None:
-                    return os.read(self._descriptor, PIECE)
-                return self._file.read(PIECE) or b""
+                    return os.read(self._descriptor, self._piece)
+                return self._file.read(self._piece) or b""
             except BlockingIOError:
                 self._wait(None)
                 if self._stopped.is_set():

@@ -42,7 +42,8 @@ def _byte_order(head: bytes) -> str | None:
     )
 
 
-def _header_size(head: bytes) -> int:
+def header_size(head: bytes) -> int:
+    """Bytes of the file's header, told from its first four."""
     magic = struct.unpack_from((_byte_order(head) or "<") + "I", head)[0]
     return _FILE_HEADER + (4 if magic in (IXIA_HARDWARE, IXIA_SOFTWARE) else 0)
 
@@ -73,7 +74,7 @@ class PcapParser(CaptureParser):
     def _take(self, data: bytes, frames: list[Frame]) -> tuple[int, int]:
         offset = 0
         if self._link_type is None:
-            offset = _header_size(data)
+            offset = header_size(data)
             if offset > len(data):
                 return 0, offset
             self._read_header(data)

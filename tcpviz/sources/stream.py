@@ -33,11 +33,19 @@ class CaptureStream:
     """Bytes in, frames out. ``name`` is how notes and errors call the source.
 
     Raises SourceError from ``feed`` or ``finish`` where the bytes are not a
-    capture; once it gave a frame, it ends with a note instead.
+    capture; once it gave a frame, it ends with a note instead. ``pcap`` and
+    ``pcapng`` may be parsers that take the same records in another way.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        pcap: type[PcapParser] = PcapParser,
+        pcapng: type[PcapngParser] = PcapngParser,
+    ) -> None:
         self.name = name
+        self._formats = (pcap, pcapng)
         self._head = b""
         self._unpack: Decompressor | None = None
         self._parser: CaptureParser | None = None
@@ -79,6 +87,11 @@ class CaptureStream:
     def ended(self) -> bool:
         """Whether what follows cannot be read, so that there is no use in feeding more."""
         return self._ended or (self._parser is not None and self._parser.ended)
+
+    @property
+    def packed(self) -> bool:
+        """Whether the bytes are compressed, so that places in them are none in what is parsed."""
+        return self._unpack is not None
 
     @property
     def begun(self) -> bool:
@@ -137,7 +150,7 @@ class CaptureStream:
             if len(self._head) < _HEAD:
                 return
             data, self._head = self._head, b""
-            self._parser = _parser_for(data)
+            self._parser = _parser_for(data, self._formats)
         frames = self._parser.feed(data)
         if frames or self._parser.customs:
             yield frames
@@ -164,19 +177,23 @@ class CaptureStream:
                 return
         if self._parser is None:
             # Fewer bytes than tell anything: let them be judged as they are.
-            self._parser = _parser_for(self._head.ljust(_HEAD, b"\0"), len(self._head))
+            self._parser = _parser_for(
+                self._head.ljust(_HEAD, b"\0"), self._formats, len(self._head)
+            )
             self._parser.feed(self._head)
         self._parser.finish()
         self._ended = True
 
 
-def _parser_for(head: bytes, size: int = _HEAD) -> CaptureParser:
+def _parser_for(
+    head: bytes, formats: tuple[type[PcapParser], type[PcapngParser]], size: int = _HEAD
+) -> CaptureParser:
     """The parser for a capture that begins with these bytes, ``size`` of which are real."""
     if size >= 4:
         if is_pcap(head):
-            return PcapParser()
+            return formats[0]()
         if int.from_bytes(head[:4], "big") == SECTION:
-            return PcapngParser()
+            return formats[1]()
     for magic, what in _OTHERS.items():
         if size >= len(magic) and head.startswith(magic):
             raise SourceError(f"{what}; convert it first: editcap FILE capture.pcapng")

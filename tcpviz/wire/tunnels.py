@@ -36,6 +36,9 @@ _UDP_EITHER_PORT = {
     37008: Layer.TZSP,
 }
 
+TUNNEL_PORTS = frozenset((*_UDP_PORTS, *_UDP_EITHER_PORT))
+"""UDP ports that may be those of a tunnel; all other UDP is skipped."""
+
 
 def udp(walk: Walk, offset: int) -> Next:
     """UDP: only the ports of tunnels are followed. Encapsulators choose the source at random."""

@@ -1,0 +1,157 @@
+"""Columns: what is kept of every segment of a capture, some 60 bytes of it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk import options, sums
+from tcpviz.core.segment import Segment
+
+DTYPES: dict[str, str] = {
+    "time": "i8",  # nanoseconds
+    "where": "i8",  # of the frame's first byte in the unpacked capture; -1: kept as a Segment
+    "captured": "u2",
+    "wire": "u2",
+    "frame": "u4",
+    "source": "u1",  # index into Tables.sources: link type and interface
+    "scope": "u2",  # index into Tables.scopes: IP version, VLANs and tunnels
+    "src": "u4",  # an IPv4 address, or an index into Tables.long
+    "dst": "u4",
+    "sport": "u2",
+    "dport": "u2",
+    "seq": "u4",
+    "ack": "u4",
+    "flags": "u2",  # the nine flags, and the reserved bits above them
+    "window": "u2",
+    "length": "u4",
+    "ident": "u2",  # 0 where there is none, as in IPv6
+    "ttl": "u1",
+    "bits": "u1",  # STAMPED and the others below
+    "scale": "u1",
+    "value": "u4",  # of the timestamps option
+    "echo": "u4",
+}
+
+STAMPED, ODD = 1, 2
+SUM_SHIFT, ECN_SHIFT = 2, 4
+"""In ``bits``: two bits of :mod:`tcpviz.bulk.sums`' and two of ECN's."""
+
+Column = NDArray[Any]
+Piece = dict[str, Column]
+
+Scope = tuple[int, tuple[str, ...]]
+
+
+class Tables:
+    """Numbers for what is too long for a column: IPv6 addresses, scopes, link types."""
+
+    def __init__(self) -> None:
+        self.long: list[bytes] = []
+        self.scopes: list[Scope] = []
+        self.sources: list[tuple[int, int]] = []
+        self._long: dict[bytes, int] = {}
+        self._scopes: dict[Scope, int] = {}
+        self._sources: dict[tuple[int, int], int] = {}
+
+    def address(self, packed: bytes) -> int:
+        """The number of an address of 4 or 16 bytes."""
+        if len(packed) == 4:
+            return int.from_bytes(packed, "big")
+        known = self._long.setdefault(packed, len(self.long))
+        if known == len(self.long):
+            self.long.append(packed)
+        return known
+
+    def scope(self, version: int, names: tuple[str, ...]) -> int:
+        """The number of a scope."""
+        key = (version, names)
+        known = self._scopes.setdefault(key, len(self.scopes))
+        if known == len(self.scopes):
+            self.scopes.append(key)
+        return known
+
+    def source(self, link_type: int, interface: int) -> int:
+        """The number of a link type and interface."""
+        key = (link_type, interface)
+        known = self._sources.setdefault(key, len(self.sources))
+        if known == len(self.sources):
+            self.sources.append(key)
+        return known
+
+    def packed(self, number: int, scope: int) -> bytes:
+        """The address that a number stands for in a scope."""
+        if self.scopes[scope][0] == 4:
+            return number.to_bytes(4, "big")
+        return self.long[number]
+
+
+class Columns:
+    """All segments, in the order in which the scalar core would take them.
+
+    ``kept``   those that were not read by columns, by their place
+    ``array``  a column by its name, once :meth:`close` has been called
+    """
+
+    def __init__(self) -> None:
+        self.tables = Tables()
+        self.kept: dict[int, Segment] = {}
+        self.count = 0
+        self.array: dict[str, Column] = {}
+        self._pieces: dict[str, list[Column]] = {name: [] for name in DTYPES}
+
+    def append(self, piece: Piece) -> None:
+        """Add rows; what a piece does not name is 0."""
+        count = len(piece["time"])
+        for name, kind in DTYPES.items():
+            column = piece.get(name)
+            if column is None:
+                self._pieces[name].append(np.zeros(count, kind))
+            else:
+                self._pieces[name].append(column.astype(kind, copy=False))
+        self.count += count
+
+    def close(self) -> None:
+        """No more rows will come."""
+        for name, kind in DTYPES.items():
+            pieces = self._pieces.pop(name)
+            self.array[name] = np.concatenate(pieces) if pieces else np.zeros(0, kind)
+
+    def rows_of(self, segments: Sequence[Segment]) -> Piece:
+        """Segments that were read one by one, as rows; their bytes are not looked for again."""
+        tables = self.tables
+        rows = []
+        for one in segments:
+            ends = []
+            for end in (one.src, one.dst):
+                packed = ipaddress.ip_address(end.addr).packed
+                ends.append(tables.address(packed))
+            version = 6 if ":" in one.src.addr else 4
+            scope = tables.scope(version, one.scope)
+            stamps = one.options.timestamps
+            scale = one.options.window_scale
+            ordinary = not (
+                one.options.sack
+                or one.options.fast_open is not None
+                or one.options.unknown
+                or one.options.malformed
+                or scale == options.NO_SCALE
+            )
+            right = {None: sums.UNKNOWN, True: sums.RIGHT, False: sums.WRONG}[one.checksum_ok]
+            bits = (STAMPED if stamps else 0) | (0 if ordinary else ODD)
+            bits |= right << SUM_SHIFT | one.ecn << ECN_SHIFT
+            value, echo = stamps or (0, 0)
+            rows.append(
+                (
+                    one.time_ns, -1, 0, 0, one.frame, 0, scope, *ends, one.src.port, one.dst.port,
+                    one.seq, one.ack, int(one.flags) | one.reserved << 9, one.window,
+                    one.payload_len, one.ip_id or 0, one.ttl or 0, bits,
+                    options.NO_SCALE if scale is None else scale, value, echo,
+                )
+            )  # fmt: skip
+        table = np.array(rows, np.int64).reshape(len(rows), len(DTYPES))
+        return {name: table[:, at] for at, name in enumerate(DTYPES)}

@@ -1,0 +1,321 @@
+"""Headers of many frames at once: from the link layer to TCP, where they are ordinary.
+
+Taken here: Ethernet with up to two VLAN tags, raw IP, Linux cooked captures,
+BSD loopback; IPv4 without options and IPv6 without extension headers, whole;
+TCP whose header was captured. Whatever else a frame is, :func:`gather` leaves
+it to :mod:`tcpviz.wire`, record by record; every condition here is one under
+which that would come to the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk import options, sums
+from tcpviz.bulk.columns import ECN_SHIFT, ODD, STAMPED, SUM_SHIFT, Piece, Tables
+from tcpviz.bulk.records import Batch
+from tcpviz.wire.numbers import ETHERTYPES, VLAN_TAGS
+from tcpviz.wire.tunnels import TUNNEL_PORTS
+
+Longs = NDArray[Any]
+
+LONGEST = 0xFFFF
+"""Frames above it, bytes, are read one by one: lengths are kept in 16 bits."""
+
+_ETHERNET, _RAW, _IPV4, _IPV6 = 1, (12, 14, 101), 228, 229
+_LOOPBACK, _COOKED, _COOKED2 = (0, 108), 113, 276
+_V4, _V6 = 0x0800, 0x86DD
+_TCP, _UDP = 6, 17
+_PLAIN_TYPES = np.array(sorted(ETHERTYPES), np.int64)
+_TUNNELS = np.array(sorted(TUNNEL_PORTS), np.int64)
+_TAGS = np.array(sorted(VLAN_TAGS), np.int64)
+_NO_TAG = -1
+
+
+@dataclass(slots=True)
+class Gathered:
+    """``rows``: of these frames of the batch ``piece`` has the segments, in order.
+
+    ``alike``  frames without a segment: of each group, the first and their number;
+               all of a group are skipped for the same reason
+    ``slow``   the other frames, in order
+    """
+
+    rows: Longs
+    piece: Piece
+    alike: list[tuple[int, int]]
+    slow: Longs
+
+
+class _Reader:
+    """Numbers at any places in a batch's bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.octets = np.frombuffer(data, np.uint8)
+        self._views: dict[int, NDArray[Any]] = {}
+
+    def take(self, place: Longs, size: int) -> NDArray[Any]:
+        view = self._views.get(size)
+        if view is None:
+            count = max(len(self._data) - size + 1, 0)
+            view = np.ndarray((count,), f"V{size}", self._data, strides=(1,))
+            self._views[size] = view
+        return view[place]
+
+    def word(self, place: Longs) -> Longs:
+        return self.take(place, 2).view(">u2").astype(np.int64)
+
+
+def gather(batch: Batch, tables: Tables) -> Gathered:
+    """What can be taken of a batch."""
+    reader = _Reader(batch.data)
+    found = [_of_link(batch, reader, tables, int(link)) for link in np.unique(batch.link_type)]
+    if len(found) == 1:
+        rows, piece, alike = found[0]
+    else:
+        rows = np.concatenate([each[0] for each in found])
+        names = next(each[1] for each in found)
+        piece = {name: np.concatenate([each[1][name] for each in found]) for name in names}
+        alike = [group for each in found for group in each[2]]
+        order = np.argsort(rows, kind="stable")
+        rows, piece = rows[order], {name: column[order] for name, column in piece.items()}
+    slow = np.ones(len(batch), np.bool_)
+    slow[rows] = False
+    for group in alike:
+        slow[group] = False
+    counted = [(int(group[0]), len(group)) for group in alike]
+    return Gathered(rows, piece, counted, np.flatnonzero(slow))
+
+
+_Found = tuple[Longs, Piece, list[Longs]]
+
+
+def _of_link(batch: Batch, reader: _Reader, tables: Tables, link: int) -> _Found:
+    rows = np.flatnonzero(
+        (batch.link_type == link) & (batch.wire <= LONGEST) & (batch.captured >= 40)
+    )
+    start, captured = batch.start[rows], batch.captured[rows]
+    alike: list[Longs] = []
+    tags = [np.full(len(rows), _NO_TAG, np.int64)] * 2
+    if link == _ETHERNET:
+        kind, inside, tags = _ethernet(reader, start, captured)
+    elif link in _RAW:
+        kind, inside = np.zeros(len(rows), np.int64), start
+    elif link in (_IPV4, _IPV6):
+        kind, inside = np.full(len(rows), _V4 if link == _IPV4 else _V6, np.int64), start
+    elif link in _LOOPBACK:
+        family = reader.take(start, 4).view(">u4").astype(np.int64)
+        kind = np.where((family == 2) | (family == 2 << 24), _V4, -1)
+        for six in (10, 24, 28, 30):
+            kind[(family == six) | (family == six << 24)] = _V6
+        inside = start + 4
+    elif link == _COOKED:
+        kind, inside = reader.word(start + 14), start + 16
+        kind[np.isin(reader.word(start + 2), (801, 803, 824))] = -1
+    elif link == _COOKED2:
+        kind, inside = reader.word(start), start + 20
+        kind[np.isin(reader.word(start + 8), (801, 803, 824))] = -1
+    else:
+        kind, inside = np.full(len(rows), -1, np.int64), start
+    if link == _ETHERNET:
+        alike = _unknown(rows, kind, tags)
+    ends = start + captured, start + np.maximum(batch.wire[rows], captured)
+    found = []
+    for version, size in ((4, 40), (6, 60)):
+        number = _V4 if version == 4 else _V6
+        fits = (kind == number) | (kind == 0 if link in _RAW else np.zeros(1, np.bool_))
+        mine = np.flatnonzero(fits & (inside + size <= ends[0]))
+        part = _Part(rows[mine], inside[mine], ends[0][mine], ends[1][mine])
+        good, piece, udp = _ip(batch, reader, tables, part, version)
+        alike += udp
+        scope = _scopes(tables, version, [tag[mine[good]] for tag in tags])
+        found.append((part.rows[good], {**piece, "scope": scope}))
+    both = [each for each in found if len(each[0])] or found[:1]
+    taken = np.concatenate([each[0] for each in both])
+    piece = {name: np.concatenate([each[1][name] for each in both]) for name in both[0][1]}
+    if len(both) > 1:
+        order = np.argsort(taken, kind="stable")
+        taken, piece = taken[order], {name: column[order] for name, column in piece.items()}
+    interfaces = batch.interface[taken]
+    source = np.zeros(len(taken), np.int64)
+    for interface in np.unique(interfaces).tolist():
+        source[interfaces == interface] = tables.source(link, interface)
+    piece["source"] = source
+    return taken, piece, alike
+
+
+def _ethernet(reader: _Reader, start: Longs, captured: Longs) -> tuple[Longs, Longs, list[Longs]]:
+    """EtherType, where its content begins, and up to two VLAN ids (-1: no tag)."""
+    kind = reader.word(start + 12)
+    inside = start + 14
+    tags = []
+    for _ in range(2):
+        tag = np.full(len(start), _NO_TAG, np.int64)
+        tagged = np.flatnonzero(np.isin(kind, _TAGS))
+        if len(tagged):
+            # 40 bytes were captured, so a tag or two are there.
+            place = inside[tagged]
+            tag[tagged] = reader.word(place) & 0x0FFF
+            kind[tagged] = reader.word(place + 2)
+            inside[tagged] += 4
+        tags.append(tag)
+    del captured
+    return kind, inside, tags
+
+
+def _unknown(rows: Longs, kind: Longs, tags: list[Longs]) -> list[Longs]:
+    """Frames of EtherTypes that lead nowhere, by EtherType: skipped for the same reason."""
+    del tags
+    lost = np.flatnonzero((kind >= 0x0600) & ~np.isin(kind, _PLAIN_TYPES))
+    if not len(lost):
+        return []
+    kinds = kind[lost]
+    return [rows[lost[kinds == one]] for one in np.unique(kinds)]
+
+
+def _scopes(tables: Tables, version: int, tags: list[Longs]) -> Longs:
+    """Scope numbers for the VLAN ids of each row; id 0 is a priority, and no VLAN."""
+    outer, inner = (np.maximum(tag, 0) for tag in tags)
+    both = outer << 12 | inner
+    out = np.zeros(len(both), np.int64)
+    for pair in np.unique(both).tolist():
+        names = tuple(f"vlan {tag}" for tag in (pair >> 12, pair & 0xFFF) if tag)
+        out[both == pair] = tables.scope(version, names)
+    return out
+
+
+@dataclass(slots=True)
+class _Part:
+    """Frames with IP at ``inside``; ``limit``: end of what was captured, ``wire``: of all."""
+
+    rows: Longs
+    inside: Longs
+    limit: Longs
+    wire: Longs
+
+
+_V4_KIND = np.dtype(
+    [("first", "u1"), ("tos", "u1"), ("total", ">u2"), ("ident", ">u2"), ("fragment", ">u2"),
+     ("ttl", "u1"), ("protocol", "u1"), ("sum", ">u2"), ("src", ">u4"), ("dst", ">u4")]
+)  # fmt: skip
+_V6_KIND = np.dtype(
+    [("first", ">u4"), ("length", ">u2"), ("following", "u1"), ("ttl", "u1"), ("src", "V16"),
+     ("dst", "V16")]
+)  # fmt: skip
+_TCP_KIND = np.dtype(
+    [("sport", ">u2"), ("dport", ">u2"), ("seq", ">u4"), ("ack", ">u4"), ("bits", ">u2"),
+     ("window", ">u2"), ("sum", ">u2"), ("urgent", ">u2")]
+)  # fmt: skip
+
+
+def _ip(
+    batch: Batch, reader: _Reader, tables: Tables, part: _Part, version: int
+) -> tuple[Longs, Piece, list[Longs]]:
+    """(which of the part's rows hold a segment, their columns, groups of alike UDP frames)."""
+    size = 20 if version == 4 else 40
+    ip = reader.take(part.inside, size).view(_V4_KIND if version == 4 else _V6_KIND)
+    if version == 4:
+        total = ip["total"].astype(np.int64)
+        fine = (ip["first"] == 0x45) & ((ip["fragment"] & 0x3FFF) == 0)
+        protocol = ip["protocol"]
+    else:
+        total = ip["length"].astype(np.int64) + 40
+        fine = (ip["first"] >> 28 == 6) & (ip["length"] != 0)
+        protocol = ip["following"]
+    end = part.inside + total
+    fine &= end <= part.wire
+    inner = part.inside + size
+    head = reader.take(inner, 20).view(_TCP_KIND)
+    alike = []
+    udp = fine & (protocol == _UDP) & (total >= size + 8)
+    if udp.any():
+        ports = np.isin(head["sport"], _TUNNELS) | np.isin(head["dport"], _TUNNELS)
+        group = part.rows[udp & ~ports]
+        if len(group):
+            alike.append(group)
+    length = (head["bits"] >> 12).astype(np.int64) * 4
+    inside = inner + length
+    fine &= (protocol == _TCP) & (length >= 20) & (inside <= end) & (inside <= part.limit)
+    if version == 6 and fine.any():
+        src, sure = _long(tables, ip["src"], fine)
+        dst, sure2 = _long(tables, ip["dst"], fine)
+        fine &= sure & sure2
+    elif version == 4:
+        src, dst = ip["src"].astype(np.int64), ip["dst"].astype(np.int64)
+    else:
+        src = dst = np.zeros(len(fine), np.int64)
+    good = np.flatnonzero(fine)
+    ip, head, length = ip[good], head[good], length[good]
+    end, inner, inside, limit = end[good], inner[good], inside[good], part.limit[good]
+    rows = part.rows[good]
+    seen = options.read(batch.data, inner + 20, length - 20)
+    ecn = ip["tos"] & 3 if version == 4 else ((ip["first"] >> 20) & 3).astype(np.uint8)
+    right = _sums(batch.data, ip, head, inner, end, limit, version)
+    bits = seen.stamped * STAMPED + seen.odd * ODD + (right << SUM_SHIFT) + (ecn << ECN_SHIFT)
+    piece: Piece = {
+        "time": batch.time_ns[rows],
+        "captured": batch.captured[rows],
+        "wire": batch.wire[rows],
+        "frame": batch.first + rows,
+        "src": src[good],
+        "dst": dst[good],
+        "sport": head["sport"],
+        "dport": head["dport"],
+        "seq": head["seq"],
+        "ack": head["ack"],
+        "flags": head["bits"] & 0x0FFF,
+        "window": head["window"],
+        "length": end - inside,
+        "ident": ip["ident"] if version == 4 else np.zeros(len(rows), np.int64),
+        "ttl": ip["ttl"],
+        "bits": bits,
+        "scale": seen.scale,
+        "value": seen.value,
+        "echo": seen.echo,
+    }
+    return good, piece, alike
+
+
+def _sums(
+    data: bytes,
+    ip: NDArray[Any],
+    head: NDArray[Any],
+    inner: Longs,
+    end: Longs,
+    limit: Longs,
+    version: int,
+) -> NDArray[Any]:
+    out = np.full(len(inner), sums.UNKNOWN, np.uint8)
+    whole = np.flatnonzero(end <= limit)
+    if not len(whole):
+        return out
+    addresses = np.zeros(len(whole), np.int64)
+    for name in ("src", "dst"):
+        words = np.ascontiguousarray(ip[name][whole]).view(">u2").reshape(len(whole), -1)
+        addresses += words.sum(axis=1, dtype=np.int64)
+    length = end[whole] - inner[whole]
+    body = sums.spans(data, inner[whole], end[whole])
+    out[whole] = sums.check(body, addresses, length, head["sum"][whole].astype(np.int64))
+    del version
+    return out
+
+
+def _long(
+    tables: Tables, addresses: NDArray[Any], fine: NDArray[Any]
+) -> tuple[Longs, NDArray[Any]]:
+    """Numbers of IPv6 addresses; false where two different ones could not be told apart here."""
+    halves = np.ascontiguousarray(addresses).view("<u8").reshape(-1, 2)
+    mixed = halves[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ halves[:, 1]
+    which = np.flatnonzero(fine)
+    _, first, back = np.unique(mixed[which], return_index=True, return_inverse=True)
+    numbers = np.array([tables.address(addresses[at].tobytes()) for at in which[first].tolist()])
+    out = np.zeros(len(fine), np.int64)
+    sure = np.zeros(len(fine), np.bool_)
+    out[which] = numbers[back]
+    sure[which] = (halves[which] == halves[which[first]][back]).all(axis=1)
+    return out, sure

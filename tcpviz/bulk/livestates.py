@@ -1,0 +1,132 @@
+"""States of many connections at once, from what is kept of each direction.
+
+Not from a history of segments: from its first numbers, how far each end has sent and
+acknowledged, its FIN, and a reset. A FIN moves its receiver when the receiver acknowledges it
+(RFC 9293 section 3.6), as in :mod:`tcpviz.core.connection`; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tcpviz.core.states import State
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+STATES: Final = (
+    State.CLOSED,
+    State.LISTEN,
+    State.SYN_SENT,
+    State.SYN_RECEIVED,
+    State.ESTABLISHED,
+    State.FIN_WAIT_1,
+    State.FIN_WAIT_2,
+    State.CLOSE_WAIT,
+    State.CLOSING,
+    State.LAST_ACK,
+    State.TIME_WAIT,
+)
+"""A state's number is its place here."""
+
+_CODE = {state: number for number, state in enumerate(STATES)}
+
+
+class Known(NamedTuple):
+    """What is known of some connections; each an array (connections, 2): client, server.
+
+    -1 where nothing is known. ``iss``, ``nxt`` (what it has sent), ``ack`` (the highest it has
+    acknowledged), ``fin`` (its FIN's number), ``fin_ack`` (what its FIN acknowledged).
+    ``reset_by``: 0 or 1, whose reset counted, -1 for none; ``closed_by``: who sent a FIN first.
+    """
+
+    iss: Ints
+    ack: Ints
+    fin: Ints
+    fin_ack: Ints
+    reset_by: Ints
+    closed_by: Ints
+
+
+def beyond(one: Ints, two: Ints) -> Mask:
+    """``one`` is known and comes after ``two`` (which is known), modulo 2^32."""
+    ahead = (one - two) & 0xFFFFFFFF
+    return (one >= 0) & (two >= 0) & (ahead > 0) & (ahead < 1 << 31)
+
+
+def fins_acked(known: Known) -> tuple[Mask, Mask]:
+    """Whose FIN the other end has acknowledged."""
+    return (
+        beyond(known.ack[:, 1], known.fin[:, 0]),
+        beyond(known.ack[:, 0], known.fin[:, 1]),
+    )
+
+
+def third(known: Known) -> Mask:
+    """The handshake is complete: the client has acknowledged the server's SYN."""
+    opened = (known.iss[:, 0] >= 0) & (known.iss[:, 1] >= 0)
+    return opened & beyond(known.ack[:, 0], known.iss[:, 1])
+
+
+def refused(known: Known) -> Mask:
+    """A SYN was answered by a reset."""
+    return (known.reset_by == 1) & (known.iss[:, 0] >= 0) & (known.iss[:, 1] < 0)
+
+
+def states(known: Known) -> tuple[Ints, Ints]:
+    """(the clients', the servers') as places in :data:`STATES`."""
+    acked = fins_acked(known)
+    done = third(known)
+    nothing_opened = (known.iss < 0).all(axis=1)
+    return (
+        _states(known, 0, acked, done, nothing_opened),
+        _states(known, 1, acked, done, nothing_opened),
+    )
+
+
+def _states(known: Known, me: int, acked: tuple[Mask, Mask], done: Mask, midstream: Mask) -> Ints:
+    peer = 1 - me
+    closed, got = known.fin[:, me] >= 0, acked[peer]
+    passive = closed & (known.closed_by == peer) & beyond(known.fin_ack[:, me], known.fin[:, peer])
+    if me == 0:
+        opening = np.where(done | midstream, _CODE[State.ESTABLISHED], _CODE[State.SYN_SENT])
+    else:
+        opening = np.where(
+            done | midstream,
+            _CODE[State.ESTABLISHED],
+            np.where(known.iss[:, 1] >= 0, _CODE[State.SYN_RECEIVED], _CODE[State.LISTEN]),
+        )
+    return np.select(
+        [
+            known.reset_by >= 0,
+            passive & acked[me],
+            passive,
+            closed & acked[me] & got,
+            closed & acked[me],
+            closed & got,
+            closed,
+            got,
+        ],
+        [
+            _CODE[State.CLOSED],
+            _CODE[State.CLOSED],
+            _CODE[State.LAST_ACK],
+            _CODE[State.TIME_WAIT],
+            _CODE[State.FIN_WAIT_2],
+            _CODE[State.CLOSING],
+            _CODE[State.FIN_WAIT_1],
+            _CODE[State.CLOSE_WAIT],
+        ],
+        opening,
+    ).astype(np.int64)
+
+
+OVER: Final = frozenset(
+    number
+    for number, state in enumerate(STATES)
+    if state in (State.CLOSED, State.LISTEN, State.TIME_WAIT)
+)
+"""States in which an end sends no more data."""

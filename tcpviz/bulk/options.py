@@ -1,0 +1,98 @@
+"""TCP options of many segments at once: timestamps, window scale, and whether all is ordinary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Longs = NDArray[Any]
+
+_END, _NOP, _MSS, _SCALE, _PERMITTED, _STAMPS = 0, 1, 2, 3, 4, 8
+_USUAL_STAMPS = 0x0101080A
+NO_SCALE = 255
+"""In ``scale``: the option was absent. A SYN may really ask for 255, which counts as odd."""
+
+
+@dataclass(slots=True)
+class Read:
+    """What the options of each segment say.
+
+    ``stamped`` whether there are timestamps, ``value`` and ``echo`` which, the ``scale`` as sent,
+    and ``odd`` for anything besides MSS, window scale, SACK-permitted and timestamps.
+    """
+
+    stamped: NDArray[Any]
+    value: NDArray[Any]
+    echo: NDArray[Any]
+    scale: NDArray[Any]
+    odd: NDArray[Any]
+
+
+def read(data: bytes, start: Longs, size: Longs) -> Read:
+    """The options in ``data[start : start + size]``; the bytes are there."""
+    count = len(start)
+    out = Read(
+        np.zeros(count, np.bool_),
+        np.zeros(count, np.uint32),
+        np.zeros(count, np.uint32),
+        np.full(count, NO_SCALE, np.uint8),
+        np.zeros(count, np.bool_),
+    )
+    if not size.any():
+        return out
+    words = np.ndarray((len(data) - 3,), "V4", data, strides=(1,))
+    rest = np.flatnonzero(size)
+    twelve = rest[size[rest] == 12]
+    if len(twelve):
+        usual = twelve[words[start[twelve]].view(">u4") == _USUAL_STAMPS]
+        _stamps(out, words, usual, start[usual] + 4)
+        others = np.ones(count, np.bool_)
+        others[usual] = False
+        rest = rest[others[rest]]
+    _one_by_one(out, data, words, rest, start[rest], start[rest] + size[rest])
+    return out
+
+
+def _stamps(out: Read, words: NDArray[Any], rows: Longs, place: Longs) -> None:
+    out.stamped[rows] = True
+    out.value[rows] = words[place].view(">u4")
+    out.echo[rows] = words[place + 4].view(">u4")
+
+
+def _one_by_one(
+    out: Read, data: bytes, words: NDArray[Any], rows: Longs, place: Longs, end: Longs
+) -> None:
+    """The first option of every segment, then the second of every one, and so on."""
+    octets = np.frombuffer(data, np.uint8)
+    while len(rows):
+        kind = octets[place]
+        single = kind == _NOP
+        done = kind == _END
+        # The length's byte may lie outside of everything; what is read there is not used.
+        length = octets[np.minimum(place + 1, len(octets) - 1)].astype(np.int64)
+        length[single] = 1
+        wrong = ~single & ~done & ((place + 1 >= end) | (length < 2) | (place + length > end))
+        known = (
+            single
+            | done
+            | ((kind == _MSS) & (length == 4))
+            | ((kind == _SCALE) & (length == 3))
+            | ((kind == _PERMITTED) & (length == 2))
+            | ((kind == _STAMPS) & (length == 10))
+        )
+        wrong |= ~known
+        out.odd[rows[wrong]] = True
+        scales = np.flatnonzero((kind == _SCALE) & ~wrong)
+        if len(scales):
+            asked = octets[place[scales] + 2]
+            out.scale[rows[scales]] = asked
+            out.odd[rows[scales[asked == NO_SCALE]]] = True
+        stamps = np.flatnonzero((kind == _STAMPS) & ~wrong)
+        if len(stamps):
+            _stamps(out, words, rows[stamps], place[stamps] + 2)
+        place = place + length
+        on = ~wrong & ~done & (place < end)
+        rows, place, end = rows[on], place[on], end[on]

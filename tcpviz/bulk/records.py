@@ -1,0 +1,269 @@
+"""The chain of records in a capture file, walked a piece at a time and taken as columns.
+
+The parsers of :mod:`tcpviz.sources` say what each format is, and take whatever
+is unusual; here only the long runs of ordinary packet records are gathered at
+once, which is nearly all of any file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from struct import Struct
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.sources.parser import MAX_BLOCK
+from tcpviz.sources.pcap import MAX_FRAME, PcapParser, header_size
+from tcpviz.sources.pcapng import ENHANCED_PACKET, PcapngParser
+from tcpviz.sources.stream import CaptureStream
+from tcpviz.wire.frame import Frame
+
+Longs = NDArray[Any]
+
+_FAST_TICKS = (1 << 63) // 1000 - 1
+"""Ticks of pcapng up to which a count times 1000 still is a 64-bit number of nanoseconds."""
+
+
+_A_LITTLE = 256
+"""Bytes that are looked at one block after the other where something unusual lies."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Packet records that lie in one buffer, in their order.
+
+    ``data``      the buffer, ``origin`` where it begins in the unpacked capture, or -1
+                  where the frames do not lie there as they are here
+    ``first``     number of the first frame; they are numbered without gaps
+    ``start``     where each frame's bytes begin in ``data``
+    ``captured``  how many there are; ``wire`` how many there were on the wire
+    ``time_ns``, ``link_type``, ``interface``  as in :class:`~tcpviz.wire.frame.Frame`
+    """
+
+    data: bytes
+    origin: int
+    first: int
+    start: Longs
+    captured: Longs
+    wire: Longs
+    time_ns: Longs
+    link_type: Longs
+    interface: Longs
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def frame(self, place: int) -> Frame:
+        """The record at ``place`` as a frame of its own."""
+        start = int(self.start[place])
+        return Frame(
+            int(self.time_ns[place]),
+            int(self.link_type[place]),
+            self.data[start : start + int(self.captured[place])],
+            int(self.wire[place]),
+            self.first + place,
+            int(self.interface[place]),
+        )
+
+
+def batch_of(frames: list[Frame]) -> Iterator[Batch]:
+    """Frames that were read one by one, as batches of gapless numbers."""
+    begin = 0
+    for place in range(1, len(frames) + 1):
+        if place < len(frames) and frames[place].number == frames[place - 1].number + 1:
+            continue
+        run = frames[begin:place]
+        begin = place
+        if not run:
+            continue
+        captured = np.array([len(frame.data) for frame in run], np.int64)
+        yield Batch(
+            b"".join(frame.data for frame in run),
+            -1,
+            run[0].number,
+            np.cumsum(captured) - captured,
+            captured,
+            np.array([min(frame.wire_len, 1 << 40) for frame in run], np.int64),
+            np.array([frame.time_ns for frame in run], np.int64),
+            np.array([frame.link_type for frame in run], np.int64),
+            np.array([frame.interface for frame in run], np.int64),
+        )
+
+
+def _hand_over(batches: list[Batch]) -> list[Frame]:
+    # They travel through CaptureStream, which does not look at what it hands on.
+    return cast("list[Frame]", batches)
+
+
+class BulkPcap(PcapParser):
+    """pcap whose records are taken as batches."""
+
+    def _take(self, data: bytes, frames: list[Frame]) -> tuple[int, int]:
+        offset = 0
+        if self._link_type is None:
+            offset = header_size(data)
+            if offset > len(data):
+                return 0, offset
+            self._read_header(data)
+        if self._swapped != "no":
+            read: list[Frame] = []
+            rest, need = super()._take(data[offset:], read)
+            frames += _hand_over(list(batch_of(read)))
+            return offset + rest, need
+        head = self._header_size
+        where: list[int] = []
+        note = where.append
+        length = Struct(self._record.format[0] + "I").unpack_from
+        last = len(data) - head
+        while offset <= last:
+            note(offset)
+            offset += head + length(data, offset + 8)[0]
+        # The walk goes by what each record claims: the last one may reach past these bytes,
+        # and one that claims too much ends the reading.
+        need, over = head, None
+        if offset > len(data):
+            offset = where.pop()
+            claimed = length(data, offset + 8)[0]
+            need = head + claimed
+            over = offset if claimed > MAX_FRAME else None
+        records = np.array(where, np.int64)
+        fields = self._gather(data, records)
+        captured = fields[:, 2].astype(np.int64)
+        wrong = np.flatnonzero(captured > MAX_FRAME)
+        if len(wrong):
+            offset = over = int(records[wrong[0]])
+            records, fields, captured = (each[: wrong[0]] for each in (records, fields, captured))
+        if len(records):
+            batch = Batch(
+                data,
+                self._offset,
+                self.number + 1,
+                records + head,
+                captured,
+                np.maximum(fields[:, 3].astype(np.int64), captured),
+                fields[:, 0].astype(np.int64) * 1_000_000_000
+                + fields[:, 1].astype(np.int64) * self._tick_ns,
+                np.full(len(records), self._link_type, np.int64),
+                np.zeros(len(records), np.int64),
+            )
+            frames += _hand_over([batch])
+            self.number += len(records)
+        if over is not None:
+            self._stop(f"a record claims {length(data, over + 8)[0]} bytes", over)
+            return over, 0
+        return offset, need
+
+    def _gather(self, data: bytes, records: Longs) -> NDArray[Any]:
+        kind = self._record.format[0] + "u4"
+        if not len(records):
+            return np.zeros((0, 4), kind)
+        view = np.ndarray((len(data) - 15,), "V16", data, strides=(1,))
+        return view[records].view(kind).reshape(-1, 4)
+
+
+class BulkPcapng(PcapngParser):
+    """pcapng whose enhanced packet blocks without options are taken as batches."""
+
+    def _take(self, data: bytes, frames: list[Frame]) -> tuple[int, int]:
+        offset, size = 0, len(data)
+        batches: list[Batch] = []
+        while True:
+            where = self._run(data, offset)
+            if where:
+                good = self._take_run(data, np.array(where, np.int64), batches)
+                if good:
+                    last = where[good - 1]
+                    offset = last + self._block.unpack_from(data, last)[1]
+            if size - offset < 12:
+                need = 12
+                break
+            # Whatever comes now is not ordinary, or not whole: the usual way, a little of it.
+            room = _A_LITTLE
+            while True:
+                read: list[Frame] = []
+                self._offset += offset
+                used, need = super()._take(data[offset : offset + room], read)
+                self._offset -= offset
+                if used or self.ended or offset + room >= size:
+                    break
+                room = max(need, 2 * room)
+            batches += batch_of(read)
+            offset += used
+            if not used or self.ended:
+                break
+        frames += _hand_over(batches)
+        return offset, need
+
+    def _run(self, data: bytes, offset: int) -> list[int]:
+        """Where ordinary packet blocks begin, one behind the other from ``offset`` on."""
+        where: list[int] = []
+        if self._skip or not self._in_section:
+            return where
+        note, head = where.append, self._block.unpack_from
+        last = len(data) - 32
+        while offset <= last:
+            kind, length = head(data, offset)
+            if kind != ENHANCED_PACKET or length & 3 or length < 32 or length > MAX_BLOCK:
+                break
+            note(offset)
+            offset += length
+        if where and offset > len(data):
+            where.pop()
+        return where
+
+    def _take_run(self, data: bytes, blocks: Longs, batches: list[Batch]) -> int:
+        """Take what is ordinary at the front of these blocks; returns how many."""
+        kind = self._order + "u4"
+        view = np.ndarray((len(data) - 27,), "V28", data, strides=(1,))
+        fields = view[blocks].view(kind).reshape(-1, 7)
+        length = fields[:, 1].astype(np.int64)
+        words = np.ndarray((len(data) - 3,), "V4", data, strides=(1,))
+        again = words[blocks + length - 4].view(kind).reshape(-1)
+        captured = fields[:, 5].astype(np.int64)
+        fine = (again == fields[:, 1]) & (length == 32 + ((captured + 3) & ~3))
+        interface = fields[:, 2].astype(np.int64)
+        fine &= interface < len(self._clocks)
+        ticks = (fields[:, 3].astype(np.uint64) << np.uint64(32)) | fields[:, 4]
+        fine &= ticks < _FAST_TICKS
+        bad = np.flatnonzero(~fine)
+        count = int(bad[0]) if len(bad) else len(blocks)
+        if not count:
+            return 0
+        interface, captured = interface[:count], captured[:count]
+        whole = ticks[:count].astype(np.int64)
+        time_ns = np.empty(count, np.int64)
+        link_type = np.empty(count, np.int64)
+        for index in np.unique(interface).tolist():
+            clock, mine = self._clocks[index], interface == index
+            link_type[mine] = self.interfaces[self._base + index].link_type
+            if clock.divide == 1 and clock.multiply in (1, 1000) and abs(clock.offset_ns) < 1 << 61:
+                top = whole[mine].max() * clock.multiply
+                if top < 1 << 61:
+                    time_ns[mine] = whole[mine] * clock.multiply + clock.offset_ns
+                    continue
+            time_ns[mine] = [clock.time_ns(each) for each in whole[mine].tolist()]
+        wire = np.maximum(fields[:count, 6].astype(np.int64), captured)
+        batches.append(
+            Batch(
+                data,
+                self._offset,
+                self.number + 1,
+                blocks[:count] + 28,
+                captured,
+                wire,
+                time_ns,
+                link_type,
+                interface + self._base,
+            )
+        )
+        self.number += count
+        self._last_ns = int(time_ns[-1])
+        return count
+
+
+def bulk_stream(name: str) -> CaptureStream:
+    """A stream whose ``feed`` gives :class:`Batch` where others give frames."""
+    return CaptureStream(name, pcap=BulkPcap, pcapng=BulkPcapng)
