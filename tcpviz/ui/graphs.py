@@ -142,13 +142,18 @@ class GraphsScreen(SheetScreen):
         now = self.session.now_ns if self.session.cursor.index >= 0 else None
         if series.first_ns is None or (now is not None and now < series.first_ns):
             now = None
-        window = self.window or draw.whole(series)
+        until = self._until(now)
+        window = self.window or draw.whole(series, until)
         if now is not None and now != self._at and self.window is not None:
             window = self.window = _in_sight(window, now)
         self._at = now
         return draw.View(
-            self._side(series), window, now, self._lower, self._whole_window, self._grain
+            self._side(series), window, now, until, self._lower, self._whole_window, self._grain
         )
+
+    def _until(self, now: int | None) -> int | None:
+        """In a story what comes later is not there yet."""
+        return (now or 0) if self.session.story else None
 
     def _side(self, series: Series) -> Side:
         if self.side is not None:
@@ -193,7 +198,8 @@ class GraphsScreen(SheetScreen):
         view, series = self.view, self._series
         if view is None or series is None:
             return
-        made, all_of_it = view.window.zoomed(factor, about_ns), draw.whole(series)
+        made = view.window.zoomed(factor, about_ns)
+        all_of_it = draw.whole(series, view.until_ns)
         if made.span_ns >= all_of_it.span_ns:
             self.window = None
         elif made.span_ns >= CLOSEST_NS:
@@ -203,7 +209,7 @@ class GraphsScreen(SheetScreen):
     def action_pan(self, way: int) -> None:
         view, series = self.view, self._series
         if view is not None and series is not None and self.window is not None:
-            self.window = _within(view.window.moved(way / 4), draw.whole(series))
+            self.window = _within(view.window.moved(way / 4), draw.whole(series, view.until_ns))
             self.redraw()
 
     def action_whole(self) -> None:

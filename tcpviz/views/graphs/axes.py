@@ -63,5 +63,12 @@ Unit = Callable[[int], str]
 """A value as its axis writes it."""
 
 TIME: Final[Unit] = duration
-BYTES: Final[Unit] = size
 RATE: Final[Unit] = rate
+
+
+def numbers_by(by: int) -> Unit:
+    """Sequence numbers or bytes as an axis with steps of ``by`` writes them: no two alike."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (1000, "kB")):
+        if by % unit == 0:
+            return lambda value: f"{value // unit} {name}"
+    return lambda value: f"{value:,}".replace(",", " ")

@@ -56,11 +56,13 @@ class View:
     ``lower``   which graphs stand under it, if there is room for more than none: the first ones
     ``whole_window``  fit the receiver's window in, however far it is
     ``cursor_ns``  the moment at the cursor, ``None`` before anything
+    ``until_ns``   what comes later is not shown (a story does not tell its end)
     """
 
     side: Side
     window: Window
     cursor_ns: int | None = None
+    until_ns: int | None = None
     lower: tuple[Lower, ...] = tuple(Lower)
     whole_window: bool = False
     grain: Grain = Grain.BRAILLE
@@ -79,12 +81,13 @@ class Page:
     width: int
 
 
-def whole(series: Series) -> Window:
-    """All of the connection, with a little air at its end."""
+def whole(series: Series, until_ns: int | None = None) -> Window:
+    """All of the connection (up to a moment), with a little air at its end."""
     if series.first_ns is None:
         return Window(0, 1_000_000_000)
-    span = max(series.last_ns - series.first_ns, 1000)
-    return Window(series.first_ns, series.last_ns + span // 40 + 1)
+    last = series.last_ns if until_ns is None else min(series.last_ns, until_ns)
+    span = max(last - series.first_ns, 1000)
+    return Window(series.first_ns, series.first_ns + span + span // 40 + 1)
 
 
 def page(series: Series, view: View, cells: int, rows: int) -> Page:
@@ -92,15 +95,15 @@ def page(series: Series, view: View, cells: int, rows: int) -> Page:
     inner = max(cells - MARGIN - 1, 4)
     flow = series.flows[view.side]
     lowers = _share(view.lower, rows)
-    main = rows - sum(height for _name, height in lowers) - 4
+    main = rows - sum(height for _name, height in lowers) - 5
     made: list[Line] = []
     plot = _sequence(series, view, inner, max(main, 2))
     made += _head(series, flow, view, plot, cells)
-    made += plot.lines(axes.BYTES, ascii_only=view.ascii)
+    made += plot.lines(None, ascii_only=view.ascii)
     for lower, height in lowers:
         made += _lower(series, lower, view, inner, height)
     made += _time_axis(series, view, inner)
-    made.append(_values(series, flow, view))
+    made.append(_values(series, flow, view, cells))
     made = [fit(one, cells) for one in made]
     if view.ascii:
         made = [ascii_line(one) for one in made]
@@ -112,17 +115,22 @@ def _share(lower: tuple[Lower, ...], rows: int) -> list[tuple[Lower, int]]:
     """How many rows each lower graph gets, its heading included."""
     count = 0 if rows < 16 else 1 if rows < 26 else 2 if rows < 34 else 3
     count = min(count, len(lower))
-    height = max(5, min((rows - 4) // (count + 2), 12)) if count else 0
+    height = max(5, min((rows - 5) // (count + 2), 12)) if count else 0
     return [(each, height) for each in lower[:count]]
 
 
 # -- the time-sequence graph --------------------------------------------------------
 
 
+def _last(series: Series, view: View) -> int:
+    """The moment up to which there is something to show."""
+    return series.last_ns if view.until_ns is None else min(series.last_ns, view.until_ns)
+
+
 def _sequence(series: Series, view: View, cells: int, rows: int) -> Plot:
     flow = series.flows[view.side]
     low, high = _extent(flow, view)
-    plot = Plot(cells, rows, view.grain, view.window, low, high, series.last_ns)
+    plot = Plot(cells, rows, view.grain, view.window, low, high, _last(series, view))
     if view.cursor_ns is not None:
         plot.cursor(view.cursor_ns, view.ascii)
     plot.steps(flow.window, WINDOW)
@@ -138,7 +146,7 @@ def _sequence(series: Series, view: View, cells: int, rows: int) -> Plot:
 
 def _extent(flow: Flow, view: View) -> tuple[int, int]:
     """The numbers from the least to the greatest that are seen in this stretch of time."""
-    window = view.window
+    window = _shown(view)
     found: list[int] = []
     for track in (flow.data, flow.again, flow.acks, flow.sacks, flow.points["lost"]):
         found += track.span(window.start_ns, window.end_ns) or ()
@@ -156,9 +164,17 @@ def _extent(flow: Flow, view: View) -> tuple[int, int]:
     return low, high + max((high - low) // 20, 1)
 
 
+def _shown(view: View) -> Window:
+    """The window without what is not told yet."""
+    end = view.window.end_ns
+    if view.until_ns is not None:
+        end = min(end, view.until_ns + 1)
+    return Window(view.window.start_ns, max(end, view.window.start_ns + 1))
+
+
 def _names(plot: Plot, flow: Flow, view: View) -> None:
     """What the lines are called, at their right ends, where there is room."""
-    at = view.window.end_ns
+    at = _shown(view).end_ns
     for track, name, pen in ((flow.window, "window", WINDOW), (flow.acks, "ACK", ACK)):
         value = track.before(at)
         if value is None or not plot.low <= value <= plot.high:
@@ -176,11 +192,13 @@ def _head(series: Series, flow: Flow, view: View, plot: Plot, cells: int) -> lis
     connection = series.connection
     me, peer = connection.end(view.side), connection.end(view.side.other)
     arrow = "->" if view.ascii else "→"
-    total = plural(len(flow.data) + len(flow.again), "segment")
+    end = _last(series, view) + 1
+    sent = sum(track.places(0, end)[1] for track in (flow.data, flow.again))
+    total = plural(sent, "segment")
     first = line(
         Span(f" {view.side} {me.endpoint} ", roles.of_side(view.side)),
         Span(f"{arrow} {peer.endpoint}", roles.of_side(view.side.other)),
-        Span(f"   {total}, {size(flow.sent.high[-1] if flow.sent else 0)}", roles.TIME),
+        Span(f"   {total}, {size(flow.sent.before(end) or 0)}", roles.TIME),
     )
     spans: list[Span] = [Span(" ")]
     for name, pen in (("data", DATA[view.side]), ("ACK", ACK), ("window", WINDOW)):
@@ -188,10 +206,12 @@ def _head(series: Series, flow: Flow, view: View, plot: Plot, cells: int) -> lis
     if flow.sacks:
         spans += [Span(_sample(SACK, view), SACK.role), Span(" SACK  ", roles.DIM)]
     for kind, sign in SIGNS.items():
-        if flow.points[kind]:
-            letter = sign.plain if view.ascii else sign.letter
+        letter = sign.plain if view.ascii else sign.letter
+        room = cells - width(spans) - text_width(_(sign.name)) - 2
+        if flow.points[kind].span(0, end) and room >= 0:
             spans += [Span(letter, sign.role), Span(f" {_(sign.name)}  ", roles.DIM)]
-    beyond = flow.window.span(view.window.start_ns, view.window.end_ns)
+    shown = _shown(view)
+    beyond = flow.window.span(shown.start_ns, shown.end_ns)
     if beyond and beyond[1] > plot.high:
         note = _("w: the window is far above")
         if width(spans) + text_width(note) < cells:
@@ -237,19 +257,20 @@ def _title(text: str, more: str, role: str = roles.TITLE) -> Line:
 
 def _rate(series: Series, view: View, cells: int, rows: int) -> list[Line]:
     """Bits a second, in bins of a round length: sent as bars, acknowledged as a line."""
-    flow, window = series.flows[view.side], view.window
+    flow, window, known = series.flows[view.side], view.window, _shown(view)
     width_ns = axes.step_of_time(window.span_ns, max(cells // 2, 8))
     sent, got = Track(), Track()
     start = window.start_ns // width_ns * width_ns
-    while start < window.end_ns:
+    while start < known.end_ns:
         for track, kept in ((flow.sent, sent), (flow.got, got)):
             if not track:
                 continue
-            before, after = track.before(start) or 0, track.before(start + width_ns) or 0
+            end = min(start + width_ns, known.end_ns)
+            before, after = track.before(start) or 0, track.before(end) or 0
             kept.add(start, max(after - before, 0) * 8_000_000_000 // width_ns)
         start += width_ns
     top = axes.top(_greatest(window, sent, got))
-    plot = Plot(cells, rows, view.grain, window, 0, top, series.last_ns)
+    plot = Plot(cells, rows, view.grain, window, 0, top, _last(series, view))
     for place, value in enumerate(sent.low):
         first, last = plot.x(sent.times[place]), plot.x(sent.times[place] + width_ns) - 1
         for x in range(max(first, 0), min(max(last, first), plot.dots.width - 1) + 1):
@@ -266,8 +287,8 @@ def _rate(series: Series, view: View, cells: int, rows: int) -> list[Line]:
 
 def _times(series: Series, view: View, cells: int, rows: int) -> list[Line]:
     flow, window = series.flows[view.side], view.window
-    top = axes.top(max(_greatest(window, flow.rtt), 1))
-    plot = Plot(cells, rows, view.grain, window, 0, top, series.last_ns)
+    top = axes.top(max(_greatest(_shown(view), flow.rtt), 1))
+    plot = Plot(cells, rows, view.grain, window, 0, top, _last(series, view))
     plot.bars(flow.rtt, RTT)
     if view.cursor_ns is not None:
         plot.cursor(view.cursor_ns, view.ascii)
@@ -282,10 +303,11 @@ def _times(series: Series, view: View, cells: int, rows: int) -> list[Line]:
 
 def _flight(series: Series, view: View, cells: int, rows: int) -> list[Line]:
     flow, window = series.flows[view.side], view.window
-    data, offered = _greatest(window, flow.flight), _greatest(window, flow.offered)
+    known = _shown(view)
+    data, offered = _greatest(known, flow.flight), _greatest(known, flow.offered)
     fits = view.whole_window or offered <= FAR * max(data, 1) or not data
     top = axes.top(max(data, offered if fits else 0, 1))
-    plot = Plot(cells, rows, view.grain, window, 0, top, series.last_ns)
+    plot = Plot(cells, rows, view.grain, window, 0, top, _last(series, view))
     plot.steps(flow.offered, WINDOW)
     plot.bars(flow.flight, DATA[view.side])
     plot.steps(flow.flight, DATA[view.side])
@@ -296,7 +318,7 @@ def _flight(series: Series, view: View, cells: int, rows: int) -> list[Line]:
         said = _("sent and not acknowledged; the window, up to {size}, is far above").format(
             size=size(offered)
         )
-    drawn = plot.lines(axes.BYTES, ascii_only=view.ascii, most=2)
+    drawn = plot.lines(None, ascii_only=view.ascii, most=2)
     return [_title(_("bytes in flight"), said), *drawn]
 
 
@@ -333,7 +355,7 @@ def _time_axis(series: Series, view: View, cells: int) -> list[Line]:
     return [line(*spans), line(" " * MARGIN, Span("".join(labels), roles.TIME))]
 
 
-def _values(series: Series, flow: Flow, view: View) -> Line:
+def _values(series: Series, flow: Flow, view: View, cells: int) -> Line:
     """What holds at the cursor, in numbers."""
     at = view.cursor_ns
     if at is None or series.first_ns is None:
@@ -342,12 +364,13 @@ def _values(series: Series, flow: Flow, view: View) -> Line:
         Span(f" {duration(max(at - series.first_ns, 0))} ", roles.LIT),
     ]
     for name, text in _numbers(flow, at):
-        spans += [Span(f" {_(name)} ", roles.DIM), Span(text, roles.NUMBER)]
+        if width(spans) + text_width(_(name)) + len(text) + 3 <= cells:
+            spans += [Span(f" {_(name)} ", roles.DIM), Span(text, roles.NUMBER)]
     return line(*spans)
 
 
 def _numbers(flow: Flow, at: int) -> Iterator[tuple[str, str]]:
-    for name, track in (("sent up to", flow.data), ("acknowledged", flow.acks)):
+    for name, track in (("sent", flow.data), ("acked", flow.acks)):
         value = track.at(at)
         if value is not None:
             yield name, str(value)

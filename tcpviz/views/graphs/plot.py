@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tcpviz.views import roles
-from tcpviz.views.graphs.axes import Unit, step, ticks
+from tcpviz.views.graphs.axes import Unit, numbers_by, step, ticks
 from tcpviz.views.graphs.dots import Dots, Grain, Pen
 from tcpviz.views.graphs.tracks import Track
 from tcpviz.views.spans import Line, Span, line
@@ -46,7 +46,7 @@ class Window:
 class Plot:
     """``cells`` x ``rows`` for ``window`` and for values ``low`` to ``high`` (greater than low).
 
-    ``last_ns``  until when lines hold their last value; nothing is known beyond
+    ``last_ns``  until when anything is drawn; beyond it nothing is known, or shown yet
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Plot:
         high: int,
         last_ns: int | None = None,
     ) -> None:
-        self.last_ns = window.end_ns if last_ns is None else last_ns
+        self.last_ns = window.end_ns - 1 if last_ns is None else last_ns
         self.dots = Dots(cells, rows, grain)
         self.window = window
         self.low, self.high = low, max(high, low + 1)
@@ -81,9 +81,10 @@ class Plot:
     def steps(self, track: Track, pen: Pen, *, joined: bool = True) -> None:
         """A line that stays at each value until the next; ``joined``: with the rises drawn."""
         last = track.before(self.window.start_ns)
-        end = max(self._end(track), self.x(self.last_ns)) if track else -1
-        for x in range(min(end + 1, self.dots.width)):
-            found = track.span(self.moment(x), self.moment(x + 1))
+        if not track or track.times[0] > self.last_ns:
+            return
+        for x in range(self._columns()):
+            found = track.span(self.moment(x), self._until(x + 1))
             if found is None:
                 if last is not None:
                     self._along(x, self.y(last), pen)
@@ -95,12 +96,12 @@ class Plot:
                 self._along(x, self.y(low), pen)
             else:
                 self.dots.upright(x, self.y(low), self.y(high), pen)
-            last = track.before(self.moment(x + 1))
+            last = track.before(self._until(x + 1))
 
     def bars(self, track: Track, pen: Pen) -> None:
         """Each point from its low to its high value; points of one column run together."""
-        for x in range(min(self._end(track) + 1, self.dots.width)):
-            found = track.span(self.moment(x), self.moment(x + 1))
+        for x in range(self._columns()):
+            found = track.span(self.moment(x), self._until(x + 1))
             if found is not None:
                 self.dots.upright(x, self.y(found[0]), self.y(found[1]), pen)
 
@@ -108,7 +109,7 @@ class Plot:
         """A letter at each point (one in each column of cells and row)."""
         across = self.dots.across
         for cell in range(self.dots.cells):
-            found = track.span(self.moment(cell * across), self.moment((cell + 1) * across))
+            found = track.span(self.moment(cell * across), self._until((cell + 1) * across))
             if found is not None:
                 for value in dict.fromkeys(found):
                     self.dots.letter_at(cell * across, self.y(value), letter, role)
@@ -116,21 +117,26 @@ class Plot:
     def _along(self, x: int, y: int, pen: Pen) -> None:
         self.dots.level(x, x, y, pen)
 
-    def _end(self, track: Track) -> int:
-        """The last column that has a point or one before it."""
-        return self.x(track.times[-1]) if track.times else -1
+    def _columns(self) -> int:
+        """How many columns begin at or before ``last_ns``."""
+        return max(min(self.x(self.last_ns) + 1, self.dots.width), 0)
+
+    def _until(self, x: int) -> int:
+        """The end of what column ``x - 1`` shows."""
+        return min(self.moment(x), self.last_ns + 1)
 
     def cursor(self, time_ns: int, ascii_only: bool) -> None:
         """A line down where there is nothing else."""
         cell = self.x(time_ns) // self.dots.across
         for row in range(self.dots.rows):
             if self.dots.free(cell, row):
-                self.dots.letter(cell, row, ":" if ascii_only else "┊", roles.LIT)
+                self.dots.letter(cell, row, ":" if ascii_only else "┊", roles.TIME)
 
-    def lines(self, unit: Unit, *, ascii_only: bool, most: int | None = None) -> list[Line]:
-        """The rows with their axis at the left."""
+    def lines(self, unit: Unit | None, *, ascii_only: bool, most: int | None = None) -> list[Line]:
+        """The rows with their axis at the left; ``unit`` ``None``: bytes or their numbers."""
         rows = self.dots.rows
         by = step(self.high - self.low, max((most or rows // 3), 1))
+        unit = unit or numbers_by(by)
         labels: dict[int, str] = {}
         for value in ticks(self.low, self.high, by):
             labels.setdefault(self.y(value) // self.dots.down, unit(value))

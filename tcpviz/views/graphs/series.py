@@ -54,11 +54,11 @@ SIGNS: Final = {
     "fin": Sign("F", "F", roles.FLAG_FIN, "FIN", 6),
     "rst": Sign("!", "!", roles.FLAG_RST, "reset", 7),
     "lost": Sign("×", "x", roles.LOST, "lost", 5),
-    "again": Sign("R", "R", roles.MARK_BAD, "sent again", 4),
+    "again": Sign("R", "R", roles.MARK_BAD, "again", 4),
     "order": Sign("O", "O", roles.MARK_WARNING, "out of order", 3),
     "probe": Sign("P", "P", roles.MARK_NOTE, "probe", 3),
     "zero": Sign("0", "0", roles.MARK_BAD, "window 0", 5),
-    "double": Sign("d", "d", roles.MARK_WARNING, "same ACK again", 2),
+    "double": Sign("d", "d", roles.MARK_WARNING, "dup ACK", 2),
 }
 """Letters on the time-sequence graph, by kind."""
 
@@ -126,8 +126,8 @@ class Flow:
         if segment.payload_len:
             self._sent += segment.payload_len
             self.sent.add(time_ns, self._sent)
-        if step.observation is not None and step.observation.bytes_in_flight is not None:
-            self.flight.add(time_ns, step.observation.bytes_in_flight)
+        if segment.seq_len and self.acks:
+            self.flight.add(time_ns, max(self._near - self._top, 0))
 
     def lose(self, time_ns: int, step: Step) -> None:
         """A segment of the sender died on the way."""
@@ -147,7 +147,9 @@ class Flow:
         self.acks.add(time_ns, self._top)
         self.window.add(time_ns, ack + window)
         self.offered.add(time_ns, window)
-        self.got.add(time_ns, self._top)
+        self.got.add(time_ns, min(max(self._top - 1, 0), self._sent or self._top))
+        if self.data:
+            self.flight.add(time_ns, max(self._near - self._top, 0))
         for left, right in segment.options.sack:
             start = ack + seqno.diff(left, segment.ack)
             self.sacks.add(time_ns, start, start + seqno.diff(right, left))
