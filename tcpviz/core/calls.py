@@ -32,6 +32,8 @@ class _Socket:
     key: FlowKey | None = None
     listens: bool = False
     resets: bool = False
+    defers: int = 0
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,15 @@ class Applications:
             return None
         return self._succeeded(call, sock, place)
 
+    def defers(self, port: int) -> int:
+        """How often who listens at ``port`` repeats its SYN,ACK before it takes an empty ACK.
+
+        0: it takes it at once, as it does without TCP_DEFER_ACCEPT (tcp_check_req() in
+        net/ipv4/tcp_minisocks.c).
+        """
+        here = [one.defers for one in self._sockets.values() if one.listens and one.port == port]
+        return max(here, default=0)
+
     def _made(self, call: Call) -> None:
         """A new socket: what accept() gave has a descriptor of its own, told in its result."""
         words = (call.result or "").split()
@@ -82,10 +93,15 @@ class Applications:
             self._sockets[call.side, fresh] = _Socket()
 
     def _succeeded(self, call: Call, sock: _Socket, place: tuple[Side, int]) -> Shown | None:
+        if call.local is not None:
+            sock.port = call.local.port
         if call.name == "listen":
             sock.listens = True
         elif call.name == "setsockopt" and call.arguments.startswith("SO_LINGER"):
             sock.resets = call.arguments.startswith("SO_LINGER, 0")
+        elif call.name == "setsockopt" and call.arguments.startswith("TCP_DEFER_ACCEPT"):
+            seconds = call.arguments.split()[-1]
+            sock.defers = _syn_acks_within(int(seconds)) if seconds.isdigit() else 0
         elif call.name == "shutdown" and sock.listens and call.arguments != "SHUT_WR":
             sock.listens = False
             return Shown(Event.ABORT, "shutdown() of the listening socket", listener=True)
@@ -100,6 +116,15 @@ class Applications:
         if sock.resets:
             return Shown(Event.ABORT, f"{why}, with SO_LINGER 0", sock.key)
         return Shown(Event.CLOSE, why, sock.key)
+
+
+def _syn_acks_within(seconds: int) -> int:
+    """``secs_to_retrans()`` in net/ipv4/tcp.c: timers of 1, 2, 4 ... seconds in that time."""
+    count = period = min(1, seconds)
+    while period < seconds:
+        period += 1 << min(count, 7)
+        count += 1
+    return count
 
 
 def moves_silently(event: Event, state: State) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from tcpviz.core import expiry, routing
 from tcpviz.core import seq as seqno
+from tcpviz.core.calls import Applications
 from tcpviz.core.claims import Certainty, Claim
 from tcpviz.core.connection import Connection, Moves
 from tcpviz.core.halfconn import End
@@ -76,7 +77,7 @@ class Kernels:
 
     # -- segments that were watched arriving --------------------------------
 
-    def ignores(self, connection: Connection, segment: Segment) -> bool:
+    def ignores(self, connection: Connection, segment: Segment, applications: Applications) -> bool:
         """Whether a segment that arrives does nothing for this connection.
 
         A listener whose accept queue is full drops SYNs and the handshake's last ACK
@@ -101,9 +102,19 @@ class Kernels:
         if end.state not in (State.LISTEN, State.SYN_RECEIVED) or end.opened is Opened.ACTIVE:
             return False
         port = end.endpoint.port
-        if end.state is State.LISTEN and segment.syn and port in self._syn_full:
-            return True
-        return not segment.rst and port in self._accept_full
+        if end.state is State.LISTEN:
+            full = self._syn_full | self._accept_full
+            return segment.syn and port in full
+        if segment.rst or self._has_socket(connection, end):
+            return False
+        if not segment.seq_len and end.syns <= applications.defers(port):
+            return True  # TCP_DEFER_ACCEPT: data must come, or so many SYN,ACKs have gone
+        return port in self._accept_full
+
+    def _has_socket(self, connection: Connection, end: End) -> bool:
+        """In SYN-RECEIVED with a socket already: Fast Open made it, and it stands in the queue."""
+        said = self._said.get((connection.id, end.side))
+        return said is not None and said[1].state is end.state and said[1].cwnd is not None
 
     def takes_old_syn(self, known: Connection, segment: Segment) -> bool:
         """Whether an old SYN arrives at a listening port when its connection is long over there.

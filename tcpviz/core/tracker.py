@@ -16,6 +16,8 @@ from tcpviz.core.analysis import Analysis
 from tcpviz.core.calls import Applications, Shown, moves_silently
 from tcpviz.core.claims import Certainty, Claim, Disagreement, Phase, PhaseName, StateChange
 from tcpviz.core.connection import Connection, Moves
+from tcpviz.core.host import Host
+from tcpviz.core.hosts import HostReading
 from tcpviz.core.kernels import Kernels
 from tcpviz.core.records import (
     Call,
@@ -31,7 +33,7 @@ from tcpviz.core.records import (
     Side,
     Unreachable,
 )
-from tcpviz.core.segment import FlowKey, Segment
+from tcpviz.core.segment import Endpoint, FlowKey, Segment
 from tcpviz.core.states import Event, State, find
 from tcpviz.core.timeline import Step, StepKind, Timeline
 from tcpviz.core.timers import LEAP_NS, TIME_WAIT_NS, Timers
@@ -56,6 +58,7 @@ class Tracker:
     ``analyse``      also keep Wireshark's marks and Zeek's letters of each connection
     ``limit``        bounds the steps kept; ``max_connections`` the connections:
                      finished ones go first, then the oldest, counted in ``evicted``
+    ``host``         what the watched host's own kernel says, where one is asked
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Tracker:
         self.timeline = Timeline(limit)
         self.connections: OrderedDict[int, Connection] = OrderedDict()
         self.evicted = 0
+        self.host = Host()
         self.now_ns = 0
         self.max_connections = max_connections
         self._keep = keep
@@ -95,6 +99,7 @@ class Tracker:
             Rebooted: self._rebooted,
             Call: self._call,
             KernelReading: self._reading,
+            HostReading: self._host_reading,
             Note: self._note,
             Gap: self._gap,
             Unreachable: self._unreachable,
@@ -129,7 +134,9 @@ class Tracker:
     def _segment(self, record: SegmentRecord) -> list[Step]:
         segment, moment = record.segment, record.moment
         connection = self._connection_of(segment, moment)
-        ignored = moment is Moment.ARRIVED and self._kernels.ignores(connection, segment)
+        ignored = moment is Moment.ARRIVED and self._kernels.ignores(
+            connection, segment, self._applications
+        )
         changes = () if ignored else connection.observe(segment, moment, record.time_ns)
         if changes:
             self._timers.note(connection, changes, self.now_ns)
@@ -159,6 +166,12 @@ class Tracker:
         known = self._live.get(key)
         if known is None:
             return self._open(key, segment, None)
+        if segment.syn and known.only_told:
+            # The table was faster than the packets: here it is opened.
+            self._forget(known)
+            fresh = self._open(key, segment, None)
+            fresh.sockets = known.sockets
+            return fresh
         if known.former is not None:
             if routing.gave_up(known) and not known.refused:
                 former, known.former = known.former, None
@@ -197,13 +210,18 @@ class Tracker:
             connection.intrudes = routing.lives(connection.former or known)
             if segment.syn and segment.has_ack:
                 routing.inherit(connection, known, segment)
+        self._keep_in_mind(connection)
+        self.host.claim(connection)
+        return connection
+
+    def _keep_in_mind(self, connection: Connection) -> None:
+        key = connection.key
         self.connections[connection.id] = connection
         self._live[key] = connection
         if len(self._scopes) < MAX_SCOPES:
             self._scopes[key.scope] = None
         if self.max_connections is not None and len(self.connections) > self.max_connections:
             self._evict()
-        return connection
 
     def _replace(self, connection: Connection, time_ns: int) -> list[Step]:
         former = connection.former
@@ -225,6 +243,10 @@ class Tracker:
                 break
         if victim is None:
             return
+        self._forget(victim)
+        self.evicted += 1
+
+    def _forget(self, victim: Connection) -> None:
         del self.connections[victim.id]
         self._touched.pop(victim.id, None)
         self._kernels.forget(victim)
@@ -233,7 +255,6 @@ class Tracker:
             del self._live[victim.key]
         elif live is not None and live.former is victim:
             live.former = None
-        self.evicted += 1
 
     # -- calls, the kernel, notes -------------------------------------------
 
@@ -245,7 +266,8 @@ class Tracker:
         changes: tuple[StateChange, ...] = ()
         if shown is not None:
             connection, changes = self._shown(call, shown, connection)
-        if call.name == "listen" and call.returned and not call.failed and connection is None:
+        listens = call.name == "listen" and call.side is Side.SERVER
+        if listens and call.returned and not call.failed and connection is None:
             before = self._before[Side.SERVER]
             after = Claim(State.LISTEN, Certainty.SEEN, "listen() returned")
             self._before[Side.SERVER] = after
@@ -347,6 +369,32 @@ class Tracker:
             changes=moves.changes,
             disagreements=tuple(disagreements),
         )
+
+    def _host_reading(self, reading: HostReading) -> list[Step]:
+        """The watched host's table: whose its connections are, and those that were there before."""
+
+        def enter(
+            key: FlowKey, client: Endpoint, server: Endpoint, one: Claim, other: Claim
+        ) -> Connection:
+            self._ids += 1
+            analysis = Analysis() if self._analyse else None
+            connection = Connection(self._ids, key, client, server, one, other, analysis)
+            connection.first_ns = connection.last_ns = reading.time_ns
+            self._keep_in_mind(connection)
+            return connection
+
+        return [
+            self._step(
+                reading.time_ns,
+                StepKind.KERNEL,
+                told.connection,
+                None,
+                reading=self.host.as_read(told.connection, reading.time_ns),
+                changes=told.moves.changes,
+                disagreements=told.disagreements,
+            )
+            for told in self.host.read(reading, self._live, self.connections, enter)
+        ]
 
     def _handled(self, handled: Handled) -> list[Step]:
         """The cable's doing: nobody's state changes by it."""

@@ -358,3 +358,44 @@ def test_a_socket_that_listens_at_another_port_is_not_this_one():
     )
     assert not disagreements(steps)
     assert states(tracker) == (State.SYN_SENT, State.CLOSED)
+
+
+@pytest.mark.parametrize(("seconds", "answers"), [(0, 0), (1, 1), (2, 2), (3, 2), (8, 4)])
+def test_deferring_accept_waits_for_data_or_so_many_answers(seconds, answers):
+    applications = Applications()
+    for one in (
+        call("setsockopt", arguments=f"TCP_DEFER_ACCEPT, {seconds}", side=Side.SERVER, known=False),
+        Call(2, Side.SERVER, "listen", "5", 3, 1, 2, "0", local=B),
+    ):
+        applications.take(one)
+    assert (applications.defers(7777), applications.defers(1)) == (answers, 0)
+
+
+@pytest.mark.parametrize(
+    ("length", "answers", "state"),
+    [(0, 1, State.SYN_RECEIVED), (10, 1, State.ESTABLISHED), (0, 2, State.ESTABLISHED)],
+)
+def test_an_empty_third_segment_waits_where_accept_is_deferred(length, answers, state):
+    option = call("setsockopt", arguments="TCP_DEFER_ACCEPT, 1", side=Side.SERVER, known=False)
+    tracker, _ = fed(
+        option,
+        Call(2, Side.SERVER, "listen", "5", 3, 3, 4, "0", local=B),
+        *opened()[:2],
+        *[one for _ in range(answers) for one in opened()[2:4]],
+        *passed(30, A, Flags.ACK, 101, 501, length),
+    )
+    assert states(tracker)[1] is state
+
+
+@pytest.mark.parametrize(("cwnd", "state"), [(None, State.SYN_RECEIVED), (10, State.ESTABLISHED)])
+def test_a_full_queue_keeps_out_nobody_who_stands_in_it(cwnd, state):
+    """Fast Open makes a socket at the SYN, and the last place in the queue is its own."""
+    full = listener(recv_queue=1, send_queue=0)
+    mine = sock(Side.SERVER, State.SYN_RECEIVED, cwnd=cwnd)
+    tracker, steps = fed(
+        *opened()[:4],
+        KernelReading(25, (full, sock(Side.CLIENT, State.ESTABLISHED), mine)),
+        *opened()[4:],
+    )
+    assert states(tracker)[1] is state
+    assert not disagreements(steps)

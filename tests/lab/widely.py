@@ -1,9 +1,9 @@
 """Random scenarios of the second kind: more calls, settings, accidents and connections.
 
 Besides what ``randomly`` writes: small buffers and zero windows, many small writes, keep-alives
-and user timeouts, Fast Open, narrow links, both halves closed one by one, the server's host as
-the one that connects, several connections side by side, and the same addresses and ports used
-again and again with segments of former times among them.
+and user timeouts, Fast Open, narrow links, both halves closed one by one, several connections
+side by side, and the same addresses and ports used again and again with segments of former
+times among them.
 """
 
 from __future__ import annotations
@@ -51,14 +51,9 @@ class WideAuthor(Author):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self._fast = False
-        self._reversed = False
-        self.active, self.passive = "client", "server"
 
     def write(self) -> None:
         self._settings()
-        self._reversed = self.chance(0.12)
-        if self._reversed:
-            self.active, self.passive = "server", "client"
         self._open()
         if self.chance(0.12):
             self._storm()
@@ -117,32 +112,30 @@ class WideAuthor(Author):
         if self.chance(0.15):
             self._cross()
             return
-        self.say(f"{self.passive}.socket()")
-        self.say(f'{self.passive}.setsockopt("SO_REUSEADDR")')
-        self._option(self.passive)
+        self.say('do(server, "socket")')
+        self.say('do(server, "setsockopt", "SO_REUSEADDR")')
+        self._option("server")
         if self._fast and self.chance(0.8):
-            self.say(f'do({self.passive}, "setsockopt", "TCP_FASTOPEN", 5)')
+            self.say('do(server, "setsockopt", "TCP_FASTOPEN", 5)')
         if self.chance(0.08):
-            self.say(f'do({self.passive}, "setsockopt", "TCP_DEFER_ACCEPT", 1)')
-        self.say(f"{self.passive}.bind()")
+            self.say('do(server, "setsockopt", "TCP_DEFER_ACCEPT", 1)')
+        self.say('do(server, "bind")')
         if self.chance(0.95):
-            self.say(f"{self.passive}.listen({dice.choice((128, 128, 1, 0))})")
+            self.say(f'do(server, "listen", {dice.choice((128, 128, 1, 0))})')
         if self.chance(0.5):
-            self.say(f'do({self.passive}, "accept")')
+            self.say('do(server, "accept")')
         self._connect()
         for _ in range(dice.choice((0, 0, 1, 2))):
-            self._act(self.active)
-        self.say(f'do({self.passive}, "accept")')
+            self._act("client")
+        self.say('do(server, "accept")')
 
     def _connect(self) -> None:
-        host = self.active
-        self.say(f"{host}.socket()")
-        self.say(f'{host}.setsockopt("SO_REUSEADDR")')
+        host = "client"
+        self.say(f'do({host}, "socket")')
+        self.say(f'do({host}, "setsockopt", "SO_REUSEADDR")')
         self._option(host)
-        if self._reversed:
-            self.say(f"{host}.bind(0)")
-        elif self.chance(0.6):
-            self.say(f"{host}.bind()")
+        if self.chance(0.6):
+            self.say(f'do({host}, "bind")')
         if self._fast and self.chance(0.7):
             self.say(f'do({host}, "setsockopt", "TCP_FASTOPEN_CONNECT", 1)')
         held = self.chance(0.12)
@@ -222,9 +215,9 @@ class WideAuthor(Author):
 
     def _beside(self) -> None:
         """Another connection between the same two, while the first one is there."""
-        self.say(f"{self.active}.socket()")
-        self.say(f'do({self.active}, "connect")')
-        self.say(f'do({self.passive}, "accept")')
+        self.say('do(client, "socket")')
+        self.say('do(client, "connect")')
+        self.say('do(server, "accept")')
         for _ in range(self.dice.randrange(4)):
             self._act(self.dice.choice(HOSTS))
 
@@ -235,33 +228,32 @@ class WideAuthor(Author):
         dice = self.dice
         closing = dice.choice(("kill", "close", "abort"))
         if closing == "kill":
-            self.say(f"{self.active}.kill()")
+            self.say("client.kill()")
         elif closing == "abort":
-            self.say(f'do({self.active}, "setsockopt", "SO_LINGER", 0)')
-            self.say(f'do({self.active}, "close")')
+            self.say('do(client, "setsockopt", "SO_LINGER", 0)')
+            self.say('do(client, "close")')
         else:
             # Who closes first is in TIME-WAIT, and the other one's port is free again.
-            self.say(f'do({self.passive}, "close")')
-            self.say(f'do({self.active}, "close")')
+            self.say('do(server, "close")')
+            self.say('do(client, "close")')
             self.say("lab.wait(0.1)")
         if self.chance(0.35):
-            self.say(f"{self.passive}.kill()")
-            self.say(f"{self.passive}.socket()")
-            self.say(f'{self.passive}.setsockopt("SO_REUSEADDR")')
-            self.say(f"{self.passive}.bind()")
-            self.say(f"{self.passive}.listen()")
+            self.say("server.kill()")
+            self.say('do(server, "socket")')
+            self.say('do(server, "setsockopt", "SO_REUSEADDR")')
+            self.say('do(server, "bind")')
+            self.say('do(server, "listen")')
         if self.chance(0.4):
             self._rule(dice.choice(("SYN", "SYN,ACK", "ACK", "RST", "any")))
         if self.chance(0.3):
             self._of_former_times()
-        self.say(f"{self.active}.socket()")
-        self.say(f'{self.active}.setsockopt("SO_REUSEADDR")')
-        if not self._reversed:
-            self.say(f"{self.active}.bind()")
-        self.say(f'do({self.active}, "connect")')
+        self.say('do(client, "socket")')
+        self.say('do(client, "setsockopt", "SO_REUSEADDR")')
+        self.say('do(client, "bind")')
+        self.say('do(client, "connect")')
         if self.chance(0.3):
             self._of_former_times()
-        self.say(f'do({self.passive}, "accept")')
+        self.say('do(server, "accept")')
         for _ in range(dice.randrange(1, 4)):
             self._act(dice.choice(HOSTS))
         self._end()
