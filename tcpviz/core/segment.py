@@ -107,6 +107,8 @@ class Segment:
     ``scope``        VLAN tags and tunnels, outermost first (part of the flow's key)
     ``checksum_ok``  ``None`` when it was not checked or cannot be
     ``inferred``     true where no packet was captured and the kernel's states imply it
+    ``header_len``   bytes of the TCP header with its options (data offset times 4); 0: not known
+    ``checksum``     as in the header; ``None``: not known
     """
 
     time_ns: int
@@ -129,6 +131,8 @@ class Segment:
     interface: int = 0
     checksum_ok: bool | None = None
     inferred: bool = False
+    header_len: int = 0
+    checksum: int | None = None
 
     @property
     def key(self) -> FlowKey:

@@ -177,6 +177,9 @@ class Decoder:
                         tcp.check(data[26:end], total - 20, checksum)
                         if whole and self.verify
                         else None,
+                        False,
+                        inside - 34,
+                        checksum,
                     )
         return self._long_way(frame)
 

@@ -99,6 +99,9 @@ def tcp(walk: Walk, offset: int, keep_payload: bool, verify: bool) -> Segment | 
         (bits >> 9) & 7,
         walk.interface,
         checksum_ok,
+        False,
+        length,
+        checksum,
     )
 
 
