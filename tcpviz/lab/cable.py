@@ -205,18 +205,22 @@ class Cable:
 
     def collect(self) -> list[Event]:
         events, self._foreign = self._foreign, []
+        came = []
         for index, (side, host) in enumerate(self._hosts.items()):
-            while (came := host.tap.receive()) is not None:
-                stamp, data = came
-                if self._off is side:
-                    continue  # its card is off
-                seen = glance(data)
-                if seen is None:
-                    self._hosts[side.other].tap.send(data)  # not the scenario's; not told
-                    continue
-                nobody = seen.dst.addr != self.places[side.other].endpoint.addr
-                events += self.traffic.take(side, index, stamp, data, seen, passes=nobody)
-                events += self._answer_too_big(index)
+            while (one := host.tap.receive()) is not None:
+                came.append((*one, index, side))
+        # In the order in which they left: a repetition is to be judged after the answer to it.
+        came.sort(key=lambda one: one[0])
+        for stamp, data, index, side in came:
+            if self._off is side:
+                continue  # its card is off
+            seen = glance(data)
+            if seen is None:
+                self._hosts[side.other].tap.send(data)  # not the scenario's; not told
+                continue
+            nobody = seen.dst.addr != self.places[side.other].endpoint.addr
+            events += self.traffic.take(side, index, stamp, data, seen, passes=nobody)
+            events += self._answer_too_big(index)
         self.traffic.pause(time.time_ns())
         return events
 
@@ -249,6 +253,7 @@ class Cable:
         if one.copy:
             message["again"] = True
         self._hosts[one.sender.other].tap.send(one.data)
+        one.landed_ns = time.time_ns()
         return [(message, one.data if one.changed else b"")]
 
     def diags(self) -> list[tuple[Side, Diag]]:

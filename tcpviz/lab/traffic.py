@@ -75,7 +75,8 @@ class InHand:
     ``parked``     the scenario goes on without it
     ``swallowed``  retransmissions of it that the cable kept; ``again`` is the latest
     ``changed``    its bytes are not those that left
-    ``arrived_ns`` when it did, if it has
+    ``arrived_ns`` when it did, if it has: just before it was handed over
+    ``landed_ns``  just after: what its receiver sent before that may not know of it
     """
 
     number: int
@@ -94,6 +95,7 @@ class InHand:
     swallowed: int = 0
     again: InHand | None = field(default=None, repr=False)
     arrived_ns: int | None = None
+    landed_ns: int = 0
 
     @property
     def held(self) -> bool:
@@ -216,34 +218,47 @@ class Traffic:
         return self.put_behind(one, Doer.SCRIPT, now)
 
     def _swallow(self, one: InHand, index: int) -> list[Event]:
-        for held in self._hands:
-            if held.held and not held.copy and held.sender is one.sender:
-                if not one.seen.repeats(held.seen):
-                    continue
-                held.swallowed += 1
-                held.again = one
-                act = self._act(Act.SWALLOWED, held, Doer.CABLE, one.sent_ns)
-                act[0]["repeat"] = one.number
-                return [self._left(one, index, "swallowed"), act]
+        """Keep ``one`` back if it repeats only what a hand has held up; else say nothing."""
+        for old in self._hands:
+            waits = old.held or (self.step and not old.parked)
+            if waits and not old.copy and old.sender is one.sender and one.seen.repeats(old.seen):
+                old.again = one
+                return self._keep_back(one, old, index)
         answered = self._answered(one) if self.step else None
-        if answered is None:
-            return []
-        answered.swallowed += 1
-        act = self._act(Act.SWALLOWED, answered, Doer.CABLE, one.sent_ns)
+        return [] if answered is None else self._keep_back(one, answered, index)
+
+    def _keep_back(self, one: InHand, old: InHand, index: int) -> list[Event]:
+        old.swallowed += 1
+        act = self._act(Act.SWALLOWED, old, Doer.CABLE, one.sent_ns)
         act[0]["repeat"] = one.number
         return [self._left(one, index, "swallowed"), act]
 
     def _answered(self, one: InHand) -> InHand | None:
-        """What ``one`` repeats, if that has arrived and its answer lies in the person's hand."""
+        """What ``one`` repeats, if its sender could not know yet that it had arrived.
+
+        It left before the first had landed, or before the answer to it had: the person's
+        hand was slow, not the network.
+        """
         for old in reversed(self.recorded):
             if old is one or old.sender is not one.sender or old.arrived_ns is None:
                 continue
             if one.seen.repeats(old.seen):
-                held = (each for each in self._hands if each.held and each.by is Doer.PERSON)
-                answers = (each for each in held if each.sender is not one.sender)
-                late = any(each.sent_ns >= old.arrived_ns for each in answers)
+                late = old.landed_ns > one.sent_ns or self._answer_under_way(one, old.arrived_ns)
                 return old if late else None
         return None
+
+    def _answer_under_way(self, one: InHand, since: int) -> bool:
+        """Whether an answer sent at or after ``since`` had not landed yet when ``one`` left."""
+        if any(
+            each.sender is not one.sender and each.sent_ns >= since and each.by is Doer.PERSON
+            for each in self._hands
+            if each.held or not each.parked
+        ):
+            return True
+        return any(
+            each.sender is not one.sender and each.sent_ns >= since and each.landed_ns > one.sent_ns
+            for each in self.recorded
+        )
 
     # -- what is done to it -------------------------------------------------
 
