@@ -23,10 +23,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tcpviz.core import arrivals, departures
+from tcpviz.core import arrivals, departures, late
 from tcpviz.core.analysis import Analysis
 from tcpviz.core.claims import Certainty, Claim, Phase, PhaseName, StateChange
 from tcpviz.core.halfconn import End
+from tcpviz.core.hosts import HostSocket
 from tcpviz.core.marks import Observation
 from tcpviz.core.records import Moment, Side
 from tcpviz.core.segment import Endpoint, FlowKey, Segment
@@ -60,6 +61,8 @@ class Connection:
                       the latest first: late segments of theirs may still come
     ``superseded``    another connection has its addresses and ports: what still comes of
                       its segments moves nobody
+    ``sockets``       what the watched host's table of sockets has of its ends, and whose they
+                      are; ``None`` where it was not asked or has neither
     """
 
     def __init__(
@@ -92,10 +95,16 @@ class Connection:
         self.intrudes = False
         self.older: tuple[int, ...] = ()
         self.superseded = False
+        self.sockets: dict[Side, HostSocket] | None = None
         self._third = False
         self._data_began = False
 
     # -- who is who ---------------------------------------------------------
+
+    @property
+    def only_told(self) -> bool:
+        """Nothing of it was captured so far: the host's table of sockets has told of it."""
+        return self.sockets is not None and not (self.client.segments or self.server.segments)
 
     def end(self, side: Side) -> End:
         return self.client if side is Side.CLIENT else self.server
@@ -158,6 +167,8 @@ class Connection:
         moves = Moves(self, segment.frame, time_ns)
         self.observation = None
         if moment is Moment.ARRIVED:
+            if self.superseded:
+                return ()
             arrivals.watched(moves, peer, segment)
             self._complete_handshake()
             if segment.rst and self.reset_by is None and moves.reset:
@@ -175,6 +186,9 @@ class Connection:
             self.observation = self.analysis.observe(segment, side)
             if self.observation is not None and self.observation.is_copy:
                 return ()  # the capture saw one packet twice; the ends did not
+        if self.superseded:
+            late.take(moves, me, peer, segment)
+            return moves.changes
         self._note_phase(segment, me, time_ns)
         if not departures.sent(moves, me, peer, segment):
             return moves.changes

@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from tcpviz.core.hosts import HostReading
 from tcpviz.core.segment import Endpoint, FlowKey, Segment
 from tcpviz.core.states import State
 
@@ -263,4 +264,14 @@ class Unreachable:
         return FlowKey.of(self.src, self.dst, scope), FlowKey.of(self.src, outside, scope)
 
 
-Record = SegmentRecord | Handled | Rebooted | Call | KernelReading | Note | Gap | Unreachable
+Record = (
+    SegmentRecord
+    | Handled
+    | Rebooted
+    | Call
+    | KernelReading
+    | HostReading
+    | Note
+    | Gap
+    | Unreachable
+)
