@@ -7,6 +7,7 @@
 #   make check-all               lint, and every test, the slow ones too
 #   make bench                   how fast it is here
 #   make pictures                the README's pictures, made anew from real runs
+#   make words                   the catalogue of translations, in step with the sources
 #   make format                  put every file into the project's format
 
 BIN := .venv/bin
@@ -18,10 +19,10 @@ TESTS ?= tests
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format check-all bench pictures clean
+.PHONY: help venv demo test lint format check-all bench pictures words clean
 
 help:
-	@sed -n '4,10s/^# *//p' Makefile
+	@sed -n '4,11s/^# *//p' Makefile
 
 venv:
 	@PYTHON='$(PYTHON)' sh .ci/venv
@@ -51,6 +52,9 @@ bench: venv
 
 pictures: venv
 	@$(BIN)/python -m tests.scenes $(ARGS)
+
+words: venv
+	@$(BIN)/python -m tests.messages $(ARGS)
 
 clean:
 	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tcpviz import words
 
 # The suite asks the same questions every time, so that what passed once passes again; what new
 # questions find is for make check-all, which asks others each time.
@@ -15,6 +18,13 @@ settings.register_profile("explore", print_blob=True)
 settings.load_profile(os.environ.get("TCPVIZ_HYPOTHESIS", "suite"))
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """The language is the process's: whoever changes it must not change it for others."""
+    yield
+    words.use("en")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ A script is Python with a few literals and a function::
     SECTION = "closing"   # under which heading --list has it
     NEEDS = "cable"       # only if no other ground will do
     LIMIT = 30            # seconds it may take, if not the usual
+    STEPS = [("client SYN-SENT", "what to ask before it", "the answer"), ...]   # story mode;
+                          # tcpviz.views.story has the moments
     OTHERS = [(["SYN-SENT", ...], ["LISTEN", ...])]   # client's and server's paths of the
                           # second connection, the third, ...; what is not told is not checked
 
@@ -32,6 +34,7 @@ from typing import Any
 from tcpviz.core.records import Side
 from tcpviz.core.states import State
 from tcpviz.sources.feed import SourceError
+from tcpviz.views.story import Point, point
 
 USUAL_LIMIT_S = 30.0
 PROGRAMS_LIMIT_S = 86_400.0
@@ -53,6 +56,7 @@ class Scenario:
     ``others``              those of further connections, in the order of their beginning
     ``needs_cable``         it holds or drops segments, which no other ground can
     ``limit_s``             seconds after which it is given up
+    ``points``              where story mode stops, in order
     ``programs``            not a script, but the person's own two: server's command, client's
     """
 
@@ -68,6 +72,7 @@ class Scenario:
     section: str = ""
     others: tuple[EndsPath, ...] = ()
     programs: tuple[str, str] | None = None
+    points: tuple[Point, ...] = ()
 
     @property
     def slow(self) -> bool:
@@ -280,6 +285,7 @@ class _Reading:
             self._limit(),
             self._section(),
             self._others(),
+            points=self._points(),
         )
 
     def _wrong(self, name: str, what: str) -> SourceError:
@@ -336,6 +342,25 @@ class _Reading:
             (self._path_of("OTHERS", client), self._path_of("OTHERS", server))
             for client, server in value
         )
+
+    def _points(self) -> tuple[Point, ...]:
+        if "STEPS" not in self._values:
+            return ()
+        value = self._value("STEPS")
+        if not isinstance(value, list | tuple):
+            raise self._wrong("STEPS", "must be a list of (moment, question, answer)")
+        made = []
+        for each in value:
+            if not isinstance(each, list | tuple) or not all(isinstance(one, str) for one in each):
+                raise self._wrong("STEPS", "must be a list of (moment, question, answer)")
+            words = [" ".join(one.split()) for one in each]
+            if len(words) != 3 or not words[2]:
+                raise self._wrong("STEPS", f"has {words[:1]}: moment, question and answer")
+            try:
+                made.append(point(*words))
+            except ValueError as error:
+                raise self._wrong("STEPS", f"has {error}") from None
+        return tuple(made)
 
     def _limit(self) -> float:
         if "LIMIT" not in self._values:

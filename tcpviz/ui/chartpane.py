@@ -63,7 +63,7 @@ class ChartPane(PaneView):
         if ladder is None:
             return [Row(), Row(line(Span(self._empty(), roles.DIM)))]
         index = self.session.cursor.index
-        story = self.session.story
+        story = self.session.hides_future
         made = [Row(one) for one in ladder.header(cells, index)]
         made += self._kernel_rows(ladder, cells, rows)
         self._head = len(made)

@@ -146,14 +146,24 @@ class Hand:
 
     # -- in words -----------------------------------------------------------
 
-    def line(self, timeline: Timeline, cells: int, *, at_end: bool, ascii_only: bool) -> Line:
-        """One row that says what is in the hand, or how the cable is."""
+    def line(
+        self,
+        timeline: Timeline,
+        cells: int,
+        *,
+        at_end: bool,
+        ascii_only: bool,
+        secret: bool = False,
+    ) -> Line:
+        """One row that says what is in the hand (``secret``: only that something is)."""
         control = self.control
         if control is None:
             return ()
         one = self.chosen
         right = HAND_RIGHT if one is None or one.side is Side.CLIENT else HAND_LEFT
         sign = Span(f" {'H' if ascii_only else right} ", roles.LIT)
+        if secret and one is not None:
+            return line(sign, Span(_("something is in your hand"), roles.DIM))
         if one is None:
             empty = self._empty_words(control)
             room = cells - width((sign,))

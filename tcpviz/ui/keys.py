@@ -50,9 +50,10 @@ class Action:
         return own or (self.shown_plain if ascii_only else self.shown).split(" ")[0]
 
 
-_TIME, _HAND, _PANES, _LOOK, _PROGRAM = (
+_TIME, _HAND, _TEACH, _PANES, _LOOK, _PROGRAM = (
     "Moving through time",
     "The cable in your hand (a running demo)",
+    "Teaching",
     "Panes and connections",
     "How it is shown",
     "The program",
@@ -208,6 +209,38 @@ ACTIONS: tuple[Action, ...] = (
         _HAND,
     ),
     Action("again", ("R",), "R", "Run it again", "Run the scenario anew, live", "", (), _HAND),
+    Action(
+        "predict",
+        ("P",),
+        "P",
+        "Predict what comes next",
+        "Stop before each segment and state change and ask who sends what, with which numbers, and "
+        "which state follows; 1 to 4 answer, 0 shows it. Again: no more questions",
+        "",
+        (),
+        _TEACH,
+    ),
+    Action(
+        "story",
+        ("S",),
+        "S",
+        "Story mode",
+        "Walk through the scenario with its questions; Space shows the answer and goes on",
+        "",
+        (),
+        _TEACH,
+    ),
+    Action(
+        "words",
+        ("W",),
+        "W",
+        "Plain or precise words",
+        "Explain in plain words (two people talking at a door), or precisely",
+        "",
+        (),
+        _TEACH,
+    ),
+    Action("language", ("L",), "L", "English or Chinese", "Change the language", "", (), _TEACH),
     Action(
         "up", ("up", "k"), "↑ k", "Up", "Select the row above, or scroll", "", (), _PANES, "Up k"
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.cells import chop_cells
 
 from tcpviz.ui import bars, keys
@@ -21,6 +23,7 @@ class LowerBars:
     """Draws banner, hand, explanation, status and key hints of ``session``.
 
     ``views``  the widgets by name; whoever owns the screen places them
+    ``instead`` what the bottom line says in place of the hints, if it gives a line
     ``hints``  where each key's name stands in the bottom line
     """
 
@@ -28,6 +31,7 @@ class LowerBars:
         self._session = session
         self._ascii = ascii_only
         self.hints: list[bars.Hint] = []
+        self.instead: Callable[[int], Line | None] = lambda _cells: None
         self.views = {name: LinesView(looks, id=name, ascii_only=ascii_only) for name in NAMES}
 
     def begin(self, session: Session) -> None:
@@ -71,8 +75,18 @@ class LowerBars:
             said = Span(f" {clean(banner, self._ascii)}  (Esc)", BAR_ALARM)
             views["banner"].show([Row(fit((said,), width, BAR_ALARM))])
         if self.hand_shown:
-            at_end = session.cursor.following
-            hand = session.hand.line(session.timeline, width, at_end=at_end, ascii_only=self._ascii)
+            if session.at_latest:
+                hand = session.hand.line(
+                    session.timeline, width, at_end=True, ascii_only=self._ascii
+                )
+            else:
+                hand = session.hand.line(
+                    session.timeline,
+                    width,
+                    at_end=False,
+                    ascii_only=self._ascii,
+                    secret=session.guessing,
+                )
             views["hand"].show([Row(fit(hand, width))])
         told = wrong or explanation(session, ascii_only=self._ascii)
         rows = wrap(told, max(width - 2, 1), plan.explain)
@@ -85,6 +99,11 @@ class LowerBars:
             acting=self.hand_shown,
             lab=session.story and hasattr(session.feed, "control"),
         )
+        other = self.instead(width)
+        if other is not None:
+            self.hints = []
+            views["keys"].show([Row(other)])
+            return
         shown, self.hints = bars.hints(actions, width, self._words(active), ascii_only=self._ascii)
         views["keys"].show([Row(shown)])
 

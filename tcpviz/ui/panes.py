@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual import events
 from textual.message import Message
@@ -173,7 +174,7 @@ class ConnectionPane(PaneView):
 
     def __init__(self, session: Session, looks: Looks, *, ascii_only: bool) -> None:
         super().__init__(session, looks, ascii_only=ascii_only)
-        self._shown: list[Connection] = []
+        self._shown: Sequence[Connection] = []
         self._all = 0
         self._sought: tuple[object, float] = ("", -1)
 
@@ -220,7 +221,7 @@ class ConnectionPane(PaneView):
         now = self.session.now_ns
         for one in self._shown[self.top : self.top + space]:
             selected = one.id == self.session.selected
-            shown = self.session.as_of_cursor(one) if selected or self.session.story else one
+            shown = self.session.as_of_cursor(one) if selected or self.session.hides_future else one
             drawn = table.row(shown, cells, now, selected, ascii_only=self.ascii_only)
             made.append(Row(drawn, roles.SELECTED if selected else None))
         if not self._shown:
@@ -249,6 +250,9 @@ class ConnectionPane(PaneView):
     def place(self) -> int | None:
         """Where the selected connection is in the list, ``None`` if it is not."""
         selected = self.session.selected
+        find = getattr(self._shown, "place_of", None)
+        if find is not None:
+            return None if selected is None else cast("int | None", find(selected))
         return next((n for n, one in enumerate(self._shown) if one.id == selected), None)
 
     def move(self, rows: int) -> None:

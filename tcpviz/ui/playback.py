@@ -92,6 +92,12 @@ class Playback:
         else:
             self.mode = Mode.PAUSED
 
+    def play(self, now: float) -> None:
+        """Go on by itself from where the cursor stands, also if that is the end."""
+        self.cursor.seek(self.cursor.index)
+        self.mode = Mode.PLAYING
+        self._due = now
+
     def hold(self) -> None:
         """Stay at this step, also if more come."""
         if self.cursor.following:

@@ -18,11 +18,12 @@ from tcpviz.ui import keys
 from tcpviz.ui.chartpane import ChartPane
 from tcpviz.ui.filter_entry import FilterEntry
 from tcpviz.ui.help import HelpScreen
-from tcpviz.ui.lessonactions import LessonActions
 from tcpviz.ui.insights import InsightActions
+from tcpviz.ui.lessonactions import LessonActions
 from tcpviz.ui.looks import Looks
 from tcpviz.ui.lowerbars import LowerBars, display, size_to
 from tcpviz.ui.page import PageScreen, clean_lines
+from tcpviz.ui.paneactions import PaneActions
 from tcpviz.ui.panes import ConnectionPane, DiagramPane, PaneView
 from tcpviz.ui.plan import Pane, Plan, plan
 from tcpviz.ui.playback import Mode
@@ -44,7 +45,7 @@ BRIEFLY_S = 4.0
 """How long a message stays that only answers a key."""
 
 
-class MainScreen(HandActions, InsightActions, Screen[None]):
+class MainScreen(PaneActions, LessonActions, InsightActions, Screen[None]):
     """Shows a :class:`Session`.
 
     ``active``     the pane that was focused last; shown where only one can be
@@ -73,6 +74,7 @@ class MainScreen(HandActions, InsightActions, Screen[None]):
         self.flashing: int | None = None
         self._seen: tuple[object, ...] = ()
         self._second = -1
+        self._generation = session.generation
         self._planned_for: int | None = None
         self._catching_up = False
         self._failed = False
@@ -88,6 +90,7 @@ class MainScreen(HandActions, InsightActions, Screen[None]):
         }
         self.make_lesson(looks, ascii_only=ascii_only)
         self._lower = LowerBars(session, looks, ascii_only=ascii_only)
+        self._lower.instead = self.key_line
         self._bars = self._lower.views
 
     def begin(self, session: Session) -> None:
@@ -118,7 +121,7 @@ class MainScreen(HandActions, InsightActions, Screen[None]):
 
     def on_mount(self) -> None:
         self._lay_out(self.app.size)
-        self._focus(self.active)
+        self.focus_pane(self.active)
 
     def on_resize(self, event: events.Resize) -> None:
         self._lay_out(event.size)
@@ -313,6 +316,11 @@ class MainScreen(HandActions, InsightActions, Screen[None]):
         """Draw everything; rows that are as they were are not written out."""
         if not self.is_mounted:
             return
+        if self._generation != self.session.generation:
+            self._generation = self.session.generation
+            for pane, view in self.views.items():
+                if pane is not Pane.LIST:
+                    view.begin(self.session)
         with self.app.batch_update():
             self._draw_bars()
             self.draw_panel(self.plan.width, self.panel_rows(self.plan.height))
@@ -342,7 +350,7 @@ class MainScreen(HandActions, InsightActions, Screen[None]):
         focused = self.focused
         return focused.pane if isinstance(focused, PaneView) else None
 
-    def _focus(self, pane: Pane) -> None:
+    def focus_pane(self, pane: Pane) -> None:
         """Go to a pane, bringing it to the front where panes take turns."""
         self.active = pane
         if self.maximised is not None:
@@ -359,29 +367,6 @@ class MainScreen(HandActions, InsightActions, Screen[None]):
     def on_descendant_blur(self) -> None:
         self.redraw()
 
-    def action_next_pane(self) -> None:
-        self._turn(1)
-
-    def action_previous_pane(self) -> None:
-        self._turn(-1)
-
-    def _turn(self, way: int) -> None:
-        order = list(Pane)
-        self._focus(order[(order.index(self.active) + way) % len(order)])
-
-    def action_pane_list(self) -> None:
-        self._focus(Pane.LIST)
-
-    def action_pane_diagram(self) -> None:
-        self._focus(Pane.DIAGRAM)
-
-    def action_pane_chart(self) -> None:
-        self._focus(Pane.CHART)
-
-    def action_maximise(self) -> None:
-        self.maximised = None if self.maximised is not None else self.active
-        self._lay_out(self.app.size)
-
     def action_up(self) -> None:
         self._scroll(-1)
 
@@ -390,14 +375,14 @@ class MainScreen(HandActions, InsightActions, Screen[None]):
 
     def _scroll(self, rows: int) -> None:
         if self._filtering:
-            self._focus(Pane.LIST)
+            self.focus_pane(Pane.LIST)
         self.views[self.active].move(rows)
         self.redraw()
 
     def action_enter(self) -> None:
         if self.active is Pane.LIST:
             if self._list.choose():
-                self._focus(Pane.CHART)
+                self.focus_pane(Pane.CHART)
         else:
             told = self.views[self.active].enter()
             if told is not None:
@@ -408,7 +393,7 @@ class MainScreen(HandActions, InsightActions, Screen[None]):
         """One thing at a time, the latest first."""
         if self._filtering:
             self._clear_filter()
-            self._focus(Pane.LIST)
+            self.focus_pane(Pane.LIST)
         elif self.session.hand.cancel_delay():
             pass
         elif self.banner:
@@ -444,7 +429,7 @@ class MainScreen(HandActions, InsightActions, Screen[None]):
 
     @on(Input.Submitted, "#filter")
     def _filter_kept(self) -> None:
-        self._focus(Pane.LIST)
+        self.focus_pane(Pane.LIST)
 
     def _clear_filter(self) -> None:
         self._list.filter = self._entry.value = ""

@@ -8,14 +8,16 @@ used from one thread only; the pump's thread never touches it.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic, time_ns
+from typing import cast
 
 from tcpviz.core.claims import Phase
 from tcpviz.core.connection import Connection
 from tcpviz.core.timeline import Cursor, Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources.feed import Feed
+from tcpviz.ui import counted
 from tcpviz.ui.hand import Hand
 from tcpviz.ui.past import Past
 from tcpviz.ui.playback import Mode, Pace, Playback
@@ -80,6 +82,8 @@ class Session:
     ``limit`` steps kept; ``None``: the usual number for a file or a live capture
     ``clock`` seconds of a clock that only goes forward
     ``plain_words``  explanations come in the register for beginners
+    ``guessing``     what is in the hand is to be guessed, so it is not told either
+    ``hides_future`` what comes after the cursor is not shown, not even faintly
     """
 
     def __init__(
@@ -113,7 +117,11 @@ class Session:
         self.sifter = Sifter(filter_text)
         self.selected: int | None = None
         self.chosen = False
+        self.counted: counted.Rows | None = None
+        self.generation = 0
         self.plain_words = False
+        self.hides_future = self.playback.story
+        self.guessing = False
         self._past = Past(self.timeline)
         self._forgotten = 0
 
@@ -123,6 +131,8 @@ class Session:
         """Take what has come, for at most about ``budget_s``; returns how many records."""
         until = self.clock() + budget_s
         taken = 0
+        if self.counted is not None:
+            return self._pull_followed(self.counted)
         for record in self.pump.records():
             self.absorb(self.tracker.feed(record))
             taken += 1
@@ -130,7 +140,52 @@ class Session:
                 break
         if taken:
             self._settle()
+        if self.live and counted.falls_behind(self.pump):
+            self._count()
         return taken
+
+    def _count(self) -> None:
+        """Follow one connection only from now on, where the feed counts the others."""
+        rows = counted.rows_of(self.feed)
+        if rows is None:
+            return
+        former = self.tracker.connections.get(self.selected or 0)
+        rows.refresh()
+        self.counted = rows
+        self.feed.status.notes.append(counted.TELLS)
+        ident = None if former is None else rows.ident_of(former.key)
+        self._follow_only(ident if ident is not None else rows[0].id)
+
+    def _follow_only(self, ident: int) -> None:
+        self.selected = ident
+        self._begin_anew(ident)
+        counted.follow_only(self.feed, ident)
+
+    def _pull_followed(self, rows: counted.Rows) -> int:
+        """Take what has come of the one connection that is followed; says 1 if anything came."""
+        while (batch := self.pump.batch()) is not None:
+            ident = getattr(batch, "ident", None)
+            if ident != self.selected or ident is None:
+                continue
+            if getattr(batch, "fresh", False):
+                self._begin_anew(ident)
+            for record in batch:
+                self.absorb(self.tracker.feed(record))
+        rows.refresh()
+        self._settle()
+        return 1
+
+    def _begin_anew(self, ident: int) -> None:
+        """An empty timeline for the connection with that number; panes are to look again."""
+        self.tracker = Tracker(limit=STEPS_KEPT_LIVE, max_connections=1)
+        self.tracker._ids = ident - 1  # the number that it has in the list
+        self.timeline = self.tracker.timeline
+        self.cursor = self.playback.cursor = Cursor(self.timeline)
+        self.playback.follow()
+        self.stops, self.held = Stops(), HeldTime()
+        self._readings, self._forgotten = [], 0
+        self._past = Past(self.timeline)
+        self.generation += 1
 
     def tick(self, now_ns: int) -> int:
         """Let the protocol's timers run on to ``now_ns``; returns how many steps that gave."""
@@ -152,9 +207,14 @@ class Session:
             self._forgotten = self.timeline.first
             self.stops.forget(self._forgotten)
             del self._readings[: bisect.bisect_left(self._readings, self._forgotten)]
-        if self.selected is not None and self.selected not in self.tracker.connections:
+        if self.selected is not None and not self._there(self.selected):
             self.select(None, chosen=False)  # evicted
         self.follow_selection()
+
+    def _there(self, ident: int) -> bool:
+        if self.counted is not None:
+            return self.counted.place_of(ident) is not None
+        return ident in self.tracker.connections
 
     # -- the cursor ---------------------------------------------------------
 
@@ -166,6 +226,11 @@ class Session:
     def acting(self) -> bool:
         """A scenario that is watched as it happens."""
         return self.story and self.live
+
+    @property
+    def at_latest(self) -> bool:
+        """The cursor stands at what happened last, whether or not it follows."""
+        return self.cursor.following or self.remaining == 0
 
     def act(self) -> None:
         """From a played-back scenario that still runs to one that is watched as it happens."""
@@ -250,8 +315,10 @@ class Session:
 
     # -- the selection ------------------------------------------------------
 
-    def visible(self) -> list[Connection]:
+    def visible(self) -> Sequence[Connection]:
         """The connections, in order of their first segment; in a story, those that have begun."""
+        if self.counted is not None:
+            return cast("Sequence[Connection]", self.counted)
         everyone = self.tracker.connections.values()
         if self.cursor.at_end or not self.story:
             return list(everyone)
@@ -260,6 +327,8 @@ class Session:
 
     def select(self, connection: int | None, *, chosen: bool = True) -> None:
         """Show this connection; ``chosen`` by a person: stepping is now within it."""
+        if self.counted is not None and connection not in (None, self.selected):
+            self._follow_only(cast("int", connection))
         self.selected = connection
         self.chosen = chosen and connection is not None
         self.cursor.connection = connection if self.chosen or not self.story else None
@@ -275,7 +344,10 @@ class Session:
                     self.select(step.connection, chosen=False)
                 return
         if self.selected is None:
-            first = next(iter(self.tracker.connections), None)
+            if self.counted is not None:
+                first = self.counted[0].id if len(self.counted) else None
+            else:
+                first = next(iter(self.tracker.connections), None)
             if first is not None:
                 self.select(first, chosen=False)
 
