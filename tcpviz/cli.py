@@ -82,6 +82,7 @@ def build_parser() -> Parser:
         help="demo, capture, read, doctor; filter, verdicts, marks, states, certainty, or one of "
         "those, such as refused or close-wait",
     )
+    _language_option(helper)
     return parser
 
 
@@ -95,6 +96,23 @@ def _screen_options(parser: argparse.ArgumentParser) -> None:
         "--theme", metavar="NAME", help="dark, light, ansi or mono (the d key goes through them)"
     )
     group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    _language_option(group)
+    group.add_argument(
+        "--plain", action="store_true", help="explain in plain words, as a talk at a door (W key)"
+    )
+    group.add_argument(
+        "--predict",
+        action="store_true",
+        help="stop before each segment and state change and ask what comes next (P key)",
+    )
+
+
+def _language_option(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--lang",
+        choices=("en", "zh"),
+        help="English or Simplified Chinese (default: what the locale says, on the screen)",
+    )
 
 
 def _form(parser: argparse.ArgumentParser, *forms: str) -> None:
@@ -198,6 +216,18 @@ def _demo(commands: Commands[Parser]) -> None:
         "--pace", type=_pace, metavar="SECONDS", help="seconds a step in playback (default 1.2)"
     )
     parser.add_argument("-6", dest="ipv6", action="store_true", help="use IPv6")
+    teaching = parser.add_argument_group("teaching")
+    teaching.add_argument(
+        "--story",
+        action="store_true",
+        help="walk through the scenario with its questions (S key)",
+    )
+    teaching.add_argument(
+        "--notes",
+        metavar="FILE|TTY",
+        help="write what the class must not see (the question, its answer, what comes next) to a "
+        "file for tail -f, or to another terminal such as /dev/pts/3",
+    )
     _screen_options(parser)
 
 
@@ -365,6 +395,7 @@ def _run(argv: Sequence[str] | None) -> int:
     if options.command is None:
         parser.print_help()
         return 0
+    _speak(options)
     if options.command == "help":
         return _help(parser, options.topic)
     if options.command == "doctor":
@@ -382,6 +413,15 @@ def _run(argv: Sequence[str] | None) -> int:
     from tcpviz.commands import read
 
     return read.run(options)
+
+
+def _speak(options: argparse.Namespace) -> None:
+    """The language that was asked for; what programs read stays English."""
+    machine = getattr(options, "json", False) or getattr(options, "csv", False)
+    if getattr(options, "lang", None) == "zh" and not machine:
+        from tcpviz import words
+
+        words.use("zh")
 
 
 def _help(parser: Parser, topic: str | None) -> int:

@@ -18,6 +18,7 @@ from tcpviz.ui.looks import Looks
 from tcpviz.ui.playback import Pace
 from tcpviz.ui.screen import MainScreen
 from tcpviz.ui.session import Session
+from tcpviz.ui.teaching import Teaching
 from tcpviz.ui.terminal import Manners, hung_up, manners
 from tcpviz.words import _
 
@@ -32,6 +33,7 @@ class TcpvizApp(App[int]):
     ``limit``    steps that the timeline keeps; ``None``: the usual number
     ``filter_text``  the display filter to begin with
     ``again``    makes the same scenario's feed once more, in step mode or not. Raises SourceError
+    ``teaching`` the register, what to ask, and where the teacher's notes go
     ``on_signal`` is told of a signal that ends the program, before it ends
 
     Afterwards ``trouble`` is what the source complained of, ``failure`` an
@@ -61,7 +63,9 @@ class TcpvizApp(App[int]):
         filter_text: str = "",
         on_signal: Callable[[int], None] | None = None,
         again: Callable[[bool], Feed] | None = None,
+        teaching: Teaching | None = None,
     ) -> None:
+        self._teaching = teaching or Teaching()
         self._again = again
         self._pace = pace
         self._limit = limit
@@ -98,7 +102,9 @@ class TcpvizApp(App[int]):
         except SourceError as error:
             return str(error)
         self.session.pump.stop(0.5)
+        plain = self.session.plain_words
         self.session = Session(feed, pace=self._pace, live=True, limit=self._limit)
+        self.session.plain_words = plain
         self.trouble = None
         self._main.begin(self.session)
         self.session.pump.start()
@@ -109,6 +115,7 @@ class TcpvizApp(App[int]):
 
     def on_mount(self) -> None:
         self.session.pump.start()
+        self._main.teach(self._teaching)
         self._hear_signals()
         self.set_interval(self.behaviour.period_s, self._main.beat)
         self.call_after_refresh(self._main.beat)

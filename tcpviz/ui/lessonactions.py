@@ -14,6 +14,7 @@ from tcpviz.ui.lines import LinesView, Row
 from tcpviz.ui.looks import Looks
 from tcpviz.ui.notes import NotesSink
 from tcpviz.ui.playback import Mode
+from tcpviz.ui.teaching import Teaching
 from tcpviz.views import quiz, teacher_notes
 from tcpviz.views.explain import explain_text
 from tcpviz.views.spans import Line
@@ -48,6 +49,14 @@ class LessonActions(HandActions):
         self.notes = None
         self._hits: list[Hit] = []
         self._noted: object = None
+
+    def teach(self, teaching: Teaching) -> None:
+        """Begin as the command line says."""
+        self.session.plain_words = teaching.plain
+        self.lesson.story = teaching.story
+        self.notes = teaching.notes
+        if teaching.predict or teaching.tell:
+            self._teach(predict=teaching.predict, on=True)
 
     # -- on, off, and how it is said ------------------------------------------
 

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import TypedDict
 
 from tcpviz.failure import report
+from tcpviz.lab.scenarios import Scenario
 from tcpviz.sources.feed import Feed, SourceError
+from tcpviz.ui.teaching import Teaching
 from tcpviz.ui.terminal import (
     Emergency,
     Manners,
@@ -39,6 +41,7 @@ def run(
     limit: int | None = None,
     filter_text: str = "",
     again: Callable[[bool], Feed] | None = None,
+    teaching: Teaching | None = None,
 ) -> int:
     """Show the feed on the terminal until the person leaves; returns the exit code.
 
@@ -47,6 +50,7 @@ def run(
     ``limit``   steps kept; ``None``: the screen's own limit
     ``filter_text``  the display filter to begin with
     ``again``   makes a scenario's feed once more, in step mode or not
+    ``teaching`` the language, the register, and what to ask
 
     ``feed_factory`` is called with the terminal in place and nothing drawn yet.
     Raises SourceError where the source, or the terminal, cannot be had.
@@ -56,6 +60,8 @@ def run(
     _claim_input()
     require_terminal()
     behaviour = manners(ascii_only=ascii_only)
+    teaching = teaching or Teaching()
+    teaching.speak(ascii_only=behaviour.ascii)
     _before_textual(behaviour, looks)
     feed = feed_factory()
     emergency = Emergency()
@@ -71,6 +77,7 @@ def run(
             limit=limit,
             filter_text=filter_text,
             again=again,
+            teaching=teaching,
         )
 
 
@@ -90,7 +97,7 @@ def demo(
         pace_s=getattr(options, "pace", None) or 1.2,
         live=live,
         again=again,
-        **_choices(options),
+        **_choices(options, scenario=getattr(feed, "scenario", None)),
     )
 
 
@@ -118,10 +125,12 @@ class _Choices(TypedDict):
     looks: str | None
     ascii_only: bool
     mouse: bool
+    teaching: Teaching
 
 
-def _choices(options: argparse.Namespace) -> _Choices:
+def _choices(options: argparse.Namespace, scenario: Scenario | None = None) -> _Choices:
     return {
+        "teaching": Teaching.of(options, scenario),
         "looks": options.theme,
         "ascii_only": options.ascii,
         "mouse": not options.no_mouse,
@@ -165,6 +174,7 @@ def _show(
     limit: int | None,
     filter_text: str,
     again: Callable[[bool], Feed] | None,
+    teaching: Teaching,
 ) -> int:
     from tcpviz.ui.app import TcpvizApp
     from tcpviz.ui.playback import Pace
@@ -178,6 +188,7 @@ def _show(
         limit=limit,
         filter_text=filter_text,
         again=again,
+        teaching=teaching,
         on_signal=lambda number: _last_resort(emergency, number),
     )
     # What asyncio and threads would print belongs in the log, not across the screen.
