@@ -11,6 +11,7 @@ import errno
 import select
 import socket
 import struct
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -256,20 +257,47 @@ def tcp_port_filter(family: int, port: int) -> bytes:
     return b"".join(struct.pack("HBBI", *row) for row in rows)
 
 
-def free_port(family: int, address: str, wanted: int) -> int:
-    """``wanted``, or the next port above it that can be bound, or any. Raises OSError if none can.
+def free_port(family: int, address: str, wanted: int) -> tuple[int, socket.socket | None]:
+    """``wanted``, or the next port above it that can be bound, or any; and what keeps it ours.
 
     After a demo in which the server closed first, its port is in TIME-WAIT for a minute.
     Asked without SO_REUSEADDR, as most scenarios will: with it, a port may be had whose
     TIME-WAIT belongs to somebody else's server.
+
+    A port that was free when asked may be taken when the scenario comes to use it, by another
+    demo that asked as well. So each holds, until it closes the second result, a name of the
+    port's own (an abstract Unix socket: Linux has them per network namespace, unix(7)).
+    Raises OSError if there is none.
     """
     for port in (*range(wanted, wanted + 50), 0):
         with socket.socket(family, socket.SOCK_STREAM) as real:
             try:
-                real.bind((address, port))
+                keeper = _keep(port)
+                try:
+                    real.bind((address, port))
+                except OSError:
+                    _let(keeper)
+                    raise
             except OSError as error:
                 if error.errno in (errno.EADDRINUSE, errno.EACCES):
                     continue
                 raise
-            return int(real.getsockname()[1])
+            return int(real.getsockname()[1]), keeper
     raise OSError(errno.EADDRINUSE, "no free port", f"{address}:{wanted}")
+
+
+def _keep(port: int) -> socket.socket | None:
+    if not port or not sys.platform.startswith("linux"):
+        return None
+    keeper = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        keeper.bind(f"\0tcpviz-lab-port-{port}")
+    except OSError:
+        keeper.close()
+        raise
+    return keeper
+
+
+def _let(keeper: socket.socket | None) -> None:
+    if keeper is not None:
+        keeper.close()

@@ -46,8 +46,10 @@ class Plain:
         self.interfaces: tuple[str, ...] = ()
         address = "::1" if ipv6 else "127.0.0.1"
         try:
-            server = free_port(self.family, address, SERVER_PORT)
-            self._first = free_port(self.family, address, CLIENT_PORT)
+            server, self._keeper = free_port(self.family, address, SERVER_PORT)
+            self._first, keeper = free_port(self.family, address, CLIENT_PORT)
+            if keeper is not None:
+                keeper.close()  # another demo's client may have the same: its server is another
         except OSError as error:
             what = f"no loopback sockets on {address}: {error.strerror}"
             raise UnavailableError(what) from error
@@ -111,6 +113,8 @@ class Plain:
     def close(self) -> None:
         if self._asker is not None:
             self._asker.close()
+        if self._keeper is not None:
+            self._keeper.close()
 
 
 class Loopback(Plain):

@@ -50,7 +50,7 @@ MOST_LINES = 200
 """Lines of one program's output that are shown."""
 
 LONGEST_LINE = 300
-_RESTLESS_S = 0.1
+_RESTLESS_S = 0.25
 _PIECE = 65536
 _PIECES = 16
 
