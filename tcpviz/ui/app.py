@@ -65,7 +65,7 @@ class TcpvizApp(App[int]):
         again: Callable[[bool], Feed] | None = None,
         teaching: Teaching | None = None,
     ) -> None:
-        self._teaching = teaching or Teaching()
+        self.teaching = teaching or Teaching()
         self._again = again
         self._pace = pace
         self._limit = limit
@@ -115,7 +115,6 @@ class TcpvizApp(App[int]):
 
     def on_mount(self) -> None:
         self.session.pump.start()
-        self._main.teach(self._teaching)
         self._hear_signals()
         self.set_interval(self.behaviour.period_s, self._main.beat)
         self.call_after_refresh(self._main.beat)

@@ -121,6 +121,7 @@ class MainScreen(PaneActions, LessonActions, InsightActions, Screen[None]):
 
     def on_mount(self) -> None:
         self._lay_out(self.app.size)
+        self.teach(self.app_.teaching)
         self.focus_pane(self.active)
 
     def on_resize(self, event: events.Resize) -> None:
