@@ -26,6 +26,7 @@ class Flow:
         "next_frame",
         "next_ns",
         "next_seq",
+        "probe_end",
         "probed",
         "sack",
         "scale",
@@ -54,6 +55,8 @@ class Flow:
         self.syn_scale: int | None = None
         self.kept_alive = False
         self.probed = False
+        # Behind the byte of the latest window probe, which does not count as sent yet.
+        self.probe_end: int | None = None
         self.sack: tuple[tuple[int, int], ...] = ()
         self.syn_data = False
         self.flight_known = True
@@ -89,12 +92,26 @@ def remember_sent(segment: Segment, fwd: Flow, *, probe: bool, takes_space: bool
     if takes_space and not segment.rst:
         fwd.log.add(segment.seq, end, segment.frame, segment.time_ns)
     # A window probe does not move "next": its byte is sent again once there is room.
+    if probe:
+        fwd.probe_end = end
     if probe or (segment.rst and fwd.next_seq is None):
         return
     if not segment.rst and (fwd.next_seq is None or seqno.gt(end, fwd.next_seq)):
         fwd.next_seq = end
         fwd.next_frame = segment.frame
         fwd.next_ns = segment.time_ns
+
+
+def probe_taken(segment: Segment, rev: Flow) -> bool:
+    """It acknowledges a window probe's byte: some receivers take it, and then it was sent."""
+    end = rev.probe_end
+    if end is None or not segment.has_ack or segment.ack != end:
+        return False
+    rev.probe_end = None
+    if rev.next_seq is None or seqno.diff(end, rev.next_seq) != 1:
+        return False
+    rev.next_seq = end
+    return True
 
 
 def remember_said(segment: Segment, fwd: Flow, *, probe: bool, alive: bool) -> None:

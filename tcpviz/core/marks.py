@@ -19,6 +19,8 @@ Where we knowingly differ
   analysing where a sequence number happens to be 0.
 * A segment without ACK has no ACK field: it acknowledges nothing and repeats
   nothing. Wireshark reads the field nevertheless.
+* Some receivers take the byte of a window probe and acknowledge it. Then it was
+  sent, and nothing is unseen; Wireshark does so since its issue 10745, not in 4.0.
 * A RST uses up no sequence numbers, whatever data it carries.
 """
 
@@ -33,6 +35,7 @@ from tcpviz.core.flow import (
     Flow,
     bytes_in_flight,
     dsack_of,
+    probe_taken,
     remember_said,
     remember_sent,
     seen_before,
@@ -352,9 +355,10 @@ def _windows_and_repeats(
     # LOST SEGMENT: it begins beyond "next". Not for RST.
     if fwd.next_seq is not None and seqno.gt(segment.seq, fwd.next_seq) and not segment.rst:
         marks.append(Mark(MarkName.LOST_SEGMENT))
-        start = fwd.next_seq if fwd.vouched is None else seqno.later(fwd.next_seq, fwd.vouched)
-        if seqno.lt(start, segment.seq):
-            fwd.log.missed(start, segment.seq)
+        fwd.log.missed(fwd.next_seq, segment.seq, fwd.vouched)
+        # A window probe's byte lies beyond "next", and was captured nevertheless.
+        if fwd.probe_end is not None:
+            fwd.log.fill(seqno.add(fwd.probe_end, -1), fwd.probe_end)
         # What is in flight is unknown until the other end acknowledges something.
         fwd.flight_known = False
     if control:
@@ -373,10 +377,18 @@ def _windows_and_repeats(
         ):
             marks.append(Mark(MarkName.WINDOW_FULL))
         return False, alive
-    if not (segment.has_ack and at_next and segment.ack == fwd.last_ack):
+    # A probe's byte is taken by some receivers (Wireshark's issues 8404, 10745): the answer
+    # then acknowledges it, and is an answer nevertheless.
+    taken = probe_taken(segment, rev) and rev.probed
+    if not (at_next and segment.has_ack and (taken or segment.ack == fwd.last_ack)):
         return False, alive
     # From here on: no data, at "next", the same ACK as in this end's previous segment.
     same = window == fwd.window
+    if taken:
+        if window or same:
+            name = MarkName.WINDOW_UPDATE if window else MarkName.ZERO_WINDOW_PROBE_ACK
+            marks.append(Mark(name))
+        return False, alive
     if window and not same and not fwd.sack:
         # WINDOW UPDATE: only the window changed (4.4: and there is no SACK).
         marks.append(Mark(MarkName.WINDOW_UPDATE))

@@ -42,10 +42,12 @@ class Acked:
 class SendLog:
     """Unacknowledged segments in order of sequence number, and holes never captured."""
 
-    __slots__ = ("_holes", "_unacked", "high")
+    __slots__ = ("_holes", "_unacked", "_unseen", "high")
 
     def __init__(self) -> None:
         self._unacked: list[Sent] = []
+        # What the capture missed; and of it, what no acknowledgement has covered yet.
+        self._unseen: list[tuple[int, int]] = []
         self._holes: list[tuple[int, int]] = []
         self.high = 0
         """The furthest end among the unacknowledged; meaningless when there are none."""
@@ -115,11 +117,18 @@ class SendLog:
             found = min(self._unacked, key=lambda entry: entry.frame)
         return found
 
-    def missed(self, start: int, end: int) -> None:
-        """``[start, end)`` was jumped over: lost before the capture, or still to come."""
-        if len(self._holes) >= MAX_HOLES:
-            del self._holes[0]
-        self._holes.append((start, end))
+    def missed(self, start: int, end: int, vouched: int | None = None) -> None:
+        """``[start, end)`` was jumped over: lost before the capture, or still to come.
+
+        Up to ``vouched`` it was acknowledged nevertheless.
+        """
+        for holes in (self._unseen, self._holes):
+            if len(holes) >= MAX_HOLES:
+                del holes[0]
+        self._unseen.append((start, end))
+        open_from = start if vouched is None else seqno.later(start, vouched)
+        if seqno.lt(open_from, end):
+            self._holes.append((open_from, end))
 
     @property
     def first_hole(self) -> int | None:
@@ -133,22 +142,28 @@ class SendLog:
         return first
 
     def fill(self, seq: int, end: int) -> int:
-        """Take ``[seq, end)`` out of the holes; returns how much of it was in one."""
-        if not self._holes:
+        """``[seq, end)`` was captured after all; returns how much of it had been missing."""
+        if not self._unseen:
             return 0
-        filled = 0
-        holes: list[tuple[int, int]] = []
-        for start, stop in self._holes:
-            if seqno.le(end, start) or seqno.ge(seq, stop):
-                holes.append((start, stop))
-                continue
-            filled += seqno.diff(
-                end if seqno.lt(end, stop) else stop, seq if seqno.gt(seq, start) else start
-            )
-            if seqno.lt(start, seq):
-                holes.append((start, seq))
-            if seqno.gt(stop, end):
-                holes.append((end, stop))
-        if filled:
-            self._holes = holes[-MAX_HOLES:]
+        self._unseen, filled = _without(self._unseen, seq, end)
+        if filled and self._holes:
+            self._holes = _without(self._holes, seq, end)[0]
         return filled
+
+
+def _without(holes: list[tuple[int, int]], seq: int, end: int) -> tuple[list[tuple[int, int]], int]:
+    """The holes without ``[seq, end)``, and how much of it was in one."""
+    filled = 0
+    left: list[tuple[int, int]] = []
+    for start, stop in holes:
+        if seqno.le(end, start) or seqno.ge(seq, stop):
+            left.append((start, stop))
+            continue
+        filled += seqno.diff(
+            end if seqno.lt(end, stop) else stop, seq if seqno.gt(seq, start) else start
+        )
+        if seqno.lt(start, seq):
+            left.append((start, seq))
+        if seqno.gt(stop, end):
+            left.append((end, stop))
+    return left[-MAX_HOLES:], filled

@@ -134,10 +134,23 @@ def test_zero_window_probe_and_its_answer() -> None:
     # The probe's byte was not taken: the answer repeats the ACK before it.
     answered = (*probe, "s A ack=101 win=0")
     assert said(*answered) == ["zero_window", "zero_window_probe_ack"]
+    # It was taken: still an answer, or a window update, and nothing is lost or unseen.
+    taken = (*probe, "s A ack=102 win=0")
+    assert said(*taken) == ["zero_window", "zero_window_probe_ack"]
+    assert said(*probe, "s A ack=102 win=900") == ["window_update"]
+    assert said(*taken, "c A seq=102 len=50") == []
+    assert said(*probe, "c A seq=102 len=50", "s A ack=152 win=0") == ["zero_window"]
+
     # Room at last; the byte comes again, and more. That is not a retransmission.
     opened = (*answered, "s A ack=101 win=500")
     assert said(*opened) == ["window_update"]
     assert said(*opened, "c A seq=101 len=50") == []
+
+
+def test_data_that_comes_behind_its_own_ack_was_not_seen_before() -> None:
+    late = (*OPEN, "s A ack=101", "c A seq=101 len=50", "c A seq=1 len=100")
+    assert run(*late)[-1].seen_before == 0
+    assert run(*late, "c A seq=1 len=100")[-1].seen_before == 100
 
 
 def test_keep_alive_and_its_answer() -> None:
