@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcpviz.core.states import State
+from tcpviz.core.timers import TIME_WAIT_NS
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -40,7 +41,8 @@ class Known(NamedTuple):
 
     -1 where nothing is known. ``iss``, ``nxt`` (what it has sent), ``ack`` (the highest it has
     acknowledged), ``fin`` (its FIN's number), ``fin_ack`` (what its FIN acknowledged).
-    ``reset_by``: 0 or 1, whose reset counted, -1 for none; ``closed_by``: who sent a FIN first.
+    ``reset_by``: 0 or 1, whose reset counted, -1 for none; ``closed_by``: who sent a FIN first;
+    ``spoke``: segments that are not SYNs; ``still_ns``: nothing has come for so long.
     """
 
     iss: Ints
@@ -49,12 +51,14 @@ class Known(NamedTuple):
     fin_ack: Ints
     reset_by: Ints
     closed_by: Ints
+    spoke: Ints
+    still_ns: Ints
 
 
 def beyond(one: Ints, two: Ints) -> Mask:
     """``one`` is known and comes after ``two`` (which is known), modulo 2^32."""
     ahead = (one - two) & 0xFFFFFFFF
-    return (one >= 0) & (two >= 0) & (ahead > 0) & (ahead < 1 << 31)
+    return np.asarray((one >= 0) & (two >= 0) & (ahead > 0) & (ahead < 1 << 31))
 
 
 def fins_acked(known: Known) -> tuple[Mask, Mask]:
@@ -68,19 +72,22 @@ def fins_acked(known: Known) -> tuple[Mask, Mask]:
 def third(known: Known) -> Mask:
     """The handshake is complete: the client has acknowledged the server's SYN."""
     opened = (known.iss[:, 0] >= 0) & (known.iss[:, 1] >= 0)
-    return opened & beyond(known.ack[:, 0], known.iss[:, 1])
+    answered = opened & beyond(known.ack[:, 0], known.iss[:, 1])
+    # Where the client's way was not captured: a server sends nothing more before that.
+    unseen = (known.iss[:, 0] < 0) & (known.spoke[:, 0] == 0)
+    return np.asarray(answered | ((known.iss[:, 1] >= 0) & unseen & (known.spoke[:, 1] > 0)))
 
 
 def refused(known: Known) -> Mask:
     """A SYN was answered by a reset."""
-    return (known.reset_by == 1) & (known.iss[:, 0] >= 0) & (known.iss[:, 1] < 0)
+    return np.asarray((known.reset_by == 1) & (known.iss[:, 0] >= 0) & (known.iss[:, 1] < 0))
 
 
 def states(known: Known) -> tuple[Ints, Ints]:
     """(the clients', the servers') as places in :data:`STATES`."""
     acked = fins_acked(known)
     done = third(known)
-    nothing_opened = (known.iss < 0).all(axis=1)
+    nothing_opened: Mask = np.asarray((known.iss < 0).all(axis=1))
     return (
         _states(known, 0, acked, done, nothing_opened),
         _states(known, 1, acked, done, nothing_opened),
@@ -99,11 +106,16 @@ def _states(known: Known, me: int, acked: tuple[Mask, Mask], done: Mask, midstre
             _CODE[State.ESTABLISHED],
             np.where(known.iss[:, 1] >= 0, _CODE[State.SYN_RECEIVED], _CODE[State.LISTEN]),
         )
+        opening = np.where(midstream & (known.spoke[:, 1] == 0), _CODE[State.LISTEN], opening)
+    # A server that was not connected yet goes back to where it was (RFC 9293 section 3.10.7.4).
+    back = (known.reset_by == 0) & ~done & ~midstream & (me == 1)
     return np.select(
         [
+            back,
             known.reset_by >= 0,
             passive & acked[me],
             passive,
+            closed & acked[me] & got & (known.still_ns > TIME_WAIT_NS),
             closed & acked[me] & got,
             closed & acked[me],
             closed & got,
@@ -111,9 +123,11 @@ def _states(known: Known, me: int, acked: tuple[Mask, Mask], done: Mask, midstre
             got,
         ],
         [
+            _CODE[State.LISTEN],
             _CODE[State.CLOSED],
             _CODE[State.CLOSED],
             _CODE[State.LAST_ACK],
+            _CODE[State.CLOSED],
             _CODE[State.TIME_WAIT],
             _CODE[State.FIN_WAIT_2],
             _CODE[State.CLOSING],

@@ -8,6 +8,8 @@ so that a pair of ports used again is another connection.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -21,6 +23,9 @@ Ints = npt.NDArray[np.int64]
 ROWS: Final = 1 << 18
 """Connections that are kept; finished ones go first, then the oldest, and they are counted."""
 
+_INDEX = 14
+"""Bits of a segment's place in its stretch: :data:`tcpviz.sources.ringcapture.AT_ONCE`."""
+
 _FIRST = 1 << 12
 _SKIPPED = 64  # open connections that are passed over to find a finished one
 _SYN, _ACK, _RST, _FIN = 2, 16, 4, 1
@@ -28,7 +33,7 @@ _SYN, _ACK, _RST, _FIN = 2, 16, 4, 1
 # One number for each direction: the client's, the server's.
 _BOTH = {
     "packets": 0,
-    "bytes": 0,
+    "octets": 0,
     "again": 0,
     "iss": -1,
     "nxt": -1,
@@ -47,7 +52,7 @@ _ONE = {
     "third_ns": -1,
     "closed_by": -1,
     "reset_by": -1,
-    "gaps": 0,
+    "gap": 0,
 }
 
 
@@ -68,6 +73,8 @@ class LiveTable:
         self._room = 0
         self._next = 0
         self._of: dict[int, int] = {}
+        self._odd: Mapping[int, bytes] = {}
+        self._rows: Ints = np.zeros(0, np.int64)
         self._grow(min(_FIRST, rows))
 
     def _grow(self, room: int) -> None:
@@ -85,7 +92,7 @@ class LiveTable:
             setattr(self, name, made)
 
     packets: Ints
-    bytes: Ints
+    octets: Ints
     again: Ints
     iss: Ints
     nxt: Ints
@@ -102,6 +109,7 @@ class LiveTable:
     third_ns: Ints
     closed_by: Ints
     reset_by: Ints
+    gap: Ints
     flow: npt.NDArray[np.uint64]
     client: npt.NDArray[np.uint64]
     ends: npt.NDArray[np.uint8]
@@ -124,6 +132,8 @@ class LiveTable:
             self.fin_ack[rows],
             self.reset_by[rows],
             self.closed_by[rows],
+            self.packets[rows] - self.syns[rows],
+            self.now_ns - self.last_ns[rows],
         )
 
     def note_gap(self) -> None:
@@ -132,25 +142,30 @@ class LiveTable:
 
     # -- what comes in ------------------------------------------------------
 
-    def take(self, stretch: Stretch, columns: Columns) -> Ints:
-        """Count a stretch's segments; returns the row of each."""
+    def take(
+        self, stretch: Stretch, columns: Columns, odd: Mapping[int, bytes] | None = None
+    ) -> Ints:
+        """Count a stretch's segments; returns the row of each.
+
+        ``odd``: by place, both ends (18 bytes each, the sender's first) of those whose headers
+        do not stand where most have them.
+        """
         count = len(columns)
         if not count:
             return np.zeros(0, np.int64)
+        self._odd = odd or {}
         self.changed += count
         self.now_ns = max(self.now_ns, int(columns.time_ns.max()))
-        flows = self.mixer.pair(columns.src, columns.dst)
-        order = np.argsort(flows, kind="stable")
-        flow = flows[order]
+        flow, order = _sorted(self.mixer.pair(columns.src, columns.dst))
         c = Columns(*(getattr(columns, name)[order] for name in Columns.__slots__))
         begins = np.empty(count, np.bool_)
         begins[0] = True
         np.not_equal(flow[1:], flow[:-1], out=begins[1:])
         opens = (c.flags & (_SYN | _ACK)) == _SYN
         starts = np.flatnonzero(begins)
-        found = [self._of.get(key, -1) for key in flow[starts].tolist()]
+        keys = flow[starts].tolist()
+        row_of = np.fromiter(map(self._of.get, keys, repeat(-1)), np.int64, len(keys))
         group = np.cumsum(begins) - 1
-        row_of = np.array(found, np.int64)
         fresh = self._beginnings(c, opens, begins, group, row_of)
         self._open(stretch, c, flow, fresh, np.flatnonzero(fresh), row_of, group, begins)
         rows = self._rows
@@ -208,9 +223,10 @@ class LiveTable:
             self.flow[new] = flow[places]
             self.client[new] = np.where(answers, c.dst[places], c.src[places])
             self.first_ns[new] = c.time_ns[places]
+            self.gap[new] = self.gaps
             self.ident[new] = self.born + 1 + np.arange(len(new))
             self.born += len(new)
-            self.ends[new] = _ends(stretch, c.place[places], answers)
+            self.ends[new] = _ends(stretch, c.place[places], answers, self._odd)
             rows[places] = new
             # Of two on the same ends in one stretch the later one is the one to be found.
             self._of.update(zip(flow[places].tolist(), new.tolist(), strict=True))
@@ -252,7 +268,7 @@ class LiveTable:
     def _over(self) -> npt.NDArray[np.bool_]:
         client, server = states(self.known(np.arange(self._room)))
         codes = list(OVER)
-        return np.isin(client, codes) & np.isin(server, codes)
+        return np.asarray(np.isin(client, codes) & np.isin(server, codes))
 
     # -- totals -------------------------------------------------------------
 
@@ -262,7 +278,7 @@ class LiveTable:
         flags = c.flags
         resets = flags & _RST != 0
         np.add.at(self.packets.reshape(-1), place, 1)
-        np.add.at(self.bytes.reshape(-1), place, c.size)
+        np.add.at(self.octets.reshape(-1), place, c.size)
         self.last_ns[rows] = c.time_ns  # the last one of a row stands behind the others
         syns = np.flatnonzero(flags & _SYN)
         fins = np.flatnonzero(flags & _FIN)
@@ -284,38 +300,50 @@ class LiveTable:
         firsts = syns[::-1]
         firsts = firsts[iss[place[firsts]] < 0]
         iss[place[firsts]] = c.seq[firsts]
-        asked = syns[opens[syns]]
+        asked = syns[opens[syns] & (self.third_ns[rows[syns]] < 0)]
         self.syn_ns[rows[asked]] = c.time_ns[asked]
 
     def _move_on(self, c: Columns, place: Ints, speaks: Ints) -> None:
         """How far each end has sent and acknowledged; what it sent that was not beyond that."""
-        at = place[speaks]
-        if not len(at):
+        if not len(speaks):
             return
-        flags = c.flags[speaks]
-        size = c.size[speaks]
-        end = c.seq[speaks] + size + (flags & 1) + (flags >> 1 & 1)
-        nxt = self.nxt.reshape(-1)
-        begin = nxt[at] < 0
-        if begin.any():
-            # Set off from the first segment of each.
-            first = np.flatnonzero(begin)[::-1]
-            nxt[at[first]] = c.seq[speaks][first]
-        far = _ahead(end, nxt[at])
-        data = np.flatnonzero(size > 0)
-        if len(data):
-            reached = _reached_before(at, far)
-            again = data[far[data] <= reached[data]]
+        at, order = _sorted(place[speaks].astype(np.uint64) << np.uint64(_INDEX))
+        at = (at >> np.uint64(_INDEX)).astype(np.int64)
+        speaks = speaks[order]
+        flags, size, seq = c.flags[speaks], c.size[speaks], c.seq[speaks]
+        begins = np.empty(len(at), np.bool_)
+        begins[0] = True
+        np.not_equal(at[1:], at[:-1], out=begins[1:])
+        starts = np.flatnonzero(begins)
+        where = at[starts]
+        group = np.cumsum(begins) - 1
+        nxt, ack = self.nxt.reshape(-1), self.ack.reshape(-1)
+        # Set off from the first segment of each that has said nothing before.
+        base = nxt[where]
+        base = np.where(base < 0, seq[starts], base)
+        far = _ahead(seq + size + (flags & 1) + (flags >> 1 & 1), base[group])
+        # How far each had come at each of its segments: a maximum that begins anew with each.
+        apart = group << 33
+        running = np.maximum.accumulate(np.maximum(far, 0) + apart)
+        before = np.where(begins, 0, np.concatenate(([0], running[:-1])) - apart)
+        again = (size > 0) & (far <= before)
+        if again.any():
             np.add.at(self.again.reshape(-1), at[again], 1)
-        _raise(nxt, at, nxt[at], np.maximum(far, 0))
+        last = np.append(starts[1:], len(at)) - 1
+        nxt[where] = (base + running[last] - apart[last]) & 0xFFFFFFFF
         acks = np.flatnonzero(flags & _ACK)
-        if len(acks):
-            at, number = at[acks], c.ack[speaks][acks]
-            ack = self.ack.reshape(-1)
-            first = np.flatnonzero(ack[at] < 0)[::-1]
-            ack[at[first]] = number[first]
-            base = ack[at]
-            _raise(ack, at, base, np.maximum(_ahead(number, base), 0))
+        if not len(acks):
+            return
+        at, number = at[acks], c.ack[speaks][acks]
+        begins = begins[: len(at)]
+        begins[0] = True
+        np.not_equal(at[1:], at[:-1], out=begins[1:])
+        starts = np.flatnonzero(begins)
+        where = at[starts]
+        base = ack[where]
+        base = np.where(base < 0, number[starts], base)
+        ahead = np.maximum(_ahead(number, base[np.cumsum(begins) - 1]), 0)
+        ack[where] = (base + np.maximum.reduceat(ahead, starts)) & 0xFFFFFFFF
 
     def _thirds(self, c: Columns, rows: Ints, side: Ints, speaks: Ints) -> None:
         row = rows[speaks]
@@ -342,9 +370,7 @@ class LiveTable:
         firsts = firsts[self._fits(c, rows, side, firsts)]
         self.reset_by[rows[firsts]] = side[firsts]
 
-    def _fits(
-        self, c: Columns, rows: Ints, side: Ints, resets: Ints
-    ) -> npt.NDArray[np.bool_]:
+    def _fits(self, c: Columns, rows: Ints, side: Ints, resets: Ints) -> npt.NDArray[np.bool_]:
         """Whether its receiver would take it: RFC 5961 section 3, as far as an observer knows.
 
         Of one that answers a SYN the acknowledgement must be right (RFC 9293 section 3.10.7.3);
@@ -366,30 +392,22 @@ def _ahead(number: Ints, base: Ints) -> Ints:
     return np.asarray(((number - base + (1 << 31)) & 0xFFFFFFFF) - (1 << 31), np.int64)
 
 
-def _raise(numbers: Ints, at: Ints, base: Ints, ahead: Ints) -> None:
-    """Move ``numbers[at]`` on from ``base`` by the most that any of ``ahead`` says."""
-    order = np.argsort(at, kind="stable")
-    sorted_at = at[order]
-    starts = np.flatnonzero(np.concatenate(([True], sorted_at[1:] != sorted_at[:-1])))
-    most = np.maximum.reduceat(ahead[order], starts)
-    where = sorted_at[starts]
-    numbers[where] = (base[order][starts] + most) & 0xFFFFFFFF
+def _sorted(keys: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], Ints]:
+    """Keys in order, equal ones as they came, and where each stood.
+
+    Of each key only what is above the lowest :data:`_INDEX` bits counts: the place stands there,
+    so that numpy's fastest sort, which keeps no order of equals, keeps one.
+    """
+    if len(keys) > 1 << _INDEX:
+        raise ValueError(f"more than {1 << _INDEX} at once")
+    low = np.uint64((1 << _INDEX) - 1)
+    mixed = np.sort((keys & ~low) | np.arange(len(keys), dtype=np.uint64))
+    return mixed & ~low, (mixed & low).astype(np.int64)
 
 
-def _reached_before(at: Ints, far: Ints) -> Ints:
-    """For each segment how far its end had come before it, in the order given; 0 at first."""
-    order = np.argsort(at, kind="stable")
-    where, ahead = at[order], np.maximum(far[order], 0)
-    group = np.cumsum(np.concatenate(([False], where[1:] != where[:-1])))
-    running = np.maximum.accumulate(ahead + (group << 33))
-    before = np.zeros(len(at), np.int64)
-    before[1:] = np.where(group[1:] == group[:-1], running[:-1] - (group[1:] << 33), 0)
-    result = np.empty(len(at), np.int64)
-    result[order] = before
-    return result
-
-
-def _ends(stretch: Stretch, places: Ints, answers: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+def _ends(
+    stretch: Stretch, places: Ints, answers: npt.NDArray[np.bool_], odd: Mapping[int, bytes]
+) -> npt.NDArray[np.uint8]:
     """Addresses and ports of the client and the server: (n, 2, 18) bytes, 16 and 2 each.
 
     IPv4 addresses stand in the last four of the sixteen, behind ``::ffff:``'s mark.
@@ -404,5 +422,9 @@ def _ends(stretch: Stretch, places: Ints, answers: npt.NDArray[np.bool_]) -> npt
         made[four, side, 16:] = raw[four, ip + 20 + 2 * side : ip + 22 + 2 * side]
         made[~four, side, :16] = raw[~four, ip + 8 + 16 * side : ip + 24 + 16 * side]
         made[~four, side, 16:] = raw[~four, ip + 40 + 2 * side : ip + 42 + 2 * side]
+    if odd:
+        for at, place in enumerate(places.tolist()):
+            if place in odd:
+                made[at] = np.frombuffer(odd[place], np.uint8).reshape(2, 18)
     made[answers] = made[answers][:, ::-1]
     return made

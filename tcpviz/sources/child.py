@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tcpviz.sources.feed import SourceError
 from tcpviz.sources.parser import CaptureParser
 from tcpviz.sources.pcap import PcapParser, is_pcap
 from tcpviz.sources.pcapng import PcapngParser
+from tcpviz.sources.ring import MAGIC
 
 _PIPE = 1 << 20  # bytes between the child and us; the most that an ordinary user may ask for
 _PIECE = 1 << 18
@@ -31,16 +33,22 @@ _START = (
 class Child:
     """One capturing process and the parser of what it writes.
 
+    ``ring`` makes of its output's descriptor, and what was read of it already, what takes
+    the parser's place if a ring's frames come (:mod:`tcpviz.sources.ring`).
     ``messages`` what it said that has not been taken yet; ``returncode`` is
     None while it runs. Raises SourceError where it cannot be started.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(
+        self, config: dict[str, Any], ring: Callable[[int, bytes], Any] | None = None
+    ) -> None:
         self.parser: CaptureParser | None = None
+        self._ring = ring
         self.messages: list[dict[str, Any]] = []
         self._head = b""
         self._said = b""
         self._eof = False
+        self._ringed = False
         root = str(Path(tcpviz.__file__).resolve().parent.parent)
         options = ["-I", "-S"] if sys.platform.startswith("linux") else ["-I"]
         names = [wanted["name"] for wanted in config.get("interfaces", [])]
@@ -87,7 +95,9 @@ class Child:
 
     def read(self) -> list[Any]:
         """The frames in what can be read now (waits if nothing can)."""
-        data = os.read(self.output, _PIECE)
+        if self._ringed:
+            return self._read_ring()
+        data = os.read(self.output, 4 if self._ring and self.parser is None else _PIECE)
         if not data:
             self._eof = True
             return []
@@ -96,8 +106,18 @@ class Child:
             if len(self._head) < 4:
                 return []
             data, self._head = self._head, b""
+            if self._ring and data == MAGIC:
+                self.parser = self._ring(self.output, data)
+                self._ringed = True
+                return self._read_ring()
             self.parser = PcapParser() if is_pcap(data) else PcapngParser()
         return self.parser.feed(data)
+
+    def _read_ring(self) -> list[Any]:
+        reader: Any = self.parser
+        stretch = reader.read()
+        self._eof = stretch is None
+        return [] if stretch is None else [stretch]
 
     def listen(self) -> bool:
         """Take what it said into ``messages``; false when it will say nothing more."""

@@ -47,6 +47,19 @@ class Pump:
         """Something has come that was not taken yet."""
         return self._at < len(self._batch) or not self._queue.empty()
 
+    @property
+    def behind(self) -> int:
+        """Batches that wait."""
+        return self._queue.qsize()
+
+    def batch(self) -> list[Record] | None:
+        """The next batch, if one waits: whole, as the feed gave it."""
+        self._batch, self._at = [], 0
+        try:
+            return self._queue.get_nowait()
+        except queue.Empty:
+            return None
+
     def start(self) -> None:
         """Begin to read. May be called once."""
         self._thread = threading.Thread(target=self._run, name="tcpviz-feed", daemon=True)

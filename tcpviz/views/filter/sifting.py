@@ -71,7 +71,7 @@ class Sifter:
         connections: Sequence[Connection],
         now_ns: int,
         enough: Callable[[], bool] | None = None,
-    ) -> list[Connection]:
+    ) -> Sequence[Connection]:
         """Those that fit, in their order.
 
         After ``enough()`` has said so, no further questions are asked: a connection
@@ -80,7 +80,7 @@ class Sifter:
         """
         self.pending = 0
         if self.filter.everything:
-            return list(connections)
+            return connections
         answers, matches = self._answers, self.filter.matches
         if len(answers) > 2 * len(connections) + 1000:
             there = {connection.id for connection in connections}

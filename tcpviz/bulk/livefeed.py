@@ -1,0 +1,244 @@
+"""A live capture through a packet ring: every connection counted, as many as can be followed.
+
+As long as whoever follows the segments keeps up, this feed gives every one of them, as any other
+does. All the same each stretch goes through the :class:`~tcpviz.bulk.livetable.LiveTable` first,
+which costs a hundredth of that. When there is more than can be followed, :meth:`RingFeed.only`
+leaves the following to one connection: its segments come from the beginning, as far back as the
+latest stretches are kept, and all others are in the table, which misses none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tcpviz.bulk.liverows import LiveRows, packed
+from tcpviz.bulk.livetable import LiveTable
+from tcpviz.bulk.stretches import Columns, Ints, RingReader, Stretch, merged
+from tcpviz.core.records import Gap, Moment, Note, Record, SegmentRecord
+from tcpviz.core.segment import Segment
+from tcpviz.sources import ring
+from tcpviz.sources.child import Child
+from tcpviz.sources.live import LiveFeed
+from tcpviz.sources.order import Plan
+from tcpviz.wire.decoder import Decoder
+
+KEPT = 64 << 20
+"""Bytes of the latest stretches, so that a connection can be followed from some time ago."""
+
+MOST_TOLD = 20_000
+"""Segments of one connection that are told at once when it begins to be followed."""
+
+
+class Followed(list[Record]):
+    """Records of one connection. ``fresh``: all that came before is told anew."""
+
+    def __init__(self, records: Sequence[Record], ident: int, *, fresh: bool) -> None:
+        super().__init__(records)
+        self.ident = ident
+        self.fresh = fresh
+
+
+class RingFeed(LiveFeed):
+    """A :class:`LiveFeed` that uses a ring where one is to be had, and else captures as that does.
+
+    ``rows``    the table's connections; empty where there is no ring
+    ``ring``    there is one; ``way`` tells how it captures, in a few words
+    """
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        self.table = LiveTable()
+        self.changing = threading.Lock()
+        self.rows = LiveRows(self.table, self.changing)
+        self.ring = False
+        self.way = "packet by packet"
+        self._asked_only: int | None = None
+        self._serving: int | None = None
+        self._fast = Decoder(verify=False)
+        self._log: deque[tuple[Stretch, Ints]] = deque()
+        self._logged = 0
+        super().__init__(*arguments, **more)
+
+    # -- how it is captured -------------------------------------------------
+
+    def _prepare(self, plans: Sequence[Plan]) -> None:
+        reason = "a helper captures for us"
+        if not self._access.helper:
+            reason = ring.why_not(
+                self._snaplen,
+                plans[0].interface.link_type if plans else 0,
+                interfaces=len(plans),
+                compiled=self._predicate is None,
+            )
+        if not reason:
+            self._configs[0]["ring"] = ring.RING
+        self.way = f"packet by packet: {reason}"
+
+    def _start(self, config: dict[str, Any]) -> Child:
+        def reader(descriptor: int, begun: bytes) -> RingReader:
+            self.ring = True
+            size = ring.frame_size(self._snaplen)
+            self.way = f"a ring of {ring.RING // size} packets"
+            return RingReader(descriptor, begun, self.interfaces[0].name)
+
+        return Child(config, reader)
+
+    def _note(self, message: dict[str, Any]) -> None:
+        if "no_ring" in message:
+            self.way = f"packet by packet: no ring ({message['no_ring']})"
+        elif "ring" not in message:
+            super()._note(message)
+
+    # -- what is given ------------------------------------------------------
+
+    def only(self, ident: int) -> None:
+        """From now on give only this connection's records; from any thread."""
+        self._asked_only = ident
+        with self._lock:
+            if self._wake:
+                with contextlib.suppress(OSError):
+                    os.write(self._wake[1], b"x")
+
+    @property
+    def everything(self) -> bool:
+        """Every connection's records are given."""
+        return self._asked_only is None
+
+    def batches(self) -> Iterator[list[Record]]:
+        for batch in super().batches():
+            wanted = self._asked_only
+            if wanted is None:
+                yield batch
+            elif wanted != self._serving:
+                # All that came so far is in what is kept, this batch as well.
+                self._serving = wanted
+                yield Followed(self._again(wanted), wanted, fresh=True)
+            else:
+                yield Followed(batch, wanted, fresh=False) if batch else batch
+
+    def _digest(self, child: Child, frames: list[Any]) -> list[Record]:
+        if not self.ring:
+            return super()._digest(child, frames)
+        records: list[Record] = []
+        for stretch in frames:
+            records += self._take(stretch)
+        return records
+
+    def _take(self, stretch: Stretch) -> list[Record]:
+        if self._left is not None:
+            if len(stretch) > self._left:
+                stretch = stretch.head(self._left)
+            self._left -= len(stretch)
+        self._dropped += stretch.lost
+        if not len(stretch) and not stretch.lost:
+            return []
+        wanted = self._serving
+        columns, odd = stretch.columns(self.table.mixer)
+        slow = self._slowly(stretch, odd)
+        if slow:
+            columns = merged(columns, self._columns(slow))
+        ends = {place: packed(each.src) + packed(each.dst) for place, each in slow}
+        with self.changing:
+            if stretch.lost:
+                self.table.note_gap()
+            rows = self.table.take(stretch, columns, ends)
+            idents = np.zeros(len(stretch), np.int64)
+            idents[columns.place] = self.table.ident[rows]
+        self._keep(stretch, idents)
+        if self._writer:
+            self._write_all(stretch)
+        self.status.frames += len(stretch)
+        self.status.segments += len(columns)
+        if wanted is None:
+            chosen: Sequence[int] = range(len(stretch))
+        else:
+            chosen = np.flatnonzero(idents == wanted).tolist()
+        return self._records(stretch, chosen, dict(slow))
+
+    def _slowly(self, stretch: Stretch, places: Ints) -> list[tuple[int, Segment]]:
+        """The segments among what the fast road could not take."""
+        found = []
+        for place in places.tolist():
+            segment = self._decoder.decode(stretch.frame(place))
+            if segment is not None:
+                found.append((place, segment))
+        return found
+
+    def _columns(self, slow: Sequence[tuple[int, Segment]]) -> Columns:
+        mixer = self.table.mixer
+        numbers = np.array(
+            [(place, s.time_ns, s.seq, s.ack, int(s.flags), s.payload_len) for place, s in slow],
+            np.int64,
+        ).T
+        src = [mixer.odd(packed(each.src), each.scope) for _, each in slow]
+        dst = [mixer.odd(packed(each.dst), each.scope) for _, each in slow]
+        ends = (np.array(src, np.uint64), np.array(dst, np.uint64))
+        return Columns(numbers[0], numbers[1], *ends, *numbers[2:])
+
+    def _records(
+        self, stretch: Stretch, places: Sequence[int], slow: dict[int, Segment]
+    ) -> list[Record]:
+        """Those of the segments at these places, and of what was lost among them."""
+        records: list[Record] = []
+        gap_at = stretch.lost_before() if stretch.lost else -1
+        decode = self._fast.decode
+        for place in places:
+            if 0 <= gap_at <= place:
+                records.append(self._gap(stretch, gap_at))
+                gap_at = -1
+            segment = slow.get(place) or decode(stretch.frame(place))
+            if segment is not None:
+                records.append(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
+        if gap_at >= 0:
+            records.append(self._gap(stretch, gap_at))
+        for segment in self._decoder.extra:
+            records.append(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
+        self._decoder.extra.clear()
+        records.extend(self._decoder.errors)
+        self._decoder.errors.clear()
+        return records
+
+    def _gap(self, stretch: Stretch, place: int) -> Gap:
+        times = stretch.times()
+        when = int(times[min(place, len(times) - 1)]) if len(times) else self.table.now_ns
+        return Gap(when, stretch.lost, "the kernel")
+
+    # -- what is kept -------------------------------------------------------
+
+    def _keep(self, stretch: Stretch, idents: Ints) -> None:
+        self._log.append((stretch, idents))
+        self._logged += len(stretch.data) + idents.nbytes
+        while self._logged > KEPT and len(self._log) > 1:
+            old, numbers = self._log.popleft()
+            self._logged -= len(old.data) + numbers.nbytes
+
+    def _again(self, ident: int) -> list[Record]:
+        """What is still kept of one connection; a note, if that is not all."""
+        records: list[Record] = []
+        decoder = Decoder(verify=False)
+        for stretch, idents in self._log:
+            for place in np.flatnonzero(idents == ident).tolist():
+                segment = decoder.decode(stretch.frame(place))
+                if segment is not None:
+                    records.append(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
+        del records[:-MOST_TOLD]
+        connection = self.rows.get(ident)
+        counted = 0
+        if connection is not None:
+            counted = connection.client.segments + connection.server.segments - len(records)
+        if counted > 0:
+            when = records[0].time_ns if records else self.table.now_ns
+            text = f"{counted} earlier segments of this connection were counted, not followed"
+            records.insert(0, Note(when, text))
+        return records
+
+    def _write_all(self, stretch: Stretch) -> None:
+        lost, at = stretch.lost, stretch.lost_before() if stretch.lost else -1
+        for place, frame in enumerate(stretch.frames()):
+            self._save(frame, lost if place == at else 0)
