@@ -307,6 +307,17 @@ ACTIONS: tuple[Action, ...] = (
         _PANES,
     ),
     Action(
+        "segment",
+        ("4", "i"),
+        "4 i",
+        "The segment, field by field",
+        "The segment at the cursor: its header as RFC 9293 draws it, each field in a sentence, "
+        "what both ends make of it and why, its data",
+        "segment",
+        (),
+        _PANES,
+    ),
+    Action(
         "graphs",
         ("5",),
         "5",

@@ -57,8 +57,8 @@ SIGNS: Final = {
     "again": Sign("R", "R", roles.MARK_BAD, "again", 4),
     "order": Sign("O", "O", roles.MARK_WARNING, "out of order", 3),
     "probe": Sign("P", "P", roles.MARK_NOTE, "probe", 3),
-    "zero": Sign("0", "0", roles.MARK_BAD, "window 0", 5),
-    "double": Sign("d", "d", roles.MARK_WARNING, "dup ACK", 2),
+    "zero": Sign("Z", "Z", roles.MARK_BAD, "window 0", 5),
+    "double": Sign("D", "D", roles.MARK_WARNING, "dup ACK", 2),
 }
 """Letters on the time-sequence graph, by kind."""
 
