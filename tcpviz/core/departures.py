@@ -111,7 +111,8 @@ def _syn(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
         stamps = segment.options.timestamps
         if has_ack and stamps is not None and not doubt.echoes(peer, stamps[1]):
             return False
-        if has_ack and peer.iss is not None and not _acks_syn(peer, segment):
+        # What was inherited from the connection before says nothing of the SYN answered here.
+        if has_ack and peer.segments and peer.iss is not None and not _acks_syn(peer, segment):
             return False
     if me.iss is not None:
         return _syn_again(moves, me, peer, segment)

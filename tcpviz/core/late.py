@@ -46,8 +46,10 @@ def belongs(older: Connection, newer: Connection, segment: Segment) -> bool:
 
 def _near(me: End, peer: End, segment: Segment, most: int) -> bool:
     """Whether its numbers lie about where these two are."""
-    if me.snd_nxt is not None and not (segment.rst and segment.has_ack and not segment.seq):
-        if abs(seqno.diff(segment.seq, me.snd_nxt)) > min(most, doubt.reach(peer)):
+    refusal = segment.rst and segment.has_ack and not segment.seq
+    if me.snd_nxt is not None and not refusal:
+        far = abs(seqno.diff(segment.seq, me.snd_nxt))
+        if far > min(most, doubt.reach(peer)):
             return False
     if not segment.has_ack or peer.snd_nxt is None:
         return me.snd_nxt is not None

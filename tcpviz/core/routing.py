@@ -21,6 +21,8 @@ makes another attempt for the same ``connect()`` (Windows does so three times).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tcpviz.core import seq as seqno
 from tcpviz.core.claims import Certainty, Claim, StateChange
 from tcpviz.core.connection import Connection, Moves
@@ -47,19 +49,26 @@ def who_is_who(segment: Segment) -> tuple[Endpoint, Endpoint, Claim, Claim]:
     return src, dst, Claim(State.CLOSED, Certainty.INFERRED, "before its first segment"), nothing
 
 
-def inherit(connection: Connection, known: Connection, segment: Segment) -> None:
+def inherit(
+    connection: Connection, known: Connection, segment: Segment, older: Iterable[Connection] = ()
+) -> None:
     """What an old duplicate SYN begins finds its sender where the connection before left it.
 
     Only the receiver of such a SYN takes it for a new connection: RFC 9293 section 3.5,
     figure 8. ``segment``, which begins ``connection``, is the SYN itself, watched arriving, or
-    a SYN,ACK to the number with which ``known``, which is over, was opened.
+    a SYN,ACK to the number with which ``known``, which is over, was opened, or one of the
+    ``older`` ones.
     """
     side = connection.side_of(segment)
     mine = connection.end(side.other if segment.has_ack else side)
     old = next(one for one in (known.client, known.server) if one.endpoint == mine.endpoint)
-    answered = known.over and old.iss is not None and seqno.add(old.iss, 1) == segment.ack
-    if answered or not segment.has_ack:
-        mine.take(old)
+    if segment.has_ack:
+        opened_with = seqno.add(segment.ack, -1)
+        ends = (end for one in (known, *older) for end in (one.client, one.server))
+        once = any(end.iss == opened_with and end.endpoint == mine.endpoint for end in ends)
+        if not (known.over and once):
+            return
+    mine.take(old)
 
 
 def replace(connection: Connection, time_ns: int) -> tuple[StateChange, ...]:
@@ -70,6 +79,7 @@ def replace(connection: Connection, time_ns: int) -> tuple[StateChange, ...]:
     former, connection.former = connection.former, None
     if former is None:
         return ()
+    former.superseded = True
     connection.older = (former.id, *former.older)[:MOST_OLDER]
     moves = Moves(former, connection.client.claim.frame, time_ns)
     inherited = [
@@ -80,7 +90,9 @@ def replace(connection: Connection, time_ns: int) -> tuple[StateChange, ...]:
     for end in (former.client, former.server):
         if end.state not in (State.CLOSED, State.LISTEN) and end.endpoint not in inherited:
             why = "another connection has taken its addresses and ports"
+            before = end.state
             moves.correct(end, State.CLOSED, Certainty.INFERRED, why)
+            end.assumed_from = before
     return moves.changes
 
 

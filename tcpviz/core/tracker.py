@@ -7,15 +7,14 @@ TIME-WAIT's end and giving up on a handshake.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 from tcpviz.core import routing
-from tcpviz.core.analysis import Analysis
 from tcpviz.core.calls import Applications, Shown, moves_silently
 from tcpviz.core.claims import Certainty, Claim, Disagreement, Phase, PhaseName, StateChange
 from tcpviz.core.connection import Connection, Moves
+from tcpviz.core.followed import Followed
 from tcpviz.core.host import Host
 from tcpviz.core.hosts import HostReading
 from tcpviz.core.kernels import Kernels
@@ -33,13 +32,10 @@ from tcpviz.core.records import (
     Side,
     Unreachable,
 )
-from tcpviz.core.segment import Endpoint, FlowKey, Segment
+from tcpviz.core.segment import Endpoint, FlowKey
 from tcpviz.core.states import Event, State, find
 from tcpviz.core.timeline import Step, StepKind, Timeline
 from tcpviz.core.timers import LEAP_NS, TIME_WAIT_NS, Timers
-
-MAX_SCOPES = 64
-"""Different VLANs and tunnels in which the connection that an ICMP error quotes is looked for."""
 
 _NOTHING = Phase(PhaseName.HANDSHAKE, 0, 3)
 _KIND = {
@@ -71,21 +67,12 @@ class Tracker:
         time_wait_ns: int = TIME_WAIT_NS,
     ) -> None:
         self.timeline = Timeline(limit)
-        self.connections: OrderedDict[int, Connection] = OrderedDict()
-        self.evicted = 0
         self.host = Host()
         self.now_ns = 0
-        self.max_connections = max_connections
         self._keep = keep
-        self._analyse = analyse
         self._count = 0
-        self._ids = 0
-        self._live: dict[FlowKey, Connection] = {}
-        self._scopes: dict[tuple[str, ...], None] = {}  # met so far, for ICMP errors
         self._timers = Timers(time_wait_ns)
         self._gaps = 0
-        # Connections with segments since the latest gap; the others are in doubt already.
-        self._touched: dict[int, Connection] = {}
         # How the ends stand before there is a connection: what calls and the kernel say.
         self._before = {
             Side.CLIENT: Claim(State.CLOSED, Certainty.INFERRED, "nothing sent yet"),
@@ -93,6 +80,11 @@ class Tracker:
         }
         self._applications = Applications()
         self._kernels = Kernels()
+        self._followed = Followed(
+            self._kernels, self.host, self._before, analyse=analyse, most=max_connections
+        )
+        self.connections = self._followed.connections
+        self._live = self._followed.live
         self._handlers: dict[type, Callable[[Any], list[Step]]] = {
             SegmentRecord: self._segment,
             Handled: self._handled,
@@ -104,6 +96,11 @@ class Tracker:
             Gap: self._gap,
             Unreachable: self._unreachable,
         }
+
+    @property
+    def evicted(self) -> int:
+        """How many connections are not followed any more, to make room."""
+        return self._followed.evicted
 
     # -- what goes in -------------------------------------------------------
 
@@ -133,7 +130,7 @@ class Tracker:
 
     def _segment(self, record: SegmentRecord) -> list[Step]:
         segment, moment = record.segment, record.moment
-        connection = self._connection_of(segment, moment)
+        connection = self._followed.of(segment, moment)
         ignored = moment is Moment.ARRIVED and self._kernels.ignores(
             connection, segment, self._applications
         )
@@ -141,7 +138,7 @@ class Tracker:
         if changes:
             self._timers.note(connection, changes, self.now_ns)
         if self._gaps:
-            self._touched[connection.id] = connection
+            self._followed.touched[connection.id] = connection
         replaced = (
             self._replace(connection, record.time_ns)
             if connection.former is not None and routing.decided(connection)
@@ -161,68 +158,6 @@ class Tracker:
             ),
         ]
 
-    def _connection_of(self, segment: Segment, moment: Moment) -> Connection:
-        key = segment.key
-        known = self._live.get(key)
-        if known is None:
-            return self._open(key, segment, None)
-        if segment.syn and known.only_told:
-            # The table was faster than the packets: here it is opened.
-            self._forget(known)
-            fresh = self._open(key, segment, None)
-            fresh.sockets = known.sockets
-            return fresh
-        if known.former is not None:
-            if routing.gave_up(known) and not known.refused:
-                former, known.former = known.former, None
-                if not former.over:
-                    known = self._live[key] = former
-            else:
-                known = routing.choose(known, segment)
-        if moment in (Moment.ARRIVED, Moment.LOST):
-            return self._late(known, segment) if moment is Moment.ARRIVED else known
-        if segment.syn and routing.begins_anew(known, segment):
-            return self._open(key, segment, known)
-        return known
-
-    def _late(self, known: Connection, segment: Segment) -> Connection:
-        """The connection that something watched arriving belongs to."""
-        if not self._kernels.takes_old_syn(known, segment):
-            return known
-        fresh = self._open(segment.key, segment, known)
-        routing.inherit(fresh, known, segment)
-        fresh.watched = True
-        return fresh
-
-    def _open(self, key: FlowKey, segment: Segment, known: Connection | None) -> Connection:
-        self._ids += 1
-        client, server, client_claim, server_claim = routing.who_is_who(segment)
-        if self._before[Side.SERVER].certainty is Certainty.SEEN:
-            server_claim = self._before[Side.SERVER]
-        analysis = Analysis(reused_ports=known is not None) if self._analyse else None
-        connection = Connection(
-            self._ids, key, client, server, client_claim, server_claim, analysis
-        )
-        if known is not None:
-            # Of two unanswered attempts the later one counts, and what lived before both.
-            unanswered = known.former is not None and not routing.decided(known)
-            connection.former = known.former if unanswered else known
-            connection.intrudes = routing.lives(connection.former or known)
-            if segment.syn and segment.has_ack:
-                routing.inherit(connection, known, segment)
-        self._keep_in_mind(connection)
-        self.host.claim(connection)
-        return connection
-
-    def _keep_in_mind(self, connection: Connection) -> None:
-        key = connection.key
-        self.connections[connection.id] = connection
-        self._live[key] = connection
-        if len(self._scopes) < MAX_SCOPES:
-            self._scopes[key.scope] = None
-        if self.max_connections is not None and len(self.connections) > self.max_connections:
-            self._evict()
-
     def _replace(self, connection: Connection, time_ns: int) -> list[Step]:
         former = connection.former
         changes = routing.replace(connection, time_ns)
@@ -232,29 +167,6 @@ class Tracker:
             return []
         note = Note(time_ns, f"connection {connection.id} took its addresses and ports")
         return [self._step(time_ns, StepKind.NOTE, former, None, note=note, changes=changes)]
-
-    def _evict(self) -> None:
-        """Make room: a finished connection among the oldest hundred, else the oldest."""
-        victim = None
-        for place, connection in enumerate(self.connections.values()):
-            if victim is None or connection.over:
-                victim = connection
-            if connection.over or place >= 100:
-                break
-        if victim is None:
-            return
-        self._forget(victim)
-        self.evicted += 1
-
-    def _forget(self, victim: Connection) -> None:
-        del self.connections[victim.id]
-        self._touched.pop(victim.id, None)
-        self._kernels.forget(victim)
-        live = self._live.get(victim.key)
-        if live is victim:
-            del self._live[victim.key]
-        elif live is not None and live.former is victim:
-            live.former = None
 
     # -- calls, the kernel, notes -------------------------------------------
 
@@ -376,11 +288,8 @@ class Tracker:
         def enter(
             key: FlowKey, client: Endpoint, server: Endpoint, one: Claim, other: Claim
         ) -> Connection:
-            self._ids += 1
-            analysis = Analysis() if self._analyse else None
-            connection = Connection(self._ids, key, client, server, one, other, analysis)
+            connection = self._followed.enter(key, (client, server, one, other))
             connection.first_ns = connection.last_ns = reading.time_ns
-            self._keep_in_mind(connection)
             return connection
 
         return [
@@ -440,18 +349,17 @@ class Tracker:
 
     def _gap(self, gap: Gap) -> list[Step]:
         """What was missed may have moved any end: nothing is as sure as before."""
-        for connection in self._touched.values() if self._gaps else self.connections.values():
+        for connection in (
+            self._followed.touched.values() if self._gaps else self.connections.values()
+        ):
             connection.doubt()
-        self._touched.clear()
+        self._followed.touched.clear()
         self._gaps += 1
         return [self._step(gap.time_ns, StepKind.GAP, None, None, gap=gap)]
 
     def _unreachable(self, error: Unreachable) -> list[Step]:
         """An ICMP error belongs to the connection it quotes; of unknown ones nothing is said."""
-        # An error often comes back by another VLAN than the segment went out.
-        scopes = (error.scope, *self._scopes)
-        found = (self._live.get(key) for scope in scopes for key in error.keys(scope))
-        connection = next((each for each in found if each is not None), None)
+        connection = self._followed.quoted(error)
         if connection is None:
             return []
         side = Side.CLIENT if error.src == connection.client.endpoint else Side.SERVER
