@@ -187,6 +187,10 @@ class MarkAnalyzer:
             if (count := self.counts[Side.CLIENT][name] + self.counts[Side.SERVER][name])
         }
 
+    def count_as(self, totals: Counter[str]) -> None:
+        """Count these marks instead, whoever's they are: for what was counted elsewhere."""
+        self._counts = {Side.CLIENT: totals, Side.SERVER: Counter()} if totals else None
+
     def observe(self, segment: Segment, side: Side) -> tuple[Mark, ...]:
         """Take the next segment, sent by ``side``; returns its marks. More is in ``last``."""
         copied = self._twice.original(segment) if self._twice else None

@@ -292,6 +292,10 @@ class Vitals:
             signs = self._sides[side] = Signs()
         return signs
 
+    def take_signs(self, signs: dict[Side, Signs]) -> None:
+        """Have these signs instead: for what was worked out elsewhere."""
+        self._sides = signs
+
     def observe(self, segment: Segment, side: Side, observation: Observation | None) -> None:
         """Take the next segment, sent by ``side``, with what the marks say of it."""
         if observation is not None and observation.is_copy:
