@@ -52,7 +52,7 @@ def fields(step: Step, segment: Segment, connection: Connection | None) -> Itera
     who, peer = _(NAMES[side]), _(NAMES[side.other])
     yield Field(_("Source Port"), str(segment.src.port), _port(segment.src.port, side, who))
     yield Field(
-        _("Destination Port"), str(segment.dst.port), _port(segment.dst.port, side.other, peer)
+        _("Dest. Port"), str(segment.dst.port), _port(segment.dst.port, side.other, peer)
     )
     yield _sequence(step, segment, who)
     yield _acknowledgment(step, segment, who, peer)
@@ -84,7 +84,7 @@ def _port(port: int, side: Side, who: str) -> str:
 
 def _sequence(step: Step, segment: Segment, who: str) -> Field:
     seq = step.relative[0]
-    name = _("Sequence Number")
+    name = _("Sequence")
     if segment.syn:
         text = _("{who}'s first number (the SYN's own); its first byte will be {next}").format(
             who=who, next=seq + 1
@@ -107,7 +107,7 @@ def _sequence(step: Step, segment: Segment, who: str) -> Field:
 
 def _acknowledgment(step: Step, segment: Segment, who: str, peer: str) -> Field:
     ack, seen = step.relative[1], step.observation
-    name = _("Acknowledgment Number")
+    name = _("Acknowledgment")
     if ack is None:
         return Field(name, "-", _("not valid: the ACK bit is not set"))
     text = _("{who} has everything of {peer}'s before {ack} and expects that next").format(
