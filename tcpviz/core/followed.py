@@ -106,7 +106,7 @@ class Followed:
     def _open(self, key: FlowKey, segment: Segment, known: Connection | None) -> Connection:
         client, server, client_claim, server_claim = routing.who_is_who(segment)
         if self._before[Side.SERVER].certainty is Certainty.SEEN:
-            server_claim = self._before[Side.SERVER]
+            server_claim = self._kernels.at_port(server.port, self._before[Side.SERVER])
         ends = (client, server, client_claim, server_claim)
         connection = self.enter(key, ends, reused=known is not None)
         if known is not None:

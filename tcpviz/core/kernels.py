@@ -184,6 +184,13 @@ class Kernels:
         why = "the timer that the kernel told of has run out, and the socket is gone"
         return expired is not None and moves.move(end, expired, Certainty.SEEN, why)
 
+    def at_port(self, port: int, listener: Claim) -> Claim:
+        """What is claimed of a server at ``port`` before its first segment, from the listener's."""
+        if listener.state is not State.LISTEN or not self.listening or port in self.listening:
+            return listener
+        why = "the socket that listens does so at another port"
+        return Claim(State.CLOSED, Certainty.INFERRED, why)
+
     def listens(self, end: End) -> bool:
         """Whether somebody listens at the end's port."""
         return end.endpoint.port in self.listening and end.side is Side.SERVER

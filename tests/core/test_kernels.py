@@ -349,6 +349,18 @@ def test_time_wait_takes_a_new_syn_only_where_somebody_listens(port, state):
     assert (new.client.state, new.server.state) == (State.SYN_SENT, state)
 
 
+def test_a_syn_to_a_port_at_which_nobody_listens_finds_it_closed():
+    elsewhere = KernelSocket(Side.SERVER, Endpoint(B.addr, 40_000), None, State.LISTEN)
+    tracker, steps = fed(
+        call("listen", side=Side.SERVER, known=False),
+        KernelReading(5, (elsewhere,)),
+        *passed(10, A, Flags.SYN, 100, 0),
+        *passed(20, B, Flags.RST | Flags.ACK, 0, 101),
+    )
+    assert states(tracker) == (State.CLOSED, State.CLOSED)
+    assert all(change.transition for step in steps for change in step.changes)
+
+
 def test_a_socket_that_listens_at_another_port_is_not_this_one():
     elsewhere = KernelSocket(Side.SERVER, Endpoint(B.addr, 40_000), None, State.LISTEN)
     tracker, steps = fed(
