@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -36,6 +37,10 @@ MOST_TOLD = 20_000
 """Segments of one connection that are told at once when it begins to be followed."""
 
 
+LAG_NS = 250_000_000
+"""Nanoseconds since the latest packet of what is being read, from which on it is too many."""
+
+
 class Followed(list[Record]):
     """Records of one connection. ``fresh``: all that came before is told anew."""
 
@@ -50,6 +55,8 @@ class RingFeed(LiveFeed):
 
     ``rows``    the table's connections; empty where there is no ring
     ``ring``    there is one; ``way`` tells how it captures, in a few words
+    ``overwhelmed``  more comes than can be made segments of: they are counted only, and
+                     whoever follows must choose one connection
     """
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
@@ -57,6 +64,7 @@ class RingFeed(LiveFeed):
         self.changing = threading.Lock()
         self.rows = LiveRows(self.table, self.changing)
         self.ring = False
+        self.overwhelmed = False
         self.way = "packet by packet"
         self._asked_only: int | None = None
         self._serving: int | None = None
@@ -156,10 +164,16 @@ class RingFeed(LiveFeed):
         self.status.frames += len(stretch)
         self.status.segments += len(columns)
         if wanted is None:
-            chosen: Sequence[int] = range(len(stretch))
+            self._look_at_lag(columns)
+            chosen: Sequence[int] = () if self.overwhelmed else range(len(stretch))
         else:
             chosen = np.flatnonzero(idents == wanted).tolist()
         return self._records(stretch, chosen, dict(slow))
+
+    def _look_at_lag(self, columns: Columns) -> None:
+        """What came so long ago that we will not catch up is counted, and not followed."""
+        if len(columns) and time.time_ns() - int(columns.time_ns[-1]) > LAG_NS:
+            self.overwhelmed = True
 
     def _slowly(self, stretch: Stretch, places: Ints) -> list[tuple[int, Segment]]:
         """The segments among what the fast road could not take."""

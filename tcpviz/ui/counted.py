@@ -44,7 +44,7 @@ def rows_of(feed: Feed) -> Rows | None:
 
 def falls_behind(pump: Pump) -> bool:
     """More waits than will be taken soon."""
-    return pump.behind >= BEHIND
+    return pump.behind >= BEHIND or getattr(pump.feed, "overwhelmed", False)
 
 
 def follow_only(feed: Feed, ident: int) -> None:
