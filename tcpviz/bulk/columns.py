@@ -67,6 +67,10 @@ class Tables:
             self.long.append(packed)
         return known
 
+    def known(self, packed: bytes) -> int | None:
+        """The number of an address, if it has been met."""
+        return int.from_bytes(packed, "big") if len(packed) == 4 else self._long.get(packed)
+
     def scope(self, version: int, names: tuple[str, ...]) -> int:
         """The number of a scope."""
         key = (version, names)

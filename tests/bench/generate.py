@@ -78,6 +78,7 @@ class _Writer:
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
         self.packets = 0
+        self._ticks: dict[tuple[int, int, int, int], int] = {}
         out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAPLEN, 1))
 
     def packet(
@@ -95,18 +96,26 @@ class _Writer:
     ) -> None:
         """One packet; ``bits`` as in the header."""
         ticks = (when_us // 1000) & 0xFFFFFFFF
+        echo = self._ticks.get((dst, src, ports[1], ports[0]), 0) if bits & ACK else 0
+        if bits & FIN:
+            self._ticks.pop((src, dst, *ports), None)
+        elif not bits & RST:
+            self._ticks[src, dst, *ports] = ticks
         if bits & SYN:
-            echo = ticks if bits & ACK else 0
             options = b"\x02\x04\x05\xb4\x04\x02\x08\x0a" + struct.pack("!II", ticks, echo)
             options += b"\x01\x03\x03\x07"
         else:
-            options = b"\x01\x01\x08\x0a" + struct.pack("!II", ticks, ticks)
+            options = b"\x01\x01\x08\x0a" + struct.pack("!II", ticks, echo)
         if bits & RST:
             options = b""
         head = 20 + len(options)
         tcp = struct.pack(
             "!HHIIBBHHH", *ports, seq, ack, head << 2, bits, 0 if bits & RST else window, 0, 0
         )
+        # The data is zeros, and adds nothing to the sum.
+        whole = struct.pack("!IIHH", src, dst, 6, head + data) + tcp + options
+        total = int.from_bytes(whole, "big") % 65535
+        tcp = tcp[:16] + struct.pack("!H", 65535 - total) + tcp[18:]
         ip = struct.pack(
             "!BBHHHBBHII", 0x45, 0, 20 + head + data, ident, 0x4000, 64, 6, 0, src, dst
         )
@@ -127,10 +136,11 @@ def _visit(dice: random.Random, kind: int, x: int, y: int) -> list[tuple[int, in
         return [*talk, (90, 1, RST | ACK, 0, 0)]
     rtt = dice.choice((200, 9_000, 40_000))
     talk += [(rtt, 1, SYN | ACK, 0, 0), (60, 0, ACK, 0, 0)]
-    for _ in range(dice.choice((1, 1, 1, 1, 2))):
+    for _ in range(dice.choice((1, 1, 1, 1, 1, 2))):
         talk.append((50, 0, PSH | ACK, dice.randint(60, 700), 0))
-        talk.append((rtt, 1, ACK, 0, 0))
-        whole = dice.choice((1, 1, 2, 3))
+        if dice.random() < 0.5:
+            talk.append((rtt, 1, ACK, 0, 0))
+        whole = dice.choice((1, 1, 1, 2))
         for part in range(whole):
             last = part == whole - 1
             size = dice.randint(100, 1448) if last else 1448
@@ -223,6 +233,7 @@ def stream(path: Path, count: int, seed: int = 1, lost: int = 0) -> int:
         writer.packet(now + 80, *ends[0], ports[0], x, y, ACK, 0)
         writer.packet(now + 90, *ends[0], ports[0], x, y, ACK | PSH, 100)
         x += 100
+        now += 90
         while writer.packets < count - 3:
             burst = dice.randint(1, 4)
             for _ in range(burst):

@@ -52,6 +52,7 @@ def test_columns_hold_what_the_decoder_says(captures: Path) -> None:
         try:
             reading.read()
         except Unsuited:
+            reading.close()
             continue
         columns, tables = reading.columns, reading.columns.tables
         rows = columns.rows_of(segments)

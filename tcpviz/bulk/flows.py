@@ -1,0 +1,109 @@
+"""All segments of one pair of ends together: one sort of 64-bit keys, checked for collisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import SystemRandom
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.columns import Columns
+
+Array = NDArray[Any]
+
+# Odd, and drawn anew in each run, so that nobody can write a capture whose keys collide.
+_ODD: tuple[np.uint64, ...] = tuple(np.uint64(SystemRandom().getrandbits(64) | 1) for _ in range(4))
+
+
+def mixed(numbers: Array, which: int = 0) -> Array:
+    """64-bit numbers scattered over all of 64 bits, each to another one."""
+    out = numbers.astype(np.uint64) * _ODD[which]
+    out ^= out >> np.uint64(29)
+    out *= _ODD[3]
+    out ^= out >> np.uint64(32)
+    return out
+
+
+@dataclass(slots=True)
+class Flows:
+    """``order`` are rows, those of one flow together, and of a flow in their order.
+
+    ``begin``  where in ``order`` each flow begins, and at the end its length
+    """
+
+    order: Array
+    begin: Array
+
+    def __len__(self) -> int:
+        return len(self.begin) - 1
+
+    def rows(self, flow: int) -> Array:
+        """The rows of a flow."""
+        return self.order[self.begin[flow] : self.begin[flow + 1]]
+
+
+def ends(array: dict[str, Array], rows: Array | slice) -> tuple[Array, Array]:
+    """Sender and receiver of each row: address and port in one number of 48 bits."""
+    out = []
+    for address, port in (("src", "sport"), ("dst", "dport")):
+        number = array[address][rows].astype(np.uint64) << np.uint64(16)
+        number |= array[port][rows]
+        out.append(number)
+    return out[0], out[1]
+
+
+def _keys(array: dict[str, Array], rows: Array | slice) -> tuple[Array, Array, Array]:
+    """The same for both directions: the two ends, and the scope."""
+    one, other = ends(array, rows)
+    return np.minimum(one, other), np.maximum(one, other), array["scope"][rows]
+
+
+def flows_of(columns: Columns) -> Flows:
+    """Sort all rows by flow."""
+    count, array = columns.count, columns.array
+    bits = np.uint64(max(count, 1).bit_length())
+    packed = np.empty(count, np.uint64)
+    step = 1 << 18
+    for at in range(0, count, step):
+        part = slice(at, min(at + step, count))
+        low, high, scope = _keys(array, part)
+        code = mixed(low) ^ mixed(high, 1) * np.uint64(3)
+        code ^= mixed(scope, 2)
+        code = mixed(code, 2) >> bits << bits
+        packed[part] = code | np.arange(part.start, part.stop, dtype=np.uint64)
+    packed.sort()
+    kind = np.uint32 if count < 1 << 32 else np.uint64
+    order = (packed & np.uint64((1 << int(bits)) - 1)).astype(kind)
+    packed >>= bits
+    alike = np.zeros(count, np.bool_)
+    alike[1:] = packed[1:] == packed[:-1]
+    del packed
+    new = _changes(array, order)
+    if (new & alike).any():
+        _part_collisions(array, order, new & alike, ~alike)
+        new = _changes(array, order)
+    return Flows(order, np.append(np.flatnonzero(new), count))
+
+
+def _changes(array: dict[str, Array], order: Array) -> Array:
+    """Where another flow begins than the one before."""
+    new = np.ones(len(order), np.bool_)
+    step = 1 << 18
+    for at in range(0, len(order), step):
+        rows = order[max(at - 1, 0) : at + step]
+        low, high, scope = _keys(array, rows)
+        differ = (low[1:] != low[:-1]) | (high[1:] != high[:-1]) | (scope[1:] != scope[:-1])
+        first = 1 if at == 0 else at
+        new[first : first + len(differ)] = differ
+    return new
+
+
+def _part_collisions(array: dict[str, Array], order: Array, clash: Array, begins: Array) -> None:
+    """Several flows share a code: sort each such stretch by the keys themselves."""
+    edges = np.append(np.flatnonzero(begins), len(order))
+    for place in np.unique(np.searchsorted(edges, np.flatnonzero(clash), "right")).tolist():
+        stretch = slice(int(edges[place - 1]), int(edges[place]))
+        low, high, scope = _keys(array, order[stretch])
+        order[stretch] = order[stretch][np.lexsort((order[stretch], scope, high, low))]

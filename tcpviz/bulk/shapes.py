@@ -1,0 +1,158 @@
+"""Shapes: one connection of each signature, followed by the scalar core for all of them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from tcpviz.bulk.following import Follower
+from tcpviz.bulk.reading import Reading
+from tcpviz.core import routing
+from tcpviz.core.connection import Connection
+from tcpviz.core.records import SegmentRecord
+from tcpviz.core.segment import NO_OPTIONS, Flags, Segment
+from tcpviz.core.states import State
+from tcpviz.core.tracker import Tracker
+from tcpviz.wire.decoder import Decoder
+
+_TIMED = frozenset((State.SYN_SENT, State.SYN_RECEIVED, State.TIME_WAIT))
+_MS = 1_000_000
+_FAR = 1 << 30
+_EXPIRED_NS = 600_000_000_000
+
+
+class Ending(enum.IntEnum):
+    """What came after a connection's last segment.
+
+    ``NOTHING``   nothing that would move an end
+    ``TIMERS``    so much time that every timer has run out
+    ``REPLACED``  a connection of the same addresses and ports, which was answered
+    """
+
+    NOTHING = 0
+    TIMERS = 1
+    REPLACED = 2
+
+
+class Kind(NamedTuple):
+    """A signature, and whether a connection of the same addresses and ports had gone before."""
+
+    signature: int
+    reused: bool
+
+
+class Shapes:
+    """What the core says of each kind of connection.
+
+    A connection's shape is known by a number; :meth:`number` follows the first of its
+    kind, given as its rows, and :meth:`connection` tells how such a connection stands.
+    """
+
+    def __init__(self, reading: Reading, follower: Follower) -> None:
+        self._reading = reading
+        self._follower = follower
+        self._decoder = Decoder()
+        self._numbers: dict[Kind, int] = {}
+        self._rows: list[Sequence[int]] = []
+        self._kinds: list[Kind] = []
+        self._made: dict[tuple[int, Ending], Connection] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def known(self, kind: Kind) -> int | None:
+        """The shape's number, if one of its kind has been met."""
+        return self._numbers.get(kind)
+
+    def number(self, kind: Kind, rows: Sequence[int]) -> int:
+        """The number of a new shape, whose first example has these rows."""
+        number = self._numbers[kind] = len(self._rows)
+        self._rows.append(rows)
+        self._kinds.append(kind)
+        return number
+
+    def connection(self, number: int, ending: Ending = Ending.NOTHING) -> Connection:
+        """The shape's example, as the core leaves it; not to be changed."""
+        made = self._made.get((number, ending))
+        if made is None:
+            made = self._made[number, ending] = self._follow(number, ending)
+        return made
+
+    def lives(self, number: int) -> bool:
+        """Whether a SYN would come into a connection that goes on, now or when timers ran out."""
+        return any(
+            routing.lives(self.connection(number, ending))
+            for ending in (Ending.NOTHING, Ending.TIMERS)
+        )
+
+    def lasts(self, number: int) -> bool:
+        """Whether no timer runs on it, whatever time passes."""
+        made = self.connection(number)
+        return not any(end.state in _TIMED for end in (made.client, made.server))
+
+    def _follow(self, number: int, ending: Ending) -> Connection:
+        segments = [self._reading.segment(row, self._decoder) for row in self._rows[number]]
+        self._follower.segments += len(segments)
+        tracker = Tracker(keep=False)
+        first, last = segments[0], segments[-1]
+        if self._kinds[number].reused:
+            for segment in _before(first):
+                tracker.feed(SegmentRecord(segment.time_ns, segment))
+        known = len(tracker.connections)
+        for segment in segments:
+            tracker.feed(SegmentRecord(segment.time_ns, segment))
+        assert len(tracker.connections) == known + 1
+        connection = next(reversed(tracker.connections.values()))
+        if ending is Ending.TIMERS:
+            tracker.tick(tracker.now_ns + _EXPIRED_NS)
+        elif ending is Ending.REPLACED:
+            for segment in _after(first, last.time_ns):
+                tracker.feed(SegmentRecord(segment.time_ns, segment))
+        return connection
+
+
+def _said(like: Segment, time_ns: int, flags: Flags, seq: int, ack: int, *, back: bool) -> Segment:
+    src, dst = (like.dst, like.src) if back else (like.src, like.dst)
+    return replace(
+        like,
+        time_ns=time_ns,
+        src=src,
+        dst=dst,
+        flags=flags,
+        seq=seq & 0xFFFFFFFF,
+        ack=ack & 0xFFFFFFFF,
+        payload_len=0,
+        payload=b"",
+        options=NO_OPTIONS,
+        ip_id=0,
+        checksum_ok=None,
+    )
+
+
+def _before(first: Segment) -> list[Segment]:
+    """A connection that came and went before ``first``, on the same addresses and ports."""
+    x, y, now = first.seq + _FAR, first.seq + 2 * _FAR, first.time_ns - 100 * _MS
+    ack, fin = Flags.ACK, Flags.FIN | Flags.ACK
+    talk = [
+        (Flags.SYN, x, 0, False),
+        (Flags.SYN | ack, y, x + 1, True),
+        (ack, x + 1, y + 1, False),
+        (fin, x + 1, y + 1, False),
+        (fin, y + 1, x + 2, True),
+        (ack, x + 2, y + 2, False),
+    ]
+    return [
+        _said(first, now + place * _MS, flags, seq, back, back=side)
+        for place, (flags, seq, back, side) in enumerate(talk)
+    ]
+
+
+def _after(first: Segment, last_ns: int) -> list[Segment]:
+    """A SYN with another number on the same addresses and ports, and its answer."""
+    x, y = first.seq + _FAR, first.seq + 2 * _FAR
+    return [
+        _said(first, last_ns + _MS, Flags.SYN, x, 0, back=False),
+        _said(first, last_ns + 2 * _MS, Flags.SYN | Flags.ACK, y, x + 1, back=True),
+    ]

@@ -1,0 +1,50 @@
+"""Connections from columns are those of the scalar core, field by field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tcpviz.bulk.reading import Unsuited
+from tests.bench.generate import stream, syns, visits
+from tests.bulk.compare import built, differences
+
+
+def test_every_shared_capture(captures: Path) -> None:
+    regular = 0
+    for path in sorted(captures.iterdir()):
+        if not {".pcap", ".pcapng", ".gz"} & set(path.suffixes) or path.name.startswith("tcptrace"):
+            continue
+        try:
+            building = built(path)
+        except Unsuited:
+            continue
+        assert differences(path, building) == [], path.name
+        regular += len(building.array["first"])
+    assert regular > 200
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_web_clients(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "visits.pcap"
+    packets = visits(path, 1200, seed, odd=0.02)
+    building = built(path)
+    assert differences(path, building) == []
+    # Of every hundred connections, the core had to look at a handful.
+    assert building.follower.segments < packets * 0.2
+
+
+def test_a_flood_of_syns_is_followed_once(tmp_path: Path) -> None:
+    path = tmp_path / "syns.pcap"
+    syns(path, 1500)
+    building = built(path)
+    assert differences(path, building) == []
+    assert building.follower.segments <= 2
+    assert len(building.shapes) == 1
+
+
+def test_one_long_connection(tmp_path: Path) -> None:
+    path = tmp_path / "stream.pcap"
+    stream(path, 3000)
+    assert differences(path) == []
