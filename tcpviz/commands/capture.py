@@ -26,7 +26,8 @@ def run(options: argparse.Namespace) -> int:
         if options.list:
             return _list()
         chosen = display_filter([options.filter or ""])
-        feed = LiveFeed(
+        screen = not (options.text or options.json) and sys.stdout.isatty()
+        feed = _feed_class(screen)(
             options.interfaces or default_interfaces(),
             " ".join(options.bpf),
             options.snaplen,
@@ -35,7 +36,6 @@ def run(options: argparse.Namespace) -> int:
             exclude_ssh=not options.with_ssh,
             give_up=True,
         )
-        screen = not (options.text or options.json) and sys.stdout.isatty()
         if screen:
             from tcpviz.ui import app, start  # noqa: F401 - read while we may read everything
         privileges.be_nice()
@@ -62,6 +62,17 @@ def _only(
         return line(step)
 
     return told
+
+
+def _feed_class(screen: bool) -> type[LiveFeed]:
+    """For the screen one that counts every connection, where a ring is to be had and numpy."""
+    if not screen or not sys.platform.startswith("linux"):
+        return LiveFeed
+    try:
+        from tcpviz.bulk.livefeed import RingFeed
+    except ImportError:
+        return LiveFeed
+    return RingFeed
 
 
 def _list() -> int:

@@ -24,7 +24,7 @@ from tcpviz.sources.child import Child
 from tcpviz.sources.feed import FeedStatus, SourceError
 from tcpviz.sources.helpers import complaint
 from tcpviz.sources.interfaces import Interface, resolve
-from tcpviz.sources.order import Order
+from tcpviz.sources.order import Order, Plan
 from tcpviz.sources.stepping_down import step_down
 from tcpviz.sources.writer import PcapngWriter
 from tcpviz.wire.decoder import Decoder
@@ -109,6 +109,7 @@ class LiveFeed:
             plans = [plan for plan in plans if plan.interface.up]
             self.interfaces = [plan.interface for plan in plans]
         self._configs = order.configurations(plans, self._access.helper, BUFFER)
+        self._prepare(plans)
         self._decoder = Decoder(verify=False)  # what leaves has no checksum yet
         self._children: list[Child] = []
         self._first: list[int] = []  # each child's first interface, counted over all
@@ -123,6 +124,12 @@ class LiveFeed:
         self._wake: tuple[int, ...] = ()
         self._selector: selectors.BaseSelector | None = None
         self._begun = False
+
+    def _prepare(self, plans: Sequence[Plan]) -> None:
+        """For who captures another way where that is to be had (:mod:`tcpviz.bulk.livefeed`)."""
+
+    def _start(self, config: dict[str, Any]) -> Child:
+        return Child(config)
 
     # -- running
 
@@ -144,7 +151,7 @@ class LiveFeed:
             self._selector = selectors.DefaultSelector()
             self._selector.register(self._wake[0], selectors.EVENT_READ, None)
             for config in self._configs:
-                child = Child(config)
+                child = self._start(config)
                 self._children.append(child)
                 self._selector.register(child.output, selectors.EVENT_READ, (child, "output"))
                 self._selector.register(child.errors, selectors.EVENT_READ, (child, "errors"))
