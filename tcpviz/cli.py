@@ -276,6 +276,34 @@ def _capture(commands: Commands[Parser]) -> None:
         action="store_true",
         help="show the SSH session too in which tcpviz itself runs (left out otherwise)",
     )
+    where = parser.add_argument_group("where to look")
+    where.add_argument(
+        "--pid",
+        type=_whole("PID", 1, 2**22),
+        metavar="PID",
+        help="the process's network namespace, and only its connections",
+    )
+    where.add_argument(
+        "--process",
+        metavar="NAME",
+        help="the same for the processes of that name",
+    )
+    where.add_argument(
+        "--netns",
+        metavar="NAME|PATH",
+        help="a network namespace, by its name of ip netns or a path",
+    )
+    where.add_argument(
+        "--container",
+        metavar="ID|NAME",
+        help="a container's network namespace, by the beginning of its id or its name",
+    )
+    where.add_argument(
+        "--processes",
+        action="store_true",
+        help="tell whose new connections are also for other users' processes: for that one "
+        "helper process, which sees no packet, keeps CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+    )
     parser.add_argument("bpf", nargs="*", metavar="BPF WORDS", help="such as: tcp port 8000")
     _screen_options(parser)
 

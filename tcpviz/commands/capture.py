@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 from tcpviz.commands.display_filter import display_filter
+from tcpviz.commands.place import go_there
 from tcpviz.commands.stream import MAX_CONNECTIONS, complain, tell
 from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
@@ -25,7 +26,13 @@ def run(options: argparse.Namespace) -> int:
     try:
         if options.list:
             return _list()
-        chosen = display_filter([options.filter or ""])
+        words, notes = go_there(options)
+        options.filter = (
+            f"({options.filter}) and {words}"
+            if options.filter and words
+            else (options.filter or words)
+        )
+        chosen = display_filter([options.filter])
         screen = not (options.text or options.json) and sys.stdout.isatty()
         feed = _feed_class(screen)(
             options.interfaces or default_interfaces(),
@@ -35,7 +42,10 @@ def run(options: argparse.Namespace) -> int:
             options.write,
             exclude_ssh=not options.with_ssh,
             give_up=True,
+            sockets=sys.platform == "linux",
+            keep=options.processes,
         )
+        feed.status.notes[:0] = notes
         if screen:
             from tcpviz.ui import app, start  # noqa: F401 - read while we may read everything
         privileges.be_nice()

@@ -10,21 +10,27 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from tcpviz.core import icmp_reasons
 from tcpviz.core.claims import Claim, Phase, StateChange
 from tcpviz.core.community_id import community_id
 from tcpviz.core.connection import Connection
-from tcpviz.core.records import Call, KernelReading
+from tcpviz.core.crowds import Crowd
+from tcpviz.core.hosts import HostSocket
+from tcpviz.core.records import Call, KernelReading, Side
 from tcpviz.core.segment import Endpoint, Flags, Segment
 from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.core.verdicts import Verdict
 from tcpviz.sources.feed import FeedStatus
-from tcpviz.views.verdict import sentences
+from tcpviz.views.verdict import crowd_sentence, sentences
 
 Object = dict[str, Any]
+
+CROWDS: Final = 1000
+"""Floods and scans in a summary; the largest come first."""
 
 
 def dumps(value: Object) -> str:
@@ -91,11 +97,55 @@ def connection_object(connection: Connection, now_ns: int | None = None) -> Obje
         "verdict": said[0][1],
         "verdicts": [_verdict(each, text) for each, text in said],
         "community_id": community_id(client.endpoint, server.endpoint),
+        "process": _owners(c),
     }
 
 
-def summary_object(status: FeedStatus, connections: int, shown: int | None = None) -> Object:
-    """The last line of ``read --json``; ``shown``: so many of them fit the display filter."""
+def _owners(connection: Connection) -> Object:
+    sockets = connection.sockets or {}
+    return {str(side): _owner(sockets.get(side)) for side in Side}
+
+
+def _owner(sock: HostSocket | None) -> Object | None:
+    """Who has a socket; ``None`` where nothing is known of it."""
+    if sock is None or (sock.process is None and sock.user is None):
+        return None
+    process = sock.process
+    return {
+        "name": None if process is None else process.name,
+        "pid": None if process is None else process.pid,
+        "fd": None if process is None else process.fd,
+        "certain": process is not None and process.certain,
+        "user": sock.user,
+        "service": sock.unit,
+        "container": sock.container,
+    }
+
+
+def _crowd(crowd: Crowd) -> Object:
+    return {
+        "code": crowd.kind,
+        "text": crowd_sentence(crowd),
+        "source": crowd.who or None,
+        "target": crowd.target or None,
+        "connections": crowd.count,
+        "of": crowd.of,
+        "targets": crowd.targets,
+        "first_ns": crowd.first_ns,
+        "last_ns": crowd.last_ns,
+    }
+
+
+def summary_object(
+    status: FeedStatus,
+    connections: int,
+    shown: int | None = None,
+    crowds: Sequence[Crowd] = (),
+) -> Object:
+    """The last line of ``read --json``.
+
+    ``shown``: so many of them fit the display filter; ``crowds``: what many show together.
+    """
     filtered = {} if shown is None else {"shown": shown}
     return {
         "summary": {
@@ -105,6 +155,7 @@ def summary_object(status: FeedStatus, connections: int, shown: int | None = Non
             **filtered,
             "dropped": status.dropped,
             "skipped": dict(sorted(status.skipped.items())),
+            "crowds": [_crowd(each) for each in crowds[:CROWDS]],
         }
     }
 
@@ -214,6 +265,8 @@ def step_object(step: Step, tracker: Tracker | None = None) -> Object:
         if known is not None:
             out["client"] = _endpoint(known.client.endpoint)
             out["server"] = _endpoint(known.server.endpoint)
+            if known.sockets is not None:
+                out["process"] = _owners(known)
         out["states"] = {"client": _claim(step.client), "server": _claim(step.server)}
         out["phase"] = str(step.phase.name)
         out["phase_progress"] = _progress(step.phase)

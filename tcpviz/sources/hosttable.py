@@ -14,9 +14,10 @@ from typing import Any
 
 import tcpviz
 from tcpviz.core.hosts import HostReading, HostSocket, Process
-from tcpviz.core.segment import Endpoint
+from tcpviz.core.segment import Endpoint, Flags, Segment
 from tcpviz.core.states import State
 from tcpviz.sources import bpfvm, privileges
+from tcpviz.sources.expression import Predicate
 from tcpviz.sources.interfaces import ANY, Interface
 
 _PIECE = 1 << 18
@@ -32,12 +33,15 @@ Wanted = Callable[[Endpoint, Endpoint], bool]
 
 
 def captured_by(
-    interfaces: Sequence[Interface], program: Sequence[bpfvm.Instruction] | None
+    interfaces: Sequence[Interface],
+    program: Sequence[bpfvm.Instruction] | None,
+    predicate: Predicate | None = None,
 ) -> Wanted:
     """Whether a connection between these two would be captured.
 
     By address: what a socket is bound to stands on one of the interfaces. By the filter,
-    compiled for Ethernet: an empty ACK of either direction passes it.
+    compiled for Ethernet: an empty ACK of either direction passes it (or ``predicate``, where
+    nothing compiles).
     """
     everywhere = ANY in interfaces
     addresses = {address for interface in interfaces for address in interface.addresses}
@@ -45,19 +49,22 @@ def captured_by(
     def wanted(local: Endpoint, peer: Endpoint) -> bool:
         if not everywhere and local.addr not in addresses:
             return False
+        ways = ((local, peer), (peer, local))
         if program is None:
-            return True
-        return any(
-            bpfvm.run(program, bpfvm.specimen(one, other))
-            for one, other in ((local, peer), (peer, local))
-        )
+            return predicate is None or any(predicate(_segment(*way)) for way in ways)
+        return any(bpfvm.run(program, bpfvm.specimen(one, other)) for one, other in ways)
 
     return wanted
 
 
-class HostTable:
-    """One running process. ``complaint`` is why it cannot tell anything, where it cannot.
+def _segment(src: Endpoint, dst: Endpoint) -> Segment:
+    return Segment(0, src, dst, 1, 1, Flags.ACK, 1024, 0)
 
+
+class HostTable:
+    """One running process, which waits for :meth:`begin`.
+
+    ``complaint`` is why it cannot tell anything, where it cannot.
     ``wanted``  which connections are of interest; listeners always are
     ``keep``    it may keep what it takes to see other users' processes
     """
@@ -83,9 +90,13 @@ class HostTable:
         os.set_blocking(self.output, False)
         with contextlib.suppress(OSError, AttributeError):
             fcntl.fcntl(self.output, fcntl.F_SETPIPE_SZ, 1 << 20)
-        config = {"parent": os.getpid(), "caller": privileges.sudo_caller(), "keep": keep}
+        self._config = {"parent": os.getpid(), "caller": privileges.sudo_caller(), "keep": keep}
+
+    def begin(self) -> None:
+        """Let it read the table for the first time, with the rights that it was started with."""
+        assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(config).encode() + b"\n")
+            self._process.stdin.write(json.dumps(self._config).encode() + b"\n")
             self._process.stdin.flush()
 
     @property

@@ -23,6 +23,7 @@ from tcpviz.sources.bpf import MAX_SNAPLEN
 from tcpviz.sources.child import Child
 from tcpviz.sources.feed import FeedStatus, SourceError
 from tcpviz.sources.helpers import complaint
+from tcpviz.sources.hosttable import HostTable
 from tcpviz.sources.interfaces import Interface, resolve
 from tcpviz.sources.order import Order, Plan
 from tcpviz.sources.stepping_down import step_down
@@ -56,6 +57,8 @@ class LiveFeed:
     ``promiscuous`` ask the interfaces also for what is not for this machine
     ``give_up``     this process gives up its privileges when the children have been started,
                     before a byte of theirs is read and before the file is made
+    ``sockets``     also read the kernel's own table of sockets, about once a second
+    ``keep``        the process that does so keeps what it takes to see others' processes
 
     The constructor checks everything that can be checked; :meth:`open` starts
     the capture and returns when every interface is being captured;
@@ -75,6 +78,8 @@ class LiveFeed:
         exclude_ssh: bool = True,
         promiscuous: bool = False,
         give_up: bool = False,
+        sockets: bool = False,
+        keep: bool = False,
     ) -> None:
         if count is not None and count < 1:
             raise SourceError("the count of packets must be 1 or more", exit_code=2)
@@ -89,6 +94,10 @@ class LiveFeed:
         self._left = count
         self._write = write
         self._give_up = give_up
+        self._ask_host = sockets
+        self._keep_rights = keep
+        self._host: HostTable | None = None
+        self._told: list[Record] = []
         self._sessions = ssh.own_sessions() if exclude_ssh else []
         for session in self._sessions:
             self.status.notes.append(
@@ -109,6 +118,7 @@ class LiveFeed:
             plans = [plan for plan in plans if plan.interface.up]
             self.interfaces = [plan.interface for plan in plans]
         self._configs = order.configurations(plans, self._access.helper, BUFFER)
+        self._order = order
         self._prepare(plans)
         self._decoder = Decoder(verify=False)  # what leaves has no checksum yet
         self._children: list[Child] = []
@@ -136,7 +146,8 @@ class LiveFeed:
     @property
     def pids(self) -> list[int]:
         """The capturing processes, for those who look after them."""
-        return [child.pid for child in self._children]
+        helpers: list[Child | HostTable] = [*self._children]
+        return [each.pid for each in (*helpers, *([self._host] if self._host else []))]
 
     def open(self) -> None:
         """Start capturing. From its return on, every packet is captured or counted as dropped."""
@@ -155,10 +166,17 @@ class LiveFeed:
                 self._children.append(child)
                 self._selector.register(child.output, selectors.EVENT_READ, (child, "output"))
                 self._selector.register(child.errors, selectors.EVENT_READ, (child, "errors"))
+            if self._ask_host:
+                self._host = HostTable(self._order.wants(self.interfaces), keep=self._keep_rights)
+                self._selector.register(
+                    self._host.output, selectors.EVENT_READ, (self._host, "sockets")
+                )
             if self._give_up:
                 self.status.notes += step_down()
                 self._begin_file()
             self._await_start()
+            if self._host is not None:
+                self._host.begin()  # after the packets, so that no connection falls between
         except BaseException:
             self.close()
             raise
@@ -224,6 +242,12 @@ class LiveFeed:
                     os.read(self._wake[0], 64)
                 continue
             child, what = key.data
+            if what == "sockets":
+                self._told += child.read()
+                if child.ended:
+                    self._selector.unregister(key.fd)
+                    self._without_host(child)
+                continue
             if what == "errors":
                 if not child.listen():
                     self._selector.unregister(key.fd)
@@ -233,6 +257,10 @@ class LiveFeed:
                 self._selector.unregister(key.fd)
             came.append((child, frames))
         return came
+
+    def _without_host(self, host: HostTable) -> None:
+        why = host.complaint or "the process that reads it has ended"
+        self.status.notes.append(f"no word from the kernel's table of sockets any more: {why}")
 
     def batches(self) -> Iterator[list[Record]]:
         """Segments, and gaps where the kernel says that it dropped packets, as they come."""
@@ -262,6 +290,8 @@ class LiveFeed:
             for child, frames in came:
                 batch += self._digest(child, frames)
                 asked_at = asked_at and time.monotonic()
+            batch += self._told
+            self._told.clear()
             self._tell()
             if batch or not came:
                 yield batch
@@ -411,6 +441,8 @@ class LiveFeed:
         """End at once, with what is not read yet lost; more than once does no harm."""
         for child in self._children:
             child.close()
+        if self._host is not None:
+            self._host.close()
         if self._selector:
             self._selector.close()
             self._selector = None

@@ -13,6 +13,7 @@ from tcpviz.sources import bpf, privileges, ssh
 from tcpviz.sources.bpf import compile_for
 from tcpviz.sources.expression import Predicate, compile_expression
 from tcpviz.sources.helpers import Wish, commands
+from tcpviz.sources.hosttable import Wanted, captured_by
 from tcpviz.sources.interfaces import ANY, Interface
 
 
@@ -128,6 +129,13 @@ class Order:
                 "promiscuous": self._promiscuous,
             }
         ]
+
+    def wants(self, interfaces: Sequence[Interface]) -> Wanted:
+        """Which of the connections that the kernel's table has would be captured there."""
+        words = self._without_sessions(self._words or "tcp")
+        with contextlib.suppress(bpf.NoCompilerError):
+            return captured_by(interfaces, bpf.compile_filter(words, 1, 0))
+        return captured_by(interfaces, None, self.predicate)
 
     def _words_for_helper(self, interface: Interface) -> str:
         # A helper chooses the cooked header itself; ours may be another.

@@ -217,12 +217,15 @@ class ConnectionPane(PaneView):
                 else (place if place < self.top else place - space + 1)
             )
         self.top = max(min(self.top, len(self._shown) - space), 0)
-        made = [Row(table.header(cells, ascii_only=self.ascii_only))]
+        owners = self.session.tracker.host.latest is not None
+        made = [Row(table.header(cells, ascii_only=self.ascii_only, owners=owners))]
         now = self.session.now_ns
         for one in self._shown[self.top : self.top + space]:
             selected = one.id == self.session.selected
             shown = self.session.as_of_cursor(one) if selected or self.session.hides_future else one
-            drawn = table.row(shown, cells, now, selected, ascii_only=self.ascii_only)
+            drawn = table.row(
+                shown, cells, now, selected, ascii_only=self.ascii_only, owners=owners
+            )
             made.append(Row(drawn, roles.SELECTED if selected else None))
         if not self._shown:
             made.append(Row(line(Span(self._empty(), roles.DIM))))

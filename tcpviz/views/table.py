@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from tcpviz.core.connection import Connection
+from tcpviz.core.records import Side
 from tcpviz.core.segment import Endpoint
 from tcpviz.views import numbers, roles
 from tcpviz.views.ages import age_ns
@@ -20,7 +21,7 @@ from tcpviz.views.ladder_canvas import ascii_line
 from tcpviz.views.ladder_draw import BAND_ROLES
 from tcpviz.views.ladder_labels import state_text
 from tcpviz.views.phase_words import phase_text
-from tcpviz.views.spans import Line, Span, fit_text, merge, text_width
+from tcpviz.views.spans import Line, Span, clean, fit_text, merge, text_width
 from tcpviz.views.verdict import TONES, leading, verdict
 from tcpviz.words import _
 
@@ -47,11 +48,12 @@ COLUMNS: Final = (
     Column("client_state", "client is", 9, 13, 1),
     Column("server_state", "server is", 9, 13, 2),
     Column("phase", "phase", 13, 13, 6),
-    Column("time", "time", 9, 9, 8, right=True),
-    Column("segments", "segs", 5, 6, 7, right=True),
-    Column("bytes", "bytes", 7, 8, 9, right=True),
-    Column("rtt", "RTT", 8, 8, 10, right=True),
-    Column("retransmissions", "retr", 4, 5, 11, right=True),
+    Column("process", "process", 10, 15, 7),
+    Column("time", "time", 9, 9, 9, right=True),
+    Column("segments", "segs", 5, 6, 8, right=True),
+    Column("bytes", "bytes", 7, 8, 10, right=True),
+    Column("rtt", "RTT", 8, 8, 11, right=True),
+    Column("retransmissions", "retr", 4, 5, 12, right=True),
     Column("verdict", "verdict", 22, 48, 5),
 )
 """All columns, in the order in which they stand."""
@@ -64,14 +66,17 @@ _LONG_ADDRESS: Final = 47
 
 
 @lru_cache(maxsize=64)
-def columns(width: int) -> tuple[tuple[Column, int], ...]:
+def columns(width: int, *, owners: bool = False) -> tuple[tuple[Column, int], ...]:
     """The columns that ``width`` cells have room for, with their widths.
 
-    One cell at the left marks the selection, and one stands between columns.
+    One cell at the left marks the selection, and one stands between columns. ``owners``:
+    processes may be known here, so that they have a column.
     """
     chosen: list[Column] = []
     spare = width - 1
     for column in sorted(COLUMNS, key=lambda each: each.rank):
+        if column.name == "process" and not owners:
+            continue
         need = column.least + (1 if chosen else 0)
         if need > spare:
             break
@@ -123,11 +128,14 @@ def _exactly(line: Line, width: int) -> Line:
     return merge((*line, Span(" " * max(width - size, 0))))
 
 
-def header(width: int, *, ascii_only: bool = False) -> Line:
+def header(width: int, *, ascii_only: bool = False, owners: bool = False) -> Line:
     """The headings; exactly ``width`` cells."""
     if width < 5:
         return (Span(" " * max(width, 0)),) if width > 0 else ()
-    cells = _row((_(c.title, "column"), roles.TITLE, size, c.right) for c, size in columns(width))
+    cells = _row(
+        (_(c.title, "column"), roles.TITLE, size, c.right)
+        for c, size in columns(width, owners=owners)
+    )
     line = _exactly((Span(" "), *cells), width)
     return ascii_line(line) if ascii_only else line
 
@@ -139,6 +147,7 @@ def row(
     selected: bool = False,
     *,
     ascii_only: bool = False,
+    owners: bool = False,
 ) -> Line:
     """One connection; exactly ``width`` cells.
 
@@ -149,7 +158,7 @@ def row(
         return (Span(" " * width),) if width > 0 else ()
     cells = _row(
         (*_cell(connection, column.name, size, now_ns), size, column.right)
-        for column, size in columns(width)
+        for column, size in columns(width, owners=owners)
     )
     mark = Span("▸", roles.LIT) if selected else Span(" ")
     line = _exactly((mark, *cells), width)
@@ -170,10 +179,30 @@ def _cell(connection: Connection, name: str, cells: int, now_ns: int) -> tuple[s
         return state_text(claim, cells), roles.of_certainty(claim.certainty)
     if name == "phase":
         return phase_text(c.phase), BAND_ROLES[c.phase.name]
+    if name == "process":
+        return owner_text(c), roles.TEXT
     if name == "verdict":
         said, text = leading(c, now_ns)
         return text, TONES[said.severity]
     return _number(c, name, now_ns)
+
+
+def owner_text(connection: Connection) -> str:
+    """Whose it is: processes' names, the client's first; ``?`` behind one that is only likely.
+
+    In parentheses the user, where no process is known.
+    """
+    sockets = connection.sockets or {}
+    names = []
+    for side in Side:
+        sock = sockets.get(side)
+        if sock is None:
+            continue
+        if sock.process is not None:
+            names.append(clean(sock.process.name) + ("" if sock.process.certain else "?"))
+        elif sock.user is not None:
+            names.append(f"({clean(sock.user)})")
+    return " ".join(dict.fromkeys(names))
 
 
 def _number(c: Connection, name: str, now_ns: int) -> tuple[str, str]:
@@ -202,6 +231,7 @@ SORTS: Final[dict[str, Callable[[Connection], object]]] = {
     "bytes": lambda c: -(c.client.bytes + c.server.bytes),
     "rtt": lambda c: -(c.handshake_rtt_ns or 0),
     "retransmissions": lambda c: -(c.marks or {}).get(RETRANSMISSION, 0),
+    "process": owner_text,
     "verdict": lambda c: verdict(c),
 }
 """Sort keys by column; numbers sort with the greatest first. Ties keep their order."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from tcpviz.core.hosts import HostSocket, Process
 from tcpviz.core.records import (
     Call,
     Gap,
@@ -74,7 +75,7 @@ def busy() -> Talk:
 KEYS = [
     "id", "client", "server", "first_ns", "last_ns", "states", "certainty", "phase",
     "phase_progress", "completeness", "conn_state", "history", "segments", "bytes", "marks",
-    "handshake_rtt_ns", "verdict", "verdicts", "community_id",
+    "handshake_rtt_ns", "verdict", "verdicts", "community_id", "process",
 ]  # fmt: skip
 
 
@@ -196,3 +197,25 @@ def test_real_captures_fit_the_schema(captures: Path) -> None:
         summary = jsonl.summary_object(feed.status, len(tracker.connections))
         validator("summary").validate(summary)
     assert connections > 10
+
+
+def test_who_has_a_socket_is_told_for_each_end_or_null() -> None:
+    talk = Talk().handshake()
+    one = talk.connection
+    assert jsonl.connection_object(one)["process"] == {"client": None, "server": None}
+    ends = one.server.endpoint, one.client.endpoint
+    owner = Process("nginx", 812, 7)
+    sock = HostSocket(*ends, State.ESTABLISHED, user="www", process=owner, unit="nginx.service")
+    one.sockets = {Side.SERVER: sock}
+    made = jsonl.connection_object(one)
+    validator("connection").validate(made)
+    assert made["process"]["client"] is None
+    assert made["process"]["server"] == {
+        "name": "nginx",
+        "pid": 812,
+        "fd": 7,
+        "certain": True,
+        "user": "www",
+        "service": "nginx.service",
+        "container": None,
+    }

@@ -233,6 +233,7 @@ def test_the_reading_process_tells_the_table_and_has_no_privilege():
     with server, client, accepted:
         port, near = server.getsockname()[1], client.getsockname()[1]
         table = HostTable(lambda local, peer: port in (local.port, peer.port))
+        table.begin()
         try:
 
             def next_reading():

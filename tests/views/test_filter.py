@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tcpviz.core.connection import Connection
+from tcpviz.core.hosts import HostSocket, Process
 from tcpviz.core.marks import MarkName
+from tcpviz.core.records import Side
 from tcpviz.core.segment import Endpoint, Options
 from tcpviz.core.states import State
 from tcpviz.core.tracker import Tracker
@@ -300,7 +302,21 @@ def test_what_is_not_known_is_said(several: list[Connection]) -> None:
 
 def test_a_process_is_found_where_the_source_has_told_it() -> None:
     one = Talk().handshake().connection
-    one.process = "nginx: worker"  # type: ignore[attr-defined]
+    ends = one.server.endpoint, one.client.endpoint
+    owner = Process("nginx: worker", 812, 7)
+    sock = HostSocket(*ends, State.ESTABLISHED, 0, 0, "www-data", owner, "nginx.service", "0123ab")
+    one.sockets = {Side.SERVER: sock}
+    for words, fits in {
+        "pid:812": True,
+        "pid:1": False,
+        "user:www-data": True,
+        "service:nginx": True,
+        "container:0123": True,
+        "server.pid:812": True,
+        "client.pid:812": False,
+        "not client.process:nginx": True,
+    }.items():
+        assert language.compile(words).matches(one, 0) is fits, words
     made = language.compile("process:NGINX")
     assert made.matches(one, 0)
     assert made.remarks([one]) == []

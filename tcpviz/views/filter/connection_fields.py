@@ -10,6 +10,7 @@ from tcpviz.core.claims import Certainty, PhaseName
 from tcpviz.core.community_id import community_id
 from tcpviz.core.connection import Connection
 from tcpviz.core.halfconn import End
+from tcpviz.core.hosts import HostSocket
 from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side
 from tcpviz.core.states import State
@@ -142,17 +143,40 @@ def _tunnels(c: Connection) -> list[str]:
     return [entry for entry in c.key.scope if entry[:5] != "vlan "]
 
 
-def _process_of(thing: object) -> str | None:
-    """The name of the process that has the socket, where the source has told it."""
-    process = getattr(thing, "process", None)
-    if process is None:
-        return None
-    return str(getattr(process, "name", process))
+def _owners(get: Callable[[HostSocket], object], side: Side | None = None) -> Callable[..., Any]:
+    """What the host's table of sockets says of one end, or of both; ``None`` if nothing."""
+
+    def found(c: Connection) -> list[Any] | None:
+        sockets = c.sockets
+        if sockets is None:
+            return None
+        values = [get(sock) for at, sock in sockets.items() if side is None or at is side]
+        return [value for value in values if value is not None] or None
+
+    return found
 
 
-def _process(c: Connection) -> list[str] | None:
-    found = [name for thing in (c, c.client, c.server) if (name := _process_of(thing)) is not None]
-    return found or None
+def _owner_fields() -> list[Field]:
+    fields = []
+    for name, kind, get, about in (
+        ("process", Text("a process's name"), lambda s: s.process and s.process.name,
+         "the process that has the socket"),
+        ("pid", WHOLE, lambda s: s.process and s.process.pid, "that process's number"),
+        ("user", Text("a user's name, or number"), lambda s: s.user, "the user who has the socket"),
+        ("service", Text("a service or scope of systemd"), lambda s: s.unit,
+         "the service that has the socket"),
+        ("container", Text("a container's id"), lambda s: s.container,
+         "the container that has the socket"),
+    ):  # fmt: skip
+        for prefix, side in (("", None), ("client.", Side.CLIENT), ("server.", Side.SERVER)):
+            whose = f"the {side}'s: {about}" if side else about
+            getter = (_owners(get, side),)
+            field = Field(f"{prefix}{name}", kind, getter, whose, many=True, source=_PROCESSES)
+            fields.append(field)
+    return fields
+
+
+_process = _owners(lambda sock: sock.process and sock.process.name)
 
 
 def _community(c: Connection) -> str | None:
@@ -247,14 +271,7 @@ def _fields() -> list[Field]:
             "tunnels that it was seen in",
             many=True,
         ),
-        Field(
-            "process",
-            Text("a process's name"),
-            (_process,),
-            "the process that has the socket",
-            many=True,
-            source=_PROCESSES,
-        ),
+        *_owner_fields(),
         Field("opened_by", _WHO, (_side("opened_by"),), "who sent the first SYN"),
         Field("closed_by", _WHO, (_side("closed_by"),), "who sent the first FIN"),
         Field("reset_by", _WHO, (_side("reset_by"),), "who sent the reset that ended it"),
