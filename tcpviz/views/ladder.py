@@ -16,18 +16,26 @@ from dataclasses import dataclass, replace
 from tcpviz.core.claims import Claim
 from tcpviz.core.records import Side
 from tcpviz.core.timeline import Step, Timeline
-from tcpviz.views import numbers, roles
-from tcpviz.views.kernel_words import kernel_spans, listener_span
+from tcpviz.views import ladder_head, numbers, roles
+from tcpviz.views.digest import Digest
 from tcpviz.views.ladder_arrows import Pen
 from tcpviz.views.ladder_canvas import Canvas
 from tcpviz.views.ladder_draw import draw_row
-from tcpviz.views.ladder_labels import Notation, state_text
+from tcpviz.views.ladder_folding import FoldingBuilder
+from tcpviz.views.ladder_folds import Folds
+from tcpviz.views.ladder_head import Head
+from tcpviz.views.ladder_index import ChartIndex
+from tcpviz.views.ladder_labels import Notation
 from tcpviz.views.ladder_layout import LEAST, Layout, layout
 from tcpviz.views.ladder_parts import Flight, Row, RowKind
-from tcpviz.views.ladder_rows import RowBuilder
+from tcpviz.views.ladder_queues import QUEUE_LANE, QUEUE_ROOM, draw_queues
+from tcpviz.views.ladder_window import ChartWindow
 from tcpviz.views.spans import Line, Span, clean, fit, fit_text, text_width
 
 __all__ = ["Gutter", "Ladder", "LadderSettings", "Notation", "Row", "RowKind"]
+
+
+_TIMED = frozenset({RowKind.STEP, RowKind.TEXT, RowKind.FOLD})
 
 
 class Gutter(enum.Enum):
@@ -55,6 +63,9 @@ class LadderSettings:
     ``payload``  text payloads are quoted on the arrows; off by default, as a chart
                  is easily passed on
     ``detail``   window and options of SYNs on the arrows where there is room
+    ``fold``     long runs of plain data fold to one row each
+    ``hide_acks`` segments that only acknowledge have no row
+    ``scale_ns`` the time that a row stands for, if the chart is to scale (0: it is not)
     ``client_name``, ``server_name``  what the hosts are called; empty: by their role
     ``zone``     time zone of absolute times; ``None``: the machine's
     """
@@ -66,26 +77,46 @@ class LadderSettings:
     payload: bool = False
     detail: bool = False
     ascii_only: bool = False
+    fold: bool = False
+    hide_acks: bool = False
+    scale_ns: int = 0
     client_name: str = ""
     server_name: str = ""
     zone: dt.tzinfo | None = None
 
 
 class Ladder:
-    """Rows of one connection's chart over ``timeline``; empty until first extended."""
+    """Rows of one connection's chart over ``timeline``; empty until first extended.
+
+    ``digest``  the timeline's, where it is kept: opening a long connection is quick then
+    ``reach``   so many steps around what is looked at have rows (:meth:`show`); ``None``: all
+    """
 
     def __init__(
-        self, timeline: Timeline, connection: int, settings: LadderSettings | None = None
+        self,
+        timeline: Timeline,
+        connection: int,
+        settings: LadderSettings | None = None,
+        *,
+        digest: Digest | None = None,
+        reach: int | None = None,
     ) -> None:
         self.timeline = timeline
         self.connection = connection
         self.settings = settings or LadderSettings()
+        self.index = ChartIndex(timeline, connection, digest)
+        self.folds = Folds(self.index, self.settings.fold, self.settings.hide_acks)
+        self._window = ChartWindow(self.index, self.folds, reach)
         self._merging = self.settings.merge
-        self._build = self._new()
-        self._upto = -1
+        self._start()
 
-    def _new(self) -> RowBuilder:
-        return RowBuilder(self.connection, max(self.settings.travel, 0), self._merging)
+    def _start(self) -> None:
+        travel = 0 if self.settings.scale_ns else max(self.settings.travel, 0)
+        self._window.start(travel, self._merging, self.settings.scale_ns)
+
+    @property
+    def _build(self) -> FoldingBuilder:
+        return self._window.build
 
     # -- rows ---------------------------------------------------------------
 
@@ -96,7 +127,7 @@ class Ladder:
 
     @property
     def dropped(self) -> int:
-        """Rows that went because the timeline dropped their steps."""
+        """Number of the first row that is kept."""
         return self._build.dropped
 
     @property
@@ -104,22 +135,58 @@ class Ladder:
         """Rows with this number and later may look different since the last extension."""
         return self._build.stale_from
 
+    @property
+    def made(self) -> int:
+        """Goes up whenever the rows were made anew: places in :attr:`rows` are others then."""
+        return self._window.made
+
+    @property
+    def at_start(self) -> bool:
+        """The first row is the connection's first."""
+        return self._window.at_start
+
+    @property
+    def at_end(self) -> bool:
+        """The last row is the connection's last."""
+        return self._window.at_end
+
     def extend(self, upto: int | None = None) -> int:
         """Take the connection's new steps up to index ``upto`` (``None``: all there are).
 
         Returns how many rows there are more. Costs what is new.
         """
-        build = self._build
-        before = build.next
-        build.begin_batch()
-        if self.timeline.first > 0:
-            build.drop_before(self.timeline.first)
-        for index in self.timeline.since(self._upto, self.connection):
-            if upto is not None and index > upto:
-                break
-            build.add(self.timeline[index])
-            self._upto = index
-        return build.next - before
+        before = self._build.next
+        self._window.extend(upto)
+        return self._build.next - before
+
+    def show(self, step: int) -> bool:
+        """See to it that there are rows around this step; true if they were made anew."""
+        window = self._window
+        place = window.place_of(step)
+        if window.reach is None or not len(self.index):
+            return False
+        step = self.index.steps[max(place, 0)]
+        if window.first_step <= step <= window.last_step:
+            return False
+        window.look_at(max(place, 0))
+        return True
+
+    def keep(self, first: int, last: int) -> bool:
+        """Rows from place ``first`` to ``last`` are looked at: make more if that is near an end.
+
+        True if they were made anew.
+        """
+        rows = self.rows
+        if not rows or self._window.reach is None:
+            return False
+        near = max(last - first, 1)
+        if (first < near and not self.at_start) or (
+            last > len(rows) - 1 - near and not self.at_end
+        ):
+            middle = rows[min(max((first + last) // 2, 0), len(rows) - 1)]
+            self._window.look_at(max(self._window.place_of(middle.step_index), 0))
+            return True
+        return False
 
     def adapt(self, width: int) -> bool:
         """Rebuild the rows if ``width`` has crossed the border below which calls need their own.
@@ -133,28 +200,44 @@ class Ladder:
         if not self._build.tracks:
             self._build.merge = merging
             return False
-        upto, self._upto = self._upto, -1
-        self._build = self._new()
-        self.extend(upto)
+        self._start()
         self._build.stale_from = 0
         return True
 
     def change(self, **settings: object) -> None:
         """Change settings by name (``notation=...``); rows are rebuilt where they must be."""
         old = self.settings
-        self.settings = replace(old, **settings)  # type: ignore[arg-type]
-        if (old.travel, old.merge) != (self.settings.travel, self.settings.merge):
-            self._merging = self.settings.merge
-            upto, self._upto = self._upto, -1
-            self._build = self._new()
-            self.extend(upto)
+        self.settings = new = replace(old, **settings)  # type: ignore[arg-type]
+        if old.fold != new.fold:
+            self.folds.turn_all(new.fold)
+        self.folds.hide_acks = new.hide_acks
+        if old.merge != new.merge:
+            self._merging = new.merge
+        if _rules(old) != _rules(new):
+            self._start()
         self._build.stale_from = 0
+
+    def turn_fold(self, row: Row) -> bool:
+        """Open a folded row, or fold the run that the row is of; false where there is none."""
+        turned = self.folds.turn(self._window.place_of(row.step_index))
+        if turned:
+            self._window.remake()
+        return turned
+
+    def open_around(self, step: int | None) -> bool:
+        """Open what is folded around this step, and fold what was open so; true if rows changed."""
+        changed = self.folds.look_at(step)
+        if changed:
+            self._window.remake()
+        return changed
 
     def row_of(self, step: int) -> int:
         """Place in :attr:`rows` of the row of step ``step``.
 
         Of the latest row before it where it has none; -1 where there is none.
         """
+        if step > self._window.last_step and not self.at_end:
+            return -1
         rows = self._build.rows
         place = bisect.bisect_right(rows, step, key=lambda row: row.step_index) - 1
         while place > 0 and rows[place].kind is RowKind.TRAVEL:
@@ -167,8 +250,13 @@ class Ladder:
 
     # -- drawing ------------------------------------------------------------
 
+    def queue_lane(self, width: int) -> int:
+        """Cells of the lane for the listener's queues, right of the chart; 0: there is none."""
+        return QUEUE_LANE if width >= QUEUE_ROOM and self._build.queues is not None else 0
+
     def layout(self, width: int) -> Layout:
         """Where the columns stand at this width, for hit-testing and headings."""
+        width -= self.queue_lane(width)
         gutter = 0 if self.settings.gutter is Gutter.NONE else None
         if self.settings.gutter is Gutter.ABSOLUTE and width >= 60:
             gutter = 12
@@ -209,7 +297,9 @@ class Ladder:
             travelled,
         )
         draw_row(canvas, row, pen)
-        if where.gutter and row.kind in (RowKind.STEP, RowKind.TEXT):
+        if self.queue_lane(width):
+            draw_queues(canvas, row, width)
+        if where.gutter and row.kind in _TIMED:
             text = self._time(row, where.gutter, cursor)
             canvas.put(where.gutter_at + where.gutter - text_width(text), text, roles.TIME)
         if at_cursor and where.mark:
@@ -253,46 +343,7 @@ class Ladder:
 
     def header(self, width: int, cursor: int | None = None) -> list[Line]:
         """Two heading lines: who the ends are, and how they stand at the cursor."""
-        where = self.layout(width)
-        canvas, states = Canvas(width), Canvas(width)
-        build = self._build
-        half = max((width - where.lane_left) // 2 - 1, 0)
-        ends = (
-            (Side.CLIENT, "●", build.client, clean(self.settings.client_name) or "client"),
-            (Side.SERVER, "◆", build.server, clean(self.settings.server_name) or "server"),
-        )
-        # With their addresses both, or neither.
-        whole = [f"{marker} {name}  {end or ''}".rstrip() for _, marker, end, name in ends]
-        if max(map(text_width, whole)) > half:
-            whole = [f"{marker} {name}" for _, marker, _, name in ends]
-        for (side, _, _, _), words in zip(ends, whole, strict=True):
-            role = roles.of_side(side)
-            text = fit_text(words, half)
-            size = text_width(text)
-            left = side is Side.CLIENT
-            line = where.left if left else where.right
-            at = line - size // 2
-            low, high = where.lane_left, width
-            if left:
-                high = where.left + 1 + where.arrows // 2 - 1
-            else:
-                low = where.left + 1 + (where.arrows + 1) // 2 + 1
-            canvas.put(max(min(at, high - size), low), text, role)
-            claim = self._claim_at(side, cursor)
-            if claim is None:
-                continue
-            state = state_text(claim, max(half, 8))
-            at = max(min(line - len(state) // 2, high - len(state)), low)
-            states.put(at, state, roles.of_certainty(claim.certainty))
-        if where.gutter:
-            title = {
-                "relative": "real s" if self._build.paused_at(None) else "seconds",
-                "absolute": "time",
-                "delta": "after",
-            }.get(self.settings.gutter.value, "")
-            canvas.put(where.gutter_at + where.gutter - len(title), title, roles.TITLE)
-        ascii_only = self.settings.ascii_only
-        return [canvas.line(ascii_only), states.line(ascii_only)]
+        return ladder_head.header(self._head(width), self._claims_at(cursor))
 
     @property
     def travelling(self) -> bool:
@@ -306,66 +357,40 @@ class Ladder:
 
         Two rows: both connections' sockets, then the listener's queues. In one row
         the listener speaks for the server as long as it has no socket of its own to tell of.
-        ``passed_ns`` since then: timers have run on.
+        ``passed_ns`` since then: timers have run on. Where the queues have a lane of their
+        own, nothing is said of them here.
         """
-        reading = step.reading
-        if reading is None or width < LEAST:
-            return []
-        where, build = self.layout(width), self._build
-        ends = None
-        if build.client is not None and build.server is not None:
-            ends = (build.client, build.server)
-        half = max((width - where.lane_left) // 2 - 1, 0)
-        said = [
-            kernel_spans(
-                reading,
-                side,
-                ends,
-                half,
-                disagreements=step.disagreements,
-                passed_ns=passed_ns,
-            )
-            for side in Side
-        ]
-        listener = listener_span(reading, build.server, half)
-        if rows < 2:
-            queued = listener.role != roles.TIME
-            if not said[1].text or (queued and said[1].role != roles.MARK_BAD):
-                said[1] = listener
-            made = [said]
-        else:
-            made = [said, [Span(""), listener]]
-        titles = ("kernel", "queues")
-        return [
-            self._kernel_line(one, title, where, width)
-            for one, title in zip(made, titles, strict=False)
-        ]
+        return ladder_head.kernel_lines(self._head(width), step, rows, passed_ns)
 
-    def _kernel_line(self, said: Sequence[Span], name: str, where: Layout, width: int) -> Line:
-        canvas = Canvas(width)
-        if where.gutter and any(span.text for span in said):
-            title = fit_text(name, where.gutter)
-            canvas.put(where.gutter_at + where.gutter - len(title), title, roles.TITLE)
-        middle = where.left + 1 + where.arrows // 2
-        for side, span in zip(Side, said, strict=True):
-            size = text_width(span.text)
-            if side is Side.CLIENT:
-                low, high, at = where.lane_left, middle - 1, where.left - size // 2
-            else:
-                low, high, at = middle + 1, width, where.right - size // 2
-            canvas.put(max(min(at, high - size), low), span.text, span.role)
-        return canvas.line(self.settings.ascii_only)
+    def _head(self, width: int) -> Head:
+        build, settings = self._build, self.settings
+        title = {
+            Gutter.RELATIVE: "real s" if build.paused_at(None) else "seconds",
+            Gutter.ABSOLUTE: "time",
+            Gutter.DELTA: "after",
+        }.get(settings.gutter, "")
+        names = (clean(settings.client_name), clean(settings.server_name))
+        queues = build.queues if self.queue_lane(width) else None
+        where = self.layout(width)
+        return Head(
+            where, width, title, names, (build.client, build.server), queues, settings.ascii_only
+        )
 
-    def _claim_at(self, side: Side, cursor: int | None) -> Claim | None:
+    def _claims_at(self, cursor: int | None) -> dict[Side, Claim | None]:
         count = len(self.rows) if cursor is None else self.rows_upto(cursor)
         if not count:
-            return None
+            return {}
         row = self.rows[count - 1]
-        steps = [s for s in row.steps if cursor is None or s.index <= cursor]
-        for step in reversed(steps):
-            if step.connection is not None:
-                return step.claim(side)
-        return row.claim(side)
+        for step in reversed(row.steps):
+            if step.connection is not None and (cursor is None or step.index <= cursor):
+                return {side: step.claim(side) for side in Side}
+        return {side: row.claim(side) for side in Side}
+
+
+def _rules(settings: LadderSettings) -> tuple[object, ...]:
+    """Those settings that rows depend on."""
+    s = settings
+    return (s.travel, s.merge, s.scale_ns, s.fold, s.hide_acks)
 
 
 def blank(width: int) -> Line:

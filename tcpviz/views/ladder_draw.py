@@ -28,6 +28,7 @@ from tcpviz.views.ladder_labels import (
     state_text,
 )
 from tcpviz.views.ladder_parts import Bar, Row, RowKind
+from tcpviz.views.numbers import duration
 from tcpviz.views.spans import fit_text, text_width
 
 BAND_ROLES: Final = {
@@ -74,12 +75,15 @@ def draw_row(canvas: Canvas, row: Row, pen: Pen) -> None:
         _band(canvas, row, pen)
         return
     now = claims(row, steps if row.kind in (RowKind.STEP, RowKind.TEXT) else [])
-    if row.kind is RowKind.TRAVEL:
+    if row.kind in (RowKind.TRAVEL, RowKind.FOLD):
         now = claims(row, row.steps)
     for side in Side:
         column = pen.layout.left if side is Side.CLIENT else pen.layout.right
         canvas.put(column, _lifeline(now[side]), roles.LIFELINE)
     words = _bars(canvas, row, pen)
+    if row.kind is RowKind.FOLD:
+        _fold(canvas, row, pen)
+        return
     for flight in row.flights:
         words += draw_flight(canvas, row, flight, pen)
     for column, text, role in words:
@@ -89,7 +93,9 @@ def draw_row(canvas: Canvas, row: Row, pen: Pen) -> None:
             if step.kind in _ONE_ARROW:
                 draw_level(canvas, step, pen)
         draw_departures(canvas, steps, pen)
-    if row.kind is not RowKind.TRAVEL:
+    if row.kind is RowKind.BREAK:
+        _break(canvas, row, pen)
+    elif row.kind not in (RowKind.TRAVEL, RowKind.SPACE):
         _states(canvas, row, steps, now, pen)
     if row.kind is RowKind.TEXT:
         _text(canvas, row, steps, pen)
@@ -130,6 +136,29 @@ def _band(canvas: Canvas, row: Row, pen: Pen) -> None:
     places = (middle, layout.first + 1, layout.last - 1 - size)
     free = (at for at in places if taken.isdisjoint(range(at, at + size)))
     canvas.put(next(free, middle), text, role)
+
+
+def _fold(canvas: Canvas, row: Row, pen: Pen) -> None:
+    """A run of data in one line: how many segments, how much, and what was wrong."""
+    layout, stretch = pen.layout, row.stretch
+    if stretch is None:
+        return
+    role = roles.MARK_WARNING if stretch.problems else roles.DATA
+    canvas.fill(layout.first, layout.last, "┄", roles.DIM)
+    texts = [f" ▸ {text} " for text in stretch.variants()]
+    text = next((one for one in texts if len(one) <= layout.arrows), "")
+    canvas.put(layout.first + (layout.arrows - text_width(text)) // 2, text, role)
+
+
+def _break(canvas: Canvas, row: Row, pen: Pen) -> None:
+    """To scale, but for this: time in which nothing happened, and how much of it."""
+    layout = pen.layout
+    text = f" … {duration(row.silence_ns)} … "
+    if len(text) > layout.arrows:
+        text = fit_text(text.strip(), layout.arrows)
+    canvas.put(layout.first + (layout.arrows - text_width(text)) // 2, text, roles.TIME)
+    for column in (layout.left, layout.right):
+        canvas.put(column, "┊", roles.LIFELINE)
 
 
 def _states(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from tcpviz.core.claims import Claim, Phase, PhaseName
 from tcpviz.core.records import Act, Call, Doer, Handled, Side
 from tcpviz.core.timeline import Step
+from tcpviz.views.ladder_index import Stretch
 
 
 class RowKind(enum.Enum):
@@ -21,12 +22,17 @@ class RowKind(enum.Enum):
     ``TRAVEL``  room below a departure, for the arrow to slant over
     ``TEXT``    a line of words across: a note, a gap, a timer, an ICMP error, the kernel's
                 objection
+    ``FOLD``    a line for a long run of plain data: its first and its last step
+    ``SPACE``   to scale: time in which nothing happened; ``BREAK``: much of it
     """
 
     BAND = "band"
     STEP = "step"
     TRAVEL = "travel"
     TEXT = "text"
+    FOLD = "fold"
+    SPACE = "space"
+    BREAK = "break"
 
 
 @dataclass(slots=True, eq=False)
@@ -106,6 +112,19 @@ class Bar:
     returned: Call | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """The listener's two queues: connections in SYN-RECEIVED, and those that wait for accept().
+
+    Limits as :class:`~tcpviz.core.records.KernelSocket` has them; ``None``: not told.
+    """
+
+    syn: int | None
+    syn_limit: int | None
+    accept: int
+    accept_limit: int
+
+
 @dataclass(slots=True, eq=False)
 class Row:
     """One row; ``number`` counts from the chart's beginning and never changes.
@@ -117,6 +136,10 @@ class Row:
     ``shown``     which sides' states are written though they did not change (the first row)
     ``before_ns`` time of the step before, for the distance in the gutter
     ``text``, ``tone``  of a ``TEXT`` row: its words and their role
+    ``stretch``   of a ``FOLD`` row: what is in it, in numbers
+    ``silence_ns`` of a ``BREAK`` row: how long nothing happened
+    ``queues``    the listener's queues after it, where the kernel told of them;
+                  ``queues_before`` the same after the row above
     """
 
     kind: RowKind
@@ -131,6 +154,10 @@ class Row:
     band: Band | None = None
     text: str = ""
     tone: str = "text"
+    stretch: Stretch | None = None
+    silence_ns: int = 0
+    queues: Queues | None = None
+    queues_before: Queues | None = None
 
     @property
     def step_index(self) -> int:

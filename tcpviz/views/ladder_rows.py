@@ -12,14 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tcpviz.core.claims import Claim, Phase, PhaseName
-from tcpviz.core.records import Act, Call, Handled, Side
+from tcpviz.core.records import Act, Call, Handled, KernelReading, Side
 from tcpviz.core.segment import Endpoint, Segment
 from tcpviz.core.timeline import Step, StepKind
 from tcpviz.views import hand_words, roles
 from tcpviz.views.held_time import HeldTime
-from tcpviz.views.icmp_words import error_text
-from tcpviz.views.ladder_parts import Band, Bar, Flight, Row, RowKind
-from tcpviz.views.spans import clean
+from tcpviz.views.kernel_words import listener_of
+from tcpviz.views.ladder_parts import Band, Bar, Flight, Queues, Row, RowKind
+from tcpviz.views.ladder_says import said_of
 
 MAX_FLIGHTS = 8
 """Segments on their way that are drawn at once; of more, the oldest are let go."""
@@ -30,6 +30,11 @@ MAX_BARS = 8
 MERGE_NS = 20_000_000
 """A call and the segment that it causes share a row if no further apart than this."""
 
+LONGEST_SPACE, SPACE_BEFORE_BREAK = 8, 2
+"""To scale: more empty rows than this are broken, with so many before and behind the break."""
+
+_TIMED = frozenset({RowKind.STEP, RowKind.TEXT, RowKind.FOLD})
+
 _CAUSING = frozenset(
     {"connect", "connect_ex", "send", "sendall", "sendto", "sendmsg", "write", "writev"}
     | {"sendfile", "shutdown", "close"}
@@ -38,11 +43,11 @@ _CAUSING = frozenset(
 
 _ONE_MOMENT = frozenset({StepKind.SEGMENT})
 _LEAVES = frozenset({StepKind.SEGMENT, StepKind.SENT})
-_ENDS = frozenset({StepKind.ARRIVED, StepKind.LOST})
+ENDS = frozenset({StepKind.ARRIVED, StepKind.LOST})
 _SEGMENTS = frozenset({StepKind.SEGMENT, StepKind.SENT, StepKind.ARRIVED, StepKind.LOST})
 
 
-def _identity(segment: Segment) -> tuple[object, ...]:
+def identity_of(segment: Segment) -> tuple[object, ...]:
     """What stays the same of a segment between its moments (not its time, frame, TTL)."""
     s = segment
     return (s.src, s.dst, s.seq, s.ack, s.flags, s.window, s.payload_len, s.ip_id, s.options)
@@ -53,12 +58,14 @@ class RowBuilder:
     """Turns steps into rows. ``travel`` is the number of rows below each departure.
 
     ``merge`` lets a call share the row of the segment that it causes, and a
-    return that of the segment that it waited for.
+    return that of the segment that it waited for. ``scale_ns``: the time that a
+    row stands for, with empty rows where nothing happens (0: not to scale).
     """
 
     connection: int
     travel: int = 1
     merge: bool = True
+    scale_ns: int = 0
     rows: list[Row] = field(default_factory=list)
     dropped: int = 0
     tracks: int = 0
@@ -68,6 +75,7 @@ class RowBuilder:
     fins: dict[Side, tuple[int, int, str]] = field(default_factory=dict)
     held: HeldTime = field(default_factory=HeldTime)
     stale_from: int = 0
+    queues: Queues | None = None
     _origin_step: int | None = None
     _claims: dict[Side, Claim] = field(default_factory=dict)
     _flights: tuple[Flight, ...] = ()
@@ -77,6 +85,7 @@ class RowBuilder:
     _band_row: int = 0
     _last_ns: int | None = None
     _started: bool = False
+    _stands_ns: int | None = None
 
     @property
     def next(self) -> int:
@@ -114,9 +123,36 @@ class RowBuilder:
             self._handled(step, step.handled)
         else:
             self._words(step)
+        if step.reading is not None:
+            self._read(step.reading)
         self._settle(step, own)
 
     # -- parts --------------------------------------------------------------
+
+    def _read(self, reading: KernelReading) -> None:
+        """The kernel was asked: how long the listener's queues are from here on."""
+        listener = listener_of(reading, self.server)
+        if listener is None:
+            return
+        self.queues = Queues(
+            listener.syn_queue, listener.syn_limit, listener.recv_queue, listener.send_queue
+        )
+        if self.rows:
+            self.rows[-1].queues = self.queues
+
+    def _space(self, step: Step) -> None:
+        """To scale: the rows of the time in which nothing happened before ``step``."""
+        before, self._stands_ns = self._stands_ns, step.time_ns
+        if before is None:
+            return
+        rows = (step.time_ns - before + self.scale_ns // 2) // self.scale_ns - 1
+        if rows > LONGEST_SPACE:
+            for _ in range(SPACE_BEFORE_BREAK):
+                self._append(RowKind.SPACE, step)
+            self._append(RowKind.BREAK, step).silence_ns = step.time_ns - before
+            rows = SPACE_BEFORE_BREAK
+        for _ in range(rows):
+            self._append(RowKind.SPACE, step)
 
     def _advance_band(self, step: Step) -> None:
         band, phase = self._band, _phase(step)
@@ -125,7 +161,7 @@ class RowBuilder:
             and band.name is PhaseName.TEARDOWN
             and any(f.step.segment is not None and f.step.segment.rst for f in self._flights)
             and phase.name is not PhaseName.TEARDOWN
-            and step.kind not in _ENDS
+            and step.kind not in ENDS
         ):
             return  # the reset is still on its way
         if band is None or band.name is not phase.name:
@@ -160,6 +196,8 @@ class RowBuilder:
         self._append(RowKind.BAND, step).band = band
 
     def _append(self, kind: RowKind, step: Step) -> Row:
+        if self.scale_ns and kind in _TIMED:
+            self._space(step)
         row = Row(
             kind,
             self.next,
@@ -169,6 +207,8 @@ class RowBuilder:
             self._claims.get(Side.CLIENT),
             self._claims.get(Side.SERVER),
             before_ns=self._last_ns,
+            queues=self.queues,
+            queues_before=self.queues,
         )
         self.rows.append(row)
         return row
@@ -247,12 +287,12 @@ class RowBuilder:
 
     def _end_flight(self, step: Step, segment: Segment, side: Side) -> None:
         """A segment arrived, or died: its arrow ends on the new row."""
-        key = _identity(segment)
+        key = identity_of(segment)
         flight = next(
             (
                 each
                 for each in self._flights
-                if each.side is side and _identity(each.step.segment or segment) == key
+                if each.side is side and identity_of(each.step.segment or segment) == key
             ),
             None,
         ) or self._spoilt(segment, side)
@@ -335,30 +375,8 @@ class RowBuilder:
         found.end, found.end_step, found.returned = row.number, step.index, call
 
     def _words(self, step: Step) -> None:
-        """Rows of words: notes, gaps, timers, and the kernel where it does not agree."""
-        said: list[tuple[str, str]] = []
-        if step.note is not None:
-            said.append((f"· {clean(step.note.text)}", "dim"))
-        if step.unreachable is not None and step.connection == self.connection:
-            said.append((f"⚠ {error_text(step.unreachable, step.relative[0])}", "mark-bad"))
-        if step.gap is not None:
-            lost = "packets" if step.gap.count is None else f"{step.gap.count} packets"
-            if step.gap.count == 1:
-                lost = "1 packet"
-            said.append((f"⋯ {lost} missing here: {clean(step.gap.where)}", "mark-warning"))
-        for each in step.disagreements:
-            kernel = "no socket" if each.kernel is None else str(each.kernel)
-            words = f"≠ {each.side}: kernel {kernel}, segments {each.inferred.state}"
-            said.append((words, "mark-bad"))
-        if step.kind is StepKind.REBOOT:
-            said.append((f"↯ {step.side} was switched off and on", "mark-bad"))
-        elif step.kind is StepKind.TIMER:
-            events = [change.transition for change in step.changes]
-            names = ", ".join(dict.fromkeys(each.event.value for each in events if each))
-            said.append((f"◷ {names or 'timer'}", "time"))
-        elif step.changes and not said:
-            said.append(("· the kernel says so" if step.reading else "·", "dim"))
-        for text, tone in said:
+        """Rows of words."""
+        for text, tone in said_of(step, self.connection):
             row = self._append(RowKind.TEXT, step)
             row.text, row.tone = text, tone
 

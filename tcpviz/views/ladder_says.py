@@ -1,0 +1,34 @@
+"""What a step that is neither segment nor call says on the chart, in lines of words."""
+
+from __future__ import annotations
+
+from tcpviz.core.timeline import Step, StepKind
+from tcpviz.views.icmp_words import error_text
+from tcpviz.views.spans import clean
+
+
+def said_of(step: Step, connection: int) -> list[tuple[str, str]]:
+    """(words, role) of each line: notes, gaps, timers, and the kernel where it does not agree."""
+    said: list[tuple[str, str]] = []
+    if step.note is not None:
+        said.append((f"· {clean(step.note.text)}", "dim"))
+    if step.unreachable is not None and step.connection == connection:
+        said.append((f"⚠ {error_text(step.unreachable, step.relative[0])}", "mark-bad"))
+    if step.gap is not None:
+        lost = "packets" if step.gap.count is None else f"{step.gap.count} packets"
+        if step.gap.count == 1:
+            lost = "1 packet"
+        said.append((f"⋯ {lost} missing here: {clean(step.gap.where)}", "mark-warning"))
+    for each in step.disagreements:
+        kernel = "no socket" if each.kernel is None else str(each.kernel)
+        words = f"≠ {each.side}: kernel {kernel}, segments {each.inferred.state}"
+        said.append((words, "mark-bad"))
+    if step.kind is StepKind.REBOOT:
+        said.append((f"↯ {step.side} was switched off and on", "mark-bad"))
+    elif step.kind is StepKind.TIMER:
+        events = [change.transition for change in step.changes]
+        names = ", ".join(dict.fromkeys(each.event.value for each in events if each))
+        said.append((f"◷ {names or 'timer'}", "time"))
+    elif step.changes and not said:
+        said.append(("· the kernel says so" if step.reading else "·", "dim"))
+    return said
