@@ -1,0 +1,259 @@
+"""The dashboard: all ends by state, how old, how fast, and what is unusual about it.
+
+A table where the room is small, beside it the state diagram with the counts in
+its boxes where there is more. A bar tells the share; ``!`` and ``!!`` what is
+unusual, which :func:`told` says in words for the state that is selected, or the gravest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from tcpviz.core.census import Tally
+from tcpviz.core.states import State
+from tcpviz.views import roles
+from tcpviz.views.dashboard_words import Unusual, unusual
+from tcpviz.views.diagram_draw import Canvas, draw_figure
+from tcpviz.views.diagram_scene import DiagramScene
+from tcpviz.views.explain_states import STATES as TEXTS
+from tcpviz.views.ladder_canvas import ascii_line
+from tcpviz.views.layouts import Box, Figure
+from tcpviz.views.layouts_large import LARGE
+from tcpviz.views.layouts_medium import MEDIUM
+from tcpviz.views.numbers import count, short_duration
+from tcpviz.views.spans import Line, Span, fit, line, pad, text_width
+from tcpviz.words import _
+
+TABLE: Final = 47
+"""Cells of the table with its bars and without its remarks."""
+
+NOTES: Final = 24
+"""Cells of a remark."""
+
+_SPARKS: Final = " ▁▂▃▄▅▆▇█"
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+_BAR: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What is shown.
+
+    ``tallies``   each state's figures; ``recent``: how many came to it in each latest second
+    ``connections``  how many there are; ``complete``: false while it is still being counted
+    ``selected``  the state that is selected; ``note``: a word about how it was counted
+    """
+
+    tallies: Sequence[Tally]
+    now_ns: int
+    connections: int
+    selected: State | None = None
+    recent: Mapping[State | None, Sequence[int]] = field(default_factory=dict)
+    complete: bool = True
+    note: str = ""
+    ascii: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The lines, and which state is where for the mouse."""
+
+    lines: list[Line]
+    rows: dict[int, State | None]
+    table_x: int = 0
+    figure: Figure | None = None
+
+    def state_at(self, x: int, y: int) -> State | None:
+        """The state at a cell."""
+        if self.figure is not None and x < self.figure.width:
+            return self.figure.box_cells.get((x, y))
+        return self.rows.get(y)
+
+
+def draw(board: Board, cells: int, rows: int) -> Placed:
+    """Exactly ``rows`` lines of ``cells``."""
+    figure = next(
+        (
+            each
+            for each in (LARGE, MEDIUM)
+            if each.width + 3 + TABLE <= cells and each.height <= rows
+        ),
+        None,
+    )
+    start = 0 if figure is None else figure.width + 3
+    table, places = _table(board, cells - start, rows)
+    if figure is None:
+        made = table
+    else:
+        left = _figure(figure, board, rows)
+        made = [line(*pad(left[y], start), *table[y]) for y in range(rows)]
+    made = [fit(one, cells) for one in made]
+    if board.ascii:
+        made = [ascii_line(one) for one in made]
+    return Placed(made, places, start, figure)
+
+
+# -- the table -----------------------------------------------------------------
+
+
+def _table(board: Board, cells: int, rows: int) -> tuple[list[Line], dict[int, State | None]]:
+    shown = [each for each in board.tallies if each.state is not None or each.count]
+    found = {each.state: unusual(each, board.now_ns) for each in shown}
+    most = max((e.count for e in shown if e.state is not State.CLOSED), default=0)
+    wide = cells >= TABLE + NOTES + 3
+    made = [_header(cells, wide=wide)]
+    places: dict[int, State | None] = {}
+    for each in shown:
+        places[len(made)] = each.state
+        made.append(_row(board, each, found[each.state], most, cells if not wide else 0))
+    made = made[:rows]
+    room = rows - len(made)
+    if room > 1:
+        made += [(), line("  ", *_summary(board, found))]
+    return (made + [()] * rows)[:rows], places
+
+
+def _header(cells: int, *, wide: bool) -> Line:
+    bar = " " * (_BAR + 1) if cells >= TABLE else ""
+    text = f"  {_('state'):<13}{_('ends'):>6}    {bar}{_('oldest'):>7} {_('new/s'):>6}"
+    return line(Span(text + (f"  {_('unusual')}" if wide else ""), roles.TITLE))
+
+
+def _row(board: Board, tally: Tally, odd: Unusual | None, most: int, cells: int) -> Line:
+    """A state's row; ``cells`` 0: there is room for words."""
+    here = tally.state is board.selected and tally.state is not None
+    name = _("not known") if tally.state is None else str(tally.state)
+    closed = tally.state is State.CLOSED
+    role = odd.role if odd is not None else roles.TEXT if tally.count and not closed else roles.DIM
+    age = ""
+    if tally.since_ns is not None and not closed:
+        age = short_duration(max(board.now_ns - tally.since_ns, 0))
+    mark = ("> " if board.ascii else "▸ ") if here else "  "
+    spans = [
+        Span(mark, roles.LIT),
+        Span(f"{name:<13}", roles.SELECTED if here else role),
+        Span(f"{count(tally.count) if tally.count else '·':>6} ", role),
+        Span(f"{odd.sign if odd is not None else '':<3}", role),
+    ]
+    if not cells or cells >= TABLE:
+        spans.append(Span(_bar(0 if closed else tally.count, most) + " ", role))
+    spans += [Span(f"{age:>7}", roles.TIME), Span(f" {_rate(tally.rate):>6}", roles.TIME)]
+    if cells:
+        return line(*spans)
+    said = odd.short if odd is not None else ""
+    if closed and tally.count:
+        said = _("over, or never begun")
+    spans.append(Span(f"  {said}", role))
+    recent = board.recent.get(tally.state)
+    if recent and not said:
+        spans.append(Span(_spark(recent), roles.DIM))
+    return line(*spans)
+
+
+def _bar(value: int, most: int) -> str:
+    """A bar of at most eight cells, a cell's eighth for the smallest that is not nothing."""
+    if not value or not most:
+        return " " * _BAR
+    eighths = max(value * _BAR * 8 // most, 1)
+    full, part = divmod(eighths, 8)
+    return f"{'█' * full + (_EIGHTHS[part] if part else ''):<{_BAR}}"
+
+
+def _spark(values: Sequence[int]) -> str:
+    top = max(values)
+    if not top:
+        return ""
+    return "".join(_SPARKS[-(-value * 8 // top)] for value in values)
+
+
+def _rate(rate: float) -> str:
+    if rate <= 0:
+        return ""
+    return f"{rate:.1f}" if rate < 100 else count(round(rate))
+
+
+def _summary(board: Board, found: Mapping[State | None, Unusual | None]) -> Line:
+    ends = sum(each.count for each in board.tallies)
+    odd = sum(each is not None for each in found.values())
+    said = _("{connections} connections, {ends} ends").format(
+        connections=board.connections, ends=ends
+    )
+    spans = [Span(said, roles.TITLE)]
+    if not board.complete:
+        spans.append(Span(_("  counting ..."), roles.LIT))
+    elif odd:
+        text = _("  unusual: {count}").format(count=odd)
+        spans.append(Span(text, roles.MARK_WARNING))
+    if board.note:
+        spans.append(Span(f"  {board.note}", roles.TIME))
+    return line(*spans)
+
+
+def told(board: Board) -> Line:
+    """About the state that is selected; without one, about the gravest that is unusual."""
+    found = {each.state: unusual(each, board.now_ns) for each in board.tallies}
+    state = board.selected
+    if state is None:
+        grave = [(each, odd) for each, odd in found.items() if odd is not None and each is not None]
+        grave.sort(key=lambda one: one[1].role != roles.MARK_BAD)
+        if not grave:
+            return line(
+                Span(
+                    _(
+                        "Nothing unusual. Up, Down: a state; Enter: its connections; "
+                        "e: what it means."
+                    ),
+                    roles.DIM,
+                )
+            )
+        state = grave[0][0]
+    odd = found.get(state)
+    if odd is not None:
+        return line(Span(f"{state} {odd.sign} ", odd.role), Span(odd.why))
+    return line(Span(f"{state}: ", roles.TITLE), Span(_(TEXTS[state].meaning)))
+
+
+# -- the diagram with counts ------------------------------------------------------
+
+
+def _figure(figure: Figure, board: Board, rows: int) -> list[Line]:
+    canvas = Canvas(figure.width, rows)
+    draw_figure(canvas, figure, DiagramScene(ascii=board.ascii), (0, 0))
+    for tally in board.tallies:
+        if tally.state is None:
+            continue
+        box = figure.box[tally.state]
+        odd = unusual(tally, board.now_ns)
+        name = figure.state_name(tally.state)
+        busy = bool(tally.count) and tally.state is not State.CLOSED
+        role = odd.role if odd else roles.TITLE if busy else roles.STATE
+        if tally.state is board.selected:
+            role = roles.SELECTED
+        middle = box.y + (box.height - 1) // 2
+        canvas.write(box.x + (box.width - len(name)) // 2, middle, name, role)
+        if not tally.count:
+            continue
+        age = ""
+        if busy and tally.since_ns is not None:
+            age = f", {short_duration(max(board.now_ns - tally.since_ns, 0))}"
+        said = f" {count(tally.count)}{age}{' ' + odd.sign if odd else ''} "
+        if text_width(said) > box.width - 2:
+            said = f" {count(tally.count)} "
+        _write_below(canvas, box, said, odd.role if odd else roles.NUMBER)
+    return [canvas.row(y) for y in range(rows)]
+
+
+def _write_below(canvas: Canvas, box: Box, said: str, role: str) -> None:
+    """Into the box's lower line, in its middle or beside where an edge leaves it."""
+    bottom = box.y + box.height - 1
+    middle = box.x + (box.width - len(said)) // 2
+    for away in sorted(range(-box.width, box.width), key=abs):
+        start = middle + away
+        cells = range(start, start + len(said))
+        inside = box.x < start and start + len(said) < box.x + box.width
+        if inside and all(canvas.chars[bottom][x] in "─-" for x in cells):
+            canvas.write(start, bottom, said, role)
+            return
+    canvas.write(middle, bottom, said, role)
