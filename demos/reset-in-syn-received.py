@@ -3,8 +3,8 @@
 TITLE = "A reset in SYN-RECEIVED"
 SECTION = "resets"
 SHOWS = (
-    "The SYNs have crossed, and one program aborts: its end resets the connection out of SYN-"
-    " RECEIVED. The other one, in SYN-RECEIVED too, never listened, so it has no LISTEN to go"
+    "The SYNs have crossed, and one program aborts: its end resets the connection out of"
+    " SYN-RECEIVED. The other one, in SYN-RECEIVED too, never listened, so it has no LISTEN to go"
     " back to: CLOSED, and connect() fails."
 )
 ASK = "When does a RST lead from SYN-RECEIVED to LISTEN, and when to CLOSED?"
