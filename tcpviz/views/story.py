@@ -21,7 +21,6 @@ from typing import Final
 from tcpviz.core.records import Side
 from tcpviz.core.states import State
 from tcpviz.core.timeline import Step, StepKind
-from tcpviz.views.quiz import kind_of
 
 _SENT: Final = frozenset({StepKind.SENT, StepKind.SEGMENT})
 _GOT: Final = frozenset({StepKind.ARRIVED, StepKind.SEGMENT})
@@ -54,6 +53,9 @@ class Point:
                 and call.name == self.what
                 and call.returned == (self.verb == "returns")
             )
+        # Here, not above: the lab's own process reads scenarios too, and has no packages.
+        from tcpviz.views.quiz import kind_of
+
         if step.segment is None or step.side is None or kind_of(step.segment) != self.what:
             return False
         if self.verb == "gets":
