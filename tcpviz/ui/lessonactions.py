@@ -282,6 +282,6 @@ class LessonActions(HandActions):
             if after is not None:
                 entries.append((_("next question"), _(after.ask)))
                 entries.append((_("its answer"), _(after.answer)))
-            if session.place[0] > 0:
+            if session.place[0] > 0 and self.notes is not None and self.notes.terminal:
                 entries.append((_("to ask"), _(story.ask)))
         return entries

@@ -39,7 +39,11 @@ def key_line(lesson: Lesson, cells: int) -> Line | None:
     """What the keys do while a question is open; ``None``: what they always do."""
     if lesson.stage is not Stage.ASKING:
         return None
-    pairs = (("1 2 3 4", _("answer")), ("0", _("show it")), ("P", _("no more questions")))
+    pairs = (
+        ("1 2 3 4", _("answer", "hint")),
+        ("0", _("show it", "hint")),
+        ("P", _("no more questions", "hint")),
+    )
     spans = [Span(" ")]
     for key, what in pairs:
         spans += [Span(key, roles.KEY), Span(f" {what}  ", roles.EDGE_LABEL)]

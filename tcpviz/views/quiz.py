@@ -234,7 +234,7 @@ def told(step: Step) -> str:
     for change in step.changes:
         arrow = f"{change.before.state} → {change.after.state}"
         parts.append(_("{who}: {what}").format(who=_name(change.side), what=arrow))
-    return "; ".join(parts)
+    return _("; ").join(parts)
 
 
 def coming(steps: Sequence[Step], most: int) -> list[str]:
