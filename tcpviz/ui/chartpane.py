@@ -12,16 +12,24 @@ from tcpviz.ui.lines import Row
 from tcpviz.ui.looks import GONE, Looks
 from tcpviz.ui.panes import PaneView
 from tcpviz.ui.plan import Pane
+from tcpviz.ui.playback import Mode
 from tcpviz.ui.session import Session
-from tcpviz.views import roles
+from tcpviz.views import overview, roles
 from tcpviz.views.explain import sentences
-from tcpviz.views.ladder import Gutter, Ladder, LadderSettings, Notation
+from tcpviz.views.ladder import Gutter, Ladder, LadderSettings, Notation, RowKind
+from tcpviz.views.ladder_index import ChartIndex
+from tcpviz.views.ladder_labels import MARKS, marks_of
+from tcpviz.views.ladder_window import WINDOW
+from tcpviz.views.numbers import duration
 from tcpviz.views.phase_words import phase_text
-from tcpviz.views.spans import Span, line
-from tcpviz.words import _
+from tcpviz.views.spans import Span, fit, line
+from tcpviz.words import _, counted
 
 KERNEL_ROOM, ROOMY = 9, 24
 """From so many rows on the chart tells in one row, or in two, what the kernels say."""
+
+OVERVIEW_ROOM = 60
+"""From so many cells on there is a thin column of the whole connection beside the chart."""
 
 
 class ChartPane(PaneView):
@@ -29,49 +37,81 @@ class ChartPane(PaneView):
 
     In a story what comes later is not there yet; in a file or a live capture
     it is there, faint.
+
+    ``marked``  the step that a person has marked, to compare another with it
     """
 
     pane = Pane.CHART
 
     def __init__(self, session: Session, looks: Looks, *, ascii_only: bool) -> None:
         super().__init__(session, looks, ascii_only=ascii_only)
-        self.settings = LadderSettings(ascii_only=ascii_only)
+        self.settings = LadderSettings(ascii_only=ascii_only, fold=True)
         self.ladder: Ladder | None = None
+        self.marked: int | None = None
         self._follow = True
         self._space = 1
         self._head = 2
+        self._made = -1
+        self._anchor: tuple[int, int] = (-1, 0)
+        self._scale = 0
         self.travelling = False
 
     def begin(self, session: Session) -> None:
         super().begin(session)
-        self.ladder, self._follow = None, True
+        self.ladder, self.marked, self._follow = None, None, True
 
     def heading(self) -> str:
         connection = self.connection
         if connection is None:
             return ""
         phase = self.session.phase
-        return phase_text(phase) if phase is not None else ""
+        said = [phase_text(phase)] if phase is not None else []
+        ladder = self.ladder
+        if ladder is not None:
+            if self.settings.scale_ns:
+                said.append(_("1 row = {time}").format(time=duration(self.settings.scale_ns)))
+            hidden = ladder.folds.count_hidden()
+            if hidden:
+                said.append(_("{acks} hidden").format(acks=counted(hidden, "ACK")))
+            said += self._legend(ladder)
+        return ", ".join(said)
+
+    def _legend(self, ladder: Ladder) -> list[str]:
+        """What the letters mean that stand behind the segments in sight."""
+        letters = {
+            MARKS[mark.name][0]: MARKS[mark.name][1]
+            for row in ladder.rows[self.top : self.top + self._space]
+            if row.kind is RowKind.STEP
+            for step in row.steps
+            for mark in marks_of(step)
+        }
+        return [f"{letter}: {words}" for letter, words in letters.items()]
 
     @property
     def connection(self) -> Connection | None:
         selected = self.session.selected
         return None if selected is None else self.session.tracker.connections.get(selected)
 
+    @property
+    def index(self) -> ChartIndex | None:
+        """What the connection's steps are, for jumping among them."""
+        ladder = self._read()
+        return None if ladder is None else ladder.index
+
     def body(self, cells: int, rows: int) -> list[Row]:
-        ladder = self._extended(cells)
+        wide = cells
+        cells -= overview.WIDTH if cells >= OVERVIEW_ROOM else 0
+        ladder = self._read()
         if ladder is None:
             return [Row(), Row(line(Span(self._empty(), roles.DIM)))]
+        ladder.adapt(cells)
         index = self.session.cursor.index
         story = self.session.hides_future
         made = [Row(one) for one in ladder.header(cells, index)]
         made += self._kernel_rows(ladder, cells, rows)
         self._head = len(made)
         self._space = max(rows - len(made), 1)
-        happened = ladder.rows_upto(index)
-        there = happened if story else len(ladder.rows)
-        here = ladder.row_of(index) if happened else -1
-        self._keep_in_sight(here, happened, there)
+        happened, there, here = self._settle(ladder, index, story=story)
         limit = index if story else None
         acting = self.session.acting and self.session.cursor.following
         travelled = self.session.hand.travelled if acting else None
@@ -82,7 +122,49 @@ class ChartPane(PaneView):
             drawn = ladder.render(row, cells, at, limit, travelled)
             if place >= happened:
                 drawn = tuple(Span(span.text, GONE) for span in drawn)
+            elif self.marked is not None and row.step_index <= self.marked <= row.last_index:
+                drawn = _with_sign(drawn, "m")
             made.append(Row(drawn, roles.CURSOR if at else None))
+        return self._beside(ladder, made, cells, there) if wide > cells else made
+
+    def _settle(self, ladder: Ladder, index: int, *, story: bool) -> tuple[int, int, int]:
+        """Rows around what is looked at, and those in sight: (happened, there, cursor's place)."""
+        if self._follow:
+            inside = self.session.mode is not Mode.FOLLOWING
+            ladder.open_around(index if inside else None)
+            ladder.show(index)
+        for _again in range(2):
+            if ladder.made != self._made:
+                self._made = ladder.made
+                step, offset = self._anchor
+                self.top = max(ladder.row_from(step) + offset, 0)
+            happened = ladder.rows_upto(index)
+            there = happened if story else len(ladder.rows)
+            here = ladder.row_of(index) if happened else -1
+            self._keep_in_sight(here, happened, there)
+            if not ladder.rows:
+                break
+            first = ladder.rows[min(self.top, len(ladder.rows) - 1)].step_index
+            self._anchor = (first, self.top - ladder.row_from(first))
+            if not ladder.keep(self.top, self.top + self._space - 1):
+                break
+        return happened, there, here
+
+    def _beside(self, ladder: Ladder, made: list[Row], cells: int, there: int) -> list[Row]:
+        """The overview's column beside the chart's rows, where not all of it is in sight."""
+        if ladder.at_start and ladder.at_end and there <= self._space:
+            return made
+        index, height = ladder.index, self._space
+        cursor = index.place(self.session.cursor.index)
+        count = cursor + 1 if self.session.hides_future else len(index)
+        shown = ladder.rows[self.top : self.top + height]
+        if not shown:
+            return made
+        seen = (index.place(shown[0].step_index), index.place(shown[-1].last_index))
+        column = overview.overview(index, height, count, cursor, seen, ascii_only=self.ascii_only)
+        made += [Row()] * (self._head + height - len(made))
+        for row, extra in enumerate(column, self._head):
+            made[row] = Row((*fit(made[row].line, cells), *extra), made[row].under)
         return made
 
     def _kernel_rows(self, ladder: Ladder, cells: int, rows: int) -> list[Row]:
@@ -97,25 +179,33 @@ class ChartPane(PaneView):
         made = ladder.kernel_lines(step, cells, rows=2 if rows >= ROOMY else 1, passed_ns=passed)
         return [Row(one) for one in made]
 
-    def _extended(self, cells: int) -> Ladder | None:
-        connection = self.connection
+    def _read(self) -> Ladder | None:
+        """The selected connection's ladder with all that has come."""
+        connection, session = self.connection, self.session
         # A story's calls before its first segment belong to no connection yet.
         ident = 0 if connection is None else connection.id
-        if connection is None and not self.session.story:
+        if connection is None and not session.story:
             self.ladder = None
             return None
-        if self.ladder is None or self.ladder.connection != ident:
-            self.ladder = Ladder(self.session.timeline, ident, self.settings)
-            self.top, self._follow = 0, True
-        self.ladder.extend()
-        self.ladder.adapt(cells)
-        return self.ladder
+        ladder = self.ladder
+        if ladder is None or ladder.connection != ident or ladder.timeline is not session.timeline:
+            self.ladder = ladder = Ladder(
+                session.timeline, ident, self.settings, digest=session.digest, reach=WINDOW
+            )
+            self.top, self._follow, self._made, self.marked = 0, True, ladder.made, None
+            self._anchor = (-1, 0)
+            if self._scale:
+                self._to_scale()
+        ladder.extend()
+        return ladder
 
     def _keep_in_sight(self, here: int, happened: int, there: int) -> None:
         last = max(there - self._space, 0)
         if self._follow:
             low, high = self.top, self.top + self._space - 1
             end = max(happened - 1, here)
+            if self.session.mode is not Mode.FOLLOWING and not self.session.hides_future:
+                end = here  # what comes behind the cursor is there too
             if end > high or here < low:
                 # The newest row near the bottom, and what belongs to it in sight.
                 self.top = min(end - self._space + 1, max(here, 0)) if end > high else here - 2
@@ -132,14 +222,33 @@ class ChartPane(PaneView):
         self._follow = False
         self.top += rows
 
-    def pick(self, x: int, row: int) -> Message | None:  # noqa: ARG002
+    def pick(self, x: int, row: int) -> Message | None:
         ladder = self.ladder
-        place = self.top + row - self._head
-        if ladder is None or row < self._head or not 0 <= place < len(ladder.rows):
+        if ladder is None or row < self._head:
             return None
-        return self.Picked(ladder.rows[place].last_index)
+        if x >= self.size.width - overview.WIDTH and self.size.width >= OVERVIEW_ROOM:
+            count = len(ladder.index)
+            if self.session.hides_future:
+                count = ladder.index.place(self.session.cursor.index) + 1
+            place = overview.place_of_row(ladder.index, row - self._head, self._space, count)
+            return self.Picked(ladder.index.steps[place]) if count else None
+        place = self.top + row - self._head
+        if not 0 <= place < len(ladder.rows):
+            return None
+        found = ladder.rows[place]
+        if found.kind is RowKind.FOLD:
+            self.turn_fold(place)
+            return self.Picked()
+        return self.Picked(found.last_index)
 
     def enter(self) -> Message | None:
+        """On a fold: open it. Elsewhere: tell more of the step at the cursor."""
+        ladder = self.ladder
+        if ladder is not None:
+            place = ladder.row_of(self.session.cursor.index)
+            if 0 <= place < len(ladder.rows) and ladder.rows[place].kind is RowKind.FOLD:
+                self.turn_fold(place)
+                return None
         step = self.session.step
         if step is None:
             return None
@@ -151,6 +260,19 @@ class ChartPane(PaneView):
         title = _("Step {n}").format(n=self.session.place[0])
         return self.Asked(title, "\n".join(said))
 
+    # -- how it is shown ----------------------------------------------------
+
+    def turn_fold(self, place: int | None = None) -> bool:
+        """Open or fold the run of data at the cursor (or in this row); false: there is none."""
+        ladder = self.ladder
+        if ladder is None:
+            return False
+        if place is None:
+            place = ladder.row_of(self.session.cursor.index)
+        if not 0 <= place < len(ladder.rows):
+            return False
+        return ladder.turn_fold(ladder.rows[place])
+
     def next_times(self) -> None:
         order = list(Gutter)
         self._change(gutter=order[(order.index(self.settings.gutter) + 1) % len(order)])
@@ -159,7 +281,42 @@ class ChartPane(PaneView):
         order = list(Notation)
         self._change(notation=order[(order.index(self.settings.notation) + 1) % len(order)])
 
+    def next_scale(self) -> None:
+        """To scale, then coarser, then not to scale again."""
+        self._scale = (self._scale + 1) % 3
+        self._to_scale()
+
+    def _to_scale(self) -> None:
+        ladder = self.ladder
+        if ladder is None:
+            return
+        parts = {0: 0, 1: 4, 2: 1}[self._scale]
+        scale = _round(ladder.index.typical_ns() // parts) if parts else 0
+        self._change(scale_ns=scale)
+
+    def turn_acks(self) -> None:
+        self._change(hide_acks=not self.settings.hide_acks)
+
+    def turn_folds(self) -> None:
+        self._change(fold=not self.settings.fold)
+
     def _change(self, **settings: object) -> None:
         self.settings = replace(self.settings, **settings)  # type: ignore[arg-type]
         if self.ladder is not None:
             self.ladder.change(**settings)
+
+
+def _round(ns: int) -> int:
+    """The nearest of 1, 2, 5, 10, 20, ... nanoseconds that is not more."""
+    unit = 1
+    while unit * 10 <= ns:
+        unit *= 10
+    return unit * max((times for times in (1, 2, 5) if unit * times <= ns), default=1)
+
+
+def _with_sign(drawn: tuple[Span, ...], sign: str) -> tuple[Span, ...]:
+    """A line with a sign in its first cell."""
+    first, *rest = drawn
+    if not first.text or first.text[0] not in " ▸>":
+        return drawn
+    return (Span(sign, roles.LIT), Span(first.text[1:], first.role), *rest)

@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from time import monotonic, time_ns
 from typing import cast
 
+from tcpviz.core.census import Census
 from tcpviz.core.claims import Phase
 from tcpviz.core.connection import Connection
+from tcpviz.core.crowds import Crowds
 from tcpviz.core.timeline import Cursor, Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources.feed import Feed
@@ -22,8 +24,11 @@ from tcpviz.ui.hand import Hand
 from tcpviz.ui.past import Past
 from tcpviz.ui.playback import Mode, Pace, Playback
 from tcpviz.ui.pump import Pump
+from tcpviz.views.digest import Digest
 from tcpviz.views.filter.sifting import Sifter
 from tcpviz.views.held_time import HeldTime
+from tcpviz.views.spans import Line
+from tcpviz.views.verdict import crowd_sentence
 
 STEPS_KEPT = 400_000
 """Steps that the timeline keeps (1.5 to 2 kB each); the oldest go, and it is shown."""
@@ -33,6 +38,12 @@ STEPS_KEPT_LIVE = 100_000
 
 CONNECTIONS_KEPT_LIVE = 20_000
 """Connections of a live capture that are kept; finished ones go first, counted on the screen."""
+
+CROWDS_TOLD = 5
+"""Floods and scans that are told of the whole capture; each connection's verdict tells anyhow."""
+
+MANY = 20
+"""With so many connections, and nobody having chosen one, all are looked at first."""
 
 CHECK_EVERY = 32
 """Records between two looks at the clock while draining."""
@@ -81,6 +92,7 @@ class Session:
     ``filter_text``  the display filter to begin with; ``sifter`` applies it
     ``limit`` steps kept; ``None``: the usual number for a file or a live capture
     ``clock`` seconds of a clock that only goes forward
+    ``whole``  all connections are looked at (the dashboard); ``said`` what it says in words
     ``plain_words``  explanations come in the register for beginners
     ``guessing``     what is in the hand is to be guessed, so it is not told either
     ``hides_future`` what comes after the cursor is not shown, not even faintly
@@ -115,6 +127,12 @@ class Session:
         self.held = HeldTime()
         self._readings: list[int] = []
         self.sifter = Sifter(filter_text)
+        self.census = Census()
+        self.whole = False
+        self.said: Line | None = None
+        self._looked = False
+        self.crowds = Crowds()
+        self._told: set[tuple[str, str, str]] = set()
         self.selected: int | None = None
         self.chosen = False
         self.counted: counted.Rows | None = None
@@ -123,6 +141,7 @@ class Session:
         self.hides_future = self.playback.story
         self.guessing = False
         self._past = Past(self.timeline)
+        self._digest = Digest(self.timeline)
         self._forgotten = 0
 
     # -- what comes in ------------------------------------------------------
@@ -140,9 +159,19 @@ class Session:
                 break
         if taken:
             self._settle()
+        if not self.story and self.crowds.look(self.tracker.connections, final=self.pump.done):
+            self._tell_crowds()
         if self.live and counted.falls_behind(self.pump):
             self._count()
         return taken
+
+    def _tell_crowds(self) -> None:
+        """What many connections show together, each once."""
+        for crowd in self.crowds.found[:CROWDS_TOLD]:
+            known = (crowd.kind, crowd.who, crowd.target)
+            if known not in self._told and len(self._told) < CROWDS_TOLD:
+                self._told.add(known)
+                self.feed.status.notes.append(crowd_sentence(crowd))
 
     def _count(self) -> None:
         """Follow one connection only from now on, where the feed counts the others."""
@@ -182,7 +211,7 @@ class Session:
         self.timeline = self.tracker.timeline
         self.cursor = self.playback.cursor = Cursor(self.timeline)
         self.playback.follow()
-        self.stops, self.held = Stops(), HeldTime()
+        self.stops, self.held, self.census = Stops(), HeldTime(), Census()
         self._readings, self._forgotten = [], 0
         self._past = Past(self.timeline)
         self.generation += 1
@@ -199,13 +228,16 @@ class Session:
         for step in steps:
             self.stops.add(step)
             self.held.add(step)
+            self.census.add(step)
             if step.reading is not None:
                 self._readings.append(step.index)
 
     def _settle(self) -> None:
+        self.digest.read()
         if self.timeline.first != self._forgotten:
             self._forgotten = self.timeline.first
             self.stops.forget(self._forgotten)
+            self.census.forget(self._forgotten)
             del self._readings[: bisect.bisect_left(self._readings, self._forgotten)]
         if self.selected is not None and not self._there(self.selected):
             self.select(None, chosen=False)  # evicted
@@ -217,6 +249,13 @@ class Session:
         return ident in self.tracker.connections
 
     # -- the cursor ---------------------------------------------------------
+
+    @property
+    def digest(self) -> Digest:
+        """The timeline's steps in columns."""
+        if self._digest.timeline is not self.timeline:
+            self._digest = Digest(self.timeline)
+        return self._digest
 
     @property
     def story(self) -> bool:
@@ -331,11 +370,16 @@ class Session:
             self._follow_only(cast("int", connection))
         self.selected = connection
         self.chosen = chosen and connection is not None
+        if self.chosen:
+            self.whole, self._looked = False, True
         self.cursor.connection = connection if self.chosen or not self.story else None
 
     def follow_selection(self) -> None:
         """Where nobody has chosen, show the first connection; in a story, the one at the cursor."""
-        if self.chosen:
+        if self.chosen or self.whole:
+            return
+        if not self._looked and not self.story and len(self.tracker.connections) >= MANY:
+            self.overlook()
             return
         if self.story:
             step = self.step
@@ -350,6 +394,19 @@ class Session:
                 first = next(iter(self.tracker.connections), None)
             if first is not None:
                 self.select(first, chosen=False)
+
+    def overlook(self, whole: bool = True) -> None:
+        """Look at all connections at once, at none in particular; or at one again."""
+        self._looked, self.whole = True, whole
+        self.select(None, chosen=False)
+        self.follow_selection()
+
+    @property
+    def latest_ns(self) -> int:
+        """The moment that ages are counted to: now, where it is live and followed."""
+        if self.live and not self.story and self.cursor.following and not self.pump.done:
+            return max(time_ns(), self.now_ns)
+        return self.now_ns
 
     @property
     def standing(self) -> Step | None:

@@ -244,6 +244,10 @@ class Ladder:
             place -= 1
         return place
 
+    def row_from(self, step: int) -> int:
+        """Place of the first row of this step, or of the first after it."""
+        return bisect.bisect_left(self._build.rows, step, key=lambda row: row.step_index)
+
     def rows_upto(self, cursor: int) -> int:
         """How many of :attr:`rows` have happened right after step ``cursor``."""
         return bisect.bisect_right(self._build.rows, cursor, key=lambda row: row.step_index)
