@@ -60,11 +60,15 @@ _UNLISTED = frozenset({State.CLOSED, State.LISTEN, State.TIME_WAIT, State.SYN_RE
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a reading did to one connection: ``moves`` as yet unseen by the timeline."""
+    """What a reading did to one connection: ``moves`` as yet unseen by the timeline.
+
+    ``found``  in words, what has been found, where the connection was entered because of it
+    """
 
     connection: Connection
     moves: Moves
     disagreements: tuple[Disagreement, ...] = ()
+    found: str = ""
 
 
 class Host:
@@ -132,7 +136,9 @@ class Host:
             connection = live.get(key)
             if connection is None:
                 connection = self._adopt(key, sockets[-1], reading.first, enter)
-                told.append(Told(connection, Moves(connection, 0, reading.time_ns)))
+                moves = Moves(connection, 0, reading.time_ns)
+                found = _found(sockets, first=reading.first)
+                told.append(Told(connection, moves, (), found))
             for sock in sockets:
                 told += self._tell(connection, sock, reading.time_ns)
         told += self._audit(connections, reading.time_ns)
@@ -251,6 +257,17 @@ class Host:
             if sock is not None:
                 told += self._compare(connection, connection.end(side), sock.state, time_ns)
         return told
+
+
+def _found(sockets: Iterable[HostSocket], *, first: bool) -> str:
+    """What the table had of a connection when it was entered, in a line."""
+    parts = []
+    for sock in sockets:
+        process = sock.process
+        whose = f" ({process.name}, process {process.pid})" if process and process.pid else ""
+        parts.append(f"{sock.local} is {sock.state}{whose}")
+    when = "there before the capture began" if first else "its opening was not captured"
+    return f"{when}; the kernel says: {', '.join(parts)}"
 
 
 def note(connection: Connection, sock: HostSocket) -> End:

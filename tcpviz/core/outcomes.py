@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tcpviz.core import seq as seqno
+from tcpviz.core.claims import Certainty
 from tcpviz.core.connection import Connection
 from tcpviz.core.halfconn import End
 from tcpviz.core.icmp_reasons import reason
@@ -60,7 +61,26 @@ def outcome(connection: Connection, now_ns: int) -> Verdict:
         return _handshake(c, now)
     if c.client.fin is not None or c.server.fin is not None:
         return _teardown(c, now)
-    return _open(c, now)
+    told = None if c.sockets is None else _told(c, now)
+    return told or _open(c, now)
+
+
+def _told(c: Connection, now: int) -> Verdict | None:
+    """What only this host's table of sockets can tell: it was so before the capture began."""
+    how: dict[str, Fact] = {"how": "told"}
+    states = (c.client.state, c.server.state)
+    for end in (c.client, c.server):
+        if end.state is State.CLOSE_WAIT and end.claim.certainty is Certainty.SEEN:
+            facts = {**how, "waiting_ns": span(c.first_ns, now)}
+            return Verdict(Code.NEVER_CLOSED, WARNING, end.side, facts)
+    if not c.only_told:
+        return None
+    if State.SYN_SENT in states:
+        return Verdict(Code.NO_ANSWER, BAD, _SERVER, how)
+    if State.CLOSED in states:
+        return Verdict(Code.CLOSING, INFO, None, {"how": "gone"})
+    code = Code.OPEN if State.ESTABLISHED in states else Code.CLOSING
+    return Verdict(code, INFO, None, how)
 
 
 # -- openings ----------------------------------------------------------------

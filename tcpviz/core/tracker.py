@@ -295,9 +295,10 @@ class Tracker:
         return [
             self._step(
                 reading.time_ns,
-                StepKind.KERNEL,
+                StepKind.NOTE if told.found else StepKind.KERNEL,
                 told.connection,
                 None,
+                note=Note(reading.time_ns, told.found) if told.found else None,
                 reading=self.host.as_read(told.connection, reading.time_ns),
                 changes=told.moves.changes,
                 disagreements=told.disagreements,

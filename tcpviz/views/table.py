@@ -199,7 +199,8 @@ def owner_text(connection: Connection) -> str:
         if sock is None:
             continue
         if sock.process is not None:
-            names.append(clean(sock.process.name) + ("" if sock.process.certain else "?"))
+            name = clean(sock.process.name)
+            names.append(name if sock.process.certain or name in names else f"{name}?")
         elif sock.user is not None:
             names.append(f"({clean(sock.user)})")
     return " ".join(dict.fromkeys(names))

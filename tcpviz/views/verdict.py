@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from tcpviz.core.connection import Connection
+from tcpviz.core.crowds import Crowd
 from tcpviz.core.records import Side
 from tcpviz.core.verdicts import Severity, Verdict, verdicts
 from tcpviz.views import numbers, roles
@@ -19,6 +20,22 @@ from tcpviz.views.spans import clean
 from tcpviz.words import _
 
 TEXTS: Final[dict[str, str]] = {
+    "syn-flood": "SYN flood? one of {members} handshakes of {source} that nobody completes",
+    "syn-flood/many": "SYN flood? one of {members} handshakes of {targets} addresses "
+    "that nobody completes",
+    "port-scan/silent": "port scan? no answer; {source} tried {targets} ports in vain",
+    "port-scan/half-open": "port scan? not completed; {source} tried {targets} ports in vain",
+    "port-scan/refused": "port scan? refused; {source} tried {targets} ports in vain",
+    "port-scan/scanned": "port scan? the port is open; {source} tried {targets} ports",
+    "port-scan/odd": "port scan? odd flags; {source} tried {targets} ports",
+    "host-scan/silent": "host scan? no answer; {source} tried port {target} of {targets} hosts",
+    "host-scan/half-open": "host scan? not completed; {source} tried port {target} "
+    "of {targets} hosts",
+    "host-scan/refused": "host scan? refused; {source} tried port {target} of {targets} hosts",
+    "host-scan/scanned": "host scan? the port is open; {source} tried port {target} "
+    "of {targets} hosts",
+    "host-scan/odd": "host scan? odd flags; {source} tried port {target} of {targets} hosts",
+    "backscatter": "backscatter? {source} answers SYNs of {targets} addresses not captured",
     "null-scan": "null scan: a segment without flags, no answer",
     "null-scan/closed": "null scan: a segment without flags, answered by RST",
     "xmas-scan": "xmas scan: FIN, PSH and URG without a connection, no answer",
@@ -32,6 +49,7 @@ TEXTS: Final[dict[str, str]] = {
     "unreachable/many": "unreachable: {reporter} says {reason}, {tries} tries",
     "no-answer": "no answer to SYN, 1 try",
     "no-answer/yet": "no answer to SYN yet",
+    "no-answer/told": "no answer to a SYN sent before the capture began",
     "no-answer/many": "no answer to SYN, {tries} tries in {span}",
     "half-open": "handshake not completed: no ACK of the SYN,ACK, 1 try",
     "half-open/yet": "no ACK of the SYN,ACK yet",
@@ -60,7 +78,10 @@ TEXTS: Final[dict[str, str]] = {
     "never-closed": "closed by {peer}, never by {who} (CLOSE-WAIT for {waiting})",
     "half-closed": "half-closed by {peer}: {who} has not closed yet",
     "half-closed/sending": "half-closed by {peer}: {who} goes on sending",
+    "never-closed/told": "closed by {peer}, not by {who}: in CLOSE-WAIT before the capture began",
     "closing": "closing: neither FIN acknowledged yet",
+    "closing/told": "closing since before the capture began, silent so far",
+    "closing/gone": "gone, and nothing of it was captured",
     "abandoned": "open, but silent for {silent}: abandoned",
     "asymmetric": "only {who}'s segments were captured",
     "asymmetric/closed": "closed by {who}; only {who}'s segments were captured",
@@ -72,9 +93,11 @@ TEXTS: Final[dict[str, str]] = {
     "open": "open",
     "open/silent": "open, silent for {silent}",
     "open/no-syn": "open, its SYN was not captured",
+    "open/told": "open since before the capture began, silent so far",
     "open/mid-stream": "open, found in mid-stream",
     "open/mid-stream-silent": "open, silent for {silent}, found in mid-stream",
     "kernel-disagrees": "the kernel's state differed from the inferred one, {times} times",
+    "other-data": "{who} sent other data than before with the same numbers, {segments} segments",
     "zero-window-stall": "stalled: {who}'s window was zero for {stalled} in all",
     "zero-window-stall/still": "stalled: {who}'s window is zero, for {stalled} so far",
     "path-mtu/icmp": "packets too big: {reporter} says MTU {mtu}",
@@ -172,6 +195,26 @@ def sentence(verdict: Verdict, *, midstream: bool = False) -> str:
         else:
             words[name] = str(fact)
     return _(TEXTS[text_key(verdict)], "verdict").format_map(words)
+
+
+CROWD_TEXTS: Final[dict[str, str]] = {
+    "syn-flood": "SYN flood? {count} handshakes with {target} that nobody completes, "
+    "from {targets} addresses",
+    "syn-flood/one": "SYN flood? {count} handshakes of {who} with {target} that nobody completes",
+    "port-scan": "port scan? {who} tried {targets} ports of {target}, {count} times in vain",
+    "host-scan": "host scan? {who} tried port {target} of {targets} hosts, {count} times in vain",
+    "backscatter": "backscatter? {who} answers {count} SYNs of {targets} addresses "
+    "that were not captured",
+}
+
+
+def crowd_sentence(crowd: Crowd) -> str:
+    """What many connections show together."""
+    one = crowd.kind == "syn-flood" and crowd.who
+    text = CROWD_TEXTS[f"{crowd.kind}/one" if one else crowd.kind]
+    return clean(
+        text.format(count=crowd.count, who=crowd.who, target=crowd.target, targets=crowd.targets)
+    )
 
 
 def text_key(verdict: Verdict) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tcpviz.core.claims import Certainty
 from tcpviz.core.hosts import HostReading, HostSocket, Process
 from tcpviz.core.records import SegmentRecord, Side
@@ -9,6 +11,8 @@ from tcpviz.core.segment import Endpoint, Flags, Segment
 from tcpviz.core.states import State
 from tcpviz.core.timeline import StepKind
 from tcpviz.core.tracker import Tracker
+from tcpviz.core.verdicts import verdicts
+from tcpviz.views.verdict import sentence
 
 S = 1_000_000_000
 HERE, THERE = Endpoint("10.0.0.1", 40000), Endpoint("10.0.0.2", 443)
@@ -49,8 +53,34 @@ def test_what_was_there_before_the_capture_is_entered_with_its_own_end_seen():
     assert connection.server.claim.certainty is Certainty.UNKNOWN
     assert connection.server.claim.state is State.FIN_WAIT_2
     assert connection.sockets[Side.CLIENT].process is NGINX
-    assert [step.kind for step in steps] == [StepKind.KERNEL]
+    assert [step.kind for step in steps] == [StepKind.NOTE]
+    assert steps[0].note.text == (
+        "there before the capture began; the kernel says: "
+        "10.0.0.1:40000 is CLOSE-WAIT (nginx, process 812)"
+    )
+    assert not steps[0].quiet
     assert steps[0].reading.sockets[0].state is State.CLOSE_WAIT
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "how"),
+    [
+        (State.CLOSE_WAIT, "never-closed", "told"),
+        (State.SYN_SENT, "no-answer", "told"),
+        (State.ESTABLISHED, "open", "told"),
+        (State.LAST_ACK, "closing", "told"),
+        (State.CLOSED, "closing", "gone"),
+    ],
+)
+def test_what_nothing_was_captured_of_has_a_verdict_that_says_so(state, code, how):
+    tracker = Tracker()
+    tracker.feed(reading(1, sock(State.ESTABLISHED if how == "gone" else state), first=True))
+    if how == "gone":
+        tracker.feed(reading(2, sock(None)))
+    (connection,) = tracker.connections.values()
+    first = verdicts(connection, 9 * S)[0]
+    assert (str(first.code), first.facts["how"]) == (code, how)
+    assert "{" not in sentence(first)
 
 
 def test_who_has_a_listener_at_its_port_is_the_server():
