@@ -12,6 +12,28 @@ ASK = (
 )
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
+STEPS = [
+    (
+        "client sends FIN",
+        "shutdown(SHUT_WR) is called, not close(). What crosses the cable?",
+        "The same FIN as with close(): on the wire nobody can tell the difference.",
+    ),
+    (
+        "client FIN-WAIT-2",
+        "The FIN is acknowledged. May the client still receive?",
+        "Yes: only its own direction is closed. In FIN-WAIT-2 data still comes in.",
+    ),
+    (
+        "server sends data",
+        "The server is in CLOSE-WAIT. May it send?",
+        "Yes, as much as it likes: its direction is open until it closes too.",
+    ),
+    (
+        "server sends FIN",
+        "What ends the connection now?",
+        "The server's own FIN; the client answers it and goes to TIME-WAIT.",
+    ),
+]
 
 
 def run(lab):

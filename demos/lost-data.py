@@ -10,6 +10,21 @@ ASK = "How does the client know that its data was lost, and not the ACK? Can it 
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses data",
+        "The data dies on the way. How long until somebody notices?",
+        (
+            "Until the client's retransmission timer goes off: about 200 ms here, as the "
+            "round trip is short."
+        ),
+    ),
+    (
+        "client sends data",
+        "What is sent again, and with which number?",
+        "The same bytes with the same number, so that the server can tell them from new ones.",
+    ),
+]
 
 
 def run(lab):

@@ -14,6 +14,24 @@ ASK = (
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client sends FIN",
+        (
+            "The client closes. The server's program never will. In which states do the two "
+            "ends get stuck?"
+        ),
+        "The client in FIN-WAIT-2, the server in CLOSE-WAIT.",
+    ),
+    (
+        "server CLOSE-WAIT",
+        "How long does CLOSE-WAIT last?",
+        (
+            "As long as the program likes: the kernel has no timer for it. That is why it "
+            "shows a bug."
+        ),
+    ),
+]
 
 
 def run(lab):

@@ -9,6 +9,21 @@ ASK = (
 )
 CLIENT = ["SYN-SENT", "CLOSED"]
 SERVER = ["CLOSED"]
+STEPS = [
+    (
+        "client sends SYN",
+        "Nobody listens on that port. What will the server's host do with this SYN?",
+        "Its kernel answers with a RST; no program has anything to do with it.",
+    ),
+    (
+        "client returns connect",
+        "What does the client's program learn, and how fast?",
+        (
+            "connect() fails with ECONNREFUSED, one round trip later. A silent host would "
+            "cost minutes."
+        ),
+    ),
+]
 
 
 def run(lab):

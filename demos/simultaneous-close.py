@@ -10,6 +10,23 @@ ASK = "Neither end was first. Which of them ends in TIME-WAIT?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "CLOSING", "TIME-WAIT"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "CLOSING", "TIME-WAIT"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client sends FIN",
+        "Both programs call close() at the same moment. Who is the active closer?",
+        "Both are: each sends its FIN before it knows of the other's.",
+    ),
+    (
+        "client CLOSING",
+        "The client waits for the ACK of its FIN, and a FIN comes instead. Which state is that?",
+        "CLOSING: both FINs are out, and the ACK of the own one is missing.",
+    ),
+    (
+        "client TIME-WAIT",
+        "Which end will be in TIME-WAIT?",
+        "Both: neither can know that its ACK was the last one that was needed.",
+    ),
+]
 
 
 def run(lab):

@@ -11,6 +11,16 @@ ASK = "Who would wait for whom for ever, if the window update were lost and ther
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client sends data",
+        "The server's program does not read. Where does the data go, and until when?",
+        (
+            "Into the server's receive buffer, until that is full; then the server offers a "
+            "window of 0."
+        ),
+    ),
+]
 
 
 def run(lab):
