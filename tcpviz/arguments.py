@@ -54,6 +54,7 @@ def _screen_options(parser: argparse.ArgumentParser) -> None:
 
 
 def language_option(parser: argparse._ActionsContainer) -> None:
+    """``--lang``."""
     parser.add_argument(
         "--lang",
         choices=("en", "zh"),

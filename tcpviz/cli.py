@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from tcpviz import __version__
-from tcpviz.arguments import BUILDERS, Parser
+from tcpviz.arguments import BUILDERS, Parser, language_option
 
 FAILURE, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 
