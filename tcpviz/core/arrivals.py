@@ -51,7 +51,11 @@ def assumed(moves: Moves, me: End, peer: End, segment: Segment) -> None:
         return  # so too
     if peer.fin is not None and not me.got_fin and seqno.gt(segment.seq, peer.fin):
         return  # sent after a FIN that nothing shows to have arrived yet
-    if me.rcv_nxt is None or seqno.ge(segment.seq_end, me.rcv_nxt):
+    if (
+        me.rcv_nxt is None
+        or seqno.ge(segment.seq_end, me.rcv_nxt)
+        or (segment.seq == peer.solid)  # the latest of what was captured
+    ):
         _acknowledged(moves, me, segment, INFERRED)
 
 
@@ -114,6 +118,8 @@ def watched(moves: Moves, me: End, segment: Segment) -> None:
         if segment.has_ack and me.state is State.SYN_RECEIVED:
             # A simultaneous open's second half: RFC 9293 figure 7.
             _acknowledged(moves, me, segment, SEEN)
+        elif me.received is not None:
+            me.received.syns += 1
     elif me.state is not State.CLOSED:
         _arrived_in_order(moves, me, segment)
 

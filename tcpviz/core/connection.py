@@ -26,6 +26,7 @@ from dataclasses import replace
 from tcpviz.core import arrivals, departures, late
 from tcpviz.core.analysis import Analysis
 from tcpviz.core.claims import Certainty, Claim, Phase, PhaseName, StateChange
+from tcpviz.core.crowds import Crowd
 from tcpviz.core.halfconn import End
 from tcpviz.core.hosts import HostSocket
 from tcpviz.core.marks import Observation
@@ -59,8 +60,11 @@ class Connection:
     ``intrudes``      its SYN came into a connection that was going on
     ``older``         ids of the connections that had these addresses and ports before it,
                       the latest first: late segments of theirs may still come
+    ``inherits``      one of its ends stands where the connection before it left it, for an
+                      old duplicate SYN began it
     ``superseded``    another connection has its addresses and ports: what still comes of
                       its segments moves nobody
+    ``crowd``         the many of which it is one, where somebody has counted them
     ``sockets``       what the watched host's table of sockets has of its ends, and whose they
                       are; ``None`` where it was not asked or has neither
     """
@@ -95,6 +99,8 @@ class Connection:
         self.intrudes = False
         self.older: tuple[int, ...] = ()
         self.superseded = False
+        self.inherits = False
+        self.crowd: Crowd | None = None
         self.sockets: dict[Side, HostSocket] | None = None
         self._third = False
         self._data_began = False

@@ -136,6 +136,7 @@ def _syn(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
         moves.move(me, Event.RCV_SYN, SEEN, "answers the SYN with SYN,ACK", peer.syn_frame)
         if peer.segments == 0 and peer.snd_nxt is None:
             peer.snd_nxt = peer.solid = segment.ack
+            peer.solid_from = seqno.add(segment.ack, -1)
     return True
 
 
@@ -323,7 +324,10 @@ def _fin(moves: Moves, me: End, peer: End, segment: Segment) -> None:
     watched = moves.connection.watched
     if me.fin is None:
         if not watched and me.solid is not None and seqno.lt(place, me.solid):
-            return  # it has sent more than that: not its FIN
+            una = me.snd_una
+            forged = seqno.gt(me.solid_from, place) and una is not None and seqno.ge(place, una)
+            if not forged:
+                return  # it has sent more than that: not its FIN
         _first_fin(moves, me, peer, segment, place)
     elif me.fin == place and not watched:
         _fin_again(moves, me, peer, segment)

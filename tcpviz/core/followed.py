@@ -67,17 +67,22 @@ class Followed:
             fresh = self._open(key, segment, None)
             fresh.sockets = known.sockets
             return fresh
-        if known.former is not None:
-            if routing.gave_up(known) and not known.refused:
-                former, known.former = known.former, None
-                if not former.over:
-                    known = self.live[key] = former
+        former = known.former
+        if former is not None:
+            if routing.gave_up(known) and not known.refused and not former.over:
+                known.former = None
+                known = self.live[key] = former
             else:
                 known = routing.choose(known, segment)
+        if moment is Moment.ARRIVED and self._kernels.takes_old_syn(known, segment):
+            fresh = self._open(key, segment, known)
+            routing.inherit(fresh, known, segment)
+            fresh.watched = True
+            return fresh
         if known.older:
             known = self._older(known, segment)
         if moment in (Moment.ARRIVED, Moment.LOST):
-            return self._late(known, segment) if moment is Moment.ARRIVED else known
+            return known
         if segment.syn and not known.superseded and routing.begins_anew(known, segment):
             return self._open(key, segment, known)
         return known
@@ -93,15 +98,6 @@ class Followed:
         """Those of the same addresses and ports before it that are still followed."""
         found = (self.connections.get(ident) for ident in known.older)
         return [one for one in found if one is not None]
-
-    def _late(self, known: Connection, segment: Segment) -> Connection:
-        """The connection that something watched arriving belongs to."""
-        if not self._kernels.takes_old_syn(known, segment):
-            return known
-        fresh = self._open(segment.key, segment, known)
-        routing.inherit(fresh, known, segment)
-        fresh.watched = True
-        return fresh
 
     def _open(self, key: FlowKey, segment: Segment, known: Connection | None) -> Connection:
         client, server, client_claim, server_claim = routing.who_is_who(segment)
@@ -139,6 +135,12 @@ class Followed:
         if self._most is not None and len(self.connections) > self._most:
             self._evict()
         return connection
+
+    def keep(self, most: int) -> None:
+        """Follow no more than so many from now on."""
+        self._most = most if self._most is None else min(most, self._most)
+        while len(self.connections) > self._most:
+            self._evict()
 
     def _evict(self) -> None:
         """Make room: a finished connection among the oldest hundred, else the oldest."""

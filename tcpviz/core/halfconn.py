@@ -32,7 +32,7 @@ class Sums(enum.Enum):
 class Received:
     """What has been handed to a receiver: RCV.NXT, and what lies beyond a hole.
 
-    ``recent`` is TS.Recent (RFC 7323), from what has arrived.
+    ``recent`` is TS.Recent (RFC 7323), from what has arrived; ``syns`` counts those that came.
 
     Only used where arrivals are watched (the lab). At most :data:`LIMIT`
     stretches beyond holes are kept; further ones are forgotten, as a receiver
@@ -40,10 +40,11 @@ class Received:
     """
 
     LIMIT = 256
-    __slots__ = ("beyond", "next", "recent")
+    __slots__ = ("beyond", "next", "recent", "syns")
 
     def __init__(self, first: int, segment: Segment) -> None:
         self.next = first
+        self.syns = 1
         self.beyond: list[tuple[int, int]] = []
         stamps = segment.options.timestamps
         self.recent = None if stamps is None else stamps[0]
@@ -91,6 +92,7 @@ class End:
     ``snd_nxt``       SND.NXT as shown by what it has sent, and by what was acknowledged
     ``solid``         the end of the furthest SYN, data or FIN that was captured: beyond it,
                       up to ``snd_nxt``, a FIN may hide that was not
+    ``solid_from``    where the captured run without a hole begins that ends at ``solid``
     ``rcv_nxt``       RCV.NXT as shown by the acknowledgements it has sent
     ``fin``           sequence number of its FIN
     ``fin_ack``       highest acknowledgement that one of its FIN segments carried
@@ -140,6 +142,7 @@ class End:
         "snd_nxt",
         "snd_una",
         "solid",
+        "solid_from",
         "sums",
         "syn_end",
         "syn_frame",
@@ -163,6 +166,7 @@ class End:
         self.snd_una: int | None = None
         self.snd_nxt: int | None = None
         self.solid: int | None = None
+        self.solid_from = 0
         self.rcv_nxt: int | None = None
         self.last_ack: int | None = None
         self.received: Received | None = None
@@ -215,11 +219,14 @@ class End:
         return self.fin is None and (self.solid is None or self.solid != self.snd_nxt)
 
     def not_closed_before(self, ack: int) -> bool:
-        """Nothing up to ``ack`` of what this end sent was a FIN, seen or missed."""
-        if self.doubted is not None:
+        """Nothing up to ``ack`` of what this end sent was a FIN, seen or missed.
+
+        What lies behind a hole is no proof of what was in the hole: it may be forged.
+        """
+        if self.doubted is not None or self.solid is None:
             return False
         last = self.solid if self.fin is None else self.fin
-        return last is not None and seqno.le(ack, last)
+        return seqno.le(ack, last) and seqno.gt(ack, self.solid_from)
 
     def count(self, segment: Segment) -> None:
         """Add a segment that this end sent to its totals (``bytes`` of payload, repeats too)."""
@@ -249,9 +256,11 @@ class End:
         if nxt is None or (end - nxt - 1) & 0xFFFFFFFF < 0x7FFFFFFF:
             self.snd_nxt = end
         if length or bits & 3:
-            solid = self.solid
-            if solid is None or (end - solid - 1) & 0xFFFFFFFF < 0x7FFFFFFF:
+            solid, seq = self.solid, segment.seq
+            if seq == solid:
                 self.solid = end
+            else:
+                self._note_solid(seq, end)
         window = segment.window
         if self.window_scale and not bits & 2 and peer.window_scale is not None:
             window <<= self.window_scale
@@ -261,6 +270,15 @@ class End:
         stamps = segment.options.timestamps
         if stamps is not None:
             self._note_stamps(segment, stamps, peer, syn=bits & 2 != 0)
+
+    def _note_solid(self, seq: int, end: int) -> None:
+        """Data, SYN or FIN elsewhere than right behind what was captured so far."""
+        if self.solid is None or seqno.gt(seq, self.solid):
+            self.solid, self.solid_from = end, seq
+        elif seqno.ge(end, self.solid_from):
+            self.solid = seqno.later(end, self.solid)
+            if seqno.lt(seq, self.solid_from):
+                self.solid_from = seq
 
     def _note_syn(self, segment: Segment) -> int:
         options = segment.options

@@ -107,7 +107,8 @@ class Kernels:
             return segment.syn and port in full
         if segment.rst or self._has_socket(connection, end):
             return False
-        if not segment.seq_len and end.syns <= applications.defers(port):
+        asked = 0 if end.received is None else end.received.syns
+        if not segment.seq_len and end.syns - asked < applications.defers(port):
             return True  # TCP_DEFER_ACCEPT: data must come, or so many SYN,ACKs have gone
         return port in self._accept_full
 
@@ -132,6 +133,17 @@ class Kernels:
             and receiver.endpoint.port in self.listening
         )
 
+    def opens(self, connection: Connection, segment: Segment, time_ns: int) -> Moves:
+        """Somebody has come to listen at the port since the SYN that arrives now was first sent."""
+        moves = Moves(connection, segment.frame, time_ns)
+        end = connection.end(connection.side_of(segment).other)
+        waits = connection.end(end.side.other).state is State.SYN_SENT
+        opens = waits and segment.syn and not segment.has_ack
+        if opens and end.state is State.CLOSED and self.listens(end):
+            why = "somebody listens at its port by now"
+            moves.move(end, Event.PASSIVE_OPEN, Certainty.SEEN, why)
+        return moves
+
     # -- readings -----------------------------------------------------------
 
     def agree(
@@ -154,6 +166,8 @@ class Kernels:
             why = "its kernel has net.ipv4.tcp_rfc1337 set: TIME-WAIT takes no reset (RFC 1337)"
             moves.correct(end, State.TIME_WAIT, Certainty.SEEN, why)
             return True
+        if said is State.CLOSED:
+            return _gave_up(moves, end, before, read_ns)  # the socket is there, and dead
         if said is not None:
             return _fin_waits(moves, end, sock)
         if state is State.CLOSED:
@@ -180,12 +194,12 @@ class Kernels:
             why = "its kernel has never had such a socket: the SYN is somebody else's"
             moves.correct(end, State.CLOSED, Certainty.SEEN, why)
             return True
-        expired = expiry.ran_out(before, read_ns, moves.time_ns)
-        why = "the timer that the kernel told of has run out, and the socket is gone"
-        return expired is not None and moves.move(end, expired, Certainty.SEEN, why)
+        return _gave_up(moves, end, before, read_ns)
 
     def at_port(self, port: int, listener: Claim) -> Claim:
         """What is claimed of a server at ``port`` before its first segment, from the listener's."""
+        if port in self.listening and listener.state is not State.LISTEN:
+            return Claim(State.LISTEN, Certainty.SEEN, "the kernel says so")
         if listener.state is not State.LISTEN or not self.listening or port in self.listening:
             return listener
         why = "the socket that listens does so at another port"
@@ -204,6 +218,13 @@ def _still_in_former(connection: Connection, end: End, said: State | None) -> bo
     return any(
         one.endpoint == end.endpoint and one.state is said for one in (former.client, former.server)
     )
+
+
+def _gave_up(moves: Moves, end: End, before: KernelSocket | None, read_ns: int) -> bool:
+    """Move an end whose kernel told of a timer that has run out since."""
+    expired = expiry.ran_out(before, read_ns, moves.time_ns)
+    why = "the timer that the kernel told of has run out, and the connection is gone"
+    return expired is not None and moves.move(end, expired, Certainty.SEEN, why)
 
 
 def _fin_waits(moves: Moves, end: End, sock: KernelSocket) -> bool:

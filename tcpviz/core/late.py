@@ -33,7 +33,7 @@ def belongs(older: Connection, newer: Connection, segment: Segment) -> bool:
     me = newer.end(newer.side_of(segment))
     peer = newer.end(me.side.other)
     was = older.end(older.side_of(segment))
-    if was.snd_nxt is None or not was.segments:
+    if was.snd_nxt is None or not was.segments or newer.inherits:
         return False
     if segment.syn:
         return was.iss == segment.seq != me.iss

@@ -69,6 +69,7 @@ def inherit(
         if not (known.over and once):
             return
     mine.take(old)
+    connection.inherits = True
 
 
 def replace(connection: Connection, time_ns: int) -> tuple[StateChange, ...]:

@@ -102,6 +102,10 @@ class Tracker:
         """How many connections are not followed any more, to make room."""
         return self._followed.evicted
 
+    def keep_connections(self, most: int) -> None:
+        """Follow no more than so many from now on: finished ones go first, then the oldest."""
+        self._followed.keep(most)
+
     # -- what goes in -------------------------------------------------------
 
     def feed(self, record: Record) -> list[Step]:
@@ -131,10 +135,12 @@ class Tracker:
     def _segment(self, record: SegmentRecord) -> list[Step]:
         segment, moment = record.segment, record.moment
         connection = self._followed.of(segment, moment)
-        ignored = moment is Moment.ARRIVED and self._kernels.ignores(
-            connection, segment, self._applications
-        )
-        changes = () if ignored else connection.observe(segment, moment, record.time_ns)
+        changes: tuple[StateChange, ...] = ()
+        if moment is not Moment.ARRIVED:
+            changes = connection.observe(segment, moment, record.time_ns)
+        elif not self._kernels.ignores(connection, segment, self._applications):
+            changes = self._kernels.opens(connection, segment, record.time_ns).changes
+            changes += connection.observe(segment, moment, record.time_ns)
         if changes:
             self._timers.note(connection, changes, self.now_ns)
         if self._gaps:

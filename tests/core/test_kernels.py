@@ -411,3 +411,63 @@ def test_a_full_queue_keeps_out_nobody_who_stands_in_it(cwnd, state):
     )
     assert states(tracker)[1] is state
     assert not disagreements(steps)
+
+
+def test_a_listener_that_comes_late_takes_the_syn_that_is_repeated():
+    tracker, steps = fed(
+        KernelReading(1, (listener(),)),
+        syn_at(Moment.SENT, 2),
+        KernelReading(3, (sock(Side.CLIENT, State.SYN_SENT), sock(Side.SERVER, None))),
+        syn_at(Moment.ARRIVED, 4),
+        KernelReading(5, (listener(), sock(Side.CLIENT, State.SYN_SENT))),
+        syn_at(Moment.ARRIVED, 6),
+        answer_at(Moment.SENT, 7),
+    )
+    assert states(tracker) == (State.SYN_SENT, State.SYN_RECEIVED)
+    assert not disagreements(steps)
+    assert all(change.transition for step in steps for change in step.changes)
+
+
+@pytest.mark.parametrize(("left_ms", "count"), [(300, 0), (60_000, 1)])
+def test_a_dead_socket_that_is_still_held_was_given_up_by_a_timer(left_ms, count):
+    open_both = (
+        sock(Side.CLIENT, State.ESTABLISHED, timer="probe", timer_ms=left_ms),
+        sock(Side.SERVER, State.ESTABLISHED),
+    )
+    dead = (sock(Side.CLIENT, State.CLOSED), sock(Side.SERVER, State.ESTABLISHED))
+    tracker, steps = fed(*opened(), KernelReading(100, open_both), KernelReading(SECOND, dead))
+    assert len(disagreements(steps)) == count
+    assert states(tracker) == (State.CLOSED, State.ESTABLISHED)
+
+
+def test_an_answer_to_a_repeated_syn_is_no_sign_that_the_deferral_is_over():
+    option = call("setsockopt", arguments="TCP_DEFER_ACCEPT, 1", side=Side.SERVER, known=False)
+    tracker, _ = fed(
+        option,
+        Call(2, Side.SERVER, "listen", "5", 3, 3, 4, "0", local=B),
+        *opened()[:2],
+        *[one for _ in range(2) for one in opened()[2:4]],
+        syn_at(Moment.ARRIVED, 25, frame=8),
+        *passed(30, A, Flags.ACK, 101, 501),
+    )
+    assert states(tracker)[1] is State.SYN_RECEIVED
+
+
+def test_an_attempt_that_was_given_up_leaves_the_time_wait_before_it_in_mind():
+    gone = (sock(Side.CLIENT, None), sock(Side.SERVER, State.TIME_WAIT))
+    tracker, steps = fed(
+        call("listen", side=Side.SERVER, known=False),
+        *opened(),
+        *passed(40, B, FIN_ACK, 501, 101),
+        *passed(50, A, FIN_ACK, 101, 502),
+        *passed(60, B, Flags.ACK, 502, 102),
+        at(Moment.SENT, 70, A, Flags.SYN, 100_000, 0),
+        KernelReading(75, (sock(Side.CLIENT, State.SYN_SENT), gone[1])),
+        call("close", side=Side.SERVER, known=False),
+        call("close"),
+        KernelReading(80, gone),
+        at(Moment.SENT, 90, A, Flags.SYN, 200_000, 0),
+        KernelReading(95, (sock(Side.CLIENT, State.SYN_SENT), gone[1])),
+    )
+    assert not disagreements(steps)
+    assert len(tracker.connections) == 3

@@ -52,6 +52,30 @@ def test_an_old_syn_begins_a_connection_at_the_listener_alone() -> None:
     assert states(tracker, 0)[0] is State.CLOSED
 
 
+def test_the_oldest_syn_finds_the_latest_connection_as_it_is() -> None:
+    """Three lives on: who is in TIME-WAIT then is whoever the latest connection left there."""
+    again = [
+        *passed(100, A, SYN, 1 << 24),
+        *passed(110, B, SYN | ACK, 1 << 25, (1 << 24) + 1),
+        *passed(120, A, ACK, (1 << 24) + 1, (1 << 25) + 1),
+        *passed(130, B, FIN | ACK, (1 << 25) + 1, (1 << 24) + 1),
+        *passed(140, A, FIN | ACK, (1 << 24) + 1, (1 << 25) + 2),
+        *passed(150, B, ACK, (1 << 25) + 2, (1 << 24) + 2),
+    ]
+    tracker, steps = fed(
+        *opened(),
+        *passed(40, A, RST, 101),
+        *again,
+        read(160, None, State.TIME_WAIT, listener()),
+        at(Moment.ARRIVED, 170, made(10, A, SYN, 100)),
+        *passed(180, B, ACK, (1 << 25) + 2, (1 << 24) + 2),
+        read(190, None, State.TIME_WAIT, listener()),
+    )
+    assert not wrong(steps)
+    assert states(tracker) == (State.CLOSED, State.TIME_WAIT)
+    assert len(tracker.connections) == 2
+
+
 def test_a_listener_answers_another_syn_with_another_number() -> None:
     """After an old SYN was refuted, the true one comes: RFC 9293 section 3.5, figure 8 in full."""
     tracker, steps = fed(
@@ -151,3 +175,19 @@ def test_a_listener_whose_program_was_killed_is_told_by_the_kernel_alone(told: b
     )
     assert not wrong(steps)
     assert states(tracker)[1] is State.CLOSED
+
+
+def test_what_an_old_syn_began_meets_its_sender_in_the_numbers_of_the_former_connection() -> None:
+    """Its answer, and the reset that follows, are of the old numbers; the reset still counts."""
+    tracker, steps = fed(
+        *opened(),
+        Rebooted(40, Side.SERVER),
+        read(70, State.ESTABLISHED, None, listener()),
+        OLD_SYN,
+        *passed(90, B, SYN | ACK, 1 << 28, 101),
+        *passed(100, A, ACK, 101, 501),
+        *passed(110, B, RST, 501),
+        read(120, State.CLOSED, State.SYN_RECEIVED, listener()),
+    )
+    assert not wrong(steps)
+    assert states(tracker) == (State.CLOSED, State.SYN_RECEIVED)

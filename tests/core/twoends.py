@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tcpviz.core.segment import Endpoint, Flags, Options, Segment
@@ -20,6 +20,7 @@ from tcpviz.core.states import State
 MS = 1_000_000
 RTO, RETRIES, TIME_WAIT_MS, WINDOW = 200, 6, 60_000, 65535
 F, S, R, A = Flags.FIN, Flags.SYN, Flags.RST, Flags.ACK
+U, P = Flags.URG, Flags.PSH
 M = 0xFFFFFFFF
 CLIENT, SERVER = Endpoint("10.0.0.1", 40000), Endpoint("10.0.0.2", 80)
 
@@ -356,9 +357,16 @@ class World:
     ``jitter``                       how many ms a packet may be late, on each half
     ``copies``                       chance that the network doubles a packet
     ``stamps``                       RFC 7323 timestamps are in use
+    ``late``                         chance that it doubles one, and the copy comes seconds later
     ``forged``                       chance that somebody who cannot see the numbers (or the
-                                     timestamps, or who damages the checksum) forges one more
+                                     timestamps, or who damages the checksum) forges one more,
+                                     of one of the kinds in ``forgers``
     """
+
+    forgers: tuple[str, ...] = (
+        *("rst", "rst far", "syn", "syn ack", "fin far", "ack far", "stale", "sum"),
+        *("data near", "fin near", "no ack", "syn fin", "syn near", "rst zero"),
+    )
 
     def __init__(
         self,
@@ -368,6 +376,7 @@ class World:
         lost_after: float = 0.0,
         jitter: float = 0.0,
         copies: float = 0.0,
+        late: float = 0.0,
         stamps: bool = False,
         forged: float = 0.0,
         isses: tuple[int, int] = (1000, 900_000),
@@ -377,7 +386,7 @@ class World:
         self.now = 0.0
         self.lost_before, self.lost_after = lost_before, lost_after
         self.jitter, self.copies, self.stamps = jitter, copies, stamps
-        self.forged = forged
+        self.late, self.forged = late, forged
         self.capture: list[Captured] = []
         self._events: list[_Event] = []
         self._count = 0
@@ -394,6 +403,8 @@ class World:
         for _ in range(2 if self.random.random() < self.copies else 1):
             if self.random.random() >= self.lost_before:
                 self.after(5 + self.random.uniform(0, self.jitter), lambda: self.seen(packet))
+        if self.late and self.random.random() < self.late:
+            self.after(self.random.uniform(5, 4000), lambda: self.seen(packet))
 
     def seen(self, packet: Packet) -> None:
         self._record(packet)
@@ -435,9 +446,7 @@ class World:
             return
         near = (name.nxt + dice.choice((-70_000, 1, 7, 3000, 64_000, 70_000))) & M
         far = (name.nxt + dice.randrange(100_000, 1 << 31)) & M
-        kind = dice.choice(
-            ("rst", "rst far", "syn", "syn ack", "fin far", "ack far", "stale", "sum")
-        )
+        kind = dice.choice(self.forgers)
         if kind == "stale" and not self.stamps:
             return
         now = (int(self.now) + 1000 * side + 5, 0) if self.stamps else None
@@ -452,6 +461,14 @@ class World:
             "ack far": (seq, (ack + 100_000) & M, A, 20, now),
             "stale": (seq, ack, F | A, 0, old),
             "sum": (seq, ack, dice.choice((F | A, R | A)), 0, now),
+            # What arrives in the window, but acknowledges what was never sent.
+            "data near": ((seq + 5) & M, (ack + 7) & M, A, 30, now),
+            "fin near": (seq, (ack + 90_000) & M, F | A, 0, now),
+            # What RFC 9293 says nothing happens for: no ACK, or no number that could be its.
+            "no ack": (seq, 0, dice.choice((F, F | U | P, P, U, Flags(0))), 0, now),
+            "syn fin": (far, 0, S | F, 0, now),
+            "syn near": ((seq + 900) & M, 0, S, 0, now),
+            "rst zero": (0, far, R | A, 0, None),
         }[kind]
         packet = Packet(side, *fields[:4], None, fields[4])
         if kind == "sum" and not name.tried:
@@ -473,6 +490,12 @@ def scene(seed: int, **options: object) -> World:
     """A random dialogue: an opening, data both ways, closings or aborts at random moments."""
     dice = random.Random(seed * 7919 + 1)
     crossing = dice.random() < 0.1
+    if seed % 3 == 0:
+        # Numbers that wrap, of the one, the other, or both, in the handshake or in the data.
+        wrapping = random.Random(seed)
+        options["isses"] = tuple(
+            (wrapping.choice((0, 1 << 31)) - wrapping.randrange(300)) & M for _ in range(2)
+        )
     world = World(seed, crossing=crossing, **options)  # type: ignore[arg-type]
     client, server = world.ends
     world.after(1, client.connect)
@@ -489,3 +512,31 @@ def scene(seed: int, **options: object) -> World:
         elif kind < 0.93:
             world.after(dice.uniform(20, 2500), end.abort)
     return world
+
+
+def lives(seed: int, count: int = 2, *, stamps: bool = False, late: float = 0.1) -> list[Captured]:
+    """Connections one after the other on the same addresses and ports.
+
+    Copies of segments of the former ones come with a chance of ``late`` each while the latter
+    go on. With ``stamps`` the numbers may lie close together, without they lie far apart.
+    """
+    dice, captured, began = random.Random(seed), [], 0
+    for number in range(count):
+        base = 1000 + number * (dice.randrange(500, 50_000) if stamps else 700_000_000)
+        world = scene(seed * 8 + number * 3 + 1, stamps=stamps, isses=(base, base ^ 1 << 30))
+        world.now = began + 1000
+        for event in world._events:
+            event.at += world.now
+        world.run(world.now + 50_000)
+        old = [one for one in captured if dice.random() < late]
+        ends = world.capture[-1].segment.time_ns if world.capture else 0
+        copies = [
+            (dice.randrange(int((began + 1000) * MS), max(ends, int((began + 1001) * MS))), one)
+            for one in old
+        ]
+        fresh = [(one.segment.time_ns, one) for one in world.capture]
+        for time_ns, one in sorted([*fresh, *copies], key=lambda pair: pair[0]):
+            made = replace(one.segment, time_ns=time_ns, frame=len(captured) + 1)
+            captured.append(Captured(made, one.truth))
+        began = world.now
+    return captured
