@@ -67,7 +67,7 @@ def collect() -> dict[Key, Source]:
 
 def strict(source: Source) -> bool:
     """A teaching text: it must be translated. The screen's own words may lag behind for a while."""
-    return source.group not in ("screen", "calls", "evidence")
+    return source.group not in ("screen", "calls", "evidence", "verdict", "table", "ladder_labels")
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -18,16 +18,23 @@ from tcpviz.core.claims import Claim, Phase, StateChange
 from tcpviz.core.community_id import community_id
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowd
+from tcpviz.core.evidence import evidence
 from tcpviz.core.hosts import HostSocket
+from tcpviz.core.marks import Observation
 from tcpviz.core.records import Call, KernelReading, Side
 from tcpviz.core.segment import Endpoint, Flags, Segment
 from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.core.verdicts import Verdict
 from tcpviz.sources.feed import FeedStatus
+from tcpviz.views.remarks import ECN, remarks
 from tcpviz.views.verdict import crowd_sentence, sentences
+from tcpviz.words import english
 
 Object = dict[str, Any]
+
+SCHEMA: Final = 2
+"""The version of the shapes in ``schema.json``; a higher one only adds keys."""
 
 CROWDS: Final = 1000
 """Floods and scans in a summary; the largest come first."""
@@ -54,9 +61,10 @@ def _progress(phase: Phase) -> Object:
     return {"done": phase.done, "of": phase.of}
 
 
-def _verdict(verdict: Verdict, text: str) -> Object:
+def _verdict(connection: Connection, verdict: Verdict, text: str) -> Object:
     return {
         "code": str(verdict.code),
+        "frames": list(evidence(connection, verdict)),
         "severity": str(verdict.severity),
         "side": None if verdict.side is None else str(verdict.side),
         "text": text,
@@ -71,7 +79,8 @@ def connection_object(connection: Connection, now_ns: int | None = None) -> Obje
     """
     c = connection
     client, server, phase = c.client, c.server, c.phase
-    said = sentences(c, now_ns)
+    with english():  # a program may read this, whatever language the screen has
+        said = sentences(c, now_ns)
     return {
         "id": c.id,
         "client": _endpoint(client.endpoint),
@@ -82,6 +91,10 @@ def connection_object(connection: Connection, now_ns: int | None = None) -> Obje
         "certainty": {
             "client": str(client.claim.certainty),
             "server": str(server.claim.certainty),
+        },
+        "claims": {
+            "client": {**_claim(client.claim), "frame": client.claim.frame or None},
+            "server": {**_claim(server.claim), "frame": server.claim.frame or None},
         },
         "phase": str(phase.name),
         "phase_progress": _progress(phase),
@@ -95,7 +108,7 @@ def connection_object(connection: Connection, now_ns: int | None = None) -> Obje
         else {str(name): count for name, count in sorted(c.marks.items()) if count},
         "handshake_rtt_ns": c.handshake_rtt_ns,
         "verdict": said[0][1],
-        "verdicts": [_verdict(each, text) for each, text in said],
+        "verdicts": [_verdict(c, each, text) for each, text in said],
         "community_id": community_id(client.endpoint, server.endpoint),
         "process": _owners(c),
     }
@@ -155,6 +168,7 @@ def summary_object(
             **filtered,
             "dropped": status.dropped,
             "skipped": dict(sorted(status.skipped.items())),
+            "schema": SCHEMA,
             "crowds": [_crowd(each) for each in crowds[:CROWDS]],
         }
     }
@@ -199,6 +213,8 @@ def _segment(segment: Segment, relative: tuple[int, int | None]) -> Object:
         "window": segment.window,
         "len": segment.payload_len,
         "urgent": segment.urgent,
+        "ttl": segment.ttl,
+        "ecn": ECN[segment.ecn & 3],
         "inferred": segment.inferred,
         "options": {
             "mss": o.mss,
@@ -210,6 +226,17 @@ def _segment(segment: Segment, relative: tuple[int, int | None]) -> Object:
             "unknown": [{"kind": kind, "data": data.hex()} for kind, data in o.unknown],
             "malformed": o.malformed,
         },
+    }
+
+
+def _observation(seen: Observation) -> Object:
+    return {
+        "bytes_in_flight": seen.bytes_in_flight,
+        "acks_frame": seen.acks_frame,
+        "ack_rtt_ns": seen.ack_rtt_ns,
+        "ack_ambiguous": seen.ack_ambiguous,
+        "seen_before": seen.seen_before,
+        "dsack": None if seen.dsack is None else list(seen.dsack),
     }
 
 
@@ -274,6 +301,9 @@ def step_object(step: Step, tracker: Tracker | None = None) -> Object:
         out["segment"] = _segment(step.segment, step.relative)
         marks = None if step.observation is None else [str(m.name) for m in step.observation.marks]
         out["marks"] = marks
+        out["remarks"] = [str(each) for each in remarks(step)]
+        if step.observation is not None:
+            out["observation"] = _observation(step.observation)
     if step.call is not None:
         out["call"] = _call(step.call)
     if step.reading is not None:
