@@ -7,6 +7,7 @@ import sys
 
 from tcpviz.commands.display_filter import display_filter, remark
 from tcpviz.commands.stream import Notes, complain
+from tcpviz.core.crowds import crowds
 from tcpviz.core.tracker import Tracker
 from tcpviz.core.watch import Watch
 from tcpviz.export import text
@@ -60,6 +61,7 @@ def _result(
 ) -> int:
     out = sys.stdout
     connections = list(tracker.connections.values())
+    many = crowds(connections)
     plain = options.ascii or not encodes(out.encoding)
     fits = None if chosen is None else chosen.matches
     if chosen is not None:
@@ -82,7 +84,7 @@ def _result(
                 out.write(jsonl.dumps(jsonl.connection_object(connection, until)) + "\n")
                 shown += 1
         summary = jsonl.summary_object(
-            feed.status, len(connections), None if fits is None else shown
+            feed.status, len(connections), None if fits is None else shown, many
         )
         out.write(jsonl.dumps(summary) + "\n")
     elif options.csv:
@@ -90,5 +92,9 @@ def _result(
 
         csv_table.write(connections, out, fits)
     else:
-        out.write(text.connection_table(connections, feed.status, ascii_only=plain, fits=fits))
+        out.write(
+            text.connection_table(
+                connections, feed.status, ascii_only=plain, fits=fits, crowds=many
+            )
+        )
     return 0

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from tcpviz.core.analysis import Analysis
 from tcpviz.core.connection import Connection
+from tcpviz.core.crowds import Crowd, fate
 from tcpviz.core.icmp_reasons import reason
 from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side
@@ -48,6 +49,8 @@ _SIDES = (Side.CLIENT, Side.SERVER)
 def findings(connection: Connection, now_ns: int) -> Iterator[Verdict]:
     """What else there is to say, in no particular order; nothing without analysis."""
     c, analysis = connection, connection.analysis
+    if c.crowd is not None:
+        yield _one_of_many(c, c.crowd)
     if c.disagreements:
         yield Verdict(Code.KERNEL_DISAGREES, WARNING, None, {"times": c.disagreements})
     if 0 in (c.client.endpoint.port, c.server.endpoint.port):
@@ -67,11 +70,15 @@ def findings(connection: Connection, now_ns: int) -> Iterator[Verdict]:
         yield from _stall(c, side, signs, peer, now_ns)
         yield from _loss(side, signs)
         yield from _middlebox(c, side, signs)
+        facts: dict[str, Fact]
         if signs.marked or signs.echoed:
-            facts: dict[str, Fact] = {"packets": signs.marked, "echoes": signs.echoed}
+            facts = {"packets": signs.marked, "echoes": signs.echoed}
             # Marks stand on what this end sends; echoes answer marks on what the other one sent.
             sender = side if signs.marked else side.other
             yield Verdict(Code.CONGESTION_MARKED, NOTICE, sender, facts)
+        if signs.other_data:
+            facts = {"segments": signs.other_data}
+            yield Verdict(Code.OTHER_DATA, WARNING, side, facts)
         if signs.urgent:
             yield Verdict(Code.URGENT_DATA, INFO, side, {"segments": signs.urgent})
         if signs.stuck_len >= FULL_SIZE and signs.stuck > 2:
@@ -79,6 +86,19 @@ def findings(connection: Connection, now_ns: int) -> Iterator[Verdict]:
     if any(analysis.vitals.of(side).mptcp for side in _SIDES):
         both = all(analysis.vitals.of(side).mptcp for side in _SIDES)
         yield Verdict(Code.MULTIPATH, INFO, None, {} if both else {"how": "offered"})
+
+
+def _one_of_many(c: Connection, crowd: Crowd) -> Verdict:
+    """Which crowd it belongs to, and how it fared itself."""
+    facts: dict[str, Fact] = {"members": crowd.count, "targets": crowd.targets}
+    facts |= {"source": crowd.who, "target": crowd.target}
+    if crowd.kind == "syn-flood":
+        facts["how"] = "" if crowd.who else "many"
+        return Verdict(Code.SYN_FLOOD, BAD, Side.CLIENT, facts)
+    if crowd.kind == "backscatter":
+        return Verdict(Code.BACKSCATTER, NOTICE, Side.SERVER, facts)
+    facts["how"] = fate(c)
+    return Verdict(Code(crowd.kind), BAD, Side.CLIENT, facts)
 
 
 def _resets_ignored(c: Connection, analysis: Analysis) -> Iterator[Verdict]:

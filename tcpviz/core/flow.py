@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tcpviz.core import seq as seqno
+from tcpviz.core.contents import Contents
 from tcpviz.core.segment import Flags, Segment
 from tcpviz.core.sendlog import SendLog
 
@@ -15,6 +16,7 @@ class Flow:
     """What one end has said so far."""
 
     __slots__ = (
+        "contents",
         "dup_acks",
         "dup_frame",
         "flight_known",
@@ -61,6 +63,7 @@ class Flow:
         self.syn_data = False
         self.flight_known = True
         self.log = SendLog()
+        self.contents: Contents | None = None
 
 
 def take_options(segment: Segment, fwd: Flow, rev: Flow) -> None:
@@ -84,6 +87,20 @@ def seen_before(segment: Segment, fwd: Flow) -> int:
         return 0
     old = min(segment.seq_len, seqno.diff(fwd.next_seq, segment.seq))
     return old - fwd.log.fill(segment.seq, segment.seq_end)
+
+
+def other_data(segment: Segment, fwd: Flow, old: int) -> bool:
+    """Whether numbers that were ``seen_before`` (``old``) came with other data; remembers it.
+
+    A segment with a wrong checksum says nothing: its receiver drops it.
+    """
+    if not segment.payload or segment.rst or segment.checksum_ok is False:
+        return False
+    if fwd.contents is None:
+        fwd.contents = Contents()
+    differs = old > 0 and fwd.contents.differs(segment)
+    fwd.contents.add(segment)
+    return differs
 
 
 def remember_sent(segment: Segment, fwd: Flow, *, probe: bool, takes_space: bool) -> None:

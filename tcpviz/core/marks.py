@@ -35,6 +35,7 @@ from tcpviz.core.flow import (
     Flow,
     bytes_in_flight,
     dsack_of,
+    other_data,
     probe_taken,
     remember_said,
     remember_sent,
@@ -115,6 +116,7 @@ class Observation:
     ``seen_before``      how many of its sequence numbers were captured before: more to the
                          point than the mark where data was cut anew when sent again
     ``dsack``            the D-SACK block: ``(left, right)`` received twice (RFC 2883)
+    ``other_data``       its numbers were captured before with other data (no name of Wireshark's)
     """
 
     frame: int
@@ -126,6 +128,7 @@ class Observation:
     ack_ambiguous: bool = False
     seen_before: int = 0
     dsack: tuple[int, int] | None = None
+    other_data: bool = False
 
     @property
     def is_copy(self) -> bool:
@@ -239,6 +242,8 @@ class MarkAnalyzer:
         if has_ack:
             _acked_unseen(marks, segment, rev)
         old = seen_before(segment, fwd)
+        # What a probe or a keep-alive carries is anything (RFC 9293 section 3.8.4).
+        changed = False if probe or alive else other_data(segment, fwd, old)
         takes_space = bool(segment.payload_len) or bool(int(segment.flags) & _SYN_OR_FIN)
         if takes_space and not segment.rst and not alive:
             self._sent_again(marks, segment, fwd, rev)
@@ -258,6 +263,7 @@ class MarkAnalyzer:
             acked.ambiguous if acked else False,
             old,
             dsack_of(segment),
+            changed,
         )
 
     def _opening(self, marks: list[Mark], segment: Segment, fwd: Flow, rev: Flow) -> None:

@@ -34,6 +34,11 @@ class Severity(enum.IntEnum):
 class Code(enum.StrEnum):
     """Every verdict. Among equally severe ones, the earlier here is told first."""
 
+    # One of many: found from all connections together.
+    SYN_FLOOD = "syn-flood"
+    PORT_SCAN = "port-scan"
+    HOST_SCAN = "host-scan"
+    BACKSCATTER = "backscatter"
     # Outcomes.
     NULL_SCAN = "null-scan"
     XMAS_SCAN = "xmas-scan"
@@ -60,6 +65,7 @@ class Code(enum.StrEnum):
     OPEN = "open"
     # Findings.
     KERNEL_DISAGREES = "kernel-disagrees"
+    OTHER_DATA = "other-data"
     ZERO_WINDOW_STALL = "zero-window-stall"
     PATH_MTU = "path-mtu"
     LOSSY = "lossy"

@@ -56,7 +56,10 @@ class Signs:
     ``summed``, ``bad_sums``  segments whose checksum could be checked, and was wrong
     ``marked``, ``echoed``    packets marked "congestion experienced"; segments with ECE
     ``urgent``            segments with URG
+    ``other_data``        segments whose numbers had been captured with other data
     ``mptcp``             it speaks Multipath TCP
+    ``frames``            frames that show some of these, by :data:`EVIDENCE`'s names; those of
+                          SYNs, FIN, RST and the latest segment in ``..._frame``, 0 where none
     """
 
     __slots__ = (
@@ -68,19 +71,27 @@ class Signs:
         "before_ns",
         "data",
         "echoed",
+        "first_fin_frame",
         "first_fin_ns",
+        "first_syn_frame",
         "first_syn_ns",
+        "frames",
         "iss",
         "keep_alives",
         "largest_acked",
+        "last_fin_frame",
         "last_fin_ns",
+        "last_frame",
         "last_ns",
+        "last_syn_frame",
         "last_syn_ns",
         "marked",
         "mptcp",
         "needless",
         "next",
+        "other_data",
         "retries",
+        "rst_frame",
         "rst_ns",
         "rst_ttl",
         "strange_echoes",
@@ -128,8 +139,18 @@ class Signs:
         self.ticks: int | None = None
         self.strange_echoes = self.strange_sacks = 0
         self.summed = self.bad_sums = 0
-        self.marked = self.echoed = self.urgent = 0
+        self.marked = self.echoed = self.urgent = self.other_data = 0
         self.mptcp = False
+        self.first_syn_frame = self.last_syn_frame = self.rst_frame = 0
+        self.first_fin_frame = self.last_fin_frame = self.last_frame = 0
+        self.frames: dict[str, int] | None = None
+
+    def show(self, what: str, frame: int, *, latest: bool = False) -> None:
+        """``frame`` shows ``what``; the first one is kept, or the ``latest``."""
+        if self.frames is None:
+            self.frames = {}
+        if latest or what not in self.frames:
+            self.frames[what] = frame
 
     @property
     def outstanding(self) -> int:
@@ -148,17 +169,21 @@ class Signs:
         """A segment that this end sent."""
         flags, now = int(segment.flags), segment.time_ns
         self.before_ns, self.last_ns = self.last_ns, now
+        self.last_frame = segment.frame
         if flags & _SYN_RST:
             self._take_syn_or_rst(segment, flags, now)
         elif segment.ttl is not None and segment.ttl not in self.ttls:
             self.ttls = (*self.ttls, segment.ttl)[:MAX_TTLS]
         if flags & _ODD:
-            self._take_odd_flags(flags, now)
+            self._take_odd_flags(segment.frame, flags, now)
         if segment.ecn == _CONGESTION_EXPERIENCED:
             self.marked += 1
+            self.show("marked", segment.frame)
         if segment.checksum_ok is not None:
             self.summed += 1
-            self.bad_sums += not segment.checksum_ok
+            if not segment.checksum_ok:
+                self.bad_sums += 1
+                self.show("sum", segment.frame)
         if flags & _RST:
             return
         if segment.window == 0 or self.zero_since_ns is not None:
@@ -170,6 +195,7 @@ class Signs:
         if marks and any(mark.name in _ALIVE for mark in marks):
             self.keep_alives += 1
             self.unanswered_alive += 1
+            self.show("alive", segment.frame, latest=True)
         elif segment.payload_len or flags & _SYN_FIN:
             self._take_data(segment, observation, now)
 
@@ -197,6 +223,7 @@ class Signs:
             for left, _ in options.sack:
                 if abs(seqno.diff(left, segment.ack)) > FAR:
                     sender.strange_sacks += 1
+                    sender.show("sack", segment.frame)
         if (
             options.timestamps is not None
             and self.ticks is not None
@@ -205,27 +232,32 @@ class Signs:
             and abs(seqno.diff(options.timestamps[1], self.ticks)) > STRANGE_TICKS
         ):
             sender.strange_echoes += 1
+            sender.show("echo", segment.frame)
 
-    def _take_odd_flags(self, flags: int, now: int) -> None:
+    def _take_odd_flags(self, frame: int, flags: int, now: int) -> None:
         if flags & _FIN and not flags & _RST:
-            self.first_fin_ns = now if self.first_fin_ns is None else self.first_fin_ns
-            self.last_fin_ns = now
+            if self.first_fin_ns is None:
+                self.first_fin_ns, self.first_fin_frame = now, frame
+            self.last_fin_ns, self.last_fin_frame = now, frame
         if flags & _URG:
             self.urgent += 1
+            self.show("urgent", frame)
         if flags & _ECE and not flags & _SYN:
             self.echoed += 1
+            self.show("echoed", frame)
 
     def _take_syn_or_rst(self, segment: Segment, flags: int, now: int) -> None:
         if flags & _RST:
-            self.rst_ns = now
+            self.rst_ns, self.rst_frame = now, segment.frame
             self.rst_ttl = segment.ttl
             return
         self.syns += 1
         self.bare_syns += not flags & _ACK
         self.iss = segment.seq if self.iss is None else self.iss
         self.syn_ttl = segment.ttl
-        self.first_syn_ns = now if self.first_syn_ns is None else self.first_syn_ns
-        self.last_syn_ns = now
+        if self.first_syn_ns is None:
+            self.first_syn_ns, self.first_syn_frame = now, segment.frame
+        self.last_syn_ns, self.last_syn_frame = now, segment.frame
         self.mptcp = any(kind == _MPTCP for kind, _ in segment.options.unknown)
 
     def _window(self, segment: Segment, flags: int, now: int) -> None:
@@ -234,6 +266,8 @@ class Signs:
             if self.zero_since_ns is None:
                 self.zero_since_ns = now
                 self.zero_times += 1
+                self.show("zero", segment.frame)
+                self.show("last zero", segment.frame, latest=True)
         elif self.zero_since_ns is not None:
             lasted = max(0, now - self.zero_since_ns)
             self.zero_ns += lasted
@@ -247,6 +281,9 @@ class Signs:
         repeated, names = False, frozenset[MarkName]()
         if observation is not None:
             repeated = observation.seen_before > 0
+            if observation.other_data:
+                self.other_data += 1
+                self.show("other data", observation.frame)
             if observation.marks:
                 names = frozenset(mark.name for mark in observation.marks)
         again = repeated or MarkName.RETRANSMISSION in names
@@ -255,7 +292,11 @@ class Signs:
             if again:
                 self.again += 1
                 self.again_unseen += not repeated
-                self.needless += MarkName.SPURIOUS_RETRANSMISSION in names
+                self.show("again", segment.frame)
+                self.show("last again", segment.frame, latest=True)
+                if MarkName.SPURIOUS_RETRANSMISSION in names:
+                    self.needless += 1
+                    self.show("needless", segment.frame)
             if length > self.largest_acked and (self._biggest is None or length > self._biggest[1]):
                 self._biggest = (end, length)
         if again and length and seqno.le(segment.seq, self.una):
@@ -274,9 +315,10 @@ class Vitals:
     ``copies``        packets that the capture saw twice; they count for nothing else
     ``first_flags``   the flags of the very first segment, and ``first_len`` its data
     ``late_syns``     SYNs with another number into a connection that has one already
+    ``frames``        the first ``copy``, and the first ``gap`` that an ACK shows
     """
 
-    __slots__ = ("_sides", "copies", "first_flags", "first_len", "late_syns")
+    __slots__ = ("_sides", "copies", "first_flags", "first_len", "frames", "late_syns")
 
     def __init__(self) -> None:
         self._sides: dict[Side, Signs] = {}
@@ -284,6 +326,7 @@ class Vitals:
         self.first_flags: int | None = None
         self.first_len = 0
         self.late_syns = 0
+        self.frames: dict[str, int] | None = None
 
     def of(self, side: Side) -> Signs:
         """An end's signs; made when first asked for, since most ends of a scan never speak."""
@@ -300,7 +343,10 @@ class Vitals:
         """Take the next segment, sent by ``side``, with what the marks say of it."""
         if observation is not None and observation.is_copy:
             self.copies += 1
+            self._show("copy", segment.frame)
             return
+        if observation is not None and observation.marks and _shows_gap(observation):
+            self._show("gap", segment.frame)
         flags = int(segment.flags)
         if self.first_flags is None:
             self.first_flags = flags
@@ -311,3 +357,12 @@ class Vitals:
         me.take_sent(segment, observation)
         if peer is not None:
             peer.take_received(segment, me)
+
+    def _show(self, what: str, frame: int) -> None:
+        if self.frames is None:
+            self.frames = {}
+        self.frames.setdefault(what, frame)
+
+
+def _shows_gap(observation: Observation) -> bool:
+    return any(mark.name is MarkName.ACK_LOST_SEGMENT for mark in observation.marks)

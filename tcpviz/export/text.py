@@ -14,6 +14,7 @@ from typing import Final
 from tcpviz.core import seq as seqno
 from tcpviz.core.claims import StateChange
 from tcpviz.core.connection import Connection
+from tcpviz.core.crowds import Crowd
 from tcpviz.core.records import Call, KernelReading, Side
 from tcpviz.core.segment import Flags, Segment
 from tcpviz.core.timeline import Step, StepKind, Timeline
@@ -27,7 +28,7 @@ from tcpviz.views.ladder import Ladder, LadderSettings
 from tcpviz.views.ladder_canvas import ascii_text
 from tcpviz.views.ladder_labels import mark_variants
 from tcpviz.views.spans import clean, plain_line, text_width
-from tcpviz.views.verdict import verdict
+from tcpviz.views.verdict import crowd_sentence, verdict
 
 ARROWS: Final = {
     # moment: from the client, from the server
@@ -46,6 +47,9 @@ _MOMENTS: Final = {
 }
 
 _TIMESTAMPS: Final = 8
+
+CROWDS: Final = 10
+"""Floods and scans under a table; the largest come first."""
 
 CHART_WIDTH: Final = 120
 """Columns of a chart that goes to a file or a pipe."""
@@ -242,10 +246,12 @@ def connection_table(
     *,
     ascii_only: bool = False,
     fits: Callable[[Connection, int], bool] | None = None,
+    crowds: Sequence[Crowd] = (),
 ) -> str:
     """All connections, one a line, nothing cut off; a closing line with the counts.
 
     ``fits`` (a display filter's ``matches``): only those that fit, "2 of 14 connections".
+    ``crowds`` what many of them show together, a line each at the end.
     ``start`` is counted from the first connection's; a state that is inferred
     is written ``~ESTABLISHED``, one that nobody knows ``ESTABLISHED?``.
     """
@@ -267,6 +273,9 @@ def connection_table(
             lines.append("  ".join(cells).rstrip())
     of_all = "" if fits is None else f"{len(shown)} of "
     lines.append(of_all + summary_line(len(connections), status))
+    lines += [crowd_sentence(each) for each in crowds[:CROWDS]]
+    if len(crowds) > CROWDS:
+        lines.append(f"and {len(crowds) - CROWDS} more floods and scans (--json has them)")
     text = "\n".join(lines) + "\n"
     return ascii_text(text) if ascii_only else text
 

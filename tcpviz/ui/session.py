@@ -23,7 +23,9 @@ from tcpviz.ui import counted
 from tcpviz.ui.hand import Hand
 from tcpviz.ui.past import Past
 from tcpviz.ui.playback import Mode, Pace, Playback
+from tcpviz.ui.process import taken_bytes
 from tcpviz.ui.pump import Pump
+from tcpviz.ui.thrift import Thrift
 from tcpviz.views.digest import Digest
 from tcpviz.views.filter.sifting import Sifter
 from tcpviz.views.held_time import HeldTime
@@ -44,6 +46,9 @@ CROWDS_TOLD = 5
 
 MANY = 20
 """With so many connections, and nobody having chosen one, all are looked at first."""
+
+EVICTED_AT_ONCE = 200
+"""So many forgotten connections are taken from the counts together."""
 
 CHECK_EVERY = 32
 """Records between two looks at the clock while draining."""
@@ -91,6 +96,7 @@ class Session:
               then watched as it happens, and its cable is in the person's hand
     ``filter_text``  the display filter to begin with; ``sifter`` applies it
     ``limit`` steps kept; ``None``: the usual number for a file or a live capture
+    ``memory`` bytes that the program and its helpers may take; ``None``: no matter
     ``clock`` seconds of a clock that only goes forward
     ``whole``  all connections are looked at (the dashboard); ``said`` what it says in words
     ``plain_words``  explanations come in the register for beginners
@@ -106,8 +112,10 @@ class Session:
         live: bool = False,
         limit: int | None = None,
         filter_text: str = "",
+        memory: int | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        self.thrift = None if memory is None else Thrift(memory)
         self.feed = feed
         self.live = live
         self.clock = clock
@@ -131,6 +139,7 @@ class Session:
         self.whole = False
         self.said: Line | None = None
         self._looked = False
+        self._evicted = 0
         self.crowds = Crowds()
         self._told: set[tuple[str, str, str]] = set()
         self.selected: int | None = None
@@ -157,6 +166,8 @@ class Session:
             taken += 1
             if taken % CHECK_EVERY == 0 and self.clock() >= until:
                 break
+        if self.thrift is not None:
+            self.thrift.mind(self.tracker, taken_bytes(self.feed))
         if taken:
             self._settle()
         if not self.story and self.crowds.look(self.tracker.connections, final=self.pump.done):
@@ -238,6 +249,11 @@ class Session:
             self._forgotten = self.timeline.first
             self.stops.forget(self._forgotten)
             self.census.forget(self._forgotten)
+        if self.tracker.evicted - self._evicted > EVICTED_AT_ONCE and not self.counted:
+            self._evicted = self.tracker.evicted
+            self.census.keep_only(
+                self.tracker.connections, len(self.timeline) - 1, self.tracker.now_ns
+            )
             del self._readings[: bisect.bisect_left(self._readings, self._forgotten)]
         if self.selected is not None and not self._there(self.selected):
             self.select(None, chosen=False)  # evicted

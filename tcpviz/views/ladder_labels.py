@@ -19,6 +19,7 @@ from tcpviz.core.states import State
 from tcpviz.core.timeline import Step, StepKind
 from tcpviz.views import option_words, roles
 from tcpviz.views.numbers import plural
+from tcpviz.views.remarks import Remark, remarks
 from tcpviz.views.spans import clean, fit_text, text_width
 
 
@@ -265,6 +266,14 @@ MARKS: Final[dict[MarkName, tuple[str, str, str]]] = {
 }
 """Each mark's letter, words and role."""
 
+REMARKS: Final[dict[Remark, tuple[str, str, str]]] = {
+    Remark.CE: ("C", "CE", roles.MARK_WARNING),
+    Remark.SACK: ("s", "SACK", roles.MARK_NOTE),
+    Remark.DSACK: ("d", "D-SACK", roles.MARK_NOTE),
+    Remark.OTHER_DATA: ("!", "other data", roles.MARK_BAD),
+}
+"""The same for what is said beside Wireshark's marks."""
+
 _KINDS_OF_RETRANSMISSION: Final = frozenset(
     {MarkName.FAST_RETRANSMISSION, MarkName.SPURIOUS_RETRANSMISSION}
 )
@@ -284,13 +293,19 @@ def marks_of(step: Step) -> tuple[Mark, ...]:
 def mark_variants(step: Step) -> tuple[list[str], str]:
     """The marks in brackets, in words and as letters, and their role; nothing: no variants."""
     marks = marks_of(step)
-    if not marks:
+    own = [] if step.kind is StepKind.ARRIVED else remarks(step)
+    if not marks and not own:
         return [], roles.MARK_NOTE
     words, letters, tones = [], [], set()
     for mark in marks:
         letter, word, tone = MARKS[mark.name]
         number = f" #{mark.number}" if mark.number else ""
         words.append(word + number)
+        letters.append(letter)
+        tones.add(tone)
+    for remark in own:
+        letter, word, tone = REMARKS[remark]
+        words.append(word)
         letters.append(letter)
         tones.add(tone)
     tone = next(each for each in _GRAVITY if each in tones)

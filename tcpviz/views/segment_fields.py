@@ -51,9 +51,7 @@ def fields(step: Step, segment: Segment, connection: Connection | None) -> Itera
     side = step.side or Side.CLIENT
     who, peer = _(NAMES[side]), _(NAMES[side.other])
     yield Field(_("Source Port"), str(segment.src.port), _port(segment.src.port, side, who))
-    yield Field(
-        _("Dest. Port"), str(segment.dst.port), _port(segment.dst.port, side.other, peer)
-    )
+    yield Field(_("Dest. Port"), str(segment.dst.port), _port(segment.dst.port, side.other, peer))
     yield _sequence(step, segment, who)
     yield _acknowledgment(step, segment, who, peer)
     yield _offset(segment)
@@ -198,6 +196,9 @@ def computed(step: Step, segment: Segment, since_ns: int | None) -> Iterator[Fie
     if seen.dsack is not None:
         text = _("its first SACK block tells what arrived twice (RFC 2883)")
         yield Field("D-SACK", plural((seen.dsack[1] - seen.dsack[0]) & 0xFFFFFFFF, "byte"), text)
+    if seen.other_data:
+        text = _("the same sequence numbers were captured before with other data")
+        yield Field(_("Other data"), "!", text)
 
 
 __all__ = ["FLAG_WORDS", "Field", "capital", "computed", "fields"]

@@ -73,8 +73,8 @@ def busy() -> Talk:
 
 
 KEYS = [
-    "id", "client", "server", "first_ns", "last_ns", "states", "certainty", "phase",
-    "phase_progress", "completeness", "conn_state", "history", "segments", "bytes", "marks",
+    "id", "client", "server", "first_ns", "last_ns", "states", "certainty", "claims",
+    "phase", "phase_progress", "completeness", "conn_state", "history", "segments", "bytes", "marks",
     "handshake_rtt_ns", "verdict", "verdicts", "community_id", "process",
 ]  # fmt: skip
 
@@ -103,6 +103,8 @@ def test_the_verdicts_say_the_same_as_the_verdict_and_more() -> None:
     first = made["verdicts"][0]
     assert (first["code"], first["severity"], first["side"]) == ("no-answer", "bad", "server")
     assert (first["tries"], first["span_ns"]) == (2, MS)
+    assert first["frames"] == [1, 2]
+    assert made["claims"]["client"]["frame"] == 1
     assert made["community_id"].startswith("1:")
 
 
@@ -154,6 +156,8 @@ def test_the_summary() -> None:
             "connections": 3,
             "dropped": 0,
             "skipped": {"IP fragment": 1, "not IP": 2},
+            "schema": 2,
+            "crowds": [],
         }
     }
 

@@ -29,6 +29,7 @@ from tcpviz.views.filter.vocabulary import (
     Getter,
     Vocabulary,
 )
+from tcpviz.views.remarks import ABOUT, ECN, Remark, remarks
 
 _FLAG_NAMES: Final = tuple(flag.name or "" for flag in Flags)
 
@@ -113,6 +114,19 @@ def _fields() -> Iterator[Field]:
     )
     yield Field("len", SIZE, (_of_segment("payload_len"),), "bytes of data")
     yield Field("mark", MARKS, (_marks,), "what analysis says of it", many=True)
+    yield Field(
+        "remark",
+        Choice("a remark", {str(r): r for r in Remark}, about={str(r): ABOUT[r] for r in Remark}),
+        (remarks,),
+        "ce, sack, dsack, other-data",
+        many=True,
+    )
+    yield Field(
+        "ecn",
+        Choice("an ECN codepoint", {name: value for value, name in enumerate(ECN)}),
+        (_of_segment("ecn"),),
+        "the IP header's congestion bits",
+    )
     yield Field(
         "from",
         Choice("an end", {str(side): side for side in Side}),
@@ -199,6 +213,7 @@ def _texts(step: Step) -> Iterator[str]:
         yield f"{ends[0]} {ends[1]}"
         yield f"#{segment.frame}"
     yield from _marks(step) or ()
+    yield from map(str, remarks(step))
     for change in step.changes:
         yield f"{change.before.state} {change.after.state}"
     if step.call is not None:

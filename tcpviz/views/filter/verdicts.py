@@ -40,6 +40,7 @@ def stamp(connection: Connection, now_ns: int) -> Stamp:
         c.client.claim,
         c.server.claim,
         c.disagreements,
+        c.crowd,
         0 if c.over else now_ns // SECOND,
     )
 
