@@ -136,6 +136,10 @@ class Followed:
             self._evict()
         return connection
 
+    def number_from(self, ident: int) -> None:
+        """The next connection gets this number."""
+        self._ids = ident - 1
+
     def keep(self, most: int) -> None:
         """Follow no more than so many from now on."""
         self._most = most if self._most is None else min(most, self._most)

@@ -133,6 +133,12 @@ class Timeline:
         if self.limit is not None and len(self._steps) > self.limit + self.limit // 8:
             self._drop(len(self._steps) - self.limit)
 
+    def shorten(self, limit: int) -> None:
+        """Keep no more than so many from now on."""
+        self.limit = limit if self.limit is None else min(limit, self.limit)
+        if len(self._steps) > self.limit:
+            self._drop(len(self._steps) - self.limit)
+
     def _drop(self, count: int) -> None:
         touched = {step.connection for step in self._steps[:count]}
         del self._steps[:count]

@@ -102,6 +102,10 @@ class Tracker:
         """How many connections are not followed any more, to make room."""
         return self._followed.evicted
 
+    def number_from(self, ident: int) -> None:
+        """The next connection gets this number: one that somebody else has counted."""
+        self._followed.number_from(ident)
+
     def keep_connections(self, most: int) -> None:
         """Follow no more than so many from now on: finished ones go first, then the oldest."""
         self._followed.keep(most)

@@ -32,6 +32,7 @@ class TcpvizApp(App[int]):
     ``looks``    name of the looks to begin with: dark, light, ansi, mono
     ``limit``    steps that the timeline keeps; ``None``: the usual number
     ``filter_text``  the display filter to begin with
+    ``memory``   bytes that a live capture may take
     ``again``    makes the same scenario's feed once more, in step mode or not. Raises SourceError
     ``teaching`` the register, what to ask, and where the teacher's notes go
     ``on_signal`` is told of a signal that ends the program, before it ends
@@ -61,6 +62,7 @@ class TcpvizApp(App[int]):
         behaviour: Manners | None = None,
         limit: int | None = None,
         filter_text: str = "",
+        memory: int | None = None,
         on_signal: Callable[[int], None] | None = None,
         again: Callable[[bool], Feed] | None = None,
         teaching: Teaching | None = None,
@@ -83,7 +85,14 @@ class TcpvizApp(App[int]):
         self.theme = self.looks.theme.name
         self.title = title or f"tcpviz: {feed.title}"
         self.animation_level = "none"
-        self.session = Session(feed, pace=pace, live=live, limit=limit, filter_text=filter_text)
+        self.session = Session(
+            feed,
+            pace=pace,
+            live=live,
+            limit=limit,
+            filter_text=filter_text,
+            memory=memory,
+        )
         self.trouble: SourceError | None = None
         self.failure: BaseException | None = None
         self._main = MainScreen(

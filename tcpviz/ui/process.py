@@ -9,8 +9,21 @@ from pathlib import Path
 _STATM = Path("/proc/self/statm")
 
 
-def resident_bytes() -> int | None:
-    """Memory that the program takes, where the system says so (Linux's proc(5), statm)."""
+def resident_bytes(pid: int | None = None) -> int | None:
+    """Memory that the program takes, where the system says so (Linux's proc(5), statm).
+
+    ``pid``: another process's.
+    """
+    place = _STATM if pid is None else Path(f"/proc/{pid}/statm")
     with suppress(OSError, ValueError, IndexError):
-        return int(_STATM.read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(place.read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return None
+
+
+def taken_bytes(feed: object) -> int:
+    """Memory of the program and of the processes that capture for it (``feed.pids``).
+
+    What they share is counted for each, so that it is rather too much.
+    """
+    pids: list[int] = getattr(feed, "pids", [])
+    return (resident_bytes() or 0) + sum(resident_bytes(pid) or 0 for pid in pids)

@@ -17,6 +17,9 @@ from tcpviz.sources.feed import Feed
 BATCHES = 64
 """How many batches may wait; what is beyond that stays with the feed."""
 
+MOST_RECORDS = 32_768
+"""How many records may wait in them before no further batch is taken (about 1 kB each)."""
+
 PATIENCE_S = 0.2
 """How long the feed's thread waits for room before it looks whether it should end."""
 
@@ -32,6 +35,7 @@ class Pump:
         self.feed = feed
         self.error: Exception | None = None
         self._queue: queue.Queue[list[Record]] = queue.Queue(batches)
+        self._put_in = self._taken_out = 0  # records; each written by one thread only
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._batch: list[Record] = []
@@ -49,16 +53,19 @@ class Pump:
 
     @property
     def behind(self) -> int:
-        """Batches that wait."""
-        return self._queue.qsize()
+        """Batches that wait; as many as may where the records in them are as many as may."""
+        waiting = self._put_in - self._taken_out
+        return BATCHES if waiting > MOST_RECORDS else self._queue.qsize()
 
     def batch(self) -> list[Record] | None:
         """The next batch, if one waits: whole, as the feed gave it."""
         self._batch, self._at = [], 0
         try:
-            return self._queue.get_nowait()
+            batch = self._queue.get_nowait()
         except queue.Empty:
             return None
+        self._taken_out += len(batch)
+        return batch
 
     def start(self) -> None:
         """Begin to read. May be called once."""
@@ -92,6 +99,7 @@ class Pump:
                 self._batch, self._at = self._queue.get_nowait(), 0
             except queue.Empty:
                 return
+            self._taken_out += len(self._batch)
 
     def _run(self) -> None:
         try:
@@ -106,9 +114,13 @@ class Pump:
     def _put(self, batch: list[Record]) -> bool:
         """False where the pump was stopped before there was room."""
         while not self._stopping.is_set():
+            if self._put_in - self._taken_out > MOST_RECORDS:
+                self._stopping.wait(PATIENCE_S / 20)
+                continue
             try:
                 self._queue.put(batch, timeout=PATIENCE_S)
             except queue.Full:
                 continue
+            self._put_in += len(batch)
             return True
         return False

@@ -218,7 +218,7 @@ class Session:
     def _begin_anew(self, ident: int) -> None:
         """An empty timeline for the connection with that number; panes are to look again."""
         self.tracker = Tracker(limit=STEPS_KEPT_LIVE, max_connections=1)
-        self.tracker._ids = ident - 1  # the number that it has in the list
+        self.tracker.number_from(ident)  # that it has in the list
         self.timeline = self.tracker.timeline
         self.cursor = self.playback.cursor = Cursor(self.timeline)
         self.playback.follow()

@@ -40,6 +40,7 @@ def run(
     mouse: bool = True,
     limit: int | None = None,
     filter_text: str = "",
+    memory: int | None = None,
     again: Callable[[bool], Feed] | None = None,
     teaching: Teaching | None = None,
 ) -> int:
@@ -49,6 +50,7 @@ def run(
     ``looks``   dark, light, ansi or mono
     ``limit``   steps kept; ``None``: the screen's own limit
     ``filter_text``  the display filter to begin with
+    ``memory``  bytes that a live capture may take, with its helpers
     ``again``   makes a scenario's feed once more, in step mode or not
     ``teaching`` the language, the register, and what to ask
 
@@ -76,6 +78,7 @@ def run(
             mouse=mouse,
             limit=limit,
             filter_text=filter_text,
+            memory=memory,
             again=again,
             teaching=teaching,
         )
@@ -103,7 +106,13 @@ def demo(
 
 def capture(feed: Feed, options: argparse.Namespace) -> int:
     """The screen of ``tcpviz capture``. Raises SourceError."""
-    return run(lambda: feed, filter_text=options.filter or "", live=True, **_choices(options))
+    return run(
+        lambda: feed,
+        filter_text=options.filter or "",
+        live=True,
+        memory=options.memory,
+        **_choices(options),
+    )
 
 
 def read(options: argparse.Namespace) -> int:
@@ -173,6 +182,7 @@ def _show(
     mouse: bool,
     limit: int | None,
     filter_text: str,
+    memory: int | None,
     again: Callable[[bool], Feed] | None,
     teaching: Teaching,
 ) -> int:
@@ -187,6 +197,7 @@ def _show(
         behaviour=behaviour,
         limit=limit,
         filter_text=filter_text,
+        memory=memory,
         again=again,
         teaching=teaching,
         on_signal=lambda number: _last_resort(emergency, number),
