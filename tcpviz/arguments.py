@@ -223,6 +223,14 @@ def _capture(commands: Commands[Parser]) -> None:
         action="store_true",
         help="show the SSH session too in which tcpviz itself runs (left out otherwise)",
     )
+    parser.add_argument(
+        "--memory",
+        type=_bytes,
+        default=256 << 20,
+        metavar="SIZE",
+        help="what the screen and its helpers may take of the machine's memory (default 256M); "
+        "beyond that the oldest is forgotten, and counted",
+    )
     where = parser.add_argument_group("where to look")
     where.add_argument(
         "--pid",
@@ -302,6 +310,18 @@ def _whole(name: str, low: int, high: int) -> Callable[[str], int]:
         return number
 
     return parse
+
+
+def _bytes(text: str) -> int:
+    units = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+    number, unit = text[:-1], units.get(text[-1:].lower())
+    if unit is None:
+        number, unit = text, 1
+    size = int(number) * unit if number.isdecimal() and len(number) < 16 else 0
+    if size < 96 << 20:
+        message = f"SIZE is 96M or more, such as 256M or 1G, not {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return size
 
 
 def _number(name: str, low: float, high: float) -> Callable[[str], float]:
