@@ -69,7 +69,9 @@ class Census:
         # Each move: the step's index, its time, whose it was, from where (with the time of
         # coming there) to where. A place is a state's code and a time: time * 16 + code.
         self._index, self._key = array("q"), array("q")
-        self._from, self._to = array("q"), array("q")
+        # (Lists: a moment since the epoch times 16 does not fit into 64 bits.)
+        self._from: list[int] = []
+        self._to: list[int] = []
         self._lost = 0
         self._done = 0
         self._counts = [0] * _KINDS
@@ -128,8 +130,7 @@ class Census:
             return
         while self._done < self._lost + count:
             self._forward()
-        for column in (self._index, self._key, self._from, self._to):
-            del column[:count]
+        del self._index[:count], self._key[:count], self._from[:count], self._to[:count]
         self._lost += count
         place = max(bisect_left(self._seconds, self._seconds[-1] - 3600), 0)
         del self._seconds[:place], self._so_far[:place]
@@ -211,6 +212,11 @@ class Census:
             )
             for code, state in enumerate(STATES)
         )
+
+    @property
+    def connections(self) -> int:
+        """How many connections those ends belong to: both or none of a connection's are there."""
+        return self.ends // 2
 
     @property
     def ends(self) -> int:

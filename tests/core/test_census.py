@@ -14,6 +14,7 @@ from tcpviz.core.states import State
 from tcpviz.core.timeline import Step, StepKind
 
 SECOND = 1_000_000_000
+EPOCH = 1_800_000_000 * SECOND
 PHASE = Phase(PhaseName.DATA)
 
 
@@ -30,7 +31,7 @@ def steps(count: int, seed: int) -> list[Step]:
         made.append(
             Step(
                 index,
-                index * SECOND // 4,
+                EPOCH + index * SECOND // 4,
                 StepKind.SEGMENT,
                 ident,
                 Side.CLIENT,
