@@ -40,13 +40,14 @@ class Known(NamedTuple):
     """What is known of some connections; each an array (connections, 2): client, server.
 
     -1 where nothing is known. ``iss``, ``nxt`` (what it has sent), ``ack`` (the highest it has
-    acknowledged), ``fin`` (its FIN's number), ``fin_ack`` (what its FIN acknowledged).
+    acknowledged; ``plain``: by segments that are neither SYN nor FIN), ``fin`` (its FIN's number), ``fin_ack`` (what its FIN acknowledged).
     ``reset_by``: 0 or 1, whose reset counted, -1 for none; ``closed_by``: who sent a FIN first;
     ``spoke``: segments that are not SYNs; ``still_ns``: nothing has come for so long.
     """
 
     iss: Ints
     ack: Ints
+    plain: Ints
     fin: Ints
     fin_ack: Ints
     reset_by: Ints
@@ -97,6 +98,8 @@ def states(known: Known) -> tuple[Ints, Ints]:
 def _states(known: Known, me: int, acked: tuple[Mask, Mask], done: Mask, midstream: Mask) -> Ints:
     peer = 1 - me
     closed, got = known.fin[:, me] >= 0, acked[peer]
+    # An acknowledgement that came with the other's FIN came when that is acknowledged.
+    told = beyond(known.plain[:, peer], known.fin[:, me]) | (acked[me] & got)
     passive = closed & (known.closed_by == peer) & beyond(known.fin_ack[:, me], known.fin[:, peer])
     if me == 0:
         opening = np.where(done | midstream, _CODE[State.ESTABLISHED], _CODE[State.SYN_SENT])
@@ -113,11 +116,11 @@ def _states(known: Known, me: int, acked: tuple[Mask, Mask], done: Mask, midstre
         [
             back,
             known.reset_by >= 0,
-            passive & acked[me],
+            passive & told,
             passive,
-            closed & acked[me] & got & (known.still_ns > TIME_WAIT_NS),
-            closed & acked[me] & got,
-            closed & acked[me],
+            closed & told & got & (known.still_ns > TIME_WAIT_NS),
+            closed & told & got,
+            closed & told,
             closed & got,
             closed,
             got,

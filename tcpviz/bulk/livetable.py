@@ -38,6 +38,7 @@ _BOTH = {
     "iss": -1,
     "nxt": -1,
     "ack": -1,
+    "plain": -1,
     "fin": -1,
     "fin_ack": -1,
     "syns": 0,
@@ -97,6 +98,7 @@ class LiveTable:
     iss: Ints
     nxt: Ints
     ack: Ints
+    plain: Ints
     fin: Ints
     fin_ack: Ints
     syns: Ints
@@ -128,6 +130,7 @@ class LiveTable:
         return Known(
             self.iss[rows],
             self.ack[rows],
+            self.plain[rows],
             self.fin[rows],
             self.fin_ack[rows],
             self.reset_by[rows],
@@ -307,8 +310,8 @@ class LiveTable:
         """How far each end has sent and acknowledged; what it sent that was not beyond that."""
         if not len(speaks):
             return
-        at, order = _sorted(place[speaks].astype(np.uint64) << np.uint64(_INDEX))
-        at = (at >> np.uint64(_INDEX)).astype(np.int64)
+        words, order = _sorted(place[speaks].astype(np.uint64) << np.uint64(_INDEX))
+        at = (words >> np.uint64(_INDEX)).astype(np.int64)
         speaks = speaks[order]
         flags, size, seq = c.flags[speaks], c.size[speaks], c.seq[speaks]
         begins = np.empty(len(at), np.bool_)
@@ -332,18 +335,9 @@ class LiveTable:
         last = np.append(starts[1:], len(at)) - 1
         nxt[where] = (base + running[last] - apart[last]) & 0xFFFFFFFF
         acks = np.flatnonzero(flags & _ACK)
-        if not len(acks):
-            return
-        at, number = at[acks], c.ack[speaks][acks]
-        begins = begins[: len(at)]
-        begins[0] = True
-        np.not_equal(at[1:], at[:-1], out=begins[1:])
-        starts = np.flatnonzero(begins)
-        where = at[starts]
-        base = ack[where]
-        base = np.where(base < 0, number[starts], base)
-        ahead = np.maximum(_ahead(number, base[np.cumsum(begins) - 1]), 0)
-        ack[where] = (base + np.maximum.reduceat(ahead, starts)) & 0xFFFFFFFF
+        _highest(self.ack.reshape(-1), at[acks], c.ack[speaks[acks]])
+        plain = acks[flags[acks] & (_SYN | _FIN) == 0]
+        _highest(self.plain.reshape(-1), at[plain], c.ack[speaks[plain]])
 
     def _thirds(self, c: Columns, rows: Ints, side: Ints, speaks: Ints) -> None:
         row = rows[speaks]
@@ -384,12 +378,28 @@ class LiveTable:
         # A receiver that has acknowledged nothing yet knows only what it has sent itself.
         by_ack = acks & (sent >= 0) & (c.ack[resets] == sent)
         near = np.abs(_ahead(c.seq[resets], expected)) < 1 << 16
-        return np.where(expected >= 0, near | by_ack, by_ack | ~acks | (sent < 0))
+        open_yet = by_ack | ~acks | (sent < 0)
+        return np.asarray(np.where(expected >= 0, near | by_ack, open_yet), np.bool_)
 
 
 def _ahead(number: Ints, base: Ints) -> Ints:
     """How far ``number`` is ahead of ``base``, modulo 2^32; negative where it is behind."""
     return np.asarray(((number - base + (1 << 31)) & 0xFFFFFFFF) - (1 << 31), np.int64)
+
+
+def _highest(numbers: Ints, at: Ints, said: Ints) -> None:
+    """Move ``numbers[at]`` on to the highest of what was said there; ``at`` is in order."""
+    if not len(at):
+        return
+    begins = np.empty(len(at), np.bool_)
+    begins[0] = True
+    np.not_equal(at[1:], at[:-1], out=begins[1:])
+    starts = np.flatnonzero(begins)
+    where = at[starts]
+    base = numbers[where]
+    base = np.where(base < 0, said[starts], base)
+    ahead = np.maximum(_ahead(said, base[np.cumsum(begins) - 1]), 0)
+    numbers[where] = (base + np.maximum.reduceat(ahead, starts)) & 0xFFFFFFFF
 
 
 def _sorted(keys: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], Ints]:

@@ -1,0 +1,176 @@
+"""A live capture through a packet ring, for real: what it gives, counts, keeps and writes."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import pytest
+
+pytest.importorskip("numpy")
+
+from tcpviz.bulk.livefeed import Followed, RingFeed
+from tcpviz.core.records import Gap, Note, SegmentRecord
+from tcpviz.core.states import State
+from tcpviz.sources import access, ring
+from tcpviz.sources.files import open_capture
+from tcpviz.ui.session import Session
+from tcpviz.wire.frame import Frame
+from tests.bench.flood import frames as flood
+from tests.bulk.ringed import stretch
+
+ringed = pytest.mark.skipif(
+    sys.platform != "linux"
+    or not access.own_access()[0]
+    or ring.why_not(128, 1, interfaces=1, compiled=True) != "",
+    reason="no right to capture here, or no ring",
+)
+PATIENCE = 40
+
+
+def talk(port: int, payload: bytes = b"x" * 500) -> None:
+    with (
+        socket.create_server(("127.0.0.1", port)) as server,
+        socket.create_connection(("127.0.0.1", port)) as client,
+    ):
+        accepted, _ = server.accept()
+        with accepted:
+            client.sendall(payload)
+            client.shutdown(socket.SHUT_WR)
+            while accepted.recv(65536):
+                pass
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def until(feed, enough):
+    """Records until ``enough`` of them; then the feed is asked to end."""
+    records, idle = [], 0
+    for batch in feed.batches():
+        records += batch
+        idle = 0 if batch else idle + 1
+        if enough(records) or idle > PATIENCE:
+            feed.stop()
+    return records
+
+
+def fins(records):
+    return sum(r.segment.fin for r in records if isinstance(r, SegmentRecord)) >= 2
+
+
+@ringed
+def test_each_segment_comes_once_and_its_connection_is_counted(tmp_path):
+    port, out = free_port(), tmp_path / "out.pcapng"
+    feed = RingFeed(["lo"], f"tcp port {port}", exclude_ssh=False, write=str(out))
+    feed.open()
+    assert feed.ring
+    assert feed.way.startswith("a ring of ")
+    talk(port)
+    found = [r.segment for r in until(feed, fins) if isinstance(r, SegmentRecord)]
+    assert sum(s.syn and not s.has_ack for s in found) == 1
+    assert sum(s.payload_len for s in found) == 500
+    assert [s.frame for s in found] == list(range(1, len(found) + 1))
+    assert feed.status.frames == feed.status.segments == len(found)
+    feed.rows.refresh()
+    (one,) = feed.rows
+    assert (one.client.state, one.server.state) == (State.TIME_WAIT, State.CLOSED)
+    assert one.client.segments + one.server.segments == len(found)
+    with open_capture(str(out)) as capture:
+        written = list(capture)
+    assert [frame.time_ns for frame in written] == [s.time_ns for s in found]
+
+
+@ringed
+def test_the_count_ends_it_exactly():
+    port = free_port()
+    feed = RingFeed(["lo"], f"tcp port {port}", count=3, exclude_ssh=False)
+    feed.open()
+    talk(port)
+    assert len(until(feed, lambda _: False)) == 3
+    assert feed.status.frames == 3
+
+
+@ringed
+def test_where_no_ring_is_to_be_had_it_captures_packet_by_packet():
+    port = free_port()
+    feed = RingFeed(["lo"], f"tcp port {port}", snaplen=0, exclude_ssh=False)
+    feed.open()
+    talk(port, b"y" * 5000)
+    found = [r.segment for r in until(feed, fins) if isinstance(r, SegmentRecord)]
+    assert not feed.ring
+    assert feed.way.startswith("packet by packet: more than ")
+    assert sum(len(s.payload) for s in found) == 5000
+
+
+class Poured(RingFeed):
+    """The feed without a kernel: stretches are poured in by hand."""
+
+    def __init__(self) -> None:
+        super().__init__(["lo"], "tcp port 1", exclude_ssh=False)
+        self.ring = True
+
+
+def poured(count: int, lost_at: int | None = None):
+    heads, sizes = flood(count, count * 10)
+    frames = [
+        Frame(5 * 10**17 + n, 1, heads[n].tobytes() + bytes(sizes[n]), 54 + int(sizes[n]), n + 1)
+        for n in range(len(heads))
+    ]
+    return stretch(frames, lost_at=lost_at)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="rings are Linux's")
+@ringed
+def test_when_it_lags_all_are_counted_and_one_is_told_from_its_beginning():
+    feed = Poured()
+    (gap,) = feed._take(poured(20, lost_at=5))  # its packets are of the year 1985
+    assert isinstance(gap, Gap)
+    assert feed.overwhelmed
+    assert feed.status.frames == 200
+    assert len(feed.rows) == 0
+    feed.rows.refresh()
+    assert [c.client.segments + c.server.segments for c in feed.rows] == [10] * 20
+    again = feed._again(7)
+    assert [r.segment.flags for r in again if isinstance(r, SegmentRecord)][:1] == [2]
+    assert len(again) == 10
+    feed._log.clear()
+    (note,) = feed._again(7)
+    assert isinstance(note, Note)
+    assert "10 earlier segments" in note.text
+
+
+@ringed
+def test_a_gap_stands_where_the_kernel_lost_something(monkeypatch):
+    monkeypatch.setattr("tcpviz.bulk.livefeed.LAG_NS", 1 << 62)
+    feed = Poured()
+    records = feed._take(poured(2, lost_at=5))
+    assert [type(r) for r in records[:7]] == [*[SegmentRecord] * 5, Gap, SegmentRecord]
+    assert records[5].count == 7
+    assert feed._dropped == 7
+
+
+@ringed
+def test_the_session_goes_over_to_counting_and_follows_what_is_selected():
+    feed = Poured()
+    session = Session(feed, live=True)
+    assert feed._take(poured(20)) == []
+    session.pull(0.01)
+    assert session.counted is feed.rows
+    assert len(session.visible()) == 20
+    assert session.selected == 1
+    session.select(9)
+    session.pump._queue.put(Followed(feed._again(9), 9, fresh=True))
+    session.pull(0.01)
+    (connection,) = session.tracker.connections.values()
+    assert connection.id == 9
+    shown = session.visible()[8]
+    assert (shown.id, shown.key) == (9, connection.key)
+    assert (shown.client.state, shown.server.state) == (
+        connection.client.state,
+        connection.server.state,
+    )
+    assert len(session.timeline) == 10
+    assert "counted" in feed.status.notes[-1]

@@ -1,0 +1,173 @@
+"""Connections counted from stretches of a ring: what the tracker says, however they are cut."""
+
+from __future__ import annotations
+
+import functools
+import os
+import random
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("numpy")
+
+from tcpviz.bulk.liverows import Counted, LiveRows
+from tcpviz.bulk.livetable import LiveTable
+from tcpviz.core.connection import Connection
+from tcpviz.core.records import Moment, SegmentRecord
+from tcpviz.core.states import State
+from tcpviz.core.tracker import Tracker
+from tcpviz.sources.files import open_capture
+from tcpviz.wire.decoder import Decoder
+from tcpviz.wire.frame import Frame
+from tests.bench.flood import frames as flood
+from tests.bench.generate import connections
+from tests.bulk.ringed import stretch
+
+CAPTURES = Path(os.environ.get("TCPVIZ_CAPTURES", Path(__file__).parents[3] / "shared/captures"))
+
+# Written to mislead an observer: forged SYNs and resets, SYNs sent twice, a handshake in four.
+# The table counts them as what they look like; following the connection tells the rest.
+MISLEADING = {
+    "arkime-tcp_handshake_synthetic.pcap",
+    "arkime-wireshark-retrans.pcap",
+    "ics-security-tools-S7-1511-opc-request-all-types.pcap",
+    "suricata-split-handshake-4whs.pcap",
+    "suricata-with_evasion_linux.pcap",
+    "zeek-fin_retransmission.pcap",
+}
+
+
+def told(c: Connection) -> tuple[object, ...]:
+    return (
+        *(c.client.endpoint, c.server.endpoint, c.client.state, c.server.state, str(c.phase)),
+        *(c.client.segments, c.server.segments, c.client.bytes, c.server.bytes),
+        *(c.first_ns, c.last_ns, c.handshake_rtt_ns, c.opened_by, c.closed_by, c.reset_by),
+        c.refused,
+    )
+
+
+def counted(frames: list[Frame], sizes: list[int]) -> tuple[LiveRows, list[Frame]]:
+    """The rows of these frames in stretches of such sizes; and those the fast road took."""
+    table = LiveTable()
+    taken: list[Frame] = []
+    at = turn = 0
+    while at < len(frames):
+        size = sizes[turn % len(sizes)]
+        made = stretch(frames[at : at + size], number=at + 1)
+        columns, _ = made.columns(table.mixer)
+        table.take(made, columns)
+        taken += [made.frame(place) for place in columns.place.tolist()]
+        at, turn = at + size, turn + 1
+    return LiveRows(table), taken
+
+
+def followed(frames: list[Frame]) -> list[Connection]:
+    decoder, tracker = Decoder(verify=False), Tracker(keep=False)
+    for frame in frames:
+        segment = decoder.decode(frame)
+        assert segment is not None
+        tracker.feed(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
+    return list(tracker.connections.values())
+
+
+@functools.cache
+def generated() -> list[Frame]:
+    """Sixty whole connections, each begun before the one before it has ended."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "c.pcap"
+        connections(path, 60)
+        with open_capture(str(path)) as capture:
+            return list(capture)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whole_and_broken_off_connections_stand_where_the_tracker_has_them(seed):
+    dice = random.Random(seed)
+    sizes = [dice.randint(1, 300) for _ in range(5)]
+    # Each connection is broken off somewhere, or not.
+    ends: dict[bytes, int] = {}
+    kept = []
+    for frame in generated():
+        key = min(frame.data[26:30] + frame.data[34:36], frame.data[30:34] + frame.data[36:38])
+        left = ends.setdefault(key, dice.randint(1, 14))
+        if left:
+            ends[key] -= 1
+            kept.append(frame)
+    rows, taken = counted(kept, sizes)
+    assert [frame.data for frame in taken] == [frame.data for frame in kept]
+    assert [told(c) for c in rows] == [told(c) for c in followed(kept)]
+    assert [c.id for c in rows] == list(range(1, len(rows) + 1))
+
+
+@pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"no shared captures at {CAPTURES}")
+def test_on_captures_of_others_they_agree():
+    differ: dict[str, int] = {}
+    tried = Counter[str]()
+    for path in sorted(CAPTURES.glob("*.pcap*")):
+        if path.stat().st_size > 300_000 or path.name in MISLEADING:
+            continue
+        with open_capture(str(path)) as capture:
+            frames = list(capture)
+        if not frames or any(frame.link_type != 1 for frame in frames):
+            continue
+        if any(not 0 <= frame.time_ns < 1 << 62 for frame in frames):
+            continue
+        rows, taken = counted(frames, [500])
+        tracker = followed(taken)
+        tried[path.name] = len(tracker)
+        wrong = sum(told(a) != told(b) for a, b in zip(rows, tracker, strict=False))
+        if wrong or len(rows) != len(tracker):
+            differ[path.name] = wrong
+    assert tried.total() > 250
+    assert differ == {}
+
+
+def test_ports_used_again_begin_another_connection():
+    again = [
+        Frame(f.time_ns + 10**12, f.link_type, _moved(f.data), f.wire_len, f.number)
+        for f in generated()
+    ]
+    for sizes in ([50], [5000]):
+        rows, _ = counted(generated() + again, sizes)
+        assert len(rows) == 120
+        assert [told(c) for c in rows] == [told(c) for c in followed(generated() + again)]
+
+
+def _moved(data: bytes) -> bytes:
+    """The same segment with all its numbers a million further on."""
+    seq, ack = (int.from_bytes(data[at : at + 4], "big") for at in (38, 42))
+    more = [((number + 1_000_000) % 2**32).to_bytes(4, "big") for number in (seq, ack)]
+    return data[:38] + more[0] + (more[1] if data[47] & 16 else data[42:46]) + data[46:]
+
+
+def test_finished_connections_make_room_and_are_counted():
+    table = LiveTable(rows=32)
+    for at in range(0, len(generated()), 10):  # ten segments each: one after the other
+        made = stretch(generated()[at : at + 10])
+        table.take(made, made.columns(table.mixer)[0])
+    rows = LiveRows(table)
+    assert len(rows) == 32
+    assert table.evicted == 28
+    assert [c.id for c in rows][-1] == 60
+    assert rows.get(60) is rows[-1]
+    assert rows.get(1) is None
+    assert rows.ident_of(rows[5].key) == rows[5].id
+
+
+def test_after_a_gap_nothing_old_is_sure_and_the_rest_is():
+    rows, _ = counted([], [1])
+    assert len(rows) == 0
+    table = LiveTable()
+    heads, _ = flood(20, 200)
+    frames = [Frame(n, 1, heads[n].tobytes(), 200, n + 1) for n in range(40)]
+    made = stretch(frames[:20])
+    table.take(made, made.columns(table.mixer)[0])
+    table.note_gap()
+    made = stretch(frames[20:])
+    table.take(made, made.columns(table.mixer)[0])
+    found = list(LiveRows(table))
+    assert {c.client.claim.certainty.value for c in found} == {"unknown"}
+    assert all(isinstance(c, Counted) and c.client.state is State.SYN_SENT for c in found)
