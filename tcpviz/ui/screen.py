@@ -439,7 +439,7 @@ class MainScreen(PaneActions, LessonActions, InsightActions, Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """While the filter is being typed, keys are its own but for the ways out of it."""
         if self._filtering:
-            return action in {"escape", "up", "down", "next_pane", "previous_pane", "help"}
+            return action in {"escape", "up", "down", "help"}  # Tab completes
         return not self.takes_key(action)
 
     def stepped(self, before: int) -> None:

@@ -47,6 +47,36 @@ async def test_right_takes_what_is_suggested() -> None:
         assert "12 of 12" in text(app, "connections")
 
 
+async def test_tab_goes_through_what_could_stand_there_and_back_to_what_was_typed() -> None:
+    app = capture_file()
+    async with running(app) as pilot:
+        await pilot.press("/", *"client.sta", "tab")
+        entry = screen(app).query_one(FilterEntry)
+        assert entry.value == "client.state:"
+        assert entry.has_focus
+        await pilot.press(*"time-w", "tab")
+        assert entry.value == "client.state:time-wait"
+        assert "12 of 12" in text(app, "connections")
+        # Several: each in turn, what was typed last of all, and backwards the same.
+        await pilot.press("space", *"verdict:re")
+        typed, round_ = entry.value, []
+        while not round_ or round_[-1] != typed:
+            await pilot.press("tab")
+            round_.append(entry.value)
+        offered = [each.rpartition(":")[2] for each in round_]
+        assert offered[:3] == ["refused", "reset", "resets-ignored"]
+        assert offered[-1] == "re"
+        assert len(set(offered)) == len(offered)
+        await pilot.press("shift+tab")
+        assert entry.value == round_[-2]
+        # In the middle too, and nothing where nothing could stand.
+        await pilot.press("home", *"por", "tab")
+        assert entry.value.startswith("port:client.state")
+        before = entry.value
+        await pilot.press("end", "space", *"host:", "tab")
+        assert entry.value == before + " host:"
+
+
 async def test_the_command_lines_filter_is_there_from_the_start() -> None:
     app = capture_file(filter_text="id:3 or id:5")
     async with running(app) as pilot:
