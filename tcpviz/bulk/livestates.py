@@ -39,10 +39,11 @@ _CODE = {state: number for number, state in enumerate(STATES)}
 class Known(NamedTuple):
     """What is known of some connections; each an array (connections, 2): client, server.
 
-    -1 where nothing is known. ``iss``, ``nxt`` (what it has sent), ``ack`` (the highest it has
-    acknowledged; ``plain``: by segments that are neither SYN nor FIN), ``fin`` (its FIN's number), ``fin_ack`` (what its FIN acknowledged).
-    ``reset_by``: 0 or 1, whose reset counted, -1 for none; ``closed_by``: who sent a FIN first;
-    ``spoke``: segments that are not SYNs; ``still_ns``: nothing has come for so long.
+    -1 where nothing is known. ``iss``; ``ack``, the highest it has acknowledged, and ``plain``,
+    that by segments that are neither SYN nor FIN; ``fin``, its FIN's number; ``fin_ack``, what
+    its FIN acknowledged. ``reset_by``: 0 or 1, whose reset counted, -1 for none; ``closed_by``:
+    who sent a FIN first; ``spoke``: segments that are not SYNs; ``still_ns``: nothing has come
+    for so long.
     """
 
     iss: Ints

@@ -320,7 +320,7 @@ class LiveTable:
         starts = np.flatnonzero(begins)
         where = at[starts]
         group = np.cumsum(begins) - 1
-        nxt, ack = self.nxt.reshape(-1), self.ack.reshape(-1)
+        nxt = self.nxt.reshape(-1)
         # Set off from the first segment of each that has said nothing before.
         base = nxt[where]
         base = np.where(base < 0, seq[starts], base)
