@@ -121,11 +121,12 @@ class Lesson:
         """Ask no more."""
         self.predict = self.telling = False
         self.stage, self.asked, self.point = Stage.RUNNING, None, None
-        self.session.hides_future, self.session.guessing = self.session.story, False
+        session = self.session
+        session.hides_future, session.guessing, session.taught = session.story, False, False
 
     def _settle(self) -> None:
         session = self.session
-        session.hides_future, session.guessing = True, self.predict
+        session.hides_future, session.guessing, session.taught = True, self.predict, True
         if self.telling and session.cursor.index < session.timeline.first:
             self.stage = Stage.OPENING
             session.playback.hold()

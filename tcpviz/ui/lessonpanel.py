@@ -12,7 +12,7 @@ from tcpviz.views.spans import Line, Span, clean, fit, line, text_width, width
 from tcpviz.views.wrapping import wrap
 from tcpviz.words import _
 
-LOW, TALL, ROOMY = 4, 5, 34
+LOW, TALL, ROOMY = 3, 5, 34
 """The panel's rows on a low screen and on one that has ``ROOMY`` rows."""
 
 _GAP = 3
@@ -95,8 +95,9 @@ def _content(
         lines, hits = _flow(options, cells, rows)
         return _strong(f" ? {number}{question.text}"), lines, hits
     if lesson.stage is Stage.REVEALED and asked is not None:
-        lines, _none = _flow(_verdicts(asked, ascii_only), cells, rows)
-        return _strong(" " + _("This is what happened:")), lines, []
+        first, *others = _verdicts(asked, ascii_only)
+        lines, _none = _flow(others, cells, rows)
+        return line(" ", *first), lines, []
     heading, text = _told(lesson, ascii_only)
     body = name_roles(clean(text, ascii_only)) if text else ()
     return _strong(f" {heading}"), [line(" ", *one) for one in wrap(body, cells - 2, rows)], []
@@ -116,7 +117,7 @@ def _verdicts(asked: Asked, ascii_only: bool) -> list[Line]:
         elif given is None:
             made.append((Span(f" {signs[2]} ", roles.DIM), Span(question.answer)))
         else:
-            wrong = _("(not: {answer})").format(answer=question.options[given])
+            wrong = _("(not {answer})").format(answer=question.options[given])
             made.append(
                 (
                     Span(f" {signs[1]} ", roles.MARK_BAD),

@@ -11,8 +11,10 @@ from tcpviz.ui.lines import LinesView, Row
 from tcpviz.ui.looks import BAR_ALARM, RULE, Looks
 from tcpviz.ui.plan import MIN_HEIGHT, MIN_WIDTH, Pane, Plan
 from tcpviz.ui.playback import Mode
+from tcpviz.ui.scrubber import ScrubberView
 from tcpviz.ui.session import Session
 from tcpviz.ui.words import explanation, wrap
+from tcpviz.views.ladder_index import ChartIndex
 from tcpviz.views.spans import Line, Span, clean, fit, line
 from tcpviz.words import _
 
@@ -23,6 +25,7 @@ class LowerBars:
     """Draws banner, hand, explanation, status and key hints of ``session``.
 
     ``views``  the widgets by name; whoever owns the screen places them
+    ``track``  the one connection that is stepped through, if it is one, for the scrubber
     ``instead`` what the bottom line says in place of the hints, if it gives a line
     ``hints``  where each key's name stands in the bottom line
     """
@@ -33,6 +36,8 @@ class LowerBars:
         self.hints: list[bars.Hint] = []
         self.instead: Callable[[int], Line | None] = lambda _cells: None
         self.views = {name: LinesView(looks, id=name, ascii_only=ascii_only) for name in NAMES}
+        self.track: Callable[[], ChartIndex | None] = lambda: None
+        self.scrubber = self.views["scrubber"] = ScrubberView(looks, ascii_only=ascii_only)
 
     def begin(self, session: Session) -> None:
         """Tell of another session from now on."""
@@ -88,6 +93,8 @@ class LowerBars:
                     secret=session.guessing,
                 )
             views["hand"].show([Row(fit(hand, width))])
+        if self.scrubber.display:
+            self.scrubber.draw(session, self.track())
         told = wrong or explanation(session, ascii_only=self._ascii)
         rows = wrap(told, max(width - 2, 1), plan.explain)
         views["explain"].show([Row(line(" ", *one)) for one in rows])
@@ -118,6 +125,8 @@ class LowerBars:
         if hand.stepping and session.acting:
             words["step_mode"] = "all go"
             words["pause"] = "let go" if session.cursor.following else "back to it"
+            if session.taught:
+                words["pause"] = "go on"
             words["next_held"] = "another" if len(hand.held) > 1 else ""
             if hand.chosen is None:
                 words["pause"] = ""

@@ -99,7 +99,9 @@ class Session:
     ``memory`` bytes that the program and its helpers may take; ``None``: no matter
     ``clock`` seconds of a clock that only goes forward
     ``whole``  all connections are looked at (the dashboard); ``said`` what it says in words
+    ``marked``  connections that a person has marked, for one chart of several
     ``plain_words``  explanations come in the register for beginners
+    ``taught``       a lesson decides when playback goes on
     ``guessing``     what is in the hand is to be guessed, so it is not told either
     ``hides_future`` what comes after the cursor is not shown, not even faintly
     """
@@ -143,12 +145,13 @@ class Session:
         self.crowds = Crowds()
         self._told: set[tuple[str, str, str]] = set()
         self.selected: int | None = None
+        self.marked: list[int] = []
         self.chosen = False
         self.counted: counted.Rows | None = None
         self.generation = 0
         self.plain_words = False
         self.hides_future = self.playback.story
-        self.guessing = False
+        self.guessing = self.taught = False
         self._past = Past(self.timeline)
         self._digest = Digest(self.timeline)
         self._forgotten = 0
