@@ -49,6 +49,7 @@ class LessonActions(HandActions):
         self.notes = None
         self._hits: list[Hit] = []
         self._noted: object = None
+        self._block: list[str] = []
 
     def teach(self, teaching: Teaching) -> None:
         """Begin as the command line says."""
@@ -253,7 +254,10 @@ class LessonActions(HandActions):
         self._noted = now
         place, total = session.place
         heading = _("step {n} of {all}").format(n=place, all=total)
-        sink.write(teacher_notes.block(heading, self._entries(), sink.width))
+        block = teacher_notes.block(heading, self._entries(), sink.width)
+        if block != self._block:
+            self._block = block
+            sink.write(block)
 
     def _entries(self) -> list[tuple[str, str]]:
         """The present for the teacher: what is asked, what is right, what comes next."""

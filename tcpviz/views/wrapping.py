@@ -52,7 +52,9 @@ def wrap(spans: Iterable[Span], cells: int, rows: int) -> list[Line]:
 
 def wrap_text(text: str, cells: int) -> list[str]:
     """The same for plain text, with as many rows as it takes."""
-    return ["".join(span.text for span in one) for one in wrap((Span(text),), cells, 10_000)]
+    return [
+        "".join(span.text for span in one).rstrip() for one in wrap((Span(text),), cells, 10_000)
+    ]
 
 
 def _shortened(spans: Line, cells: int) -> Line:
