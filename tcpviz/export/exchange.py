@@ -150,7 +150,7 @@ class _Gathering:
                 known = True
                 self.out.begin = _before(step)
             if len(self.out.times) >= self.most:
-                self.out.left_out += step.segment is not None and step.kind is not StepKind.ARRIVED
+                self.out.left_out += step.kind in (StepKind.SEGMENT, StepKind.SENT)
                 continue
             self._take(step, own)
             if step.connection == own and step.phase.name is not phase and self.out.times:

@@ -1,8 +1,8 @@
 """The sequence chart as PlantUML, for documents that are built from text.
 
-Source: https://plantuml.com/sequence-diagram. Segments that took a while on
-their way slant by a few pixels (``->(20)``), in PlantUML's teoz engine; one
-that died ends in a cross (``->x``).
+Source: https://plantuml.com/sequence-diagram. Arrows are level: what PlantUML has
+for slanted ones (``->(20)``) the versions of stable distributions do not know. A
+segment that died ends in a cross (``->x``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from tcpviz.export.exchange import Exchange, Message
 from tcpviz.views.spans import clean
 
 _LETTERS = {Side.CLIENT: "C", Side.SERVER: "S"}
-_SLANT = 20
 
 
 def words(text: str) -> str:
@@ -32,7 +31,6 @@ def chart(exchange: Exchange) -> str:
 
 def _lines(e: Exchange) -> Iterator[str]:
     yield "@startuml"
-    yield "!pragma teoz true"
     yield "hide footbox"
     yield f"title {words(e.verdict)}"
     yield f'participant "client\\n{e.client}" as C'
@@ -70,7 +68,6 @@ def _beside(side: Side, text: str) -> Iterator[str]:
 
 
 def _arrow(m: Message) -> str:
-    slant = "" if m.level else f"({_SLANT})"
-    arrow = f"->x{slant}" if m.lost is not None and m.arrived is None else f"->{slant}"
+    arrow = "->x" if m.lost is not None and m.arrived is None else "->"
     text = " ".join([m.label, *m.marks])
     return f"{_LETTERS[m.side]} {arrow} {_LETTERS[m.side.other]} : {words(text)}"
