@@ -111,6 +111,7 @@ def watched(moves: Moves, me: End, segment: Segment) -> None:
                 me.begin_again()  # its former answer was to another SYN
             me.opened = Opened.PASSIVE
             me.received = Received(segment.seq_end, segment)
+            me.received.syn_ns = moves.time_ns
             moves.move(me, Event.RCV_SYN, SEEN, "received the SYN")
     elif me.state is State.SYN_SENT:
         _arrived_in_syn_sent(moves, me, segment)
@@ -119,7 +120,7 @@ def watched(moves: Moves, me: End, segment: Segment) -> None:
             # A simultaneous open's second half: RFC 9293 figure 7.
             _acknowledged(moves, me, segment, SEEN)
         elif me.received is not None:
-            me.received.syns += 1
+            me.received.syn_ns = moves.time_ns
     elif me.state is not State.CLOSED:
         _arrived_in_order(moves, me, segment)
 

@@ -33,6 +33,9 @@ SEEN, INFERRED, UNKNOWN = Certainty.SEEN, Certainty.INFERRED, Certainty.UNKNOWN
 
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 
+_AT_ONCE_NS = 20_000_000
+"""A SYN,ACK that leaves later than this after the SYN came was sent by a timer, of 1 s or more."""
+
 
 def sent(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
     """``me`` has sent ``segment``. Call before the ends' variables take it in.
@@ -124,7 +127,11 @@ def _syn(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
             moves.confirm(me, "sends a SYN")
         else:
             _stand(moves, me, State.CLOSED)
-            moves.move(me, Event.ACTIVE_OPEN, SEEN, "sends a SYN")
+            if segment.fin:
+                why = "sends SYN with FIN, as no TCP does by itself"
+                moves.move(me, Event.ACTIVE_OPEN, INFERRED, why)
+            else:
+                moves.move(me, Event.ACTIVE_OPEN, SEEN, "sends a SYN")
         if segment.seq != 0 and me.claim.certainty is SEEN and moves.connection.intrudes:
             moves.weaken(me, UNKNOWN, "sends a SYN into a connection: forged, or it has lost it")
     elif me.claim.state is State.SYN_SENT and me.opened is Opened.ACTIVE:
@@ -153,6 +160,9 @@ def _stand(moves: Moves, me: End, state: State) -> None:
 
 def _syn_again(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
     state = me.claim.state
+    received = me.received
+    if received is not None and moves.time_ns - received.syn_ns > _AT_ONCE_NS:
+        received.timeouts += 1
     if _given_up(me):
         why = "repeats its SYN: it had not given up"
         state = State.SYN_RECEIVED if segment.has_ack else State.SYN_SENT

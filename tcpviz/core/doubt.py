@@ -57,6 +57,7 @@ def damaged(me: End, segment: Segment) -> bool:
 def believable(me: End, peer: End, segment: Segment) -> bool:
     """Whether ``peer`` would take this segment (with ACK, without SYN and RST) for ``me``'s."""
     nxt = me.snd_nxt
+    ahead = 0
     if nxt is not None:
         ahead = ((segment.seq - nxt + _HALF) & _MASK) - _HALF
         if ahead and peer.segments:
@@ -71,6 +72,8 @@ def believable(me: End, peer: End, segment: Segment) -> bool:
                 return False  # it has sent nothing but its SYN
             if peer.segments and (beyond > reach(me) or peer.fin is not None):
                 return False
+            if ahead > 0 and me.iss is not None and peer.iss is not None:
+                return False  # a hole, and an ACK of what nobody sent: missed, or made up
         elif beyond < 0 and beyond < -max(reach(peer), reach(me)):
             return False
     stamps = segment.options.timestamps

@@ -32,7 +32,8 @@ class Sums(enum.Enum):
 class Received:
     """What has been handed to a receiver: RCV.NXT, and what lies beyond a hole.
 
-    ``recent`` is TS.Recent (RFC 7323), from what has arrived; ``syns`` counts those that came.
+    ``recent`` is TS.Recent (RFC 7323), from what has arrived. Of a listener's end: ``syn_ns``
+    is when the latest SYN came, ``timeouts`` counts SYN,ACKs sent again by themselves.
 
     Only used where arrivals are watched (the lab). At most :data:`LIMIT`
     stretches beyond holes are kept; further ones are forgotten, as a receiver
@@ -40,11 +41,12 @@ class Received:
     """
 
     LIMIT = 256
-    __slots__ = ("beyond", "next", "recent", "syns")
+    __slots__ = ("beyond", "next", "recent", "syn_ns", "timeouts")
 
     def __init__(self, first: int, segment: Segment) -> None:
         self.next = first
-        self.syns = 1
+        self.syn_ns = 0
+        self.timeouts = 0
         self.beyond: list[tuple[int, int]] = []
         stamps = segment.options.timestamps
         self.recent = None if stamps is None else stamps[0]

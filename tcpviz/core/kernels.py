@@ -107,8 +107,8 @@ class Kernels:
             return segment.syn and port in full
         if segment.rst or self._has_socket(connection, end):
             return False
-        asked = 0 if end.received is None else end.received.syns
-        if not segment.seq_len and end.syns - asked < applications.defers(port):
+        timeouts = 0 if end.received is None else end.received.timeouts
+        if not segment.seq_len and timeouts < applications.defers(port):
             return True  # TCP_DEFER_ACCEPT: data must come, or so many SYN,ACKs have gone
         return port in self._accept_full
 
@@ -161,10 +161,7 @@ class Kernels:
         if state is said or _still_in_former(connection, end, said):
             return True
         if said is State.TIME_WAIT and state is State.CLOSED and end.assumed_from is said:
-            self._immune.add(end.endpoint.addr)
-            connection.reset_by = None
-            why = "its kernel has net.ipv4.tcp_rfc1337 set: TIME-WAIT takes no reset (RFC 1337)"
-            moves.correct(end, State.TIME_WAIT, Certainty.SEEN, why)
+            self.stays(moves, end)
             return True
         if said is State.CLOSED:
             return _gave_up(moves, end, before, read_ns)  # the socket is there, and dead
@@ -205,9 +202,26 @@ class Kernels:
         why = "the socket that listens does so at another port"
         return Claim(State.CLOSED, Certainty.INFERRED, why)
 
+    def stays(self, moves: Moves, end: End) -> None:
+        """An end was taken to be reset in TIME-WAIT, and its kernel says that it is there."""
+        self._immune.add(end.endpoint.addr)
+        moves.connection.reset_by = None
+        why = "its kernel has net.ipv4.tcp_rfc1337 set: TIME-WAIT takes no reset (RFC 1337)"
+        moves.correct(end, State.TIME_WAIT, Certainty.SEEN, why)
+
     def listens(self, end: End) -> bool:
         """Whether somebody listens at the end's port."""
         return end.endpoint.port in self.listening and end.side is Side.SERVER
+
+
+def immune(connection: Connection, end: End, said: State | None) -> End | None:
+    """The former connection's end that was taken to be reset in TIME-WAIT, and was not."""
+    former = connection.former
+    if former is None or said is not State.TIME_WAIT or end.iss is not None:
+        return None
+    ends = (former.client, former.server)
+    old = next(one for one in ends if one.endpoint == end.endpoint)
+    return old if old.state is State.CLOSED and old.assumed_from is said else None
 
 
 def _still_in_former(connection: Connection, end: End, said: State | None) -> bool:

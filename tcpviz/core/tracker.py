@@ -17,7 +17,7 @@ from tcpviz.core.connection import Connection, Moves
 from tcpviz.core.followed import Followed
 from tcpviz.core.host import Host
 from tcpviz.core.hosts import HostReading
-from tcpviz.core.kernels import Kernels
+from tcpviz.core.kernels import Kernels, immune
 from tcpviz.core.records import (
     Call,
     Gap,
@@ -239,7 +239,7 @@ class Tracker:
         for key, sockets in by_key.items():
             connection = self._live.get(key)
             if connection is not None:
-                steps.append(self._compare(connection, reading, sockets))
+                steps += self._compare(connection, reading, sockets)
         if steps:
             return steps
         changes: list[StateChange] = []
@@ -266,23 +266,32 @@ class Tracker:
         connection: Connection,
         reading: KernelReading,
         sockets: list[KernelSocket],
-    ) -> Step:
+    ) -> list[Step]:
         moves = Moves(connection, 0, reading.time_ns)
         disagreements: list[Disagreement] = []
+        steps = []
         for sock in sockets:
             end = (
                 connection.client if sock.local == connection.client.endpoint else connection.server
             )
             side, said = end.side, sock.state
+            former = connection.former
+            old = immune(connection, end, said)
+            if former is not None and old is not None:
+                others = Moves(former, 0, reading.time_ns)
+                self._kernels.stays(others, old)
+                facts = {"reading": reading, "changes": others.changes}
+                steps.append(self._step(reading.time_ns, StepKind.KERNEL, former, None, **facts))
             if self._kernels.agree(moves, connection, end, sock, self._before[sock.side]):
-                if end.claim.certainty is not Certainty.SEEN:
+                told = said is None or said is end.state  # else of the connection before
+                if told and end.claim.certainty is not Certainty.SEEN:
                     moves.confirm(end, f"the kernel says so ({reading.source})")
                 continue
             truth = said or (State.LISTEN if self._kernels.listens(end) else State.CLOSED)
             disagreements.append(Disagreement(reading.time_ns, side, end.claim, said))
             connection.disagreements += 1
             moves.correct(end, truth, Certainty.SEEN, f"the kernel says so ({reading.source})")
-        return self._step(
+        step = self._step(
             reading.time_ns,
             StepKind.KERNEL,
             connection,
@@ -291,6 +300,7 @@ class Tracker:
             changes=moves.changes,
             disagreements=tuple(disagreements),
         )
+        return [*steps, step]
 
     def _host_reading(self, reading: HostReading) -> list[Step]:
         """The watched host's table: whose its connections are, and those that were there before."""

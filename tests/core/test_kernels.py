@@ -393,8 +393,12 @@ def test_an_empty_third_segment_waits_where_accept_is_deferred(length, answers, 
         option,
         Call(2, Side.SERVER, "listen", "5", 3, 3, 4, "0", local=B),
         *opened()[:2],
-        *[one for _ in range(answers) for one in opened()[2:4]],
-        *passed(30, A, Flags.ACK, 101, 501, length),
+        *[
+            one
+            for number in range(answers)
+            for one in passed(20 + number * SECOND, B, Flags.SYN | Flags.ACK, 500, 101)
+        ],
+        *passed(30 * SECOND, A, Flags.ACK, 101, 501, length),
     )
     assert states(tracker)[1] is state
 

@@ -191,3 +191,22 @@ def test_what_an_old_syn_began_meets_its_sender_in_the_numbers_of_the_former_con
     )
     assert not wrong(steps)
     assert states(tracker) == (State.CLOSED, State.SYN_RECEIVED)
+
+
+def test_that_time_wait_took_no_reset_is_told_also_while_another_syn_knocks() -> None:
+    syn = made(65, A, SYN, 50)
+    tracker, steps = fed(
+        *closed()[:6],
+        *passed(40, B, FIN | ACK, 501, 101),
+        *passed(50, A, FIN | ACK, 101, 502),
+        *passed(60, B, ACK, 502, 102),
+        read(62, None, State.TIME_WAIT),
+        at(Moment.SENT, 65, syn),
+        *passed(70, A, RST, 102),
+        read(80, State.SYN_SENT, State.TIME_WAIT),
+        at(Moment.ARRIVED, 90, syn),
+        read(95, State.SYN_SENT, State.TIME_WAIT),
+    )
+    assert not wrong(steps)
+    assert states(tracker, 0) == (State.CLOSED, State.TIME_WAIT)
+    assert states(tracker)[0] is State.SYN_SENT

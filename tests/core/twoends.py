@@ -490,7 +490,7 @@ def scene(seed: int, **options: object) -> World:
     """A random dialogue: an opening, data both ways, closings or aborts at random moments."""
     dice = random.Random(seed * 7919 + 1)
     crossing = dice.random() < 0.1
-    if seed % 3 == 0:
+    if seed % 3 == 0 and "isses" not in options:
         # Numbers that wrap, of the one, the other, or both, in the handshake or in the data.
         wrapping = random.Random(seed)
         options["isses"] = tuple(
