@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from tcpviz.bulk.liverows import LiveRows, packed
-from tcpviz.bulk.livetable import LiveTable
+from tcpviz.bulk.livetable import ROWS, LiveTable
 from tcpviz.bulk.stretches import Columns, Ints, RingReader, Stretch, merged
 from tcpviz.core.records import Gap, Moment, Note, Record, SegmentRecord
 from tcpviz.core.segment import Segment
@@ -32,6 +32,9 @@ from tcpviz.wire.decoder import Decoder
 
 KEPT = 64 << 20
 """Bytes of the latest stretches, so that a connection can be followed from some time ago."""
+
+ROW = 410
+"""Bytes of memory that a row of the table takes, about: 308 of columns, the rest to find it."""
 
 MOST_TOLD = 20_000
 """Segments of one connection that are told at once when it begins to be followed."""
@@ -71,7 +74,21 @@ class RingFeed(LiveFeed):
         self._fast = Decoder(verify=False)
         self._log: deque[tuple[Stretch, Ints]] = deque()
         self._logged = 0
+        self._kept = KEPT
         super().__init__(*arguments, **more)
+
+    def spare(self, memory: int) -> None:
+        """Take what fits into so many bytes for all processes; before it is opened.
+
+        An eighth for the ring, an eighth for the rows (:data:`ROW` bytes each, with their place
+        in the dictionary), a sixteenth for the latest stretches; the rest is the program's own.
+        """
+        self.table = LiveTable(max(min(ROWS, memory // 8 // ROW), 1 << 12))
+        self.rows = LiveRows(self.table, self.changing)
+        self._kept = min(KEPT, memory // 16)
+        for config in self._configs:
+            if config.get("ring"):
+                config["ring"] = min(ring.RING, 1 << (memory // 8).bit_length() - 1)
 
     # -- how it is captured -------------------------------------------------
 
@@ -92,7 +109,7 @@ class RingFeed(LiveFeed):
         def reader(descriptor: int, begun: bytes) -> RingReader:
             self.ring = True
             size = ring.frame_size(self._snaplen)
-            self.way = f"a ring of {ring.RING // size} packets"
+            self.way = f"a ring of {self._configs[0]['ring'] // size} packets"
             return RingReader(descriptor, begun, self.interfaces[0].name)
 
         return Child(config, reader)
@@ -228,7 +245,7 @@ class RingFeed(LiveFeed):
     def _keep(self, stretch: Stretch, idents: Ints) -> None:
         self._log.append((stretch, idents))
         self._logged += len(stretch.data) + idents.nbytes
-        while self._logged > KEPT and len(self._log) > 1:
+        while self._logged > self._kept and len(self._log) > 1:
             old, numbers = self._log.popleft()
             self._logged -= len(old.data) + numbers.nbytes
 

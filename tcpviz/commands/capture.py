@@ -46,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
             keep=options.processes,
         )
         feed.status.notes[:0] = notes
+        if hasattr(feed, "spare"):
+            feed.spare(options.memory)
         if screen:
             from tcpviz.ui import app, start  # noqa: F401 - read while we may read everything
         privileges.be_nice()
