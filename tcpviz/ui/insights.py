@@ -1,9 +1,13 @@
-"""The main screen's actions that open a sheet: the segment, the graphs."""
+"""The main screen's actions that look closer, or at all: sheets, texts, the dashboard."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tcpviz.ui.diagrampane import DiagramPane
+from tcpviz.ui.page import PageScreen, clean_lines
+from tcpviz.ui.panes import PaneView
+from tcpviz.ui.plan import Pane
 from tcpviz.ui.timeactions import TimeActions
 
 if TYPE_CHECKING:
@@ -18,10 +22,70 @@ class InsightActions(TimeActions):
 
     app: App[Any]
     ascii_only: bool
+    maximised: Pane | None
+    views: dict[Pane, PaneView]
 
     def say_briefly(self, message: str) -> None:
         """A line above the explanation that goes away by itself."""
         raise NotImplementedError
+
+    def lay_out_anew(self) -> None:
+        """Lay the screen out anew and draw it."""
+        raise NotImplementedError
+
+    def focus_pane(self, pane: Pane) -> None:
+        """Go to a pane."""
+        raise NotImplementedError
+
+    # -- all connections ------------------------------------------------------
+
+    def action_host(self) -> None:
+        """All connections by state; again: one of them."""
+        self.session.overlook(not self.session.whole)
+        if self.session.whole:
+            self.maximised = None
+            self.focus_pane(Pane.DIAGRAM)
+        self.lay_out_anew()
+
+    def unchoose(self) -> None:
+        """Back from one connection to all of them; in a story, to the one at the cursor."""
+        session = self.session
+        if session.story or len(session.visible()) < 2:
+            session.select(session.selected, chosen=False)
+        else:
+            session.overlook()
+
+    def action_explain(self) -> None:
+        """What is selected on the diagram, or the states that the ends are in."""
+        diagram = self.views[Pane.DIAGRAM]
+        told = diagram.explain() if isinstance(diagram, DiagramPane) else None
+        if told is None:
+            self.say_briefly("choose a state first: Up and Down in the diagram")
+        else:
+            diagram.post_message(told)
+
+    def on_diagram_pane_listed(self, event: DiagramPane.Listed) -> None:
+        """The connections in a state: the list's filter."""
+        sought = f"state:{str(event.state).lower()}" if event.state else "certainty:unknown"
+        self.session.sifter.type(sought)
+        self.focus_pane(Pane.LIST)
+
+    # -- what panes tell -------------------------------------------------------
+
+    def on_pane_view_picked(self, event: PaneView.Picked) -> None:
+        """Something was clicked."""
+        if event.step is not None:
+            self.go_to(event.step)
+        self.redraw()
+
+    def on_pane_view_asked(self, event: PaneView.Asked) -> None:
+        """Somebody wants to know more."""
+        text = clean_lines(event.text, ascii_only=self.ascii_only)
+        looks: Looks = self.app.looks  # type: ignore[attr-defined]
+        page = PageScreen(looks, event.title, text, ascii_only=self.ascii_only)
+        self.app.push_screen(page)
+
+    # -- sheets ---------------------------------------------------------------
 
     def action_segment(self) -> None:
         """The segment at the cursor, field by field."""

@@ -307,6 +307,27 @@ ACTIONS: tuple[Action, ...] = (
         _PANES,
     ),
     Action(
+        "host",
+        ("0",),
+        "0",
+        "All connections by state",
+        "The dashboard: how many ends are in which state, how old, how fast they come, and what is "
+        "unusual; again: one connection",
+        "all",
+        (Pane.LIST, Pane.DIAGRAM),
+        _PANES,
+    ),
+    Action(
+        "explain",
+        ("e",),
+        "e",
+        "Explain the state or edge",
+        "What the selected state or edge means, what the application sees, its timer, Linux",
+        "explain",
+        (Pane.DIAGRAM,),
+        _PANES,
+    ),
+    Action(
         "segment",
         ("4", "i"),
         "4 i",

@@ -117,7 +117,7 @@ class LowerBars:
     def _words(self, active: Pane) -> dict[str, str]:
         """What the hints say of keys that mean different things at different times."""
         session = self._session
-        enter = "open" if active is Pane.LIST else "more"
+        enter = "open" if active is Pane.LIST else "list" if session.whole else "more"
         if session.ended and session.story:
             return {"pause": "replay", "end": "", "enter": enter}
         words = {"enter": enter}

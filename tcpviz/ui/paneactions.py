@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tcpviz.ui.plan import Pane
+from tcpviz.ui.session import Session
 
 
 class PaneActions:
@@ -12,6 +13,7 @@ class PaneActions:
     ``maximised``  the pane that has the whole screen, if one has
     """
 
+    session: Session
     active: Pane
     maximised: Pane | None
 
@@ -30,7 +32,7 @@ class PaneActions:
         self._turn(-1)
 
     def _turn(self, way: int) -> None:
-        order = list(Pane)
+        order = [pane for pane in Pane if not (self.session.whole and pane is Pane.CHART)]
         self.focus_pane(order[(order.index(self.active) + way) % len(order)])
 
     def action_pane_list(self) -> None:

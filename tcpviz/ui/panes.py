@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -12,16 +11,11 @@ from textual import events
 from textual.message import Message
 
 from tcpviz.core.connection import Connection
-from tcpviz.core.records import Side
-from tcpviz.core.timeline import Step, Timeline
 from tcpviz.ui.lines import LinesView, Row
-from tcpviz.ui.looks import FLASH, RULE, RULE_FOCUS, TITLE_FOCUS, Looks
+from tcpviz.ui.looks import RULE, RULE_FOCUS, TITLE_FOCUS, Looks
 from tcpviz.ui.plan import Pane
 from tcpviz.ui.session import Session
-from tcpviz.views import diagram, roles, table
-from tcpviz.views.diagram import DiagramScene
-from tcpviz.views.explain import explain_state, explain_transition
-from tcpviz.views.layouts import FIGURE_ROWS, Pair
+from tcpviz.views import roles, table
 from tcpviz.views.spans import Line, Span, clean, crop, fit_text, line, width
 from tcpviz.words import _
 
@@ -281,102 +275,3 @@ class ConnectionPane(PaneView):
             self.session.select(self._shown[place].id)
         return self.Picked()
 
-
-class DiagramPane(PaneView):
-    """The state machine, with both ends where they are at the cursor."""
-
-    pane = Pane.DIAGRAM
-
-    def __init__(self, session: Session, looks: Looks, *, ascii_only: bool) -> None:
-        super().__init__(session, looks, ascii_only=ascii_only)
-        self.trail = Trail(session.timeline)
-        self._drawn: tuple[object, list[Line]] = (None, [])
-
-    def body(self, cells: int, rows: int) -> list[Row]:
-        scene = self.scene()
-        key = (cells, rows, scene)
-        if self._drawn[0] != key:
-            self._drawn = (key, diagram.draw(diagram.layout_for(cells, rows), scene))
-        lines = self._drawn[1]
-        if self.flashing is not None:
-            lines = [tuple(_flash(span) for span in one) for one in lines]
-        return [Row(one) for one in lines]
-
-    def begin(self, session: Session) -> None:
-        super().begin(session)
-        self.trail = Trail(session.timeline)
-
-    def scene(self) -> DiagramScene:
-        """Both ends as they stand at the cursor, the way there, and the step's own moves."""
-        session = self.session
-        standing, step = session.standing, session.step
-        index = session.cursor.index
-        client, server = self.trail.upto(session.selected or 0, index)
-        return DiagramScene(
-            client=None if standing is None else standing.client,
-            server=None if standing is None else standing.server,
-            lit=() if step is None or not self._concerns(step) else step.changes,
-            trail_client=client,
-            trail_server=server,
-            ascii=self.ascii_only,
-        )
-
-    def pick(self, x: int, row: int) -> Message | None:
-        layout = diagram.layout_for(self.size.width, self.size.height - 1)
-        state = layout.state_at(x, row)
-        if state is not None:
-            return self.Asked(str(state), explain_state(state))
-        edge = layout.edge_at(x, row)
-        if edge is None:
-            return None
-        return self.Asked(
-            _("{before} to {after}").format(before=edge[0], after=edge[1]),
-            explain_transition(FIGURE_ROWS[edge]),
-        )
-
-    def enter(self) -> Message | None:
-        """Tell of the states that the two ends are in."""
-        scene = self.scene()
-        states = [claim.state for claim in (scene.client, scene.server) if claim is not None]
-        told = [explain_state(state) for state in dict.fromkeys(states)]
-        if not told:
-            return None
-        title = _(" and ").join(str(state) for state in dict.fromkeys(states))
-        return self.Asked(title, "\n\n".join(told))
-
-    def _concerns(self, step: Step) -> bool:
-        return step.connection is None or step.connection == self.session.selected
-
-
-def _flash(span: Span) -> Span:
-    return Span(span.text, FLASH) if span.role in (roles.LIT, roles.LIT_LABEL) else span
-
-
-class Trail:
-    """The edges that both ends of one connection have taken; remembers what it has read."""
-
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
-        self._connection = 0
-        self._read = -1
-        self._indexes: list[int] = []
-        self._moves: list[tuple[Side, Pair]] = []
-
-    def upto(self, connection: int, index: int) -> tuple[frozenset[Pair], frozenset[Pair]]:
-        """(client's, server's) edges up to step ``index``; 0 for before any connection."""
-        if connection != self._connection:
-            self._connection, self._read = connection, -1
-            self._indexes.clear()
-            self._moves.clear()
-        for at in self._timeline.since(self._read, connection):
-            self._read = at
-            for change in self._timeline[at].changes:
-                row = change.transition
-                if row is not None and row.before is not row.after:
-                    self._indexes.append(at)
-                    self._moves.append((change.side, (row.before, row.after)))
-        moves = self._moves[: bisect.bisect_right(self._indexes, index)]
-        return (
-            frozenset(pair for side, pair in moves if side is Side.CLIENT),
-            frozenset(pair for side, pair in moves if side is Side.SERVER),
-        )

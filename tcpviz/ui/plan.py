@@ -6,7 +6,7 @@ Sizes are cells. A pane's height includes its title row.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MIN_WIDTH = 40
 MIN_HEIGHT = 10
@@ -36,6 +36,9 @@ DIAGRAM = Shape(37, 16)
 
 CHART = Shape(40, 8)
 
+DASHBOARD_LOW = 13
+"""A title, headings and eleven states."""
+
 CHART_COMFORT = 64
 """The chart gets this much before the diagram gets a larger figure."""
 
@@ -48,6 +51,7 @@ class Plan:
     ``beside``   diagram and chart stand side by side (else one over the other)
     ``tabs``     panes that take turns in one place; empty where none do
     ``explain``, ``keys``  rows for the explanation and for the key hints
+    ``host``     made for looking at all connections
     """
 
     width: int
@@ -57,6 +61,7 @@ class Plan:
     tabs: tuple[Pane, ...] = ()
     explain: int = 1
     keys: int = 1
+    host: bool = False
 
     @property
     def too_small(self) -> bool:
@@ -70,12 +75,29 @@ def plan(
     maximised: Pane | None = None,
     banner: int = 0,
     wanted: int | None = None,
+    host: bool = False,
 ) -> Plan:
     """Lay the panes out; ``active`` is shown where only one of several can be.
 
     ``banner``: rows that are needed for a message and the hand. ``wanted``: the list will never
-    have more connections than this; ``None``: nobody knows.
+    have more connections than this; ``None``: nobody knows. ``host``: all connections are looked
+    at and none in particular, so there is no chart.
     """
+    if host and active is Pane.CHART:
+        active = Pane.DIAGRAM
+    made = _plan(width, height, active, maximised, banner, wanted, host)
+    return replace(made, host=host)
+
+
+def _plan(
+    width: int,
+    height: int,
+    active: Pane,
+    maximised: Pane | None,
+    banner: int,
+    wanted: int | None,
+    host: bool,
+) -> Plan:
     if width < MIN_WIDTH or height < MIN_HEIGHT:
         return Plan(width, height, {}, explain=0, keys=0)
     explain = 2 if width < 160 and height >= 14 else 1
@@ -87,6 +109,12 @@ def plan(
     if wanted is not None:
         upper = max(3, min(upper, wanted + 2))
     lower = room - upper
+    if host and lower >= DASHBOARD_LOW:
+        panes = {Pane.LIST: (width, upper), Pane.DIAGRAM: (width, lower)}
+        return Plan(width, height, panes, beside=False, explain=explain, keys=keys)
+    if host:
+        tabs = (Pane.LIST, Pane.DIAGRAM)
+        return Plan(width, height, {active: (width, room)}, tabs=tabs, explain=explain, keys=keys)
     halves = (Pane.DIAGRAM, Pane.CHART)
     if width >= DIAGRAM.narrow + 1 + CHART.narrow and lower >= CHART.low:
         left = _diagram_width(width, lower)

@@ -16,15 +16,15 @@ from textual.widgets import Input
 from tcpviz.sources.feed import SourceError
 from tcpviz.ui import keys
 from tcpviz.ui.chartpane import ChartPane
+from tcpviz.ui.diagrampane import DiagramPane
 from tcpviz.ui.filter_entry import FilterEntry
 from tcpviz.ui.help import HelpScreen
 from tcpviz.ui.insights import InsightActions
 from tcpviz.ui.lessonactions import LessonActions
 from tcpviz.ui.looks import Looks
 from tcpviz.ui.lowerbars import LowerBars, display, size_to
-from tcpviz.ui.page import PageScreen, clean_lines
 from tcpviz.ui.paneactions import PaneActions
-from tcpviz.ui.panes import ConnectionPane, DiagramPane, PaneView
+from tcpviz.ui.panes import ConnectionPane, PaneView
 from tcpviz.ui.plan import Pane, Plan, plan
 from tcpviz.ui.playback import Mode
 from tcpviz.ui.process import resident_bytes
@@ -135,7 +135,8 @@ class MainScreen(PaneActions, LessonActions, InsightActions, Screen[None]):
         self._handed = self._lower.hand_shown
         taught = self.panel_rows(size.height)
         more = bool(self.banner) + self._handed + taught
-        made = plan(size.width, size.height, self.active, self.maximised, more, self._wanted)
+        active, host = self.active, self.session.whole
+        made = plan(size.width, size.height, active, self.maximised, more, self._wanted, host)
         self.plan = made
         self._planned_for = self._wanted
         for pane, view in self.views.items():
@@ -308,7 +309,8 @@ class MainScreen(PaneActions, LessonActions, InsightActions, Screen[None]):
         )
         if now != self._seen:
             self._seen = now
-            if self._wanted != self._planned_for or self._handed != self._lower.hand_shown:
+            planned = (self._planned_for, self._handed, self.plan.host)
+            if planned != (self._wanted, self._lower.hand_shown, self.session.whole):
                 self._lay_out(self.app.size)
             else:
                 self.redraw()
@@ -353,6 +355,8 @@ class MainScreen(PaneActions, LessonActions, InsightActions, Screen[None]):
 
     def focus_pane(self, pane: Pane) -> None:
         """Go to a pane, bringing it to the front where panes take turns."""
+        if pane is Pane.CHART and self.session.whole:
+            self.session.overlook(False)
         self.active = pane
         if self.maximised is not None:
             self.maximised = pane
@@ -404,7 +408,7 @@ class MainScreen(PaneActions, LessonActions, InsightActions, Screen[None]):
         elif self._list.filter:
             self._clear_filter()
         elif self.session.chosen:
-            self.session.select(self.session.selected, chosen=False)
+            self.unchoose()
         self._lay_out(self.app.size)
 
     # -- filter -------------------------------------------------------------
@@ -480,15 +484,3 @@ class MainScreen(PaneActions, LessonActions, InsightActions, Screen[None]):
             self.action_escape()
         elif event.widget is self.panel_view:
             self.panel_clicked(event.x, event.y)
-
-    @on(PaneView.Picked)
-    def _picked(self, event: PaneView.Picked) -> None:
-        if event.step is not None:
-            self.go_to(event.step)
-        self.redraw()
-
-    @on(PaneView.Asked)
-    def _asked(self, event: PaneView.Asked) -> None:
-        text = clean_lines(event.text, ascii_only=self.ascii_only)
-        page = PageScreen(self.app_.looks, event.title, text, ascii_only=self.ascii_only)
-        self.app.push_screen(page)

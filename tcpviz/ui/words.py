@@ -14,6 +14,8 @@ __all__ = ["explanation", "wrap"]
 
 def explanation(session: Session, *, ascii_only: bool = False) -> Line:
     """The step at the cursor in a few sentences, in the register that was chosen."""
+    if session.whole and session.said is not None:
+        return session.said
     step = session.step
     if step is None:
         return line(Span(_nothing_yet(session), roles.DIM))

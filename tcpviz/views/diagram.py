@@ -17,6 +17,7 @@ from tcpviz.core.records import Side
 from tcpviz.core.states import State
 from tcpviz.views import roles
 from tcpviz.views.diagram_draw import Canvas, draw_figure
+from tcpviz.views.diagram_motion import draw_selected, draw_travellers
 from tcpviz.views.diagram_scene import (
     LETTERS,
     DiagramScene,
@@ -144,13 +145,19 @@ def _change_words(change: StateChange, arrow: str) -> tuple[str, str, str]:
 # -- the whole ----------------------------------------------------------------
 
 
-def draw(layout: Layout, scene: DiagramScene) -> list[Line]:
-    """The diagram as exactly ``layout.height`` lines of ``layout.width`` cells."""
+def draw(layout: Layout, scene: DiagramScene, share: float | None = None) -> list[Line]:
+    """The diagram as exactly ``layout.height`` lines of ``layout.width`` cells.
+
+    ``share``: how far along the edges just taken their ends have come, 0 to 1 (for motion).
+    """
     figure = layout.figure
     if figure is None:
         return _draw_list(layout, scene)
     canvas = Canvas(layout.width, layout.height)
     draw_figure(canvas, figure, scene, (layout.x, layout.y))
+    draw_selected(canvas, figure, scene, (layout.x, layout.y))
+    if share is not None:
+        draw_travellers(canvas, figure, scene, (layout.x, layout.y), share)
     rows = [canvas.row(y) for y in range(layout.height)]
     return _with_captions(rows, layout, scene)
 
@@ -258,6 +265,8 @@ def _list_entry(state: State, scene: DiagramScene, visited: frozenset[State]) ->
         else:
             slots.append(Span(" "))
     role = roles.STATE_HERE if sides else (roles.STATE_VISITED if state in visited else roles.STATE)
+    if state is scene.selected:
+        role = roles.SELECTED
     return (slots[0], Span(state.value, role), slots[1])
 
 

@@ -16,6 +16,7 @@ class DiagramScene:
     """What stands on the diagram.
 
     ``lit``    the state changes of the step at the cursor
+    ``selected``  the state or edge that a person has chosen
     ``trail_client``, ``trail_server``  edges that each has taken, by their ends
     """
 
@@ -26,6 +27,7 @@ class DiagramScene:
     lit: tuple[StateChange, ...] = ()
     trail_client: frozenset[Pair] = frozenset()
     trail_server: frozenset[Pair] = frozenset()
+    selected: State | Pair | None = None
     ascii: bool = False
 
     def claim(self, side: Side) -> Claim | None:
