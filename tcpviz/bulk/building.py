@@ -54,6 +54,7 @@ class Building:
     """The connections of a capture in columns.
 
     ``array``     of the regular ones, the columns of :data:`FIELDS`
+    ``kept``      by the flows' order, segments that count for a signature
     ``followed``  the others, each with the row of its first segment
     """
 
@@ -65,6 +66,7 @@ class Building:
         self.follower = Follower(reading, self.clock)
         self.shapes = Shapes(reading, self.follower)
         self.followed: list[tuple[int, Connection]] = []
+        self.kept = np.zeros(columns.count, np.bool_)
         self._pieces: list[dict[str, Array]] = []
         self._units = units(reading, self.flows)
         for begin, end in self._chunks():
@@ -101,7 +103,7 @@ class Building:
             if begin <= flow < end:
                 fine &= work.flow != flow - begin
         fine = self._flows_fine(work, fine)
-        shape, fine = self._shapes(work, fine, rows)
+        shape, fine = self._shapes(work, fine, rows, base)
         last = np.append(work.first[1:], work.count) - 1
         ending, fine = self._endings(work, fine, last, shape)
         fine = _whole_flows(work, fine)
@@ -141,11 +143,27 @@ class Building:
         number = np.maximum.reduceat(np.where(work.side, -1, work.seq - work.rel + work.end), first)
         chance = np.zeros(len(first), np.bool_)
         chance[1:] = ~leads[1:] & (((work.seq[first[1:]] + 1) & 0xFFFFFFFF) == number[:-1])
-        return _whole_flows(work, fine & ~chance)
+        fine = fine & ~chance
+        # A SYN or its answer with a number that was used before is a late one of that time.
+        answer = np.minimum(work.answer, work.count - 1)
+        for number in (work.seq[first], np.where(work.answered, work.seq[answer], -1)):
+            order = np.lexsort((number, work.flow))
+            same = np.zeros(len(first), np.bool_)
+            same[order[1:]] = (
+                (np.diff(number[order]) == 0)
+                & (np.diff(work.flow[order]) == 0)
+                & (number[order][1:] >= 0)
+            )
+            fine &= ~same
+        return _whole_flows(work, fine)
 
-    def _shapes(self, work: regular.Work, fine: Array, rows: Array) -> tuple[Array, Array]:
+    def _shapes(
+        self, work: regular.Work, fine: Array, rows: Array, base: int
+    ) -> tuple[Array, Array]:
         """Each connection's shape; those that another one followed too early are not fine."""
-        codes = signatures(work) ^ mixed(~work.leads, 1)
+        codes, kept = signatures(work)
+        codes ^= mixed(~work.leads, 1)
+        self.kept[base : base + work.count] = kept
         shape = np.zeros(len(fine), np.int64)
         mine = np.flatnonzero(fine)
         if not len(mine):
@@ -158,8 +176,8 @@ class Building:
             kind = Kind(code, not bool(work.leads[example]))
             known = self.shapes.known(kind)
             if known is None:
-                span = rows[work.first[example] : last[example]]
-                known = self.shapes.number(kind, span.tolist())
+                span = slice(int(work.first[example]), int(last[example]))
+                known = self.shapes.number(kind, rows[span].tolist(), kept[span].tolist())
             numbers[at] = known
         shape[mine] = numbers[back]
         followed = np.zeros(len(fine), np.bool_)
@@ -188,6 +206,9 @@ class Building:
         lasting = lasting[shape] & fine
         over = np.where(single, since_last >= SYN_GIVE_UP_NS, since_last >= _SURE_NS)
         early = np.where(single, since_last < SYN_GIVE_UP_NS, end - steady[began] < _FIRST_NS)
+        # With a leap between, a deadline that means nothing any more may end TIME-WAIT early.
+        leaps = self.clock.now[work.rows[first]] - steady[first] != self.clock.end - end
+        over, early = over & ~leaps, early & ~leaps
         ending[over & ~lasting] = Ending.TIMERS
         ending[replaced] = Ending.REPLACED
         return ending, fine & (replaced | over | early | lasting)

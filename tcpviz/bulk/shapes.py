@@ -22,6 +22,9 @@ _MS = 1_000_000
 _FAR = 1 << 30
 _EXPIRED_NS = 600_000_000_000
 
+SUCCESSOR = 1 << 40
+"""The frame number that stands for the one by which a connection was replaced."""
+
 
 class Ending(enum.IntEnum):
     """What came after a connection's last segment.
@@ -57,6 +60,7 @@ class Shapes:
         self._numbers: dict[Kind, int] = {}
         self._rows: list[Sequence[int]] = []
         self._kinds: list[Kind] = []
+        self._places: list[dict[int, int]] = []
         self._made: dict[tuple[int, Ending], Connection] = {}
 
     def __len__(self) -> int:
@@ -66,8 +70,11 @@ class Shapes:
         """The shape's number, if one of its kind has been met."""
         return self._numbers.get(kind)
 
-    def number(self, kind: Kind, rows: Sequence[int]) -> int:
-        """The number of a new shape, whose first example has these rows."""
+    def number(self, kind: Kind, rows: Sequence[int], kept: Sequence[bool]) -> int:
+        """The number of a new shape, whose first example has these rows; which of them count."""
+        array = self._reading.columns.array["frame"]
+        counting = [int(array[row]) for row, counts in zip(rows, kept, strict=True) if counts]
+        self._places.append({frame: place for place, frame in enumerate(counting)})
         number = self._numbers[kind] = len(self._rows)
         self._rows.append(rows)
         self._kinds.append(kind)
@@ -79,6 +86,10 @@ class Shapes:
         if made is None:
             made = self._made[number, ending] = self._follow(number, ending)
         return made
+
+    def place(self, number: int, frame: int) -> int | None:
+        """Which of the example's segments that count has this frame number."""
+        return self._places[number].get(frame)
 
     def lives(self, number: int) -> bool:
         """Whether a SYN would come into a connection that goes on, now or when timers ran out."""
@@ -151,8 +162,10 @@ def _before(first: Segment) -> list[Segment]:
 
 def _after(first: Segment, last_ns: int) -> list[Segment]:
     """A SYN with another number on the same addresses and ports, and its answer."""
-    x, y = first.seq + _FAR, first.seq + 2 * _FAR
+    # Not the numbers of the one before: it would be a late segment of that.
+    x, y = first.seq + _FAR // 2, first.seq + 5 * _FAR // 2
+    like = replace(first, frame=SUCCESSOR)
     return [
-        _said(first, last_ns + _MS, Flags.SYN, x, 0, back=False),
-        _said(first, last_ns + 2 * _MS, Flags.SYN | Flags.ACK, y, x + 1, back=True),
+        _said(like, last_ns + _MS, Flags.SYN, x, 0, back=False),
+        _said(like, last_ns + 2 * _MS, Flags.SYN | Flags.ACK, y, x + 1, back=True),
     ]

