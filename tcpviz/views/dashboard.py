@@ -127,6 +127,8 @@ def _row(board: Board, tally: Tally, odd: Unusual | None, most: int, cells: int)
     name = _("not known") if tally.state is None else str(tally.state)
     closed = tally.state is State.CLOSED
     role = odd.role if odd is not None else roles.TEXT if tally.count and not closed else roles.DIM
+    if tally.state is None:
+        role = roles.UNKNOWN
     age = ""
     if tally.since_ns is not None and not closed:
         age = short_duration(max(board.now_ns - tally.since_ns, 0))
