@@ -284,6 +284,12 @@ def _read(commands: Commands[Parser]) -> None:
         metavar="N",
         help="print connection N's sequence chart",
     )
+    parser.add_argument(
+        "--segments",
+        metavar="EXPR",
+        help="print the segments that fit, of all connections, a line each (or --json): "
+        "mark:retransmission, 'flags:rst ttl<10', remark:ce (tcpviz help filter)",
+    )
     _screen_options(parser)
 
 

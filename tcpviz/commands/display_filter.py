@@ -8,10 +8,12 @@ from tcpviz.commands.stream import complain
 from tcpviz.core.connection import Connection
 from tcpviz.sources.feed import SourceError
 from tcpviz.views import filter as language
-from tcpviz.views.filter import Filter, FilterError
+from tcpviz.views.filter import Filter, FilterError, Vocabulary
 
 
-def display_filter(words: Sequence[str]) -> Filter | None:
+def display_filter(
+    words: Sequence[str], vocabulary: Vocabulary = language.CONNECTIONS
+) -> Filter | None:
     """The words as one filter, ``None`` where there are none.
 
     Raises SourceError (exit code 2): what was expected, the filter, and carets
@@ -19,7 +21,7 @@ def display_filter(words: Sequence[str]) -> Filter | None:
     """
     text = " ".join(words)
     try:
-        made = language.compile(text)
+        made = language.compile(text, vocabulary)
     except FilterError as error:
         message = f"filter: {error}\n{error.pointed()}\n(tcpviz help filter tells the language)"
         raise SourceError(message, 2) from None

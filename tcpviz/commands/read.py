@@ -21,6 +21,10 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     as_text = options.text or options.json or options.csv or options.ladder is not None
     try:
+        if options.segments is not None:
+            from tcpviz.commands import read_segments
+
+            return read_segments.run(options)
         chosen = display_filter(options.words)
         if chosen is not None and options.ladder is not None:
             raise SourceError("--ladder prints one connection's chart: leave the filter away", 2)

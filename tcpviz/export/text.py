@@ -80,6 +80,10 @@ class Story:
         self._origin: int | None = None
         self._met = 0
 
+    def begin(self, time_ns: int) -> None:
+        """Count time from this moment, and not from the first step that is told."""
+        self._origin = time_ns
+
     def line(self, step: Step) -> str | None:
         """What to print for a step: one line or several, without the last newline.
 

@@ -8,7 +8,7 @@ from time import time_ns
 from textual.message import Message
 
 from tcpviz.core.connection import Connection
-from tcpviz.ui.lines import Row
+from tcpviz.ui.lines import Row, signed
 from tcpviz.ui.looks import GONE, Looks
 from tcpviz.ui.panes import PaneView
 from tcpviz.ui.plan import Pane
@@ -18,10 +18,11 @@ from tcpviz.views import overview, roles
 from tcpviz.views.explain import sentences
 from tcpviz.views.ladder import Gutter, Ladder, LadderSettings, Notation, RowKind
 from tcpviz.views.ladder_index import ChartIndex
-from tcpviz.views.ladder_labels import MARKS, marks_of
+from tcpviz.views.ladder_labels import MARKS, REMARKS, marks_of
 from tcpviz.views.ladder_window import WINDOW
 from tcpviz.views.numbers import duration
 from tcpviz.views.phase_words import phase_text
+from tcpviz.views.remarks import remarks
 from tcpviz.views.spans import Span, fit, line
 from tcpviz.words import _, counted
 
@@ -84,6 +85,12 @@ class ChartPane(PaneView):
             if row.kind is RowKind.STEP
             for step in row.steps
             for mark in marks_of(step)
+        } | {
+            REMARKS[remark][0]: REMARKS[remark][1]
+            for row in ladder.rows[self.top : self.top + self._space]
+            if row.kind is RowKind.STEP
+            for step in row.steps
+            for remark in remarks(step)
         }
         return [f"{letter}: {words}" for letter, words in letters.items()]
 
@@ -123,7 +130,7 @@ class ChartPane(PaneView):
             if place >= happened:
                 drawn = tuple(Span(span.text, GONE) for span in drawn)
             elif self.marked is not None and row.step_index <= self.marked <= row.last_index:
-                drawn = _with_sign(drawn, "m")
+                drawn = signed(drawn, "m")
             made.append(Row(drawn, roles.CURSOR if at else None))
         return self._beside(ladder, made, cells, there) if wide > cells else made
 
@@ -312,11 +319,3 @@ def _round(ns: int) -> int:
     while unit * 10 <= ns:
         unit *= 10
     return unit * max((times for times in (1, 2, 5) if unit * times <= ns), default=1)
-
-
-def _with_sign(drawn: tuple[Span, ...], sign: str) -> tuple[Span, ...]:
-    """A line with a sign in its first cell."""
-    first, *rest = drawn
-    if not first.text or first.text[0] not in " ▸>":
-        return drawn
-    return (Span(sign, roles.LIT), Span(first.text[1:], first.role), *rest)

@@ -109,3 +109,40 @@ def test_the_help_names_every_field() -> None:
     assert {name for name in plain if name not in text} == set()
     kind = CONNECTIONS.fields["is"].kind
     assert {value for value, _ in kind.candidates() if value not in text} == set()
+
+
+def test_segments_that_fit_are_printed_a_line_each(
+    capsys: pytest.CaptureFixture[str], captures: Path
+) -> None:
+    file = str(captures / CAPTURE)
+    code, out, err = run(capsys, "read", file, "--segments", "flags:rst", "--ascii")
+    lines = [line for line in out.splitlines() if "RST,ACK" in line]
+    # By the capture's beginning, not the first line's.
+    assert [line.split()[:2] for line in lines] == [["82.326100", "#1"], ["1532.629459", "#2"]]
+    assert (code, err) == (0, "tcpviz: 2 of 1556 steps fit\n")
+    code, out, err = run(capsys, "read", file, "--segments", "mark:duplicate_ack>63", "--json")
+    assert code == 2
+    code, out, err = run(capsys, "read", file, "--segments", "remark:sack id:1", "--json")
+    made = [json.loads(line) for line in out.splitlines()]
+    assert len(made) == 64
+    for each in made[:3]:
+        jsonschema.validate(each, jsonl.schema())
+        assert each["remarks"] == ["sack"]
+        assert each["segment"]["options"]["sack"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--segments", "mark:foo"], "foo is not a mark"),
+        (["--segments", "state:"], "^"),
+        (["--segments", "len>0", "port:80"], "leave the filter words away"),
+        (["--segments", "len>0", "--csv"], "not --csv"),
+    ],
+)
+def test_a_wrong_request_for_segments_says_so(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str], captures: Path
+) -> None:
+    code, out, err = run(capsys, "read", str(captures / CAPTURE), *words)
+    assert (code, out) == (2, "")
+    assert told in err

@@ -1,0 +1,67 @@
+"""``tcpviz read --segments EXPR``: the steps that fit, one a line, as they are read."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from tcpviz.commands.display_filter import display_filter
+from tcpviz.commands.stream import Notes, complain
+from tcpviz.core.timeline import Step
+from tcpviz.core.tracker import Tracker
+from tcpviz.export.text import Story, encodes
+from tcpviz.sources.feed import SourceError
+from tcpviz.sources.files import FileFeed
+from tcpviz.views.filter import SEGMENTS
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print them; returns the exit code. Nothing is kept, so a file of any size will do."""
+    if options.words:
+        raise SourceError(
+            "--segments has conditions of its own: put host:, port: or id: into them, and leave "
+            "the filter words away",
+            2,
+        )
+    if options.csv or options.ladder is not None:
+        raise SourceError("--segments prints lines of text or --json, not --csv or --ladder", 2)
+    chosen = display_filter([options.segments], SEGMENTS)
+    feed = FileFeed(options.file)
+    tracker, notes = Tracker(keep=False), Notes(feed)
+    told: Callable[[Step], str | None] | None = None
+    shown = steps = code = 0
+    try:
+        for batch in feed.batches():
+            for record in batch:
+                for step in tracker.feed(record):
+                    steps += 1
+                    told = told or _teller(options, tracker, step.time_ns)
+                    if chosen is None or chosen.matches(step, step.time_ns):
+                        text = told(step)
+                        if text is not None:
+                            sys.stdout.write(text + "\n")
+                            shown += 1
+    except KeyboardInterrupt:
+        feed.stop()
+        complain("interrupted")
+        code = 130
+    except SourceError as error:
+        complain(str(error))
+        code = error.exit_code
+    notes.tell()
+    complain(f"{shown} of {steps} steps fit")
+    return code
+
+
+def _teller(
+    options: argparse.Namespace, tracker: Tracker, origin_ns: int
+) -> Callable[[Step], str | None]:
+    if options.json:
+        from tcpviz.export import jsonl
+
+        return lambda step: jsonl.dumps(jsonl.step_object(step, tracker))
+    plain = options.ascii or not encodes(sys.stdout.encoding)
+    story = Story(tracker, ascii_only=plain)
+    story.begin(origin_ns)
+    return story.line
