@@ -1,0 +1,85 @@
+"""What each command imports: the modules and their number, which no machine's load changes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bench.generate import connections
+
+ROOT = Path(__file__).resolve().parents[2]
+
+HEAVY = {"asyncio", "numpy", "pyroute2", "rich", "scapy", "textual"}
+
+_RUN = """
+import json, sys
+from tcpviz.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+print("\\n" + json.dumps(sorted(sys.modules)))
+"""
+
+_SCREEN = """
+import json, sys
+import tcpviz.ui.start, tcpviz.ui.app, tcpviz.sources.files, tcpviz.commands.read
+print("\\n" + json.dumps(sorted(sys.modules)))
+"""
+
+
+def modules(script: str, *words: str) -> set[str]:
+    """All that such a process has imported at its end."""
+    command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}){script}"]
+    done = subprocess.run(
+        [*command, *words], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def ours(found: set[str]) -> set[str]:
+    return {name for name in found if name.startswith("tcpviz.")}
+
+
+def heavy(found: set[str]) -> set[str]:
+    return HEAVY & {name.split(".")[0] for name in found}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--help"], ["--version"], ["read", "--help"], ["capture", "--help"]],
+    ids=" ".join,
+)
+def test_to_be_told_how_it_is_used_takes_the_arguments_alone(words):
+    found = modules(_RUN, *words)
+    assert ours(found) <= {"tcpviz.cli", "tcpviz.arguments", "tcpviz.words", "tcpviz.catalogue"}
+    assert heavy(found) == set()
+    assert not found & {"ctypes", "dataclasses", "inspect", "logging", "socket", "subprocess"}
+    assert len(found) < 120
+
+
+def test_a_table_of_a_file_needs_no_screen_and_no_scapy(tmp_path):
+    path = tmp_path / "small.pcap"
+    connections(path, 3)
+    found = modules(_RUN, "read", str(path), "--text")
+    assert heavy(found) <= {"numpy", "rich"}
+    assert "rich.console" not in found  # rich.cells alone tells how wide characters are
+    assert not any(name.startswith(("tcpviz.ui", "tcpviz.lab")) for name in found)
+
+
+@pytest.mark.parametrize("words", [["help", "filter"], ["demo", "--list"]], ids=" ".join)
+def test_what_prints_text_needs_no_screen(words):
+    assert heavy(modules(_RUN, *words)) == set()
+
+
+def test_the_screen_of_a_file_needs_nothing_of_captures_and_columns():
+    found = modules(_SCREEN)
+    assert heavy(found) == {"asyncio", "rich", "textual"}
+    # Markdown, syntax colours and big widgets come with Textual's conveniences, at a price.
+    assert not found & {"markdown_it", "pygments", "textual.widgets._markdown"}
+    assert not found & {"textual.widgets._data_table", "textual.widgets._text_area"}
+    assert len(found) < 700
