@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tcpviz.core.records import Act, Doer, Side
+from tcpviz.core.segment import Segment
 from tcpviz.core.timeline import Step, StepKind
 from tcpviz.views import roles
 from tcpviz.views.hand_words import HAND_LEFT, HAND_RIGHT, by_whom, held_time, times
@@ -20,6 +21,7 @@ from tcpviz.views.ladder_labels import (
 from tcpviz.views.ladder_layout import Layout
 from tcpviz.views.ladder_parts import LETS_GO, Flight, Row
 from tcpviz.views.spans import text_width
+from tcpviz.words import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Pen:
     last visible row, where segments on their way have got to; ``end`` the number
     of the chart's next row. ``travelled`` tells of a segment on its way which part
     of the way it has come by now, 0 to 1 (``None``: nobody knows).
+    ``flipped``: the client's lifeline is the right one; ``prefix`` goes before labels;
+    ``role`` is everybody's instead of the segment's own.
     """
 
     layout: Layout
@@ -41,6 +45,17 @@ class Pen:
     tip: int
     end: int
     travelled: Callable[[Flight], float | None] | None = None
+    flipped: bool = False
+    prefix: str = ""
+    role: str = ""
+
+    def rightward(self, side: Side | None) -> bool:
+        """Whether what this side sends goes from left to right."""
+        return (side is not Side.SERVER) is not self.flipped
+
+    def role_of(self, segment: Segment) -> str:
+        """The role of an arrow and its label."""
+        return self.role or segment_role(segment)
 
 
 def hidden(index: int, cursor: int | None) -> bool:
@@ -54,16 +69,18 @@ def _label(step: Step, room: int, pen: Pen) -> tuple[str, str, str]:
     A mark outweighs a label's details: its words go before the label gets short.
     """
     variants = segment_variants(step, pen.notation, pen.fins, pen.payload, pen.detail)
+    if pen.prefix:
+        variants = [f"{pen.prefix} {one}" for one in variants]
     marks, tone = mark_variants(step)
     tails = [f" {mark}" for mark in marks] or [""]
     for variant in variants[:-1]:
         for tail in tails:
-            if text_width(variant) + len(tail) <= room:
+            if text_width(variant) + text_width(tail) <= room:
                 return variant, tail, tone
     least = variants[-1]
-    if len(least) + len(tails[-1]) <= room:
+    if text_width(least) + text_width(tails[-1]) <= room:
         return least, tails[-1], tone
-    return (least, "", tone) if len(least) <= room else ("", "", tone)
+    return (least, "", tone) if text_width(least) <= room else ("", "", tone)
 
 
 def _put_label(canvas: Canvas, at: int, label: tuple[str, str, str], role: str) -> None:
@@ -71,12 +88,12 @@ def _put_label(canvas: Canvas, at: int, label: tuple[str, str, str], role: str) 
     canvas.put(at, f" {text}", role)
     if tail:
         canvas.put(at + 1 + text_width(text), tail, tone)
-    canvas.put(at + 1 + text_width(text) + len(tail), " ", role)
+    canvas.put(at + 1 + text_width(text) + text_width(tail), " ", role)
 
 
 def _label_width(label: tuple[str, str, str]) -> int:
     """Cells of a label with its marks and a blank at each end."""
-    return text_width(label[0]) + len(label[1]) + 2
+    return text_width(label[0]) + text_width(label[1]) + 2
 
 
 def draw_level(canvas: Canvas, step: Step, pen: Pen) -> None:
@@ -84,8 +101,8 @@ def draw_level(canvas: Canvas, step: Step, pen: Pen) -> None:
     layout, segment = pen.layout, step.segment
     if segment is None or layout.arrows < 1:
         return
-    right = step.side is not Side.SERVER
-    role = segment_role(segment)
+    right = pen.rightward(step.side)
+    role = pen.role_of(segment)
     canvas.fill(layout.first, layout.last, "╌" if segment.inferred else "─", role)
     canvas.put(layout.last - 1 if right else layout.first, "▶" if right else "◀", role)
     _leave(canvas, layout, right, role)
@@ -199,8 +216,8 @@ def draw_flight(canvas: Canvas, row: Row, flight: Flight, pen: Pen) -> list[Word
     if share is None:
         return []
     first, last, rows = share
-    right = flight.side is not Side.SERVER
-    role = segment_role(segment)
+    right = pen.rightward(flight.side)
+    role = pen.role_of(segment)
     k = row.number - flight.start
     ended = flight.end_step is not None and not hidden(flight.end_step, pen.cursor)
     here = ended and row.number == flight.end
@@ -254,9 +271,9 @@ def _is_tip(flight: Flight, row: Row, pen: Pen) -> bool:
 def _hand_words(holder: Doer, last: int, right: bool, layout: Layout) -> list[Words]:
     """Whose hand it is, beside the sign, as far as there is room."""
     room = layout.arrows - last - 2
-    for words in (_IN_HAND[holder], "held"):
-        if len(words) <= room:
-            at = layout.first + last + 1 if right else layout.last - last - 1 - len(words)
+    for words in (_(_IN_HAND[holder]), _("held")):
+        if text_width(words) <= room:
+            at = layout.first + last + 1 if right else layout.last - last - 1 - text_width(words)
             return [(at, words, roles.LIT)]
     return []
 
@@ -266,25 +283,25 @@ def _words_at_end(flight: Flight, row: Row, room: int, pen: Pen) -> str:
     done = flight.handled(pen.cursor)
     if flight.lost:
         dropped = next((each for each in done if each.act is Act.DROPPED), None)
-        return "lost" if dropped is None else by_whom(dropped.by)
-    said = ["copy"] if flight.copy else []
+        return _("lost") if dropped is None else by_whom(dropped.by)
+    said = [_("copy")] if flight.copy else []
     if any(each.act is Act.CORRUPTED for each in done):
-        said.append("corrupted")
+        said.append(_("corrupted"))
     let_go = [each for each in done if each.act in LETS_GO]
     held_ns = max((each.held_ns for each in let_go), default=0)
     again = max((each.count for each in done), default=0)
     if held_ns >= _WORTH_TELLING_NS:
-        said.append(f"held {held_time(held_ns)}")
+        said.append(_("held {time}").format(time=held_time(held_ns)))
     if again:
-        said.append(f"sent again {times(again)}")
+        said.append(_("sent again {times}").format(times=times(again)))
     if said:
-        while len(", ".join(said)) > room and len(said) > 1:
+        while text_width(_(", ").join(said)) > room and len(said) > 1:
             said.pop()
-        return ", ".join(said)
+        return _(", ").join(said)
     if row.number - flight.start > 4 or len(row.flights) > 1:
         # Far from its departure, or among others: say once more which one it is.
         variants = segment_variants(flight.step, pen.notation, pen.fins)
-        return next((each for each in variants[:-1] if len(each) <= room), "")
+        return next((each for each in variants[:-1] if text_width(each) <= room), "")
     return ""
 
 
@@ -304,17 +321,17 @@ def _end_words(
 ) -> list[Words]:
     """Words beside an arrow's end: behind a cross, before a head."""
     if flight.lost:
-        at = layout.first + last + 1 if right else layout.last - last - 1 - len(words)
-        if layout.first <= at and at + len(words) <= layout.last:
+        at = layout.first + last + 1 if right else layout.last - last - 1 - text_width(words)
+        if layout.first <= at and at + text_width(words) <= layout.last:
             return [(at, words, roles.LOST)]
         # One that died in a hand has no line behind it on this row: there is room.
-        at = layout.first + last - 2 - len(words) if right else layout.last - last + 2
+        at = layout.first + last - 2 - text_width(words) if right else layout.last - last + 2
         held = any(each.act is Act.HELD for each in flight.handled(None))
-        if held and layout.first < at and at + len(words) < layout.last:
+        if held and layout.first < at and at + text_width(words) < layout.last:
             return [(at, words, roles.LOST)]
         return [] if words == "lost" else _end_words("lost", last, flight, right, role, layout)
-    at = layout.last - 3 - len(words) if right else layout.first + 3
-    if layout.first <= at - 1 and at + len(words) < layout.last:
+    at = layout.last - 3 - text_width(words) if right else layout.first + 3
+    if layout.first <= at - 1 and at + text_width(words) < layout.last:
         return [(at - 1, f" {words} ", role)]
     return []
 
@@ -325,8 +342,8 @@ def draw_departures(canvas: Canvas, steps: list[Step], pen: Pen) -> None:
     for step in steps:
         if step.kind is not StepKind.SENT or step.segment is None:
             continue
-        right = step.side is not Side.SERVER
-        role = segment_role(step.segment)
+        right = pen.rightward(step.side)
+        role = pen.role_of(step.segment)
         lead = _lead(pen)
         label = _label(step, layout.arrows - lead - 2, pen)
         if not label[0]:

@@ -29,7 +29,9 @@ from tcpviz.views.ladder_labels import (
 )
 from tcpviz.views.ladder_parts import Bar, Row, RowKind
 from tcpviz.views.numbers import duration
+from tcpviz.views.phase_words import PHASES
 from tcpviz.views.spans import fit_text, text_width
+from tcpviz.words import _
 
 BAND_ROLES: Final = {
     PhaseName.HANDSHAKE: roles.BAND_HANDSHAKE,
@@ -124,13 +126,14 @@ def _band(canvas: Canvas, row: Row, pen: Pen) -> None:
             draw_flight(canvas, row, flight, pen)
             taken.update(range(first, first + share[1] - share[0]))
     phase = row.band.at(pen.cursor)
-    words = [f" {row.band.name} "]
+    name = _(PHASES[row.band.name], "phase")
+    words = [f" {name} "]
     if phase.of:
         pips = "●" * phase.done + "○" * (phase.of - phase.done)
-        words.insert(0, f" {row.band.name}  {pips}  {phase.done}/{phase.of} ")
-        words.insert(1, f" {row.band.name} {phase.done}/{phase.of} ")
+        words.insert(0, f" {name}  {pips}  {phase.done}/{phase.of} ")
+        words.insert(1, f" {name} {phase.done}/{phase.of} ")
     room = layout.arrows
-    text = next((each for each in words if len(each) <= room), fit_text(words[-1], room))
+    text = next((each for each in words if text_width(each) <= room), fit_text(words[-1], room))
     size = text_width(text)
     middle = layout.first + (layout.arrows - size) // 2
     places = (middle, layout.first + 1, layout.last - 1 - size)

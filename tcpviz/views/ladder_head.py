@@ -17,6 +17,7 @@ from tcpviz.views.ladder_layout import LEAST, Layout
 from tcpviz.views.ladder_parts import Queues
 from tcpviz.views.ladder_queues import head_queues
 from tcpviz.views.spans import Line, Span, fit_text, text_width
+from tcpviz.words import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,14 @@ def header(head: Head, now: Mapping[Side, Claim | None]) -> list[Line]:
     half = max((width - where.lane_left) // 2 - 1, 0)
     client, server = head.names
     ends = (
-        (Side.CLIENT, "●", head.ends[0], client or "client"),
-        (Side.SERVER, "◆", head.ends[1], server or "server"),
+        (Side.CLIENT, "●", head.ends[0], client or _("client")),
+        (Side.SERVER, "◆", head.ends[1], server or _("server")),
     )
     # With their addresses both, or neither.
-    whole = [f"{marker} {name}  {end or ''}".rstrip() for _, marker, end, name in ends]
+    whole = [f"{marker} {name}  {end or ''}".rstrip() for _side, marker, end, name in ends]
     if max(map(text_width, whole)) > half:
-        whole = [f"{marker} {name}" for _, marker, _, name in ends]
-    for (side, _, _, _), words in zip(ends, whole, strict=True):
+        whole = [f"{marker} {name}" for _side, marker, _end, name in ends]
+    for (side, *_rest), words in zip(ends, whole, strict=True):
         role = roles.of_side(side)
         text = fit_text(words, half)
         size = text_width(text)
@@ -72,7 +73,7 @@ def header(head: Head, now: Mapping[Side, Claim | None]) -> list[Line]:
         at = max(min(line - len(state) // 2, high - len(state)), low)
         states.put(at, state, roles.of_certainty(claim.certainty))
     if where.gutter:
-        canvas.put(where.gutter_at + where.gutter - len(head.title), head.title, roles.TITLE)
+        canvas.put(where.gutter_at + where.gutter - text_width(head.title), head.title, roles.TITLE)
     if head.queues is not None:
         head_queues(canvas, states, head.queues, head.width)
     return [canvas.line(head.ascii_only), states.line(head.ascii_only)]
@@ -93,7 +94,7 @@ def kernel_lines(head: Head, step: Step, rows: int, passed_ns: int) -> list[Line
         for side in Side
     ]
     if head.queues is not None:
-        return [_kernel_line(head, said, "kernel")]
+        return [_kernel_line(head, said, _("kernel"))]
     listener = listener_span(reading, server, half)
     if rows < 2:
         queued = listener.role != roles.TIME
@@ -102,7 +103,7 @@ def kernel_lines(head: Head, step: Step, rows: int, passed_ns: int) -> list[Line
         made = [said]
     else:
         made = [said, [Span(""), listener]]
-    titles = ("kernel", "queues")
+    titles = (_("kernel"), _("queues"))
     return [_kernel_line(head, one, title) for one, title in zip(made, titles, strict=False)]
 
 
@@ -111,7 +112,7 @@ def _kernel_line(head: Head, said: Sequence[Span], name: str) -> Line:
     canvas = Canvas(head.width)
     if where.gutter and any(span.text for span in said):
         title = fit_text(name, where.gutter)
-        canvas.put(where.gutter_at + where.gutter - len(title), title, roles.TITLE)
+        canvas.put(where.gutter_at + where.gutter - text_width(title), title, roles.TITLE)
     middle = where.left + 1 + where.arrows // 2
     for side, span in zip(Side, said, strict=True):
         size = text_width(span.text)

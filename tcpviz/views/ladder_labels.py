@@ -21,6 +21,7 @@ from tcpviz.views import option_words, roles
 from tcpviz.views.numbers import plural
 from tcpviz.views.remarks import Remark, remarks
 from tcpviz.views.spans import clean, fit_text, text_width
+from tcpviz.words import _
 
 
 class Notation(enum.Enum):
@@ -187,7 +188,7 @@ def segment_variants(
     variants.append(letters or "-")
     shortest: list[str] = []
     for variant in variants:
-        if not shortest or len(variant) < len(shortest[-1]):
+        if not shortest or text_width(variant) < text_width(shortest[-1]):
             shortest.append(variant)
     return shortest
 
@@ -300,7 +301,7 @@ def mark_variants(step: Step) -> tuple[list[str], str]:
     for mark in marks:
         letter, word, tone = MARKS[mark.name]
         number = f" #{mark.number}" if mark.number else ""
-        words.append(word + number)
+        words.append(_(word) + number)
         letters.append(letter)
         tones.add(tone)
     for remark in own:
@@ -309,4 +310,4 @@ def mark_variants(step: Step) -> tuple[list[str], str]:
         letters.append(letter)
         tones.add(tone)
     tone = next(each for each in _GRAVITY if each in tones)
-    return [f"[{', '.join(words)}]", f"[{''.join(letters)}]"], tone
+    return [f"[{_(', ').join(words)}]", f"[{''.join(letters)}]"], tone

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tcpviz.core.timeline import Step, StepKind
 from tcpviz.views.icmp_words import error_text
 from tcpviz.views.spans import clean
+from tcpviz.words import _, counted
 
 
 def said_of(step: Step, connection: int) -> list[tuple[str, str]]:
@@ -15,20 +16,24 @@ def said_of(step: Step, connection: int) -> list[tuple[str, str]]:
     if step.unreachable is not None and step.connection == connection:
         said.append((f"⚠ {error_text(step.unreachable, step.relative[0])}", "mark-bad"))
     if step.gap is not None:
-        lost = "packets" if step.gap.count is None else f"{step.gap.count} packets"
-        if step.gap.count == 1:
-            lost = "1 packet"
-        said.append((f"⋯ {lost} missing here: {clean(step.gap.where)}", "mark-warning"))
+        count = step.gap.count
+        lost = _("packets") if count is None else counted(count, "packet")
+        words = _("{what} missing here: {where}").format(what=lost, where=clean(step.gap.where))
+        said.append((f"⋯ {words}", "mark-warning"))
     for each in step.disagreements:
-        kernel = "no socket" if each.kernel is None else str(each.kernel)
-        words = f"≠ {each.side}: kernel {kernel}, segments {each.inferred.state}"
-        said.append((words, "mark-bad"))
+        kernel = _("no socket") if each.kernel is None else str(each.kernel)
+        words = _("{side}: kernel {kernel}, segments {thought}").format(
+            side=_(str(each.side)), kernel=kernel, thought=each.inferred.state
+        )
+        said.append((f"≠ {words}", "mark-bad"))
     if step.kind is StepKind.REBOOT:
-        said.append((f"↯ {step.side} was switched off and on", "mark-bad"))
+        said.append(
+            ("↯ " + _("{side} was switched off and on").format(side=_(str(step.side))), "mark-bad")
+        )
     elif step.kind is StepKind.TIMER:
         events = [change.transition for change in step.changes]
         names = ", ".join(dict.fromkeys(each.event.value for each in events if each))
-        said.append((f"◷ {names or 'timer'}", "time"))
+        said.append((f"◷ {names or _('timer')}", "time"))
     elif step.changes and not said:
-        said.append(("· the kernel says so" if step.reading else "·", "dim"))
+        said.append((f"· {_('the kernel says so')}" if step.reading else "·", "dim"))
     return said
