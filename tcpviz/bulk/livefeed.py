@@ -83,7 +83,7 @@ class RingFeed(LiveFeed):
         An eighth for the ring, an eighth for the rows (:data:`ROW` bytes each, with their place
         in the dictionary), a sixteenth for the latest stretches; the rest is the program's own.
         """
-        self.table = LiveTable(max(min(ROWS, memory // 8 // ROW), 1 << 12))
+        self.table = LiveTable(max(min(ROWS, memory // 8 // ROW), 1 << 15))
         self.rows = LiveRows(self.table, self.changing)
         self._kept = min(KEPT, memory // 16)
         for config in self._configs:

@@ -244,32 +244,35 @@ class LiveTable:
             rows = np.arange(self._next, self._next + count)
             self._next += count
             return rows
-        rows = np.array(self._victims(count), np.int64)
+        rows = self._victims(count)
         for name, empty in {**_BOTH, **_ONE}.items():
             getattr(self, name)[rows] = empty
         return rows
 
-    def _victims(self, count: int) -> list[int]:
-        """Rows to be used again: going round, and passing over what is still open for a while."""
-        chosen: list[int] = []
-        over = self._over()
-        skipped = 0
-        while len(chosen) < count:
-            row = self._next % self._room
-            self._next += 1
-            if self.ident[row] and not over[row] and skipped < _SKIPPED * count:
-                skipped += 1
-                continue
-            if self.ident[row]:
-                self.evicted += 1
-                key = int(self.flow[row])
-                if self._of.get(key) == row:
-                    del self._of[key]
-            chosen.append(row)
-        return chosen
+    def _victims(self, count: int) -> Ints:
+        """Rows to be used again: going round, and passing over what is still open for a while.
 
-    def _over(self) -> npt.NDArray[np.bool_]:
-        client, server = states(self.known(np.arange(self._room)))
+        Where a flood leaves nothing but half-open ones, the oldest that were passed over go.
+        """
+        ahead = min(self._room, count * (_SKIPPED + 1))
+        window = (self._next + np.arange(ahead)) % self._room
+        used = self.ident[window] != 0
+        fit = ~used | self._over(window)
+        places = np.flatnonzero(fit)[:count]
+        if len(places) < count:
+            rest = np.flatnonzero(~fit)[: count - len(places)]
+            places = np.sort(np.concatenate((places, rest)))
+        self._next += int(places[-1]) + 1 if len(places) else 0
+        rows = window[places]
+        given_up = rows[used[places]]
+        self.evicted += len(given_up)
+        for row, key in zip(given_up.tolist(), self.flow[given_up].tolist(), strict=True):
+            if self._of.get(key) == row:
+                del self._of[key]
+        return np.asarray(rows, np.int64)
+
+    def _over(self, rows: Ints) -> npt.NDArray[np.bool_]:
+        client, server = states(self.known(rows))
         codes = list(OVER)
         return np.asarray(np.isin(client, codes) & np.isin(server, codes))
 

@@ -17,10 +17,11 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 
-from tests.bench.flood import HEAD, SYN, Sender
+from tests.bench.flood import HEAD, SYN
 from tests.bench.live import HERE, ROOT, SPACE, THERE, tree, wire
 from tests.terminal.pseudo import terminal
 
@@ -53,8 +54,7 @@ def resident(pids: list[int]) -> dict[int, int]:
     found = {}
     for pid in pids:
         try:
-            with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-                found[pid] = int(file.read().split()[1]) * 4
+            found[pid] = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4
         except OSError:
             continue
     return found
@@ -97,8 +97,8 @@ def measure(count: int, rate: float, memory: str, *, scan: bool) -> dict[str, ob
             how = "scan" if scan else "flood"
             began, before = time.monotonic(), os.times()
             flood = subprocess.Popen(
-                ["ip", "netns", "exec", SPACE, sys.executable, "-c", FLOOD]
-                + [str(count), str(rate), how, THERE],
+                ["ip", "netns", "exec", SPACE, sys.executable, "-c", FLOOD,
+                 str(count), str(rate), how, THERE],
                 cwd=ROOT, stdout=subprocess.PIPE, text=True,
             )  # fmt: skip
             waits: list[float] = []
