@@ -19,7 +19,8 @@ from textual.widget import Widget
 
 from tcpviz.ui.looks import Looks
 from tcpviz.views.ladder_canvas import ascii_line
-from tcpviz.views.spans import Line, fit
+from tcpviz.views.roles import LIT
+from tcpviz.views.spans import Line, Span, fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,14 @@ class Row:
 
 
 BLANK = Row()
+
+
+def signed(drawn: Line, sign: str) -> Line:
+    """A line with a sign in its first cell, where that is free."""
+    if not drawn or not drawn[0].text or drawn[0].text[0] not in " ▸>":
+        return drawn
+    first, *rest = drawn
+    return (Span(sign, LIT), Span(first.text[1:], first.role), *rest)
 
 
 class LinesView(Widget):
