@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from typing import TextIO
 
 import tcpviz
-from tcpviz.sources import access, bpf, helpers, ssh
+from tcpviz.sources import access, bpf, helpers, ring, ssh
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.interfaces import default_interfaces, list_interfaces
+from tcpviz.sources.live import SNAPLEN
 
 _PACKAGES = ("textual", "rich", "scapy", "pyroute2")
 _SOCK_DIAG = 4  # NETLINK_SOCK_DIAG
@@ -135,6 +136,18 @@ def _capture() -> list[Fact]:
     if allowed:
         return [Fact(Mark.YES, "capture", f"allowed to this user ({reason})")]
     return [Fact(Mark.NO, "capture", reason, "run with sudo, or let a helper below do it")]
+
+
+def _ring() -> list[Fact]:
+    """Whether more than some ten thousand packets a second can be captured without drops."""
+    if not access.own_access()[0]:
+        return []
+    frames, reason = ring.try_it(SNAPLEN)
+    if frames:
+        text = f"{frames} packets; what is too fast to be followed is counted"
+        return [Fact(Mark.YES, "packet ring", text)]
+    text = f"no ({reason}): read packet by packet, some ten thousand a second"
+    return [Fact(Mark.PARTLY, "packet ring", text)]
 
 
 def _capture_helpers() -> list[Fact]:
@@ -377,6 +390,7 @@ def _python() -> list[Fact]:
 
 _CHECKS: tuple[Callable[[], list[Fact]], ...] = (
     _capture,
+    _ring,
     _capture_helpers,
     _capture_filter,
     _interfaces,

@@ -79,6 +79,22 @@ def why_not(snaplen: int, link_type: int, *, interfaces: int, compiled: bool) ->
     return "" if compiled else "the filter is not compiled"
 
 
+def try_it(snaplen: int) -> tuple[int, str]:
+    """How many packets a ring on loopback would hold; 0 and the reason where there is none."""
+    reason = why_not(snaplen, 1, interfaces=1, compiled=True)
+    if reason:
+        return 0, reason
+    nothing: list[Instruction] = [(0x06, 0, 0, 0)]
+    try:
+        made = RingSocket("lo", nothing, loopback=True, snaplen=snaplen)
+    except OSError as error:
+        return 0, error.strerror or str(error)
+    try:
+        return made.frames, ""
+    finally:
+        made.close()
+
+
 class RingSocket(PacketSocket):
     """A packet socket whose packets come through a ring. Raises OSError where there is none."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tcpviz.commands import doctor
-from tcpviz.sources import access, bpf, helpers
+from tcpviz.sources import access, bpf, helpers, ring
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "import sys; from tcpviz.commands.doctor import run; code = run(sys.stdout)\n"
@@ -50,6 +50,19 @@ def test_its_lines_say_what_was_found(monkeypatch):
     (fact,) = doctor._capture()
     assert fact.mark is doctor.Mark.NO
     assert "sudo" in fact.remedy
+
+
+def test_the_ring_is_tried_for_real(monkeypatch):
+    for frames, reason in ((0, "Operation not permitted"), (1000, "")):
+        monkeypatch.setattr(access, "own_access", lambda: (True, "AF_PACKET"))
+        monkeypatch.setattr(ring, "try_it", lambda _, told=(frames, reason): told)
+        (fact,) = doctor._ring()
+        assert fact.mark is (doctor.Mark.YES if frames else doctor.Mark.PARTLY)
+        assert (reason or "1000 packets") in fact.text
+    monkeypatch.undo()
+    if access.own_access()[0]:
+        frames, reason = ring.try_it(128)
+        assert (frames > 10_000) == (reason == "")
 
 
 def test_every_no_has_a_way_out(monkeypatch):
