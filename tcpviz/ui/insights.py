@@ -102,6 +102,15 @@ class InsightActions(TimeActions):
             return
         self._open(GraphsScreen)
 
+    def action_export(self) -> None:
+        """The connection as a file, or copied."""
+        from tcpviz.ui.exporting import ExportScreen
+
+        if self.session.selected is None:
+            self.say_briefly("no connection is selected: choose one in the list")
+            return
+        self._open(ExportScreen)
+
     def _open(self, kind: type[SheetScreen]) -> None:
         """Lay a sheet over what is there; one that lies below comes to the top instead."""
         stack = self.app.screen_stack

@@ -349,6 +349,16 @@ ACTIONS: tuple[Action, ...] = (
         _PANES,
     ),
     Action(
+        "export",
+        ("E",),
+        "E",
+        "Hand the connection on",
+        "Write the connection as a picture, a page, a diagram's source or a ticket, or copy it",
+        "",
+        (),
+        _PANES,
+    ),
+    Action(
         "maximise",
         ("z",),
         "z",
