@@ -32,6 +32,14 @@ FORMS: tuple[tuple[str, str, str, str, str], ...] = (
 _EXPORT = "Hand the connection on"
 
 
+def _here() -> str:
+    """The folder that files go to; it may have been removed under our feet."""
+    try:
+        return clean(str(Path.cwd()))
+    except OSError:
+        return _("a folder that is gone")
+
+
 class ExportScreen(SheetScreen):
     """What may be made of the selected connection; each key makes one file where tcpviz runs."""
 
@@ -74,7 +82,7 @@ class ExportScreen(SheetScreen):
                 lines.append(fit(line(*pad(left, 48), name), cells))
             lines.append(line(Span(" y ", roles.KEY), f" {_('copy the form for a ticket')}"))
             lines += [(), *self._switches(), ()]
-            where = fit_text(clean(str(Path.cwd())), max(cells - 12, 8))
+            where = fit_text(_here(), max(cells - 12, 8))
             lines.append(line(Span(f" {_('Files go to')} {where}", roles.DIM)))
         if self.told:
             role = roles.MARK_BAD if self.failed else roles.LIT
