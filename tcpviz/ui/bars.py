@@ -97,9 +97,11 @@ def _mode(session: Session, glyphs: Glyphs) -> Item:
         if session.remaining == 0:
             waiting = _("waiting for more") if not session.pump.done else _("at the end")
             return Item(100, pace + _(", ") + waiting, pace, BAR_STRONG)
-        seconds_each = _("{n} s a step").format(n=f"{session.playback.pace.seconds:g}")
-        said = pace + _(", ") + seconds_each
-        return Item(100, said, f"{pace} {session.playback.pace.seconds:g} s", BAR_STRONG)
+        each = session.playback.pace
+        speed, short = f"{each.factor:g}x", f"{each.factor:g}x"
+        if not each.factor:
+            speed, short = _("{n} s a step").format(n=f"{each.seconds:g}"), f"{each.seconds:g} s"
+        return Item(100, pace + _(", ") + speed, f"{pace} {short}", BAR_STRONG)
     if session.mode is Mode.PAUSED:
         word = _("looking back") if session.acting and not session.pump.done else _("paused")
         return Item(100, f"{glyphs.paused} {word}", "", BAR_STRONG)

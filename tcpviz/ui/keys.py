@@ -6,48 +6,13 @@ all made of this table, so that none can forget what another knows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from textual.binding import Binding
 
+from tcpviz.ui.action import Action
+from tcpviz.ui.chartkeys import CHART_ACTIONS, TIME_ACTIONS
 from tcpviz.ui.plan import Pane
 
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One thing that a person can do on the main screen.
-
-    ``name``   of the screen's ``action_`` method
-    ``keys``   in Textual's names, the first being the one that hints show
-    ``shown``  how the keys are written for people
-    ``title``  in the command palette; ``hint``: in the bottom line (empty: not there)
-    ``what``   a sentence for help and palette
-    ``plain``  ``shown`` without a character outside of ASCII
-    ``hint_key`` the bottom line's name for the key, and the same in ASCII
-    ``panes``  with which pane focused it is hinted (empty: with every one)
-    ``group``  its heading in the help
-    """
-
-    name: str
-    keys: tuple[str, ...]
-    shown: str
-    title: str
-    what: str
-    hint: str = ""
-    panes: tuple[Pane, ...] = ()
-    group: str = "Moving through time"
-    plain: str = ""
-    hint_key: tuple[str, str] = ("", "")
-
-    @property
-    def shown_plain(self) -> str:
-        """The keys without a character outside of ASCII."""
-        return self.plain or self.shown
-
-    def hint_name(self, ascii_only: bool) -> str:
-        """The key as the bottom line names it."""
-        own = self.hint_key[1 if ascii_only else 0]
-        return own or (self.shown_plain if ascii_only else self.shown).split(" ")[0]
+__all__ = ["ACTIONS", "HOLDING", "Action", "bindings", "hinted"]
 
 
 _TIME, _HAND, _TEACH, _PANES, _LOOK, _PROGRAM = (
@@ -124,6 +89,7 @@ ACTIONS: tuple[Action, ...] = (
         "Play slower",
         "A longer time for each step when playing",
     ),
+    *TIME_ACTIONS,
     Action(
         "step_mode",
         ("s",),
@@ -408,6 +374,7 @@ ACTIONS: tuple[Action, ...] = (
         (),
         _LOOK,
     ),
+    *CHART_ACTIONS,
     Action(
         "theme", ("d",), "d", "Change the colours", "Dark, light, 16 colours, none", "", (), _LOOK
     ),

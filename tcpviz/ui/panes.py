@@ -11,7 +11,7 @@ from textual import events
 from textual.message import Message
 
 from tcpviz.core.connection import Connection
-from tcpviz.ui.lines import LinesView, Row
+from tcpviz.ui.lines import LinesView, Row, signed
 from tcpviz.ui.looks import RULE, RULE_FOCUS, TITLE_FOCUS, Looks
 from tcpviz.ui.plan import Pane
 from tcpviz.ui.session import Session
@@ -220,6 +220,8 @@ class ConnectionPane(PaneView):
             drawn = table.row(
                 shown, cells, now, selected, ascii_only=self.ascii_only, owners=owners
             )
+            if one.id in self.session.marked:
+                drawn = signed(drawn, "m")
             made.append(Row(drawn, roles.SELECTED if selected else None))
         if not self._shown:
             made.append(Row(line(Span(self._empty(), roles.DIM))))
@@ -274,4 +276,3 @@ class ConnectionPane(PaneView):
         if row >= 1 and place < len(self._shown):
             self.session.select(self._shown[place].id)
         return self.Picked()
-

@@ -11,25 +11,42 @@ from dataclasses import dataclass, replace
 
 from tcpviz.core.timeline import Cursor
 
+FACTORS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0)
+"""Speeds at which time goes as it went: a hundredth of it, as it was, a hundred times."""
+
+STALL_S = 0.25
+"""Time that the program was not asked for longer than this has not passed for the story."""
+
 SECONDS = (0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 3.0, 5.0, 8.0)
 """The paces that the keys go through, seconds a step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long each step stays, in seconds."""
+    """How long each step stays, in seconds; with a ``factor``: time goes so fast as it went."""
 
     seconds: float = 1.2
+    factor: float = 0.0
 
     def faster(self) -> Pace:
         """The next quicker pace (the quickest, if it is that already)."""
+        if self.factor:
+            up = min((f for f in FACTORS if f > self.factor), default=FACTORS[-1])
+            return replace(self, factor=up)
         return replace(self, seconds=max((s for s in SECONDS if s < self.seconds), default=0.1))
 
     def slower(self) -> Pace:
+        if self.factor:
+            down = max((f for f in FACTORS if f < self.factor), default=FACTORS[0])
+            return replace(self, factor=down)
         return replace(self, seconds=min((s for s in SECONDS if s > self.seconds), default=8.0))
 
+    def turned(self) -> Pace:
+        """By steps, if time went as it was; as it was, if by steps."""
+        return replace(self, factor=0.0 if self.factor else 1.0)
+
     def __str__(self) -> str:
-        return f"{self.seconds:g} s a step"
+        return f"{self.factor:g}x" if self.factor else f"{self.seconds:g} s a step"
 
 
 class Mode(enum.Enum):
@@ -60,6 +77,7 @@ class Playback:
         played = story and not following
         self.mode = Mode.PLAYING if played else Mode.FOLLOWING
         self._due: float | None = None
+        self._moment: tuple[int, float, int] | None = None
         if played:
             cursor.seek(-1)
 
@@ -70,6 +88,9 @@ class Playback:
         """
         if self.mode is not Mode.PLAYING:
             return False
+        if self.pace.factor:
+            return self._advance_time(now)
+        self._moment = None
         if self._due is None:
             self._due = now
         if now < self._due:
@@ -78,6 +99,41 @@ class Playback:
             return False  # nothing there yet; the next one is shown as soon as it comes
         self._due = now + self.pace.seconds
         return True
+
+    def _advance_time(self, now: float) -> bool:
+        """Let time go on as it went, times the factor; true if the cursor moved."""
+        timeline, index = self.cursor.timeline, self.cursor.index
+        if not len(timeline):
+            return False
+        if self._moment is None or self._moment[0] != index:
+            # The cursor was put here: time goes on from its step.
+            at = timeline[max(index, timeline.first)].time_ns
+            self._moment = (index, now, at - (index < timeline.first))
+        _, before, at_ns = self._moment
+        passed = min(max(now - before, 0.0), STALL_S)
+        at_ns += int(passed * self.pace.factor * 1_000_000_000)
+        last = timeline[len(timeline) - 1].time_ns
+        if at_ns >= last:
+            at_ns, found = last, len(timeline) - 1
+        else:
+            found = timeline.at_time(at_ns)
+            if timeline[found].time_ns > at_ns:
+                found = index
+        moved = found > index
+        if moved:
+            self.cursor.seek(found)
+        self._moment = (self.cursor.index, now, at_ns)
+        return moved
+
+    def next_in(self) -> float | None:
+        """Seconds until the next step comes, where time goes as it went; ``None``: not so."""
+        timeline, index = self.cursor.timeline, self.cursor.index
+        if self.mode is not Mode.PLAYING or not self.pace.factor or self._moment is None:
+            return None
+        following = index + 1
+        if following >= len(timeline):
+            return None
+        return max(timeline[following].time_ns - self._moment[2], 0) / 1e9 / self.pace.factor
 
     def toggle(self, now: float, *, live: bool) -> None:
         """Pause, or go on: a live view to the end again, a story or file at its pace."""
@@ -138,6 +194,11 @@ class Playback:
         self.cursor.seek(self.cursor.timeline.first - 1)
         self.mode = Mode.PLAYING
         self._due = now
+
+    def turn_pace(self, now: float) -> None:
+        """By steps, or as it was."""
+        self.pace = self.pace.turned()
+        self._due, self._moment = now, None
 
     def hurry(self, faster: bool, now: float) -> None:
         """Another pace; what is shown now stays no longer than that."""

@@ -15,6 +15,7 @@ from textual.widgets import Input
 
 from tcpviz.sources.feed import SourceError
 from tcpviz.ui import keys
+from tcpviz.ui.chartactions import ChartActions
 from tcpviz.ui.chartpane import ChartPane
 from tcpviz.ui.diagrampane import DiagramPane
 from tcpviz.ui.filter_entry import FilterEntry
@@ -28,6 +29,7 @@ from tcpviz.ui.panes import ConnectionPane, PaneView
 from tcpviz.ui.plan import Pane, Plan, plan
 from tcpviz.ui.playback import Mode
 from tcpviz.ui.process import resident_bytes
+from tcpviz.ui.scrubber import ROOM as SCRUBBER_ROOM
 from tcpviz.ui.session import Session
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ BRIEFLY_S = 4.0
 """How long a message stays that only answers a key."""
 
 
-class MainScreen(PaneActions, LessonActions, InsightActions, Screen[None]):
+class MainScreen(ChartActions, PaneActions, LessonActions, InsightActions, Screen[None]):
     """Shows a :class:`Session`.
 
     ``active``     the pane that was focused last; shown where only one can be
@@ -91,6 +93,7 @@ class MainScreen(PaneActions, LessonActions, InsightActions, Screen[None]):
         self.make_lesson(looks, ascii_only=ascii_only)
         self._lower = LowerBars(session, looks, ascii_only=ascii_only)
         self._lower.instead = self.key_line
+        self._lower.track = lambda: self.track
         self._bars = self._lower.views
 
     def begin(self, session: Session) -> None:
@@ -112,7 +115,7 @@ class MainScreen(PaneActions, LessonActions, InsightActions, Screen[None]):
             yield self._diagram
             yield self._bars["divider"]
             yield self._chart
-        for name in ("banner", "hand", "lesson", "explain", "status", "keys"):
+        for name in ("scrubber", "banner", "hand", "lesson", "explain", "status", "keys"):
             bar = self.panel_view if name == "lesson" else self._bars[name]
             bar.add_class("bar")
             yield bar
@@ -134,7 +137,8 @@ class MainScreen(PaneActions, LessonActions, InsightActions, Screen[None]):
         """Give every widget its size; changes nothing where nothing changed."""
         self._handed = self._lower.hand_shown
         taught = self.panel_rows(size.height)
-        more = bool(self.banner) + self._handed + taught
+        scrubbed = size.height >= SCRUBBER_ROOM
+        more = bool(self.banner) + self._handed + taught + scrubbed
         active, host = self.active, self.session.whole
         made = plan(size.width, size.height, active, self.maximised, more, self._wanted, host)
         self.plan = made
@@ -158,6 +162,7 @@ class MainScreen(PaneActions, LessonActions, InsightActions, Screen[None]):
         display(self._bars["divider"], beside)
         display(self._bars["small"], made.too_small)
         display(self._bars["banner"], bool(self.banner) and not made.too_small)
+        display(self._bars["scrubber"], scrubbed and not made.too_small)
         display(self._bars["hand"], self._handed and not made.too_small)
         display(self.panel_view, taught > 0 and not made.too_small)
         self.panel_view.styles.height = max(taught, 1)
@@ -452,14 +457,6 @@ class MainScreen(PaneActions, LessonActions, InsightActions, Screen[None]):
         self.redraw()
 
     # -- how it is shown ----------------------------------------------------
-
-    def action_times(self) -> None:
-        self._chart.next_times()
-        self.redraw()
-
-    def action_numbers(self) -> None:
-        self._chart.next_numbers()
-        self.redraw()
 
     def action_theme(self) -> None:
         self.app_.next_looks()
