@@ -19,10 +19,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TextIO
 
 import tcpviz
-from tcpviz.sources import access, bpf, helpers, ring, ssh
+from tcpviz.sources import access, bpf, helpers, privileges, ring, ssh
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.interfaces import default_interfaces, list_interfaces
 from tcpviz.sources.live import SNAPLEN
@@ -148,6 +149,55 @@ def _ring() -> list[Fact]:
         return [Fact(Mark.YES, "packet ring", text)]
     text = f"no ({reason}): read packet by packet, some ten thousand a second"
     return [Fact(Mark.PARTLY, "packet ring", text)]
+
+
+# What every capturing process does with itself, tried in one that ends at once.
+_GIVING_UP = """
+import sys
+sys.path.append({root!r})
+from tcpviz.sources import confine, privileges
+privileges.drop({caller!r})
+left = sum(value for name, value in privileges.held().items() if name != "CapBnd")
+held = confine.confine()
+print(__import__("os").getuid(), left, confine.landlock_abi(), *held.values())
+"""
+
+
+def _giving_up() -> list[Fact]:
+    """Who a capturing process is after its start, and what confines it."""
+    name = "privilege"
+    if not sys.platform.startswith("linux"):
+        return [
+            Fact(Mark.PARTLY, name, "a capture gives up its user, and nothing more is to be had")
+        ]
+    root = str(Path(tcpviz.__file__).resolve().parent.parent)
+    trial = _GIVING_UP.format(root=root, caller=privileges.sudo_caller())
+    done = _try([sys.executable, "-I", "-S", "-c", trial])
+    words = done.stdout.split() if done is not None and done.returncode == 0 else []
+    if len(words) != 5:
+        reason = "it did not end" if done is None else " ".join(done.stderr.split()[-12:])
+        return [Fact(Mark.NO, name, f"cannot be given up here ({reason})")]
+    uid, left, abi, landlock, seccomp = words
+    user = "becomes" if os.geteuid() == 0 else "stays"
+    text = f"a capture {user} user {uid}, {'no' if left == '0' else 'SOME'} capability left"
+    if landlock == seccomp == "True":
+        return [Fact(Mark.YES, name, f"{text}; Landlock (ABI {abi}) and seccomp confine it")]
+    missing = [
+        word for word, has in (("Landlock", landlock), ("seccomp", seccomp)) if has != "True"
+    ]
+    remedy = "switch it on with lsm=landlock,... at boot" if "Landlock" in missing else ""
+    return [Fact(Mark.PARTLY, name, f"{text}; without {' and '.join(missing)} here", remedy)]
+
+
+def _processes() -> list[Fact]:
+    """Whose sockets can be told."""
+    if not sys.platform.startswith("linux"):
+        return []
+    if os.geteuid() == 0:
+        text = "those of all users when a capture begins; later ones with --processes"
+        return [Fact(Mark.YES, "processes", text)]
+    text = "only your own; of others the user and the service"
+    return [Fact(Mark.PARTLY, "processes", text, "run the capture with sudo")]
 
 
 def _capture_helpers() -> list[Fact]:
@@ -390,6 +440,7 @@ def _python() -> list[Fact]:
 
 _CHECKS: tuple[Callable[[], list[Fact]], ...] = (
     _capture,
+    _giving_up,
     _ring,
     _capture_helpers,
     _capture_filter,
@@ -397,6 +448,7 @@ _CHECKS: tuple[Callable[[], list[Fact]], ...] = (
     _own_ssh,
     _namespaces,
     _kernel_sockets,
+    _processes,
     _strace,
     _terminal,
     _python,

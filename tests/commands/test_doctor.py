@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tcpviz.commands import doctor
-from tcpviz.sources import access, bpf, helpers, ring
+from tcpviz.sources import access, bpf, confine, helpers, ring
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "import sys; from tcpviz.commands.doctor import run; code = run(sys.stdout)\n"
@@ -160,3 +160,25 @@ def test_where_nothing_is_allowed_it_says_how_to_get_it():
     for name in helpers.NAMES:
         if helpers.find(name):
             assert re.search(rf"✗ {name} +may not capture.*; sudo setcap", done.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")
+def test_what_a_capture_gives_up_is_tried_for_real():
+    (fact,) = doctor._giving_up()
+    assert "no capability left" in fact.text
+    user = 65534 if os.geteuid() == 0 and "SUDO_UID" not in os.environ else None
+    assert user is None or f"becomes user {user}," in fact.text
+    for feature, held in (("Landlock", confine.landlock_abi()), ("seccomp", True)):
+        assert (f"without {feature}" in fact.text) <= (not held or feature == "seccomp")
+
+
+def test_a_kernel_that_confines_nothing_is_told(monkeypatch):
+    answer = subprocess.CompletedProcess([], 0, "1000 0 0 False False\n", "")
+    monkeypatch.setattr(doctor, "_try", lambda _: answer)
+    if sys.platform == "linux":
+        (fact,) = doctor._giving_up()
+        assert fact.mark is doctor.Mark.PARTLY
+        assert "without Landlock and seccomp here" in fact.text
+        monkeypatch.setattr(doctor, "_try", lambda _: None)
+        (fact,) = doctor._giving_up()
+        assert fact.mark is doctor.Mark.NO
