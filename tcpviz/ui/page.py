@@ -12,17 +12,33 @@ from tcpviz.ui.lines import LinesView, Row
 from tcpviz.ui.looks import BAR, BAR_STRONG, Looks
 from tcpviz.ui.words import wrap
 from tcpviz.views import roles
-from tcpviz.views.spans import Line, Span, clean, fit, line
+from tcpviz.views.spans import Line, Span, clean, fit, line, pad
 from tcpviz.words import _
+
+HEADING = 15
+"""Cells of a paragraph's heading."""
 
 
 def clean_lines(text: str, *, ascii_only: bool = False) -> str:
-    """Text of several lines made safe for a terminal, its line breaks kept."""
-    return "\n".join(clean(one, ascii_only) for one in text.split("\n"))
+    """Text of several lines made safe for a terminal, its line breaks and tabs kept."""
+    return "\n".join(
+        "\t".join(clean(part, ascii_only) for part in one.split("\t")) for one in text.split("\n")
+    )
+
+
+def _headed(heading: str, text: str, cells: int) -> list[Line]:
+    """A heading at the left, its text wrapped beside it."""
+    left = pad((Span(heading, roles.KEY),), HEADING)
+    rows = wrap((Span(text.replace("\t", " ")),), max(cells - HEADING, 10), 1000)
+    blank = (Span(" " * HEADING),)
+    return [line(*(blank if number else left), *row) for number, row in enumerate(rows)]
 
 
 class PageScreen(Screen[None]):
-    """Shows ``text``, a paragraph a line, over everything; any way back closes it."""
+    """Shows ``text``, a paragraph a line, over everything; any way back closes it.
+
+    A paragraph with a tab in it has a heading before the tab.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,f1,enter", "close", "Close", show=False),
@@ -56,6 +72,10 @@ class PageScreen(Screen[None]):
         """Every line, wrapped to ``cells``."""
         made: list[Line] = []
         for number, paragraph in enumerate(self.text.split("\n")):
+            if "\t" in paragraph:
+                heading, _tab, said = paragraph.partition("\t")
+                made += _headed(heading, said, cells)
+                continue
             role = roles.TITLE if not number or not paragraph else roles.TEXT
             made += wrap((Span(paragraph, role),), cells, 1000) or [()]
         return made

@@ -32,30 +32,37 @@ TIMERS: Final[dict[State, str]] = {
 
 
 def state_text(state: State, here: Iterable[str] = ()) -> str:
-    """A state in paragraphs, a line each; ``here``: who is in it now, and how that is known."""
+    """A state in paragraphs, a line each, headings divided off by tabs.
+
+    ``here``: who is in it now, and how that is known.
+    """
     text = STATES[state]
-    lines = [f"{state}: {_(text.meaning)}", ""]
-    lines += [f"{_('Here now')}: {clean(each)}" for each in here]
+    lines = [str(state), "", f"{_('It means')}\t{_(text.meaning)}"]
+    lines += [f"{_('Here now')}\t{clean(each)}" for each in here]
     lines += [
-        f"{_('The application sees')}: {_(text.application)}",
-        f"{_('What ends it')}: {_(text.ends)}",
-        f"{_('Timer')}: {_(TIMERS[state])}",
-        f"Linux: {_(text.linux)}",
-        f"RFC 9293, {text.section}",
+        f"{_('Application')}\t{_(text.application)}",
+        f"{_('What ends it')}\t{_(text.ends)}",
+        f"{_('Timer')}\t{_(TIMERS[state])}",
+        f"Linux\t{_(text.linux)}",
+        f"RFC 9293\t{text.section}",
     ]
     into = [row for row in TRANSITIONS if row.after is state and row.before is not state]
     out = [row for row in TRANSITIONS if row.before is state and row.after is not state]
     for heading, rows, far in (("Ways in", into, "before"), ("Ways out", out, "after")):
+        alike: dict[str, list[str]] = {}
+        for row in rows:
+            alike.setdefault(_way(row), []).append(str(getattr(row, far)))
+        way = _("from") if far == "before" else _("to")
         lines += ["", _(heading)]
-        lines += [f"  {_way(row, getattr(row, far), far)}" for row in rows]
+        lines += [f"  {way}\t{', '.join(states)}: {said}" for said, states in alike.items()]
+    lines += ["", _("* drawn in the RFC's figure")]
     return "\n".join(lines)
 
 
-def _way(row: Transition, other: State, far: str) -> str:
-    preposition = _("from") if far == "before" else _("to")
+def _way(row: Transition) -> str:
+    """An edge without its ends."""
     note = f" ({_(row.note)})" if row.note else ""
-    figure = "" if row.figure else _(", not drawn in the RFC's figure")
-    return f"{preposition} {other}: {row.label}{note}; {row.section}{figure}"
+    return f"{row.label}{note}; {row.section}{' *' if row.figure else ''}"
 
 
 def edge_text(row: Transition) -> str:
@@ -64,9 +71,9 @@ def edge_text(row: Transition) -> str:
     lines = [
         explain_transition(row),
         "",
-        f"{_('It leads to')} {row.after}: {_(after.meaning)}",
-        f"{_('The application sees')}: {_(after.application)}",
-        f"{_('Timer')}: {_(TIMERS[row.after])}",
-        f"Linux: {_(after.linux)}",
+        f"{_('It leads to')}\t{row.after}: {_(after.meaning)}",
+        f"{_('Application')}\t{_(after.application)}",
+        f"{_('Timer')}\t{_(TIMERS[row.after])}",
+        f"Linux\t{_(after.linux)}",
     ]
     return "\n".join(lines)
