@@ -549,4 +549,7 @@ async def test_a_large_file_arrives_in_order_while_keys_are_answered() -> None:
         await pilot.press("question_mark", "escape")
         await settle(pilot, lambda: app.session.pump.done)
         assert len(app.session.tracker.connections) == 300
+        assert app.session.whole  # so many: all of them are looked at, until one is chosen
+        assert app.session.place == (300 * 47, 300 * 47)
+        await pilot.press("down")
         assert app.session.place == (47, 47)
