@@ -32,6 +32,7 @@ from tcpviz.views.layouts_medium import MEDIUM
 from tcpviz.views.layouts_small import SMALL
 from tcpviz.views.layouts_tall import TALL
 from tcpviz.views.spans import Line, Span, clean, fit, fit_text, line, merge, text_width
+from tcpviz.words import _
 
 FIGURES: Final = (LARGE, MEDIUM, TALL, SMALL)
 """All figures, the largest first."""
@@ -118,9 +119,12 @@ def caption(scene: DiagramScene, side: Side, width: int) -> Line:
         return line(head, Span(fit_text(words, room, dots), roles.LIT_LABEL))
     name = clean(scene.name(side), ascii_only=scene.ascii)
     if claim is None:
-        return line(head, Span(fit_text(f"{name}: not known", room, dots), roles.UNKNOWN))
-    state = claim.state.value if certainty is not Certainty.UNKNOWN else "state unknown"
-    sure = "" if certainty is Certainty.SEEN else f" ({certainty})"
+        return line(
+            head,
+            Span(fit_text(_("{name}: not known").format(name=name), room, dots), roles.UNKNOWN),
+        )
+    state = claim.state.value if certainty is not Certainty.UNKNOWN else _("state unknown")
+    sure = "" if certainty is Certainty.SEEN else f" ({_(str(certainty))})"
     if certainty is Certainty.UNKNOWN:
         sure = ""
     tail = f"{state}{sure}"
@@ -135,8 +139,8 @@ def _change_words(change: StateChange, arrow: str) -> tuple[str, str, str]:
     """A change in full, in short, and with where it led (for moves that no edge shows)."""
     row = change.transition
     if row is None:
-        found = f"found in {change.after.state}"
-        corrected = f"{found}, not {change.before.state}"
+        found = _("found in {state}").format(state=change.after.state)
+        corrected = _("{found}, not {before}").format(found=found, before=change.before.state)
         known = change.before.certainty is not Certainty.UNKNOWN
         return (corrected if known else found, found, found)
     return row.label, short_label(row), f"{row.event.value} {arrow} {row.after.value}"

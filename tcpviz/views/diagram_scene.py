@@ -9,6 +9,7 @@ from tcpviz.core.claims import Certainty, Claim, StateChange
 from tcpviz.core.records import Side
 from tcpviz.core.states import State
 from tcpviz.views.layouts import Pair
+from tcpviz.words import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class DiagramScene:
         return self.client if side is Side.CLIENT else self.server
 
     def name(self, side: Side) -> str:
-        return self.client_name if side is Side.CLIENT else self.server_name
+        return _(self.client_name if side is Side.CLIENT else self.server_name)
 
 
 _MARKS: Final[dict[tuple[Side, Certainty], tuple[str, str]]] = {

@@ -31,6 +31,7 @@ from tcpviz.views.ladder_parts import Flight, Row, RowKind
 from tcpviz.views.ladder_queues import QUEUE_LANE, QUEUE_ROOM, draw_queues
 from tcpviz.views.ladder_window import ChartWindow
 from tcpviz.views.spans import Line, Span, clean, fit, fit_text, text_width
+from tcpviz.words import _
 
 __all__ = ["Gutter", "Ladder", "LadderSettings", "Notation", "Row", "RowKind"]
 
@@ -369,9 +370,9 @@ class Ladder:
     def _head(self, width: int) -> Head:
         build, settings = self._build, self.settings
         title = {
-            Gutter.RELATIVE: "real s" if build.paused_at(None) else "seconds",
-            Gutter.ABSOLUTE: "time",
-            Gutter.DELTA: "after",
+            Gutter.RELATIVE: _("real s") if build.paused_at(None) else _("seconds"),
+            Gutter.ABSOLUTE: _("time"),
+            Gutter.DELTA: _("after"),
         }.get(settings.gutter, "")
         names = (clean(settings.client_name), clean(settings.server_name))
         queues = build.queues if self.queue_lane(width) else None
