@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tcpviz.core.connection import Connection
+from tcpviz.core.crowds import crowds
 from tcpviz.core.tracker import Tracker
 from tcpviz.core.watch import Watch
 from tcpviz.sources.files import FileFeed
@@ -21,6 +22,7 @@ def told(path: Path) -> dict[int, list[str]]:
             tracker.feed(record)
     kept: list[Connection] = list(tracker.connections.values())
     watch = Watch(kept)
+    crowds(kept)
     return {c.id: [text for _, text in sentences(c, watch.until(c))] for c in kept}
 
 
@@ -86,6 +88,10 @@ EXPECTED = [
     ("tcpdump-mptcp-v1.pcap", 1, ["closed normally by client", "a path of a Multipath TCP"]),
     ("suricata-tcp-urgent1.pcap", 1, ["closed normally by server", "client sent urgent data"]),
     ("arkime-tcp_handshake_synthetic.pcap", 8, ["open, its SYN was not captured"]),
+    # Its SYN comes into a connection that is being opened, whose server answers.
+    ("arkime-tcp_handshake_synthetic.pcap", 4, ["SYN answered by an ACK without SYN"]),
+    # An ACK captured before its data: nothing was sent again.
+    ("suricata-tcp-protodetect-bailout.pcap", 1, ["open", "the capture missed segments"]),
     ("zeek-wikipedia.pcap", 1, ["open, found in mid-stream"]),
     ("zeek-wikipedia.pcap", 10, ["SYN,ACK without its SYN, 1 try"]),
     ("zeek-wstunnel-http.pcap", 1, ["reset by client after its own FIN"]),
@@ -110,7 +116,10 @@ def test_what_is_said(name: str, connection: int, wanted: list[str], captures: P
 def test_what_is_said_of_a_flood(captures: Path) -> None:
     said = told(captures / "suricata-tcp-session-syn-flood-drop-precedence.pcap")
     assert len(said) == 200
-    assert {texts[0] for texts in said.values()} == {"no answer to SYN yet"}
+    assert {texts[0] for texts in said.values()} == {
+        "SYN flood? one of 200 handshakes of 192.0.2.10 that nobody completes"
+    }
+    assert {texts[1] for texts in said.values()} == {"no answer to SYN yet"}
 
 
 def test_pauses_of_years_are_not_silence(captures: Path) -> None:

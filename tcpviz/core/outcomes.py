@@ -124,7 +124,7 @@ def _handshake(c: Connection, now: int) -> Verdict:
         error = _first_error(c)
         if error is not None:
             return Verdict(Code.UNREACHABLE, BAD, _SERVER, {**error, **tries})
-        if server.segments:
+        if server.segments or _challenged(c):
             return Verdict(Code.CHALLENGED, WARNING, _SERVER, tries)
         if client.segments > client.syns:
             return Verdict(Code.ASYMMETRIC, NOTICE, _CLIENT, _seen(client))
@@ -140,6 +140,15 @@ def _handshake(c: Connection, now: int) -> Verdict:
     severity = _impatience(signs, now, WARNING)
     facts = _patiently(severity, _tries(server, signs))
     return Verdict(Code.HALF_OPEN, severity, _CLIENT, facts)
+
+
+def _challenged(c: Connection) -> bool:
+    """The older connection answered since its SYN came (RFC 5961 section 4.2)."""
+    former = c.former
+    if former is None or former.over or former.server.segments <= former.server.syns:
+        return False
+    told = signs_of(former, _SERVER).last_ns
+    return told is not None and told >= c.first_ns
 
 
 def _impatience(signs: Signs, now: int, at_last: Severity) -> Severity:

@@ -286,7 +286,9 @@ class Signs:
                 self.show("other data", observation.frame)
             if observation.marks:
                 names = frozenset(mark.name for mark in observation.marks)
-        again = repeated or MarkName.RETRANSMISSION in names
+        # All acknowledged before, and never captured: it may simply be captured late.
+        spurious = MarkName.SPURIOUS_RETRANSMISSION in names
+        again = repeated or (MarkName.RETRANSMISSION in names and not spurious)
         if length:
             self.data += 1
             if again:
@@ -294,7 +296,7 @@ class Signs:
                 self.again_unseen += not repeated
                 self.show("again", segment.frame)
                 self.show("last again", segment.frame, latest=True)
-                if MarkName.SPURIOUS_RETRANSMISSION in names:
+                if spurious:
                     self.needless += 1
                     self.show("needless", segment.frame)
             if length > self.largest_acked and (self._biggest is None or length > self._biggest[1]):
