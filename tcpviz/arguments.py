@@ -323,7 +323,7 @@ def _bytes(text: str) -> int:
     number, unit = text[:-1], units.get(text[-1:].lower())
     if unit is None:
         number, unit = text, 1
-    size = int(number) * unit if number.isdecimal() and len(number) < 16 else 0
+    size = int(number) * unit if number.isascii() and number.isdecimal() and len(number) < 16 else 0
     if size < 96 << 20:
         message = f"SIZE is 96M or more, such as 256M or 1G, not {text!r}"
         raise argparse.ArgumentTypeError(message)

@@ -109,10 +109,11 @@ def _print(feed: LiveFeed, options: argparse.Namespace, chosen: Filter | None) -
         plain = options.ascii or not encodes(sys.stdout.encoding)
         line = Story(tracker, ascii_only=plain).line
     told = line if chosen is None else _only(chosen, tracker, line)
-    code = tell(feed, tracker, told, sys.stdout, endless=True)
+    code = tell(feed, tracker, told, sys.stdout, endless=True, memory=options.memory)
     status = feed.status
     complain(
         f"{status.frames} packets, {status.segments} segments, "
         f"{len(tracker.connections) + tracker.evicted} connections, {status.dropped} dropped"
+        + (f"; {tracker.evicted} connections forgotten" if tracker.evicted else "")
     )
     return code

@@ -10,6 +10,8 @@ from typing import TextIO
 from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources.feed import Feed, SourceError
+from tcpviz.ui.process import taken_bytes
+from tcpviz.ui.thrift import Thrift
 
 MAX_CONNECTIONS = 200_000
 """How many connections a stream without end keeps in mind."""
@@ -41,12 +43,15 @@ def tell(
     out: TextIO,
     *,
     endless: bool,
+    memory: int | None = None,
 ) -> int:
     """Write ``line(step)`` for every step of ``feed``; returns the exit code.
 
+    ``memory``: bytes that it may take with its helpers; connections go before that, counted.
     ``endless``: Ctrl-C is the ordinary way to end it (a capture), not an interruption.
     """
     notes = Notes(feed)
+    thrift = None if memory is None else Thrift(memory)
     code = 0
     # A capture's ordinary end comes in order, so that its last packets and counters do too.
     before = signal.signal(signal.SIGINT, lambda *_: feed.stop()) if endless else None
@@ -59,6 +64,8 @@ def tell(
                     if text is not None:
                         out.write(text + "\n")
             out.flush()
+            if thrift is not None:
+                thrift.mind(tracker, taken_bytes(feed))
     except KeyboardInterrupt:
         feed.stop()
         code = 0 if endless else 130
