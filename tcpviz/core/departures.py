@@ -109,7 +109,8 @@ def _took_part(moves: Moves, me: End, peer: End, segment: Segment, bits: int) ->
 def _syn(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
     has_ack = segment.has_ack
     if me.iss is not None and me.iss != segment.seq:
-        return False  # another number: forged, or of another connection
+        # Another number: forged, or of another connection, or of a listener that has forgotten.
+        return has_ack and _answers_anew(me, peer, segment)
     if not moves.connection.watched:
         stamps = segment.options.timestamps
         if has_ack and stamps is not None and not doubt.echoes(peer, stamps[1]):
@@ -144,6 +145,22 @@ def _syn(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
         if peer.segments == 0 and peer.snd_nxt is None:
             peer.snd_nxt = peer.solid = segment.ack
             peer.solid_from = seqno.add(segment.ack, -1)
+    return True
+
+
+def _answers_anew(me: End, peer: End, segment: Segment) -> bool:
+    """A second SYN,ACK to the same SYN with another number counts while the first has not.
+
+    Who keeps nothing (SYN cookies, RFC 4987 section 3.6), or not for long, answers a
+    repeated SYN with a new number.
+    """
+    waits = me.state is State.SYN_RECEIVED and me.opened is Opened.PASSIVE
+    fits = peer.state is State.SYN_SENT and peer.iss is not None
+    if not waits or not (fits and segment.ack == peer.snd_nxt):
+        return False
+    received = me.received
+    me.begin_again()
+    me.opened, me.received = Opened.PASSIVE, received
     return True
 
 

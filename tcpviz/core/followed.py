@@ -17,6 +17,7 @@ from tcpviz.core.host import Host
 from tcpviz.core.kernels import Kernels
 from tcpviz.core.records import Moment, Side, Unreachable
 from tcpviz.core.segment import Endpoint, FlowKey, Segment
+from tcpviz.core.states import State
 
 MAX_SCOPES = 64
 """Different VLANs and tunnels in which the connection that an ICMP error quotes is looked for."""
@@ -68,7 +69,9 @@ class Followed:
             fresh.sockets = known.sockets
             return fresh
         former = known.former
-        if former is not None:
+        if moment is Moment.ARRIVED and _meets_listener(known, segment):
+            return known
+        if former is not None and not (known.watched and _took_over(known, segment, moment)):
             if routing.gave_up(known) and not known.refused and not former.over:
                 known.former = None
                 known = self.live[key] = former
@@ -79,7 +82,7 @@ class Followed:
             routing.inherit(fresh, known, segment)
             fresh.watched = True
             return fresh
-        if known.older:
+        if known.older and not known.watched:
             known = self._older(known, segment)
         if moment in (Moment.ARRIVED, Moment.LOST):
             return known
@@ -175,3 +178,20 @@ class Followed:
         scopes = (error.scope, *self._scopes)
         found = (self.live.get(key) for scope in scopes for key in error.keys(scope))
         return next((each for each in found if each is not None), None)
+
+
+def _took_over(known: Connection, segment: Segment, moment: Moment) -> bool:
+    """Whether the host's only socket with these addresses and ports is the new connection's.
+
+    Of the host that sends, or to which the segment is handed. No number matters then: what
+    answers or meets the former connection's segments is this one.
+    """
+    side = known.side_of(segment)
+    end = known.end(side.other if moment is Moment.ARRIVED else side)
+    return end.iss is not None or end.received is not None
+
+
+def _meets_listener(known: Connection, segment: Segment) -> bool:
+    """Whether a SYN, of whatever age, arrives where the latest connection's end still listens."""
+    receiver = known.end(known.side_of(segment).other)
+    return segment.syn and not segment.has_ack and receiver.state is State.LISTEN

@@ -197,9 +197,14 @@ class Kernels:
         """What is claimed of a server at ``port`` before its first segment, from the listener's."""
         if port in self.listening and listener.state is not State.LISTEN:
             return Claim(State.LISTEN, Certainty.SEEN, "the kernel says so")
-        if listener.state is not State.LISTEN or not self.listening or port in self.listening:
+        if listener.state is not State.LISTEN or port in self.listening:
             return listener
-        why = "the socket that listens does so at another port"
+        if self.listening:
+            why = "the socket that listens does so at another port"
+        elif port in self._ended:
+            why = "nobody listens at its port any more"
+        else:
+            return listener
         return Claim(State.CLOSED, Certainty.INFERRED, why)
 
     def stays(self, moves: Moves, end: End) -> None:

@@ -372,3 +372,20 @@ def test_who_was_thought_to_have_given_up_and_goes_on_had_not() -> None:
     talk.client("PA", 10)
     talk.server("A")
     assert talk.states == ("ESTABLISHED", "ESTABLISHED")
+
+
+def test_a_second_answer_with_another_number_is_the_one_that_may_count() -> None:
+    """SYN cookies: who keeps nothing numbers each of its answers anew."""
+    talk = Talk()
+    talk.client("S")
+    talk.server("SA")
+    talk.client("S", seq=0)
+    talk.iss[S] = 7_000_000
+    talk.server("SA", seq=0)
+    talk.nxt[S] = 1
+    talk.client("A")
+    talk.client("PA", 10)
+    talk.server("A")
+    assert talk.states == ("ESTABLISHED", "ESTABLISHED")
+    assert talk.certainty == ("seen", "seen")
+    assert len(talk.tracker.connections) == 1

@@ -210,3 +210,46 @@ def test_that_time_wait_took_no_reset_is_told_also_while_another_syn_knocks() ->
     assert not wrong(steps)
     assert states(tracker, 0) == (State.CLOSED, State.TIME_WAIT)
     assert states(tracker)[0] is State.SYN_SENT
+
+
+def test_an_old_syn_meets_the_listener_to_which_a_new_one_is_on_its_way() -> None:
+    """The new SYN died; the old one is refuted by its sender in SYN-SENT (figure 8)."""
+    tracker, steps = fed(
+        *opened(),
+        *passed(40, A, RST, 101),
+        read(50, None, None, listener()),
+        at(Moment.SENT, 60, made(60, A, SYN, 1 << 24)),
+        OLD_SYN,
+        *passed(90, B, SYN | ACK, 1 << 28, 101),
+        read(95, State.SYN_SENT, State.SYN_RECEIVED, listener()),
+        *passed(100, A, RST, 101),
+        read(110, State.SYN_SENT, None, listener()),
+    )
+    assert not wrong(steps)
+    assert states(tracker) == (State.SYN_SENT, State.LISTEN)
+
+
+def test_who_keeps_nothing_answers_a_repeated_syn_with_another_number() -> None:
+    """SYN cookies: the kernel has no socket in between."""
+    syn = made(1, A, SYN, 100)
+    tracker, steps = fed(
+        at(Moment.SENT, 1, syn),
+        at(Moment.SENT, 3, made(3, B, SYN | ACK, 500, 101)),
+        read(5, State.SYN_SENT, None, listener()),
+        at(Moment.SENT, 7, syn),
+        at(Moment.ARRIVED, 8, syn),
+        *passed(10, B, SYN | ACK, 1 << 28, 101),
+        *passed(12, A, ACK, 101, (1 << 28) + 1),
+        read(15, State.ESTABLISHED, State.ESTABLISHED, listener()),
+    )
+    assert not wrong(steps)
+    assert states(tracker) == (State.ESTABLISHED, State.ESTABLISHED)
+
+
+def test_what_found_no_room_was_not_received() -> None:
+    """A receiver whose buffer is full drops data in its window, and says so in its next ACK."""
+    lost = [*passed(40, B, ACK, 501, 101, 1000), *passed(50, A, ACK, 101, 501)]
+    tracker, _ = fed(*opened(), *lost, *passed(60, B, RST, 1501))
+    assert states(tracker)[0] is State.ESTABLISHED
+    tracker, _ = fed(*opened(), *lost, *passed(60, B, RST, 501))
+    assert states(tracker)[0] is State.CLOSED

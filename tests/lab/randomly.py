@@ -277,7 +277,7 @@ def script(seed: int) -> str:
     wide = seed >= widely.FIRST
     author = widely.WideAuthor(seed) if wide else Author(seed)
     author.write()
-    limits = {"limit": 120, "patience": 0.1} if wide else {"limit": 60, "patience": 0.3}
+    limits = {"limit": 300, "patience": 0.1} if wide else {"limit": 60, "patience": 0.3}
     return _HEAD.format(seed=seed, **limits) + "".join(f"    {line}\n" for line in author.lines)
 
 
