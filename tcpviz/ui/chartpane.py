@@ -249,7 +249,7 @@ class ChartPane(PaneView):
         return self.Picked(found.last_index)
 
     def enter(self) -> Message | None:
-        """On a fold: open it. Elsewhere: tell more of the step at the cursor."""
+        """On a fold: open it. On a segment: field by field. Elsewhere: tell more of the step."""
         ladder = self.ladder
         if ladder is not None:
             place = ladder.row_of(self.session.cursor.index)
@@ -259,6 +259,8 @@ class ChartPane(PaneView):
         step = self.session.step
         if step is None:
             return None
+        if step.segment is not None:
+            return self.Closer()
         connections = self.session.tracker.connections
         connection = None if step.connection is None else connections.get(step.connection)
         said = sentences(step, connection)

@@ -85,6 +85,10 @@ class InsightActions(TimeActions):
         page = PageScreen(looks, event.title, text, ascii_only=self.ascii_only)
         self.app.push_screen(page)
 
+    def on_pane_view_closer(self) -> None:
+        """A closer look at the segment."""
+        self.action_segment()
+
     # -- sheets ---------------------------------------------------------------
 
     def action_segment(self) -> None:

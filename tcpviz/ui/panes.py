@@ -57,6 +57,9 @@ class PaneView(LinesView, can_focus=True):
             super().__init__()
             self.step = step
 
+    class Closer(Message):
+        """Somebody wants to see the segment at the cursor field by field."""
+
     class Asked(Message):
         """Somebody wants to know more: ``text`` in paragraphs, a line each."""
 
