@@ -10,8 +10,6 @@ from typing import TextIO
 from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources.feed import Feed, SourceError
-from tcpviz.ui.process import taken_bytes
-from tcpviz.ui.thrift import Thrift
 
 MAX_CONNECTIONS = 200_000
 """How many connections a stream without end keeps in mind."""
@@ -36,6 +34,17 @@ class Notes:
             self._told += 1
 
 
+def _thrift(tracker: Tracker, feed: Feed, memory: int | None) -> Callable[[], object]:
+    """What keeps a stream within its memory; nothing where none was set."""
+    if memory is None:
+        return lambda: None
+    from tcpviz.ui.process import taken_bytes
+    from tcpviz.ui.thrift import Thrift
+
+    thrift = Thrift(memory)
+    return lambda: thrift.mind(tracker, taken_bytes(feed))
+
+
 def tell(
     feed: Feed,
     tracker: Tracker,
@@ -51,7 +60,7 @@ def tell(
     ``endless``: Ctrl-C is the ordinary way to end it (a capture), not an interruption.
     """
     notes = Notes(feed)
-    thrift = None if memory is None else Thrift(memory)
+    economise = _thrift(tracker, feed, memory)
     code = 0
     # A capture's ordinary end comes in order, so that its last packets and counters do too.
     before = signal.signal(signal.SIGINT, lambda *_: feed.stop()) if endless else None
@@ -64,8 +73,7 @@ def tell(
                     if text is not None:
                         out.write(text + "\n")
             out.flush()
-            if thrift is not None:
-                thrift.mind(tracker, taken_bytes(feed))
+            economise()
     except KeyboardInterrupt:
         feed.stop()
         code = 0 if endless else 130
