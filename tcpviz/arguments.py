@@ -405,5 +405,20 @@ def _export(commands: Commands[Parser]) -> None:
     parser.add_argument("--ascii", action="store_true", help="text with ASCII characters only")
 
 
-BUILDERS = (_demo, _capture, _read, _export, _doctor)
+def _config(commands: Commands[Parser]) -> None:
+    parser = commands.add_parser(
+        "config",
+        help="your own defaults and keys: where they stand, and whether they are in order",
+        description="Tell which file holds your own defaults (options by their long names) and "
+        "keys, and check it. TCPVIZ_CONFIG names another file.",
+        allow_abbrev=False,
+    )
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--path", action="store_true", help="print where the file is looked for")
+    group.add_argument(
+        "--example", action="store_true", help="print all that may stand there, as comments"
+    )
+
+
+BUILDERS = (_demo, _capture, _read, _export, _doctor, _config)
 """One for each command, in the order of the help."""

@@ -12,11 +12,11 @@ import sys
 from collections.abc import Sequence
 
 from tcpviz import __version__
-from tcpviz.arguments import BUILDERS, Parser, language_option
+from tcpviz.arguments import BUILDERS, USAGE, Parser, language_option
 
 FAILURE, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 
-COMMANDS = ("demo", "capture", "read", "export", "doctor", "help")
+COMMANDS = ("demo", "capture", "read", "export", "doctor", "config", "help")
 
 SUMMARY = "See TCP as it happens: both ends' states, every segment, and the calls behind them."
 
@@ -103,7 +103,11 @@ def _as_interrupt(_signal: int, _frame: object) -> None:
 
 def _run(argv: Sequence[str] | None) -> int:
     parser = build_parser()
-    options = parser.parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    parsers = _parsers(parser)
+    if not {"-h", "--help", "--version"} & set(words) and words[:1] not in ([], ["config"]):
+        _defaults(parser, parsers)
+    options = parser.parse_args(words)
     if options.command is None:
         parser.print_help()
         return 0
@@ -114,6 +118,10 @@ def _run(argv: Sequence[str] | None) -> int:
         from tcpviz.commands import doctor
 
         return doctor.run(sys.stdout)
+    if options.command == "config":
+        from tcpviz.commands import config
+
+        return config.run(options, parsers)
     if options.command == "export":
         from tcpviz.commands import export
 
@@ -129,6 +137,28 @@ def _run(argv: Sequence[str] | None) -> int:
     from tcpviz.commands import read
 
     return read.run(options)
+
+
+def _parsers(parser: Parser) -> dict[str, argparse.ArgumentParser]:
+    """Each command's own parser, by its name."""
+    actions = parser._subparsers._group_actions if parser._subparsers else []
+    return dict(actions[0].choices) if actions and isinstance(actions[0].choices, dict) else {}
+
+
+def _defaults(parser: Parser, parsers: dict[str, argparse.ArgumentParser]) -> None:
+    """What the person's own file says goes before the program's defaults."""
+    from tcpviz import config
+
+    try:
+        tables = config.load()
+        config.apply(parsers, tables)
+        chosen = config.keys(tables)
+    except config.ConfigError as error:
+        parser.exit(USAGE, f"tcpviz: {error} (tcpviz config checks it)\n")
+    if chosen:
+        from tcpviz.ui import keymap
+
+        keymap.CHOSEN.update(chosen)
 
 
 def _speak(options: argparse.Namespace) -> None:

@@ -10,9 +10,10 @@ from textual.binding import Binding
 
 from tcpviz.ui.action import Action
 from tcpviz.ui.chartkeys import CHART_ACTIONS, TIME_ACTIONS
+from tcpviz.ui.keymap import CHOSEN, remapped
 from tcpviz.ui.plan import Pane
 
-__all__ = ["ACTIONS", "HOLDING", "Action", "bindings", "hinted"]
+__all__ = ["ACTIONS", "HOLDING", "TABLE", "Action", "bindings", "hinted"]
 
 
 _TIME, _HAND, _TEACH, _PANES, _LOOK, _PROGRAM = (
@@ -24,7 +25,7 @@ _TIME, _HAND, _TEACH, _PANES, _LOOK, _PROGRAM = (
     "The program",
 )
 
-ACTIONS: tuple[Action, ...] = (
+TABLE: tuple[Action, ...] = (
     Action(
         "pause",
         ("space",),
@@ -400,6 +401,10 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("quit", ("q", "ctrl+c"), "q Ctrl+C", "Quit", "Leave the program", "quit", (), _PROGRAM),
 )
+"""Every action with the keys that it has of old."""
+
+ACTIONS: tuple[Action, ...] = remapped(TABLE, CHOSEN)
+"""The same with the keys that this person chose."""
 
 
 def bindings() -> list[Binding]:
