@@ -18,6 +18,7 @@ from tcpviz.bulk.shapes import Ending, Kind, Shapes
 from tcpviz.bulk.signatures import signatures
 from tcpviz.core.connection import Connection
 from tcpviz.core.timers import SYN_ACK_GIVE_UP_NS, SYN_GIVE_UP_NS, TIME_WAIT_NS
+from tcpviz.core.tracker import Tracker
 
 Array = NDArray[Any]
 
@@ -213,16 +214,20 @@ class Building:
         ending[replaced] = Ending.REPLACED
         return ending, fine & (replaced | over | early | lasting)
 
-    def _follow(self, flow: int) -> None:
+    def follow(
+        self, flow: int, tracker: Tracker | None = None
+    ) -> tuple[Tracker, list[tuple[int, Connection]]]:
+        """Follow a flow, and those that ICMP errors tie to it, from their beginning to the end."""
         unit = self._units.get(flow)
         if unit is None:
-            _, opened = self.follower.follow(self.flows.rows(flow).tolist())
-        elif flow == min(unit.flows):
-            rows = sorted(row for each in unit.flows for row in self.flows.rows(each).tolist())
-            _, opened = self.follower.follow(rows, unit.errors)
-        else:
-            return
-        self.followed += opened
+            return self.follower.follow(self.flows.rows(flow).tolist(), tracker=tracker)
+        rows = sorted(row for each in unit.flows for row in self.flows.rows(each).tolist())
+        return self.follower.follow(rows, unit.errors, tracker=tracker)
+
+    def _follow(self, flow: int) -> None:
+        unit = self._units.get(flow)
+        if unit is None or flow == min(unit.flows):
+            self.followed += self.follow(flow)[1]
 
 
 def _whole_flows(work: regular.Work, fine: Array) -> Array:

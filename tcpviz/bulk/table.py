@@ -103,6 +103,17 @@ class Table:
         return both * (len(self.crowds) + 1) + self.crowd + 1, self._source >= _FOLLOWED
 
     @property
+    def segments(self) -> Array:
+        """Segments of each connection, both ends'."""
+        return self.column(self._array["size"], lambda c: c.client.segments + c.server.segments)
+
+    @property
+    def bytes(self) -> Array:
+        """Bytes of each connection, both ends'."""
+        both = self._array["client_bytes"] + self._array["server_bytes"]
+        return self.column(both, lambda c: c.client.bytes + c.server.bytes)
+
+    @property
     def sizes(self) -> Array:
         """Segments of each regular connection."""
         return self._array["size"]
@@ -161,6 +172,13 @@ class Table:
             sorted([*everything, *others], key=lambda each: -each.count),
             np.where(member >= 0, ranks[member], -1),
         )
+
+    def first_row(self, place: int) -> int:
+        """The row of a connection's first segment."""
+        source = int(self._source[place])
+        if source >= _FOLLOWED:
+            return self._building.followed[source - _FOLLOWED][0]
+        return int(self._array["first"][source])
 
     # -- one of them --------------------------------------------------------
 

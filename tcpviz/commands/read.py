@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from tcpviz.commands.display_filter import display_filter, remark
 from tcpviz.commands.stream import Notes, complain
@@ -15,6 +16,9 @@ from tcpviz.export.text import encodes
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.files import FileFeed
 from tcpviz.views.filter import Filter
+
+SMALL = 1 << 18
+"""Bytes of a file up to which it is read record by record: sooner done than numpy is imported."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,6 +43,23 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(options: argparse.Namespace, chosen: Filter | None) -> int:
+    code = _by_columns(options, chosen)
+    return _one_by_one(options, chosen) if code is None else code
+
+
+def _by_columns(options: argparse.Namespace, chosen: Filter | None) -> int | None:
+    """All segments at once, where there are enough of them to be worth numpy's start."""
+    try:
+        if Path(options.file).stat().st_size < SMALL:
+            return None
+    except (OSError, ValueError):
+        return None
+    from tcpviz.commands import read_columns
+
+    return read_columns.run(options, chosen)
+
+
+def _one_by_one(options: argparse.Namespace, chosen: Filter | None) -> int:
     feed = FileFeed(options.file)
     tracker = Tracker(keep=options.ladder is not None)
     notes = Notes(feed)

@@ -70,14 +70,18 @@ def write(
 
     ``fits`` (a display filter's ``matches``): only those that fit.
     """
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
     kept = list(connections)
     watch = Watch(kept)
-    for connection in kept:
-        until = watch.until(connection)
-        if fits is None or fits(connection, until):
-            writer.writerow(row(connection, until))
+    moments = ((each, watch.until(each)) for each in kept)
+    write_rows(((each, now) for each, now in moments if fits is None or fits(each, now)), out)
+
+
+def write_rows(shown: Iterable[tuple[Connection, int]], out: TextIO) -> None:
+    """The same of connections that were chosen, each with the moment up to which it is judged."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for connection, now in shown:
+        writer.writerow(row(connection, now))
 
 
 def text(connections: Iterable[Connection]) -> str:

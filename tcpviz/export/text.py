@@ -15,6 +15,7 @@ from tcpviz.core import seq as seqno
 from tcpviz.core.claims import StateChange
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowd
+from tcpviz.core.halfconn import End
 from tcpviz.core.records import Call, KernelReading, Side
 from tcpviz.core.segment import Flags, Segment
 from tcpviz.core.timeline import Step, StepKind, Timeline
@@ -237,11 +238,11 @@ def reading_lines(reading: KernelReading) -> Iterator[str]:
 
 # -- the table -----------------------------------------------------------------
 
-_TITLES: Final = (
+TITLES: Final = (
     "#", "client", "server", "client is", "server is", "phase", "start", "time",
     "segs", "bytes", "RTT", "verdict",
 )  # fmt: skip
-_RIGHT: Final = frozenset({"#", "start", "time", "segs", "bytes", "RTT"})
+RIGHT: Final = frozenset({"#", "start", "time", "segs", "bytes", "RTT"})
 
 
 def connection_table(
@@ -263,39 +264,76 @@ def connection_table(
     watch = Watch(connections)
     moments = ((each, watch.until(each)) for each in connections)
     shown = [(each, now) for each, now in moments if fits is None or fits(each, now)]
-    rows = [_TITLES, *(_cells(each, origin, now) for each, now in shown)]
+    return connection_rows(
+        shown,
+        origin,
+        len(connections),
+        status,
+        ascii_only=ascii_only,
+        filtered=fits is not None,
+        crowds=crowds,
+    )
+
+
+def connection_rows(
+    shown: Sequence[tuple[Connection, int]],
+    origin: int,
+    count: int,
+    status: FeedStatus | None,
+    *,
+    ascii_only: bool = False,
+    filtered: bool = False,
+    crowds: Sequence[Crowd] = (),
+) -> str:
+    """The same of connections that were chosen, each with the moment up to which it is judged.
+
+    ``origin`` is when the first of all ``count`` began.
+    """
+    rows = [TITLES, *(_cells(each, origin, now) for each, now in shown)]
     sizes = [max(text_width(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = []
     if shown:
         for row in rows:
             cells = [
                 " " * (size - text_width(cell)) + cell
-                if title in _RIGHT
+                if title in RIGHT
                 else cell + " " * (size - text_width(cell))
-                for title, cell, size in zip(_TITLES, row, sizes, strict=True)
+                for title, cell, size in zip(TITLES, row, sizes, strict=True)
             ]
             lines.append("  ".join(cells).rstrip())
-    of_all = "" if fits is None else f"{len(shown)} of "
-    lines.append(of_all + summary_line(len(connections), status))
-    lines += [crowd_sentence(each) for each in crowds[:CROWDS]]
-    if len(crowds) > CROWDS:
-        lines.append(f"and {len(crowds) - CROWDS} more floods and scans (--json has them)")
+    of_all = f"{len(shown)} of " if filtered else ""
+    closing = closing_lines(count, status, crowds)
+    lines += [of_all + closing[0], *closing[1:]]
     text = "\n".join(lines) + "\n"
     return ascii_text(text) if ascii_only else text
 
 
+def closing_lines(
+    connections: int, status: FeedStatus | None, crowds: Sequence[Crowd]
+) -> list[str]:
+    """What stands under a table: the counts, and what many connections show together."""
+    lines = [summary_line(connections, status)]
+    lines += [crowd_sentence(each) for each in crowds[:CROWDS]]
+    if len(crowds) > CROWDS:
+        lines.append(f"and {len(crowds) - CROWDS} more floods and scans (--json has them)")
+    return lines
+
+
+def state_cell(end: End) -> str:
+    """A state in the table: ``~`` before it where it is inferred, ``?`` behind if unknown."""
+    before, after = {"seen": ("", ""), "inferred": ("~", ""), "unknown": ("", "?")}[
+        end.claim.certainty.value
+    ]
+    return f"{before}{end.state}{after}"
+
+
 def _cells(c: Connection, origin: int, now_ns: int) -> tuple[str, ...]:
-    states = []
-    for end in (c.client, c.server):
-        before, after = {"seen": ("", ""), "inferred": ("~", ""), "unknown": ("", "?")}[
-            end.claim.certainty.value
-        ]
-        states.append(f"{before}{end.state}{after}")
     return (
         str(c.id),
         str(c.client.endpoint),
         str(c.server.endpoint),
-        *states,
+        state_cell(c.client),
+        state_cell(c.server),
         str(c.phase),
         numbers.seconds(c.first_ns - origin, decimals=3),
         numbers.duration(c.last_ns - c.first_ns),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import crowds
 from tcpviz.core.tracker import Tracker
 from tcpviz.core.watch import Watch
+from tcpviz.export import table_columns
 from tcpviz.export.jsonl import connection_object
+from tcpviz.export.text import connection_table
 from tcpviz.sources.files import FileFeed
 
 
@@ -59,3 +62,19 @@ def differences(path: Path, building: Building | None = None) -> list[dict[str, 
             out.append({key: (said[key], other[key]) for key in said if said[key] != other[key]})
     building.reading.close()
     return out
+
+
+def tables(path: Path) -> tuple[str, str]:
+    """The table of connections as text, by the core and by columns."""
+    feed = FileFeed(str(path))
+    tracker = Tracker(keep=False)
+    for batch in feed.batches():
+        for record in batch:
+            tracker.feed(record)
+    connections = list(tracker.connections.values())
+    one = connection_table(connections, feed.status, crowds=crowds(connections))
+    building = built(path)
+    out = io.BytesIO()
+    table_columns.write(Table(building), building.reading.status, out)
+    building.reading.close()
+    return one, out.getvalue().decode()

@@ -8,7 +8,7 @@ import pytest
 
 from tcpviz.bulk.reading import Unsuited
 from tests.bench.generate import stream, syns, visits
-from tests.bulk.compare import built, differences
+from tests.bulk.compare import built, differences, tables
 
 
 def test_every_shared_capture(captures: Path) -> None:
@@ -48,3 +48,15 @@ def test_one_long_connection(tmp_path: Path) -> None:
     path = tmp_path / "stream.pcap"
     stream(path, 1500)
     assert differences(path) == []
+
+
+def test_the_table_as_text(tmp_path: Path, captures: Path) -> None:
+    path = tmp_path / "visits.pcap"
+    visits(path, 300, odd=0.02)
+    for each in (
+        path,
+        captures / "zeek-ipv6.pcap",
+        captures / "bro-simple-scan-multiport_scan.pcap",
+    ):
+        one, other = tables(each)
+        assert other == one, each.name

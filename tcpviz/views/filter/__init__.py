@@ -56,9 +56,10 @@ class Filter:
     ``matches``  ``matches(connection, now_ns)``: whether it fits; ``now_ns`` is the moment
                  at which the list is looked at, by the capture's clock
     ``timely``   it asks for ages, so that its answer changes although nothing happens
+    ``fields``   the names of the fields that it asks
     """
 
-    __slots__ = ("_sources", "matches", "node", "text", "timely")
+    __slots__ = ("_sources", "fields", "matches", "node", "text", "timely")
 
     matches: Question
 
@@ -67,6 +68,7 @@ class Filter:
         self.node = parse(text, vocabulary)
         self.matches = Compiler(text, vocabulary).question(self.node)
         used = {test.field: vocabulary.fields[test.field] for test in tests(self.node)}
+        self.fields = frozenset(used)
         self.timely = any(field.timely for field in used.values())
         self._sources = [field for field in used.values() if field.source]
 

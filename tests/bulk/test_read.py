@@ -1,0 +1,62 @@
+"""``tcpviz read`` prints the same by columns as record by record."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tcpviz.cli import main
+from tcpviz.commands import read
+from tests.bench.generate import visits
+
+WAYS = (
+    ["--text"],
+    ["--text", "--ascii"],
+    ["--json"],
+    ["--csv"],
+    ["--ladder", "2"],
+    ["--ladder", "999999"],
+    ["--text", "port=80 and bytes>2000"],
+    ["--json", "verdict:reset or mark.retransmission>0"],
+    ["--csv", "client.mark:retransmission"],
+)
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bulk") / "visits.pcap"
+    visits(path, 250, odd=0.03)
+    return path
+
+
+@pytest.mark.parametrize("way", WAYS, ids=" ".join)
+def test_both_ways_print_the_same(
+    way: list[str],
+    capture: Path,
+    capfdbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = []
+    for small in (0, 1 << 60):
+        monkeypatch.setattr(read, "SMALL", small)
+        code = main(["read", str(capture), *way])
+        out = capfdbinary.readouterr()
+        said.append((code, out.out, out.err))
+    assert said[0] == said[1]
+
+
+def test_help_and_small_files_do_without_numpy(capture: Path) -> None:
+    program = (
+        "import sys; from tcpviz.cli import main; main(sys.argv[1:]); "
+        "assert 'numpy' not in sys.modules"
+    )
+    small = capture.with_name("small.pcap")
+    small.write_bytes(capture.read_bytes()[:20_000])
+    for words in (["help"], ["read", str(small), "--text"]):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *words], capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
