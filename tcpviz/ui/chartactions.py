@@ -93,7 +93,9 @@ class ChartActions(TimeActions):
             here = index.place(self.session.cursor.index)
             find = index.after if way > 0 else index.before
             found = find(_BITS[stride], here)
-            if self.session.hides_future and way > 0 and self.session.guessing:
+            if found is None and way > 0 and self.session.remaining == 0:
+                found = find(_BITS[stride], -1)  # at the end: once more from the beginning
+            if self.session.guessing and way > 0:
                 found = None  # a question is open
         if index is None or found is None:
             self.say_briefly(_((_NONE_AFTER if way > 0 else _NONE_BEFORE)[stride]))

@@ -25,9 +25,6 @@ TIME_ACTIONS: tuple[Action, ...] = (
         "}",
         "Next state change",
         "To where an end goes to another state",
-        "state",
-        (Pane.CHART,),
-        hint_key=("{ }", "{ }"),
     ),
     Action(
         "previous_change", ("left_curly_bracket",), "{", "Previous state change", "The one before"

@@ -101,9 +101,9 @@ class HostsScreen(SheetScreen):
             notation = Notation.RELATIVE if chart is None else chart.notation
             self._chart = chart = HostsChart(session.timeline, wanted, ascii_only=self.ascii_only)
             chart.notation = notation
-        made = list(chart.header(cells, 4 if rows >= 20 else 2))
-        space = max(rows - len(made), 1)
         cursor = session.cursor.index
+        made = list(chart.header(cells, cursor, 4 if rows >= 20 else 2))
+        space = max(rows - len(made), 1)
         drawn = chart.rows(cursor, future=not session.hides_future)
         here = bisect.bisect_right(drawn, cursor, key=lambda row: row.steps[0].index) - 1
         while here > 0 and drawn[here].steps[0].index == drawn[here - 1].steps[0].index:

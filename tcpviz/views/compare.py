@@ -124,7 +124,10 @@ def compare(
         made.append(
             line(
                 Span("≠ " if pair.differs else "  ", roles.LIT),
-                Span(_pad(pair.name, NAME), roles.TEXT if pair.differs else roles.DIM),
+                Span(
+                    _pad(fit_text(pair.name, NAME - 1), NAME),
+                    roles.TEXT if pair.differs else roles.DIM,
+                ),
                 Span(_pad(fit_text(pair.left, column), column) + "  ", tone),
                 Span(_pad(fit_text(pair.right, column), column) + "  ", tone),
                 Span(fit_text(pair.by, last), roles.NUMBER),

@@ -23,7 +23,7 @@ from tcpviz.views.ladder_arrows import (
 )
 from tcpviz.views.ladder_canvas import Canvas
 from tcpviz.views.ladder_index import ChartIndex
-from tcpviz.views.ladder_labels import SHORT_STATES, Notation, state_text
+from tcpviz.views.ladder_labels import Notation, state_text
 from tcpviz.views.ladder_layout import Layout
 from tcpviz.views.ladder_parts import Flight, Row, RowKind
 from tcpviz.views.ladder_rows import ENDS, MAX_FLIGHTS, identity_of
@@ -40,8 +40,8 @@ REACH: Final = 200
 COLUMN: Final = 20
 """Least cells from one host to the next."""
 
-_GUTTER, _STATES = 10, 20
-_STATES_ROOM: Final = 100
+_GUTTER, _STATES = 10, 26
+_STATES_ROOM: Final = 110
 """From so many cells on the states stand in a lane of their own, to the right."""
 
 _COLOURS: Final = (
@@ -167,13 +167,16 @@ class HostsChart:
 
     # -- drawing --------------------------------------------------------------
 
-    def header(self, width: int, most: int = 4) -> list[Line]:
-        """Who each letter is, in at most ``most`` rows, and the hosts over their columns."""
+    def header(self, width: int, cursor: int, most: int = 4) -> list[Line]:
+        """Who each letter is and how it stands at the cursor, in ``most`` rows; the hosts."""
         made: list[Line] = []
         for member in self.members[:most]:
             one = member.connection
             text = f" {member.letter}  {one.client.endpoint} > {one.server.endpoint}  "
-            states = f"{SHORT_STATES[one.client.state]} / {SHORT_STATES[one.server.state]}"
+            step = self.timeline.at(cursor, one.id)
+            states = _("not begun yet")
+            if step is not None:
+                states = f"{state_text(step.client, 9)} / {state_text(step.server, 9)}"
             made.append(fit((Span(text, member.role), Span(states, roles.TIME)), width))
         if len(self.members) > most:
             more = _("and {n} more").format(n=len(self.members) - most)
@@ -225,6 +228,7 @@ class HostsChart:
             pen = self.pen(member, width, end)
             if step.kind is StepKind.SEGMENT:
                 draw_level(canvas, step, pen)
+                self._passed(canvas, pen, width)
             draw_departures(canvas, [step], pen)
             self._states(canvas, step, member, width)
             time = fit_text(seconds(step.time_ns - zero_ns, _GUTTER - 1), _GUTTER - 1)
@@ -232,6 +236,12 @@ class HostsChart:
         if here:
             canvas.put(0, "▸", roles.LIT)
         return canvas.line(self.ascii_only)
+
+    def _passed(self, canvas: Canvas, pen: Pen, width: int) -> None:
+        """A level arrow passes the hosts between: their lifelines stay to be seen."""
+        for column in set(self.columns(width).values()):
+            if pen.layout.first <= column < pen.layout.last and canvas.at(column) == "─":
+                canvas.put(column, "┼", roles.LIFELINE)
 
     def _states(self, canvas: Canvas, step: Step, member: Member, width: int) -> None:
         """Where there is a lane for it: who went to which state."""

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tcpviz.core.timeline import Step, StepKind, Timeline
+from tcpviz.core.timeline import Step, Timeline
 from tcpviz.views import digest as d
 from tcpviz.views.digest import Digest
 from tcpviz.views.numbers import count, duration, plural, size
@@ -239,18 +239,19 @@ class ChartIndex:
         return chr(max(sorted(set(told)), key=told.count))
 
     def typical_ns(self) -> int:
-        """A time that a segment and its answer are apart: the handshake's, else a usual gap."""
+        """A time that segment and answer are apart: the longest in the handshake, else a usual gap.
+
+        Where it was captured beside one end, that end's answers come at once.
+        """
         times: list[int] = []
-        seen = 0
-        for place in range(min(len(self.steps), 200)):
-            step = self.step(place)
-            if step.kind in (StepKind.SEGMENT, StepKind.SENT):
-                times.append(step.time_ns)
-                seen += 1
-                if seen == 2 and times[1] > times[0]:
-                    return times[1] - times[0]
-        gaps = sorted(b - a for a, b in itertools.pairwise(times) if b > a)
-        return gaps[len(gaps) // 2] if gaps else 1_000_000
+        place = self.after(d.SEGMENT, self.floor - 1)
+        while place is not None and len(times) < 100:
+            times.append(self.times[place])
+            place = self.after(d.SEGMENT, place)
+        gaps = [b - a for a, b in itertools.pairwise(times) if b > a]
+        if self.origin is not None and self.origin.segment and self.origin.segment.syn:
+            return max(gaps[:2], default=1_000_000)
+        return sorted(gaps)[len(gaps) // 2] if gaps else 1_000_000
 
 
 def _table(bits: int) -> bytes:

@@ -37,7 +37,7 @@ def draw_queues(canvas: Canvas, row: Row, width: int) -> None:
     now, before = row.queues, row.queues_before
     if now is None or row.kind is RowKind.BAND:
         return
-    told = before is None or row.shown
+    told = before is None
     lanes = (
         (now.syn, None if before is None else before.syn, now.syn_limit, _SYN + 1),
         (now.accept, None if before is None else before.accept, now.accept_limit, _ACCEPT),
@@ -47,5 +47,5 @@ def draw_queues(canvas: Canvas, row: Row, width: int) -> None:
             continue
         full = limit is not None and (length >= limit > 0 if not place else length > limit)
         role = roles.MARK_BAD if full else roles.SERVER if length else roles.DIM
-        text = str(length) if told or length != was else "┃" if length else "·"
+        text = str(length) if told or length != was else "┃" if length else ""
         canvas.put(width - right - len(text), text, role)

@@ -1,11 +1,13 @@
 """The overview: a whole connection in one thin column, with what was wrong and where one is.
 
 Each row stands for an equal share of the connection's steps, so that a click
-goes where it points, however long the connection is.
+goes where it points, however long the connection is; its shade tells how
+densely they followed each other, its letter what was wrong.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from tcpviz.views import digest as d
@@ -38,6 +40,14 @@ def _share(row: int, rows: int, count: int) -> tuple[int, int]:
     return row * count // rows, max((row + 1) * count // rows, row * count // rows + 1)
 
 
+def _pace(index: ChartIndex, start: int, stop: int) -> float:
+    """How densely the share's steps follow each other: the logarithm of steps a nanosecond."""
+    last = min(stop, len(index)) - 1
+    first = min(start, last)
+    passed = index.times[last] - index.times[max(first - 1, 0)]
+    return math.log((last - first + 1) / max(passed, 1_000))
+
+
 def overview(
     index: ChartIndex,
     rows: int,
@@ -55,12 +65,12 @@ def overview(
         return []
     count = min(count, len(index))
     shares = [_share(row, rows, count) for row in range(rows)]
-    sizes = [sum(index.sizes[start:stop]) for start, stop in shares]
-    most = max(sizes) or 1
+    paces = [_pace(index, start, stop) for start, stop in shares]
+    slowest, fastest = min(paces), max(paces)
     shades = _PLAIN_SHADES if ascii_only else _SHADES
     here, bar = ("<", "|") if ascii_only else ("◂", "▕")
     made: list[Line] = []
-    for (start, stop), size in zip(shares, sizes, strict=True):
+    for (start, stop), pace in zip(shares, paces, strict=True):
         if start <= cursor < stop:
             where = Span(here, roles.LIT)
         elif start <= seen[1] and stop > seen[0]:
@@ -75,7 +85,7 @@ def overview(
         elif index.having(d.STATE, start, stop):
             sign = Span("+" if ascii_only else "┿", roles.BAND_HANDSHAKE)
         else:
-            shade = 0 if not size else 1 + min(3, size * 4 // (most + 1))
-            sign = Span(shades[shade], roles.DATA if size else roles.DIM)
+            part = (pace - slowest) / (fastest - slowest) if fastest > slowest else 0.5
+            sign = Span(shades[min(int(part * 5), 4)], roles.DATA if part >= 0.2 else roles.DIM)
         made.append((where, sign))
     return made

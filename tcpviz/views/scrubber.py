@@ -75,6 +75,12 @@ def ticks(steps: Steps, count: int, cells: int) -> list[tuple[str, str]]:
     return made
 
 
+def _gravest(marks: list[tuple[str, str]]) -> tuple[str, str]:
+    """Of several shares that one cell stands for: trouble, else a change of state."""
+    told = [one for one in marks if one[0]]
+    return next((one for one in told if one[0] != "|"), told[0] if told else ("", ""))
+
+
 def scrubber(
     marks: list[tuple[str, str]],
     count: int,
@@ -122,7 +128,7 @@ def scrubber(
         if cell == here:
             spans.append(Span(knob, roles.LIT))
             continue
-        text, role = marks[cell * step // cells] if marks else ("", "")
+        text, role = _gravest(marks[cell * step // cells : (cell + 1) * step // cells])
         if text and not (hide_future and cell > here):
             spans.append(Span(text, role))
         else:
