@@ -8,6 +8,7 @@
 #   make bench                   how fast it is here
 #   make pictures                the README's pictures, made anew from real runs
 #   make words                   the catalogue of translations, in step with the sources
+#   make man                     the manual page, dist/tcpviz.1
 #   make format                  put every file into the project's format
 
 BIN := .venv/bin
@@ -22,7 +23,7 @@ JOBS ?= auto
 .PHONY: help venv demo test lint format check-all bench pictures words clean
 
 help:
-	@sed -n '4,11s/^# *//p' Makefile
+	@sed -n '4,12s/^# *//p' Makefile
 
 venv:
 	@PYTHON='$(PYTHON)' sh .ci/venv
@@ -55,6 +56,13 @@ pictures: venv
 
 words: venv
 	@$(BIN)/python -m tests.messages $(ARGS)
+
+man: venv
+	@mkdir -p dist
+	@$(BIN)/argparse-manpage --pyfile tcpviz/manual.py --function parser --project-name tcpviz \
+		--prog tcpviz --manual-title 'User Commands' --format single-commands-section \
+		--output dist/tcpviz.1
+	@echo dist/tcpviz.1
 
 clean:
 	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

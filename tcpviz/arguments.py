@@ -420,5 +420,17 @@ def _config(commands: Commands[Parser]) -> None:
     )
 
 
-BUILDERS = (_demo, _capture, _read, _export, _doctor, _config)
+def _completion(commands: Commands[Parser]) -> None:
+    parser = commands.add_parser(
+        "completion",
+        help="what makes your shell complete tcpviz's words",
+        description="Print a completion script. bash: tcpviz completion bash > "
+        "~/.local/share/bash-completion/completions/tcpviz; zsh: into a folder of $fpath, as "
+        "_tcpviz; tcsh: into a file that ~/.tcshrc sources.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("shell", choices=("bash", "zsh", "tcsh"), metavar="bash|zsh|tcsh")
+
+
+BUILDERS = (_demo, _capture, _read, _export, _doctor, _config, _completion)
 """One for each command, in the order of the help."""

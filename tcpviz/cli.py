@@ -16,7 +16,7 @@ from tcpviz.arguments import BUILDERS, USAGE, Parser, language_option
 
 FAILURE, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 
-COMMANDS = ("demo", "capture", "read", "export", "doctor", "config", "help")
+COMMANDS = ("demo", "capture", "read", "export", "doctor", "config", "completion", "help")
 
 SUMMARY = "See TCP as it happens: both ends' states, every segment, and the calls behind them."
 
@@ -105,7 +105,11 @@ def _run(argv: Sequence[str] | None) -> int:
     parser = build_parser()
     words = sys.argv[1:] if argv is None else list(argv)
     parsers = _parsers(parser)
-    if not {"-h", "--help", "--version"} & set(words) and words[:1] not in ([], ["config"]):
+    if not {"-h", "--help", "--version"} & set(words) and words[:1] not in (
+        [],
+        ["config"],
+        ["completion"],
+    ):
         _defaults(parser, parsers)
     options = parser.parse_args(words)
     if options.command is None:
@@ -118,6 +122,11 @@ def _run(argv: Sequence[str] | None) -> int:
         from tcpviz.commands import doctor
 
         return doctor.run(sys.stdout)
+    if options.command == "completion":
+        import shtab
+
+        sys.stdout.write(shtab.complete(parser, options.shell) + "\n")
+        return 0
     if options.command == "config":
         from tcpviz.commands import config
 
