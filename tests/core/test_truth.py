@@ -21,7 +21,7 @@ from tcpviz.core.records import SegmentRecord
 from tcpviz.core.segment import Endpoint, Segment
 from tcpviz.core.states import State
 from tcpviz.core.tracker import Tracker
-from tests.core.twoends import CLIENT, SERVER, Captured, World, scene
+from tests.core.twoends import CLIENT, SERVER, Captured, World, lives, scene
 
 LINKS: tuple[dict[str, object], ...] = (
     {},
@@ -32,7 +32,11 @@ LINKS: tuple[dict[str, object], ...] = (
     {"lost_after": 0.3, "jitter": 10},
     {"lost_before": 0.2, "lost_after": 0.2, "jitter": 20, "copies": 0.1},
     {"stamps": True, "jitter": 10, "lost_after": 0.1},
+    {"late": 0.1, "jitter": 10},
+    {"late": 0.2, "lost_before": 0.1, "stamps": True},
 )
+GUESSES = tuple(kind for kind in World.forgers if "syn" not in kind)
+"""Forgeries that no hole in the capture can hide: a SYN alone is as good as any other."""
 GONE = {State.CLOSED, State.LISTEN}
 SEEDS = st.integers(0, 1 << 32)
 Claimed = tuple[Endpoint, State, int]
@@ -156,6 +160,20 @@ def test_forgeries_move_nobody(seed: int, stamps: bool) -> None:
         finally_right(check(world.capture), world)
 
 
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, st.booleans(), st.integers(2, 4))
+def test_lives_on_the_same_addresses_and_ports_are_told_apart(
+    seed: int, stamps: bool, count: int
+) -> None:
+    """Copies of the former ones' segments come while the latter go on."""
+    captured = lives(seed, count, stamps=stamps)
+    tracker = check(captured)
+    if not stamps:
+        isses = {(1000 + number * 700_000_000) & 0xFFFFFFFF for number in range(count)}
+        opened = [one for one in tracker.connections.values() if one.client.iss is not None]
+        assert {one.client.iss for one in opened if one.client.endpoint == CLIENT} <= isses
+
+
 # -- spoiled captures ---------------------------------------------------------
 
 
@@ -165,6 +183,15 @@ def test_a_spoiled_capture_shows_nothing_false(seed: int, link: int, how: int) -
     world = dialogue(seed, link)
     # An ACK from SYN-RECEIVED after crossing SYNs, with one of them missing, looks like the
     # third segment of a handshake: the one thing that a hole in the capture can forge.
+    if not crossing(world):
+        check(spoiled(world.capture, how))
+
+
+@settings(max_examples=100, deadline=None)
+@given(SEEDS, st.booleans(), SEEDS)
+def test_guesses_in_a_spoiled_capture_show_nothing_false(seed: int, stamps: bool, how: int) -> None:
+    world = scene(seed, forged=0.2, stamps=stamps, forgers=GUESSES)
+    world.run()
     if not crossing(world):
         check(spoiled(world.capture, how))
 

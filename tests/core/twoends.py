@@ -379,6 +379,7 @@ class World:
         late: float = 0.0,
         stamps: bool = False,
         forged: float = 0.0,
+        forgers: tuple[str, ...] = forgers,
         isses: tuple[int, int] = (1000, 900_000),
         crossing: bool = False,
     ) -> None:
@@ -386,7 +387,7 @@ class World:
         self.now = 0.0
         self.lost_before, self.lost_after = lost_before, lost_after
         self.jitter, self.copies, self.stamps = jitter, copies, stamps
-        self.late, self.forged = late, forged
+        self.late, self.forged, self.forgers = late, forged, forgers
         self.capture: list[Captured] = []
         self._events: list[_Event] = []
         self._count = 0
@@ -449,6 +450,8 @@ class World:
         kind = dice.choice(self.forgers)
         if kind == "stale" and not self.stamps:
             return
+        if kind == "rst zero" and (name.nxt + 70_000) & M < 140_000:
+            return  # that would be no guess
         now = (int(self.now) + 1000 * side + 5, 0) if self.stamps else None
         old = ((target.recent - dice.randrange(1, 5000)) & M, 0) if self.stamps else None
         seq, ack = name.nxt, target.nxt
