@@ -100,6 +100,7 @@ def draw(board: Board, cells: int, rows: int) -> Placed:
 
 def _table(board: Board, cells: int, rows: int) -> tuple[list[Line], dict[int, State | None]]:
     shown = [each for each in board.tallies if each.state is not None or each.count]
+    shown = _that_fit(shown, board.selected, rows - 1)
     found = {each.state: unusual(each, board.now_ns) for each in shown}
     most = max((e.count for e in shown if e.state is not State.CLOSED), default=0)
     wide = cells >= TABLE + NOTES + 3
@@ -113,6 +114,16 @@ def _table(board: Board, cells: int, rows: int) -> tuple[list[Line], dict[int, S
     if room > 1:
         made += [(), line("  ", *_summary(board, found))]
     return (made + [()] * rows)[:rows], places
+
+
+def _that_fit(shown: list[Tally], selected: State | None, rows: int) -> list[Tally]:
+    """Where not all have room: those with somebody in them, about the selected one."""
+    if len(shown) <= rows:
+        return shown
+    busy = [each for each in shown if each.count or each.state is selected]
+    place = next((n for n, each in enumerate(busy) if each.state is selected), 0)
+    start = min(max(place - rows // 2, 0), max(len(busy) - rows, 0))
+    return busy[start : start + max(rows, 0)]
 
 
 def _header(cells: int, *, wide: bool) -> Line:

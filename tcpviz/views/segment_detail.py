@@ -23,7 +23,7 @@ from tcpviz.views.ladder_canvas import ascii_line
 from tcpviz.views.ladder_labels import MARKS
 from tcpviz.views.numbers import plural
 from tcpviz.views.segment_fields import Field, computed, fields
-from tcpviz.views.spans import Line, Span, clean, line, pad, text_width
+from tcpviz.views.spans import Line, Span, clean, crop, line, pad, text_width
 from tcpviz.views.wrapping import wrap
 from tcpviz.words import _
 
@@ -58,7 +58,7 @@ def detail(
     ``zero_ns`` the moment from which times count
     """
     head = _heading(step, segment, zero_ns, ascii_only)
-    box = header_box(segment, step.relative, ascii_only=ascii_only)
+    box = header_box(segment, step.relative, ascii_only=ascii_only) if cells >= WIDTH else []
     inner = cells if cells < TWO_COLUMNS else cells - WIDTH - 3
     told = list(_told(step, segment, connection, before, inner, ascii_only))
     made: list[Line] = [head, ()]
@@ -71,7 +71,7 @@ def detail(
             left = box[number] if number < len(box) else ()
             beside = right[number] if number < len(right) else ()
             made.append(line(*pad(left, WIDTH + 3), *beside))
-    made += _payload(segment, cells)
+    made = [crop(one, cells) for one in (*made, *_payload(segment, cells))]
     return [ascii_line(one) for one in made] if ascii_only else made
 
 
