@@ -330,13 +330,13 @@ class MainScreen(ChartActions, PaneActions, LessonActions, InsightActions, Scree
                 if pane is not Pane.LIST:
                     view.begin(self.session)
         with self.app.batch_update():
-            self._draw_bars()
             self.draw_panel(self.plan.width, self.panel_rows(self.plan.height))
             for pane, view in self.views.items():
                 if pane in self.plan.panes:
                     view.active = pane is self.focused_pane
                     view.flashing = self.flashing
                     view.draw()
+            self._draw_bars()  # last: the dashboard says what is told below it
 
     def _draw_bars(self) -> None:
         if self.plan.too_small:
