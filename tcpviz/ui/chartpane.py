@@ -15,10 +15,12 @@ from tcpviz.ui.plan import Pane
 from tcpviz.ui.playback import Mode
 from tcpviz.ui.session import Session
 from tcpviz.views import overview, roles
+from tcpviz.views.colours import painted
 from tcpviz.views.explain import sentences
 from tcpviz.views.ladder import Gutter, Ladder, LadderSettings, Notation, RowKind
 from tcpviz.views.ladder_index import ChartIndex
 from tcpviz.views.ladder_labels import MARKS, REMARKS, marks_of
+from tcpviz.views.ladder_parts import Row as ChartRow
 from tcpviz.views.ladder_window import WINDOW
 from tcpviz.views.numbers import duration
 from tcpviz.views.phase_words import phase_text
@@ -127,12 +129,20 @@ class ChartPane(PaneView):
             row = ladder.rows[place]
             at = place == here
             drawn = ladder.render(row, cells, at, limit, travelled)
+            drawn = painted(drawn, self._rule(row))
             if place >= happened:
                 drawn = tuple(Span(span.text, GONE) for span in drawn)
             elif self.marked is not None and row.step_index <= self.marked <= row.last_index:
                 drawn = signed(drawn, "m")
             made.append(Row(drawn, roles.CURSOR if at else None))
         return self._beside(ladder, made, cells, there) if wide > cells else made
+
+    def _rule(self, row: ChartRow) -> str | None:
+        """How a person's own colouring rules show the row's segment."""
+        rules = self.session.colouring.segments
+        if not rules.rules or row.kind is not RowKind.STEP:
+            return None
+        return next((role for s in row.steps if (role := rules.role(s, s.time_ns))), None)
 
     def _settle(self, ladder: Ladder, index: int, *, story: bool) -> tuple[int, int, int]:
         """Rows around what is looked at, and those in sight: (happened, there, cursor's place)."""

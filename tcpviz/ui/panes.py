@@ -16,6 +16,7 @@ from tcpviz.ui.looks import RULE, RULE_FOCUS, TITLE_FOCUS, Looks
 from tcpviz.ui.plan import Pane
 from tcpviz.ui.session import Session
 from tcpviz.views import roles, table
+from tcpviz.views.filter.verdicts import headline
 from tcpviz.views.spans import Line, Span, clean, crop, fit_text, line, width
 from tcpviz.words import _
 
@@ -174,6 +175,7 @@ class ConnectionPane(PaneView):
         self._shown: Sequence[Connection] = []
         self._all = 0
         self._sought: tuple[object, float] = ("", -1)
+        self._said = ""
 
     @property
     def filter(self) -> str:
@@ -195,7 +197,7 @@ class ConnectionPane(PaneView):
     def heading(self) -> str:
         sifter = self.session.sifter
         if not sifter.typed:
-            return str(self._all) if self._all else ""
+            return ", ".join(each for each in (str(self._all or ""), self._said) if each)
         used = sifter.typed if sifter.error is None else f"{sifter.filter.text} ..."
         more = "+" if sifter.pending else ""
         said = _("{shown} of {all}, filter: {words}")
@@ -217,12 +219,21 @@ class ConnectionPane(PaneView):
         owners = self.session.tracker.host.latest is not None
         made = [Row(table.header(cells, ascii_only=self.ascii_only, owners=owners))]
         now = self.session.now_ns
+        colours, self._said = self.session.colouring.connections, ""
         for one in self._shown[self.top : self.top + space]:
             selected = one.id == self.session.selected
             shown = self.session.as_of_cursor(one) if selected or self.session.hides_future else one
             drawn = table.row(
-                shown, cells, now, selected, ascii_only=self.ascii_only, owners=owners
+                shown,
+                cells,
+                now,
+                selected,
+                ascii_only=self.ascii_only,
+                owners=owners,
+                role=colours.role(shown, now),
             )
+            if selected:
+                self._said = f"#{one.id} {headline(shown, now)}"
             if one.id in self.session.marked:
                 drawn = signed(drawn, "m")
             made.append(Row(drawn, roles.SELECTED if selected else None))

@@ -63,6 +63,7 @@ class Past:
             return connection
         # Calls and the kernel have moved ends too: the step knows how they stood.
         past.id = connection.id
+        past.crowd = connection.crowd
         past.client.claim, past.server.claim = now.client, now.server
         return past
 

@@ -20,6 +20,7 @@ from tcpviz.core.timeline import Cursor, Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources.feed import Feed
 from tcpviz.ui import counted
+from tcpviz.ui.colouring import load
 from tcpviz.ui.hand import Hand
 from tcpviz.ui.past import Past
 from tcpviz.ui.playback import Mode, Pace, Playback
@@ -143,6 +144,9 @@ class Session:
         self._looked = False
         self._evicted = 0
         self.crowds = Crowds()
+        self.colouring = load()
+        if self.colouring.problem:
+            feed.status.notes.append(self.colouring.problem)
         self._told: set[tuple[str, str, str]] = set()
         self.selected: int | None = None
         self.marked: list[int] = []
@@ -173,15 +177,17 @@ class Session:
             self.thrift.mind(self.tracker, taken_bytes(self.feed))
         if taken:
             self._settle()
-        if not self.story and self.crowds.look(self.tracker.connections, final=self.pump.done):
-            self._tell_crowds()
+        over = self.pump.done
+        # Of a file the last count is told, which has them all.
+        if not self.story and self.crowds.look(self.tracker.connections, final=over):
+            self._tell_crowds(told=over or self.live)
         if self.live and counted.falls_behind(self.pump):
             self._count()
         return taken
 
-    def _tell_crowds(self) -> None:
+    def _tell_crowds(self, *, told: bool) -> None:
         """What many connections show together, each once."""
-        for crowd in self.crowds.found[:CROWDS_TOLD]:
+        for crowd in self.crowds.found[:CROWDS_TOLD] if told else ():
             known = (crowd.kind, crowd.who, crowd.target)
             if known not in self._told and len(self._told) < CROWDS_TOLD:
                 self._told.add(known)

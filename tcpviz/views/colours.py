@@ -1,20 +1,28 @@
 """Colouring rules: a filter and the role in which what fits it is shown.
 
 The first rule that fits decides. Rules are written in the display filter's
-language, so whatever can be searched for can be coloured; roles are those of
-:mod:`tcpviz.views.roles`, so a rule never names a colour and every theme,
-NO_COLOR too, knows what to do with it.
+language, so whatever can be searched for can be coloured, connections and
+segments; roles are those of :mod:`tcpviz.views.roles`, so a rule never names a
+colour and every theme, NO_COLOR too, knows what to do with it.
+
+A person's own rules are lines of a file, before the usual ones::
+
+    # how, and a filter of connections
+    bad      verdict:refused port:443
+    note     host:10.0.0.0/8
+    # and one of segments
+    segment  warning  mark:retransmission
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
-from tcpviz.core.connection import Connection
 from tcpviz.views import filter as language
 from tcpviz.views import roles
-from tcpviz.views.filter import Filter, FilterError
+from tcpviz.views.filter import CONNECTIONS, SEGMENTS, Filter, FilterError, Vocabulary
+from tcpviz.views.spans import Line, Span
 
 DEFAULTS: Final = (
     ("severity:bad", roles.MARK_BAD),
@@ -25,6 +33,37 @@ DEFAULTS: Final = (
 
 MOST: Final = 100
 """Rules in one list."""
+
+OWN: Final = MOST - len(DEFAULTS)
+"""Of these, a person's own."""
+
+NAMES: Final[Mapping[str, str]] = {
+    "bad": roles.MARK_BAD,
+    "warning": roles.MARK_WARNING,
+    "note": roles.MARK_NOTE,
+    "lit": roles.LIT,
+    "dim": roles.DIM,
+    "plain": roles.TEXT,
+    "client": roles.CLIENT,
+    "server": roles.SERVER,
+}
+"""What a person's own rules call the roles."""
+
+CELLS: Final = ("id", "phase", "verdict")
+"""Columns of the list that take a rule's role; the others say what they are by their own."""
+
+_OF_SEGMENT: Final = frozenset(
+    (
+        roles.ARROW,
+        roles.NUMBER,
+        roles.DATA,
+        roles.TEXT,
+        roles.FLAG_SYN,
+        roles.FLAG_FIN,
+        roles.FLAG_RST,
+        roles.FLAG_ACK,
+    )
+)
 
 
 class RuleError(ValueError):
@@ -37,9 +76,16 @@ class RuleError(ValueError):
 
 
 class Colours:
-    """A list of rules made ready. Raises RuleError."""
+    """A list of rules made ready, for connections or, with its vocabulary, steps.
 
-    def __init__(self, rules: Iterable[tuple[str, str]] = DEFAULTS) -> None:
+    Raises RuleError.
+    """
+
+    def __init__(
+        self,
+        rules: Iterable[tuple[str, str]] = DEFAULTS,
+        vocabulary: Vocabulary = CONNECTIONS,
+    ) -> None:
         self._rules: list[tuple[Filter, str]] = []
         for number, (text, role) in enumerate(rules, 1):
             if number > MOST:
@@ -47,7 +93,7 @@ class Colours:
             if role not in roles.MEANING:
                 raise RuleError(f"no role {role}; there are {', '.join(roles.MEANING)}", number)
             try:
-                self._rules.append((language.compile(text), role))
+                self._rules.append((language.compile(text, vocabulary), role))
             except FilterError as error:
                 raise RuleError(str(error), number, error) from None
 
@@ -56,9 +102,40 @@ class Colours:
         """As they were given."""
         return [(rule.text, role) for rule, role in self._rules]
 
-    def role(self, connection: Connection, now_ns: int) -> str | None:
-        """The role of the first rule that fits, ``None`` if none does."""
+    def role(self, subject: Any, now_ns: int) -> str | None:
+        """The role of the first rule that fits the connection or step, ``None`` if none does."""
         for rule, role in self._rules:
-            if rule.matches(connection, now_ns):
+            if rule.matches(subject, now_ns):
                 return role
         return None
+
+
+def read(text: str) -> tuple[Colours, Colours]:
+    """A person's own rules, for connections and for segments. Raises RuleError by line."""
+    rules: tuple[list[tuple[str, str]], list[tuple[str, str]]] = ([], [])
+    for number, written in enumerate(text.splitlines(), 1):
+        words = written.split()
+        if not words or words[0].startswith("#"):
+            continue
+        segment = words[0] == "segment"
+        how, condition = "".join(words[segment : segment + 1]), " ".join(words[segment + 1 :])
+        role = NAMES.get(how)
+        if role is None:
+            raise RuleError(f"begins with {', '.join(NAMES)}, not {how!r}", number)
+        if not condition:
+            raise RuleError(f"{how} what? A filter is missing", number)
+        try:
+            language.compile(condition, SEGMENTS if segment else CONNECTIONS)
+        except FilterError as error:
+            raise RuleError(str(error), number, error) from None
+        rules[segment].append((condition, role))
+        if len(rules[segment]) > OWN:
+            raise RuleError(f"there are at most {OWN}", number)
+    return Colours((*rules[0], *DEFAULTS)), Colours(rules[1], SEGMENTS)
+
+
+def painted(drawn: Line, role: str | None) -> Line:
+    """A row of the chart in a rule's role: what the segment is, not when and between whom."""
+    if role is None:
+        return drawn
+    return tuple(Span(span.text, role) if span.role in _OF_SEGMENT else span for span in drawn)

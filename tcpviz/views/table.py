@@ -17,6 +17,7 @@ from tcpviz.core.records import Side
 from tcpviz.core.segment import Endpoint
 from tcpviz.views import numbers, roles
 from tcpviz.views.ages import age_ns
+from tcpviz.views.colours import CELLS
 from tcpviz.views.ladder_canvas import ascii_line
 from tcpviz.views.ladder_draw import BAND_ROLES
 from tcpviz.views.ladder_labels import state_text
@@ -148,17 +149,23 @@ def row(
     *,
     ascii_only: bool = False,
     owners: bool = False,
+    role: str | None = None,
 ) -> Line:
     """One connection; exactly ``width`` cells.
 
     ``now_ns`` is the moment at which the list is looked at: an open connection
-    shows its age, a finished one how long it took.
+    shows its age, a finished one how long it took. ``role`` is that of a
+    colouring rule that fits it.
     """
     if width < 5:
         return (Span(" " * width),) if width > 0 else ()
-    cells = _row(
-        (*_cell(connection, column.name, size, now_ns), size, column.right)
+    made = (
+        (column, size, *_cell(connection, column.name, size, now_ns))
         for column, size in columns(width, owners=owners)
+    )
+    cells = _row(
+        (text, role if role and column.name in CELLS else own, size, column.right)
+        for column, size, text, own in made
     )
     mark = Span("▸", roles.LIT) if selected else Span(" ")
     line = _exactly((mark, *cells), width)

@@ -8,9 +8,10 @@ from tcpviz.core.connection import Connection
 from tcpviz.core.segment import Endpoint
 from tcpviz.core.tracker import Tracker
 from tcpviz.views import filter as language
-from tcpviz.views import roles
-from tcpviz.views.colours import DEFAULTS, Colours, RuleError
+from tcpviz.views import roles, table
+from tcpviz.views.colours import DEFAULTS, Colours, RuleError, painted, read
 from tcpviz.views.filter.sifting import CHUNK, Sifter
+from tcpviz.views.spans import Span
 from tests.core.dialogue import Talk
 
 SECOND = 1_000_000_000
@@ -203,3 +204,39 @@ def test_a_wrong_rule_is_told_with_its_number() -> None:
         Colours([("port:1", "red")])
     with pytest.raises(RuleError, match="at most"):
         Colours([("", "dim")] * 101)
+
+
+def test_a_persons_own_rules_come_before_the_usual_ones() -> None:
+    refused = Talk()
+    refused.client("S")
+    refused.server("RA")
+    one, now = refused.connection, refused.now
+    connections, segments = read(
+        "# mine\n\nnote  verdict:refused   port:80\nsegment bad flags:rst\nlit #77\n"
+    )
+    assert connections.role(one, now) == roles.MARK_NOTE
+    assert connections.rules[-len(DEFAULTS) :] == list(DEFAULTS)
+    syn, rst = (step for step in refused.steps if step.segment is not None)
+    assert (segments.role(syn, 0), segments.role(rst, 0)) == (None, roles.MARK_BAD)
+    drawn = table.row(one, 120, now, role=connections.role(one, now))
+    assert Span("  1", roles.MARK_NOTE) in drawn
+    assert any("10.0.0.1" in span.text and span.role == roles.CLIENT for span in drawn)
+    line = (Span("3.0", roles.TIME), Span("RST", roles.FLAG_RST), Span(" x", roles.NUMBER))
+    assert [span.role for span in painted(line, roles.DIM)] == [roles.TIME, *[roles.DIM] * 2]
+    assert painted(line, None) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("bad port:1\nbright port:2", "colour rule 2: begins with bad, warning"),
+        ("\n\nsegment", "colour rule 3: begins with bad"),
+        ("bad", "colour rule 1: bad what"),
+        ("bad len>3", "colour rule 1: .*len"),
+        ("segment bad len>3\nsegment note verdict:refused", "colour rule 2: .*verdict"),
+        ("bad port:1\n" * 101, "colour rule 98: there are at most 97"),
+    ],
+)
+def test_a_wrong_line_is_told_by_its_number(text: str, wrong: str) -> None:
+    with pytest.raises(RuleError, match=wrong):
+        read(text)
