@@ -55,6 +55,19 @@ LOST_LETTER, RESET_LETTER, OTHER_LETTER = ord("X"), ord("!"), ord("!")
 """Letters of trouble that is no mark: a lost segment, a reset, anything else."""
 
 
+_RANKS: Final = b"X!LAZFSROWtPD"
+"""Letters of trouble, the gravest first; of many in one place, one is told."""
+
+
+def worst(letters: bytes | bytearray) -> str:
+    """The gravest of so many steps' letters; empty where there is none."""
+    told = set(letters)
+    found = next((each for each in _RANKS if each in told), None)
+    if found is None:
+        found = max(told - {0}, default=None)
+    return "" if found is None else chr(found)
+
+
 def classify(step: Step) -> tuple[int, int]:
     """(class, letter) of a step; the letter is 0 where there is nothing to tell."""
     segment = step.segment

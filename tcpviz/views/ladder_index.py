@@ -232,11 +232,8 @@ class ChartIndex:
         return known
 
     def worst(self, start: int, stop: int) -> str:
-        """The letter of trouble that is most frequent between two positions; empty: none."""
-        told = self.letters[start:stop].translate(None, b"\0")
-        if not told:
-            return ""
-        return chr(max(sorted(set(told)), key=told.count))
+        """The letter of the gravest trouble between two positions; empty: none."""
+        return d.worst(self.letters[start:stop])
 
     def typical_ns(self) -> int:
         """A time that segment and answer are apart: the longest in the handshake, else a usual gap.

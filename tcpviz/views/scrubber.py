@@ -64,9 +64,8 @@ def ticks(steps: Steps, count: int, cells: int) -> list[tuple[str, str]]:
         start, stop = cell * count // cells, max((cell + 1) * count // cells, cell * count // cells)
         if count and stop == start and (cell * count) % cells < count:
             stop = start + 1
-        told = steps.letters[start:stop].translate(None, b"\0")
-        if told:
-            letter = chr(max(sorted(set(told)), key=told.count))
+        letter = d.worst(steps.letters[start:stop])
+        if letter:
             made.append((letter, _TONES.get(letter, roles.MARK_BAD)))
         elif steps.classes[start:stop].translate(_STATE_TABLE).count(1):
             made.append(("|", roles.BAND_HANDSHAKE))
@@ -75,9 +74,9 @@ def ticks(steps: Steps, count: int, cells: int) -> list[tuple[str, str]]:
     return made
 
 
-def _gravest(marks: list[tuple[str, str]]) -> tuple[str, str]:
-    """Of several shares that one cell stands for: trouble, else a change of state."""
-    told = [one for one in marks if one[0]]
+def _gravest(marks: list[tuple[str, str]], start: int, stop: int) -> tuple[str, str]:
+    """Of the shares that one cell stands for: trouble, else a change of state."""
+    told = [one for one in marks[start : max(stop, start + 1)] if one[0]]
     return next((one for one in told if one[0] != "|"), told[0] if told else ("", ""))
 
 
@@ -128,7 +127,7 @@ def scrubber(
         if cell == here:
             spans.append(Span(knob, roles.LIT))
             continue
-        text, role = _gravest(marks[cell * step // cells : (cell + 1) * step // cells])
+        text, role = _gravest(marks, cell * step // cells, (cell + 1) * step // cells)
         if text and not (hide_future and cell > here):
             spans.append(Span(text, role))
         else:

@@ -113,3 +113,42 @@ def test_paces_go_up_and_down_and_stay_in_their_bounds(start: float) -> None:
     pace = Pace(start)
     assert SECONDS[0] <= pace.faster().seconds <= max(start, SECONDS[0])
     assert SECONDS[-1] >= pace.slower().seconds >= min(start, SECONDS[-1])
+
+
+def test_time_goes_as_it_went_times_the_factor() -> None:
+    """Steps come when their own times say so, whatever is between them."""
+    playback = played(conversation(), story=True)
+    playback.pace = Pace(factor=0.1)
+    times = [step.time_ns for step in playback.cursor.timeline]
+    now, came = 100.0, {}
+    while not playback.cursor.at_end:
+        before = playback.cursor.index
+        if playback.advance(now):
+            for index in range(before + 1, playback.cursor.index + 1):
+                came[index] = now
+        now += 0.001
+    for index, moment in came.items():
+        assert moment - came[0] == pytest.approx((times[index] - times[0]) / 1e9 / 0.1, abs=0.003)
+
+
+def test_a_stall_is_no_time_and_the_next_step_is_told_in_seconds() -> None:
+    playback = played(conversation(), story=True)
+    playback.pace = Pace(factor=0.01)
+    playback.advance(0.0)
+    playback.advance(0.001)
+    index = playback.cursor.index
+    assert playback.next_in() == pytest.approx(0.1, abs=0.01)
+    playback.advance(50.0)
+    assert playback.cursor.index <= index + 3  # a quarter of a second at most has passed
+
+
+def test_factors_go_from_a_hundredth_to_a_hundred_and_back_to_steps() -> None:
+    pace = Pace(1.2).turned()
+    assert str(pace) == "1x"
+    for _ in range(20):
+        pace = pace.slower()
+    assert str(pace) == "0.01x"
+    for _ in range(20):
+        pace = pace.faster()
+    assert str(pace) == "100x"
+    assert str(pace.turned()) == "1.2 s a step"
