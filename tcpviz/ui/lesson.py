@@ -114,7 +114,8 @@ class Lesson:
         self.predict, self.telling = predict, not predict
         session = self.session
         if not session.live and (session.mode is Mode.FOLLOWING or session.remaining == 0):
-            session.playback.first()
+            session.playback.hold()
+            session.cursor.seek(session.timeline.first - 1)  # before the very first, in a file too
         self.begin(session)
 
     def stop(self) -> None:

@@ -8,6 +8,7 @@ from textual import events
 
 from tcpviz import words
 from tcpviz.ui.handactions import HandActions
+from tcpviz.ui.keys import ACTIONS
 from tcpviz.ui.lesson import Lesson, Stage
 from tcpviz.ui.lessonpanel import Hit, height, key_line, panel
 from tcpviz.ui.lines import LinesView, Row
@@ -25,9 +26,7 @@ _ANSWERS: Final = {
     **{key: place for place, key in enumerate("abcd")},
 }
 
-_TAKEN: Final = frozenset(
-    {"pane_list", "pane_diagram", "pane_chart", "numbers", "behind", "corrupt", "theme"}
-)
+_TAKEN: Final = frozenset(action.name for action in ACTIONS if {*action.keys} & {*_ANSWERS, "0"})
 """Actions whose keys are answers while a question is open."""
 
 NEXT_STEPS: Final = 3
