@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tcpviz.bulk.following import Follower
 from tcpviz.bulk.reading import Reading
+from tcpviz.bulk.thinning import thin
 from tcpviz.core import routing
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import SegmentRecord
@@ -21,6 +22,9 @@ _TIMED = frozenset((State.SYN_SENT, State.SYN_RECEIVED, State.TIME_WAIT))
 _MS = 1_000_000
 _FAR = 1 << 30
 _EXPIRED_NS = 600_000_000_000
+
+LONG = 24
+"""Segments of an example above which it is made short first."""
 
 SUCCESSOR = 1 << 40
 """The frame number that stands for the one by which a connection was replaced."""
@@ -60,6 +64,7 @@ class Shapes:
         self._numbers: dict[Kind, int] = {}
         self._rows: list[Sequence[int]] = []
         self._kinds: list[Kind] = []
+        self._kept: list[Sequence[bool]] = []
         self._places: list[dict[int, int]] = []
         self._made: dict[tuple[int, Ending], Connection] = {}
 
@@ -74,6 +79,7 @@ class Shapes:
         """The number of a new shape, whose first example has these rows; which of them count."""
         array = self._reading.columns.array["frame"]
         counting = [int(array[row]) for row, counts in zip(rows, kept, strict=True) if counts]
+        self._kept.append(kept)
         self._places.append({frame: place for place, frame in enumerate(counting)})
         number = self._numbers[kind] = len(self._rows)
         self._rows.append(rows)
@@ -104,7 +110,13 @@ class Shapes:
         return not any(end.state in _TIMED for end in (made.client, made.server))
 
     def _follow(self, number: int, ending: Ending) -> Connection:
-        segments = [self._reading.segment(row, self._decoder) for row in self._rows[number]]
+        rows = self._rows[number]
+        long = len(rows) > LONG
+        if long:
+            rows = [row for row, counts in zip(rows, self._kept[number], strict=True) if counts]
+        segments = [self._reading.segment(row, self._decoder) for row in rows]
+        if long:
+            segments = thin(segments)
         self._follower.segments += len(segments)
         tracker = Tracker(keep=False)
         first, last = segments[0], segments[-1]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.building import Building
 from tcpviz.bulk.crowding import FATES, Facts, crowds_of
-from tcpviz.bulk.regular import FIN, RST, SYN
+from tcpviz.bulk.regular import ACK, FIN, RST, SYN
 from tcpviz.bulk.shapes import SUCCESSOR, Ending
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowd, crowds, fate
@@ -270,7 +270,13 @@ class Table:
         made = copy.copy(vitals)
         made.take_signs(
             {
-                side: _signs(vitals.of(side), flags[mine], times[mine], frames[mine])
+                side: _signs(
+                    vitals.of(side),
+                    flags[mine],
+                    times[mine],
+                    frames[mine],
+                    _reach(columns, rows, mine),
+                )
                 for side, mine in ((Side.CLIENT, ~server), (Side.SERVER, server))
                 if mine.any()
             }
@@ -310,8 +316,24 @@ def _end(
     return made
 
 
-def _signs(like: Signs, flags: Array, times: Array, frames: Array) -> Signs:
+def _reach(columns: dict[str, Array], rows: Array, mine: Array) -> tuple[int, int]:
+    """The number behind what an end sent last, and up to where the other one acknowledged it."""
+    flags = columns["flags"][rows]
+    last = rows[mine & (flags & RST == 0)][-1:]
+    first = int(columns["seq"][rows[mine][0]])
+    end = first
+    for row in last.tolist():
+        bits = int(columns["flags"][row])
+        took = int(columns["length"][row]) + (bits & 1) + (bits >> 1 & 1)
+        end = (int(columns["seq"][row]) + took) & 0xFFFFFFFF
+    heard = rows[~mine & (flags & ACK != 0)]
+    return end, int(columns["ack"][heard[-1]]) if len(heard) else first
+
+
+def _signs(like: Signs, flags: Array, times: Array, frames: Array, reach: tuple[int, int]) -> Signs:
     made = copy.copy(like)
+    if made.next is not None:
+        made.next, made.una = reach
     made.last_ns, made.last_frame = int(times[-1]), int(frames[-1])
     made.before_ns = int(times[-2]) if len(times) > 1 else None
     for bit, name in ((SYN, "syn"), (FIN, "fin")):

@@ -1,0 +1,51 @@
+"""A long connection made short: only the segments that count for its signature, renumbered.
+
+What is left says and acknowledges the same in the same order as far as the
+signature tells, so that the core's answer is the same; a million segments of
+data become a handful.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tcpviz.core.segment import Segment
+
+_MASK = 0xFFFFFFFF
+
+
+def thin(segments: Sequence[Segment]) -> list[Segment]:
+    """The segments that count of a regular connection, with the gaps between them closed.
+
+    The first must be its SYN. Data keeps its length, as far as it is captured; an
+    acknowledgement is of everything, of the SYN alone, or of all but the FIN, as it was.
+    """
+    client = segments[0].src
+    first: list[int | None] = [None, None]  # both ends' first numbers,
+    sent = [0, 0]  # how far each has come now,
+    fin: list[int | None] = [None, None]  # and where its FIN was, counted from its first number
+    out = []
+    for one in segments:
+        me = int(one.src != client)
+        peer = 1 - me
+        again = one.syn and first[me] is not None
+        mine, theirs = first[me], first[peer]
+        if mine is None:
+            mine = first[me] = one.seq
+        seq = (mine + (0 if again else sent[me])) & _MASK
+        ack = one.ack
+        if one.has_ack and theirs is not None:
+            said = (one.ack - theirs) & _MASK
+            place, end = sent[peer], fin[peer]
+            if end is not None and said <= end:
+                place -= 1
+            if said <= 1:
+                place = min(place, said)
+            ack = (theirs + place) & _MASK
+        if one.fin:
+            fin[me] = (one.seq + one.payload_len - mine) & _MASK
+        if not again and not one.rst:
+            sent[me] += one.seq_len
+        out.append(replace(one, seq=seq, ack=ack))
+    return out
