@@ -5,8 +5,6 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Any, Final
 
-from textual import on
-
 from tcpviz.core.claims import PhaseName
 from tcpviz.core.timeline import Step
 from tcpviz.ui.chartpane import ChartPane
@@ -293,10 +291,12 @@ class ChartActions(TimeActions):
 
     # -- the scrubber -------------------------------------------------------
 
-    @on(ScrubberView.Sought)
-    def _sought(self, event: ScrubberView.Sought) -> None:
+    # By their names, not by @on: that is read of widgets' own classes only.
+
+    def on_scrubber_view_sought(self, event: ScrubberView.Sought) -> None:
+        """The scrubber's track was pressed."""
         self.go_to(event.step)
 
-    @on(ScrubberView.Pressed)
-    async def _pressed(self, event: ScrubberView.Pressed) -> None:
+    async def on_scrubber_view_pressed(self, event: ScrubberView.Pressed) -> None:
+        """A sign on the scrubber was pressed."""
         await self.run_action(event.action)  # type: ignore[attr-defined]

@@ -41,9 +41,9 @@ class Pace:
             return replace(self, factor=down)
         return replace(self, seconds=min((s for s in SECONDS if s > self.seconds), default=8.0))
 
-    def turned(self) -> Pace:
-        """By steps, if time went as it was; as it was, if by steps."""
-        return replace(self, factor=0.0 if self.factor else 1.0)
+    def turned(self, factor: float = 1.0) -> Pace:
+        """By steps, if time went as it was; as it was, times ``factor``, if by steps."""
+        return replace(self, factor=0.0 if self.factor else factor)
 
     def __str__(self) -> str:
         return f"{self.factor:g}x" if self.factor else f"{self.seconds:g} s a step"
@@ -196,8 +196,8 @@ class Playback:
         self._due = now
 
     def turn_pace(self, now: float) -> None:
-        """By steps, or as it was."""
-        self.pace = self.pace.turned()
+        """By steps, or as it was; a scenario, which is over in no time, slower than that."""
+        self.pace = self.pace.turned(0.1 if self.story else 1.0)
         self._due, self._moment = now, None
 
     def hurry(self, faster: bool, now: float) -> None:
