@@ -21,6 +21,7 @@ from tcpviz.core.records import Gap, Moment, Record, SegmentRecord
 from tcpviz.sources import access, ssh
 from tcpviz.sources.bpf import MAX_SNAPLEN
 from tcpviz.sources.child import Child
+from tcpviz.sources.clockwatch import ClockWatch, told
 from tcpviz.sources.feed import FeedStatus, SourceError
 from tcpviz.sources.helpers import complaint
 from tcpviz.sources.hosttable import HostTable
@@ -98,6 +99,7 @@ class LiveFeed:
         self._keep_rights = keep
         self._host: HostTable | None = None
         self._told: list[Record] = []
+        self._clock = ClockWatch()
         self._sessions = ssh.own_sessions() if exclude_ssh else []
         for session in self._sessions:
             self.status.notes.append(
@@ -375,6 +377,9 @@ class LiveFeed:
 
     def _tell(self) -> None:
         """Bring counters, notes and the file up to date."""
+        step = self._clock.look()
+        if step:
+            self.status.notes.append(told(step))
         for child in self._children:
             for message in child.messages:
                 self._note(message)
@@ -387,6 +392,9 @@ class LiveFeed:
         if self._writer and not self._write_error:
             try:
                 self._writer.flush()
+                saved = self._writer.look_after()
+                if saved:
+                    self.status.notes.append(saved)
             except SourceError as error:
                 self._cannot_write(error)
 

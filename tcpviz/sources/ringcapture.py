@@ -100,6 +100,7 @@ class RingCapture(Capture):
             if began >= next_count:
                 next_count = began + 1.0
                 self._send(0)
+                self._look_for_new_names()
                 if os.getppid() != self._parent:
                     return
             if carried and not (stopping or Asked.yes):

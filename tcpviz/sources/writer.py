@@ -12,6 +12,7 @@ import platform
 import stat
 import struct
 import sys
+import time
 from collections.abc import Iterable
 from io import RawIOBase
 from types import TracebackType
@@ -41,6 +42,9 @@ from tcpviz.sources.pcapng import (
 )
 from tcpviz.wire.frame import Frame
 
+LOOK_S = 1.0
+"""Seconds between two looks whether the file still has its name."""
+
 _FLUSH_AT = 256 * 1024  # bytes held back at most
 _LONGEST_OPTION = 0xFFFC  # bytes, so that its padding fits too
 _NANOSECONDS = b"\x09"  # if_tsresol: ticks of 10^-9 s
@@ -69,11 +73,14 @@ class PcapngWriter:
         self._written = 0
         self._last_ns = 0
         self._failed: SourceError | None = None
+        self._path: str | None = None
+        self._look_again = 0.0
         self._file: BinaryIO | RawIOBase
         if isinstance(target, str | os.PathLike):
             path = os.fspath(target)
             self.name = "standard output" if path == "-" else clean(path)
             self._owned = path != "-"
+            self._path = path if self._owned else None
             self._file = _create(path, self.name) if self._owned else sys.stdout.buffer
         else:
             self.name = clean(str(getattr(target, "name", "the output")))
@@ -193,6 +200,38 @@ class PcapngWriter:
         self._pending.clear()
         self._block_ends.clear()
 
+    def look_after(self) -> str | None:
+        """If the file was removed meanwhile, write it again under its name; a line that says so.
+
+        What a file without a name contains is gone when it is closed. Raises SourceError
+        where it cannot be made again: what was saved is lost then, and the rest not saved.
+        """
+        now = time.monotonic()
+        if self._path is None or now < self._look_again or self._failed:
+            return None
+        self._look_again = now + LOOK_S
+        descriptor = self._file.fileno()
+        status = os.fstat(descriptor)
+        if status.st_nlink or not stat.S_ISREG(status.st_mode):
+            return None
+        self.flush()
+        try:
+            fresh = _create_anew(self._path)
+        except OSError as error:
+            why = error.strerror or str(error)
+            self._failed = SourceError(
+                f"{self.name}: was removed, and cannot be made again ({why}); it is lost"
+            )
+            raise self._failed from None
+        try:
+            _copy(descriptor, fresh, self._written)
+        except OSError as error:
+            os.close(fresh)
+            raise self._fail(error, 0) from None
+        self._file.close()
+        self._file = os.fdopen(fresh, "wb", buffering=0)
+        return f"{self.name} was removed while it was being written: all of it was written again"
+
     def close(self) -> None:
         """Flush and close; more than once does no harm."""
         try:
@@ -258,21 +297,49 @@ def _option(code: int, value: bytes) -> bytes:
 
 def _create(path: str, name: str) -> RawIOBase:
     """Open a file for writing: a new one for its owner only, an old one emptied as it is."""
-    flags = os.O_WRONLY | os.O_CLOEXEC
     try:
         try:
-            descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = _create_anew(path)
             new = True
         except FileExistsError:
-            descriptor = os.open(path, flags)
+            descriptor = _open_old(path)
             new = False
     except (OSError, ValueError) as error:
         raise _cannot_create(name, error) from None
-    if new:
-        _give_to_caller(descriptor)
-    elif stat.S_ISREG(os.fstat(descriptor).st_mode):
+    if not new and stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.ftruncate(descriptor, 0)
     return os.fdopen(descriptor, "wb", buffering=0)
+
+
+def _open_old(path: str) -> int:
+    """An existing file; one that can be read, too, if it is a file proper. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        with contextlib.suppress(OSError):
+            both = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            if os.path.samestat(os.fstat(both), os.fstat(descriptor)):
+                descriptor, both = both, descriptor
+            os.close(both)
+    return descriptor
+
+
+def _create_anew(path: str) -> int:
+    """A new file that can be read too, for its owner only. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL, 0o600)
+    _give_to_caller(descriptor)
+    return descriptor
+
+
+def _copy(source: int, target: int, size: int) -> None:
+    at = 0
+    while at < size:
+        piece = os.pread(source, min(1 << 20, size - at), at)
+        if not piece:
+            raise OSError(errno.EIO, "the removed file could not be read")
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(target, view) :]
+        at += len(piece)
 
 
 def _give_to_caller(descriptor: int) -> None:
