@@ -32,6 +32,9 @@ TABLE: Final = 47
 NOTES: Final = 24
 """Cells of a remark."""
 
+_TELLING: Final = (State.SYN_RECEIVED, State.CLOSE_WAIT)
+"""Of several unusual states, those that tell most of the cause; SYN-SENT goes with the first."""
+
 _SPARKS: Final = " ▁▂▃▄▅▆▇█"
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _BAR: Final = 8
@@ -210,7 +213,7 @@ def told(board: Board) -> Line:
     state = board.selected
     if state is None:
         grave = [(each, odd) for each, odd in found.items() if odd is not None and each is not None]
-        grave.sort(key=lambda one: one[1].role != roles.MARK_BAD)
+        grave.sort(key=lambda one: (one[1].role != roles.MARK_BAD, one[0] not in _TELLING))
         if not grave:
             return line(
                 Span(
