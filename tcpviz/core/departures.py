@@ -110,7 +110,7 @@ def _syn(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
     has_ack = segment.has_ack
     if me.iss is not None and me.iss != segment.seq:
         # Another number: forged, or of another connection, or of a listener that has forgotten.
-        return has_ack and _answers_anew(me, peer, segment)
+        return has_ack and _answers_anew(moves, me, peer, segment)
     if not moves.connection.watched:
         stamps = segment.options.timestamps
         if has_ack and stamps is not None and not doubt.echoes(peer, stamps[1]):
@@ -148,18 +148,26 @@ def _syn(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
     return True
 
 
-def _answers_anew(me: End, peer: End, segment: Segment) -> bool:
+def _answers_anew(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
     """A second SYN,ACK to the same SYN with another number counts while the first has not.
 
     Who keeps nothing (SYN cookies, RFC 4987 section 3.6), or not for long, answers a
     repeated SYN with a new number.
     """
-    waits = me.state is State.SYN_RECEIVED and me.opened is Opened.PASSIVE
     fits = peer.state is State.SYN_SENT and peer.iss is not None
-    if not waits or not (fits and segment.ack == peer.snd_nxt):
+    if not fits or segment.ack != peer.snd_nxt:
         return False
     received = me.received
-    me.begin_again()
+    if me.state is State.SYN_RECEIVED and me.opened is Opened.PASSIVE:
+        me.begin_again()
+    elif me.state is State.SYN_SENT and not moves.connection.watched:
+        # No crossing SYNs: its own was given up long ago, and it listens now.
+        me.begin_again()
+        why = "has given its own SYN up: it answers with another number"
+        moves.correct(me, State.LISTEN, INFERRED, why)
+        moves.move(me, Event.RCV_SYN, SEEN, "answers the SYN with SYN,ACK", peer.syn_frame)
+    else:
+        return False
     me.opened, me.received = Opened.PASSIVE, received
     return True
 
@@ -358,8 +366,22 @@ def _fin(moves: Moves, me: End, peer: End, segment: Segment) -> None:
         _first_fin(moves, me, peer, segment, place)
     elif me.fin == place and not watched:
         _fin_again(moves, me, peer, segment)
+    if me.fin == place and not watched and not me.fin_acked:
+        _acked_already(moves, me, peer)
     if segment.has_ack and me.fin == place:
         me.fin_ack = segment.ack if me.fin_ack is None else seqno.later(segment.ack, me.fin_ack)
+
+
+def _acked_already(moves: Moves, me: End, peer: End) -> None:
+    """The acknowledgement of its FIN was captured before the FIN itself."""
+    if me.snd_una is None or not covers(me.fin, me.snd_una):
+        return
+    me.fin_acked = True
+    why = "has acknowledged it already: the capture has them in another order"
+    if not peer.got_fin:
+        peer.got_fin = True
+        moves.move(peer, Event.RCV_FIN, INFERRED, why)
+    moves.move(me, Event.RCV_ACK_OF_FIN, INFERRED, "was sent the ACK of its FIN", assumed=True)
 
 
 def _first_fin(moves: Moves, me: End, peer: End, segment: Segment, place: int) -> None:
@@ -374,7 +396,8 @@ def _first_fin(moves: Moves, me: End, peer: End, segment: Segment, place: int) -
             moves.correct(me, State.FIN_WAIT_1, INFERRED, why)
         return
     open_peer = peer.not_closed_before(segment.ack)
-    known = me.iss is not None
+    # Behind a hole it may be a guess; its acknowledgement will tell.
+    known = me.iss is not None and me.solid is not None and seqno.le(segment.seq, me.solid)
     if me.state is State.CLOSE_WAIT:
         proved = me.claim.certainty is SEEN
         me.fin_second = proved and known

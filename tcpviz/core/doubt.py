@@ -133,6 +133,9 @@ def vindicated(me: End, ack: int) -> list[Segment]:
     if me.doubted is None:
         return []
     shown = [one for one in me.doubted if _counts(me, one, ack)]
+    if not any(one.seq_end == ack for one in shown):
+        # A damaged one is not shown by an ACK of more than it and its like.
+        shown = [one for one in shown if one.checksum_ok is not False]
     if shown:
         me.doubted = [one for one in me.doubted if one not in shown] or None
         if any(one.checksum_ok is False for one in shown):

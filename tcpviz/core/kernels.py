@@ -19,6 +19,8 @@ from tcpviz.core.records import KernelReading, KernelSocket, Side
 from tcpviz.core.segment import Segment
 from tcpviz.core.states import Event, Opened, State, find
 
+_REPEATS = (State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK)
+
 
 class Kernels:
     """The latest reading's listening sockets, and the latest word about every end.
@@ -243,6 +245,10 @@ def _gave_up(moves: Moves, end: End, before: KernelSocket | None, read_ns: int) 
     """Move an end whose kernel told of a timer that has run out since."""
     expired = expiry.ran_out(before, read_ns, moves.time_ns)
     why = "the timer that the kernel told of has run out, and the connection is gone"
+    moved_on = before is not None and before.state is not end.state
+    if expired is None and moved_on and end.state in _REPEATS and end.fins > 1:
+        # Of the timer that it has had since that reading nothing was told.
+        expired, why = Event.USER_TIMEOUT, "repeated its FIN in vain, and is gone"
     return expired is not None and moves.move(end, expired, Certainty.SEEN, why)
 
 

@@ -136,7 +136,8 @@ def choose(connection: Connection, segment: Segment) -> Connection:
     there, here = _distance(former, segment), _distance(connection, segment)
     if here > _FAR and lives(former):
         return former
-    if not there and connection.end(connection.side_of(segment)).snd_nxt is None:
+    was, now = (one.end(one.side_of(segment)) for one in (former, connection))
+    if now.snd_nxt is None and was.snd_nxt == segment.seq and not there:
         return former  # nothing in the new one says anything of its sender
     return former if there < here else connection
 

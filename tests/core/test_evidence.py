@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from tcpviz.core.contents import KEPT, Contents
 from tcpviz.core.evidence import MOST, WHERE, evidence
 from tcpviz.core.records import Side
+from tcpviz.core.segment import Options
 from tcpviz.core.tracker import Tracker
 from tcpviz.core.verdicts import Code, Verdict, verdicts
 from tcpviz.sources.files import FileFeed
+from tcpviz.views.verdict import sentences
 from tests.core.dialogue import Talk
 
 C, S = Side.CLIENT, Side.SERVER
@@ -132,3 +134,32 @@ def test_pieces_of_one_text_never_differ_however_they_are_cut(
         other = bytes([payload[0] ^ 1]) + payload[1:]
         assert contents.differs(dataclasses.replace(piece, payload=other))
     assert len(contents._ring) <= KEPT * 28
+
+
+def syn_twice(**changes: object) -> tuple[Talk, list[str]]:
+    """A SYN, and a millisecond later once more with these fields changed."""
+    talk = Talk()
+    options = Options(mss=1460, window_scale=7, sack_permitted=True, timestamps=(5, 0))
+    syn = dataclasses.replace(talk.segment(C, "S", options=options), ttl=64, ip_id=77)
+    talk.feed(syn)
+    after = dataclasses.replace(syn, frame=2, time_ns=syn.time_ns + 1_000_000)
+    fields = {"ttl": 63, **changes}
+    talk.feed(dataclasses.replace(after, **fields))  # type: ignore[arg-type]
+    return talk, [text for _, text in sentences(talk.connection)]
+
+
+def test_a_syn_whose_options_a_box_changed_is_one_syn() -> None:
+    talk, said = syn_twice(options=Options(mss=1400, window_scale=7))
+    assert said[1:] == [
+        "client's SYN was changed between two points of capture: MSS 1460 to 1400, "
+        "SACK removed, timestamps removed",
+        "1 of 2 packets were captured twice",
+    ]
+    assert talk.connection.client.claim.state.value == "SYN-SENT"
+
+
+def test_a_syn_that_was_sent_again_with_other_options_is_another() -> None:
+    other = Options(mss=1400)
+    for changes in ({"ttl": 64}, {"ip_id": 78}, {"ip_id": 0}):
+        _, said = syn_twice(options=other, **changes)
+        assert not any("changed" in text or "twice" in text for text in said)

@@ -389,3 +389,66 @@ def test_a_second_answer_with_another_number_is_the_one_that_may_count() -> None
     assert talk.states == ("ESTABLISHED", "ESTABLISHED")
     assert talk.certainty == ("seen", "seen")
     assert len(talk.tracker.connections) == 1
+
+
+def test_a_fin_captured_after_its_acknowledgement_has_arrived_all_the_same() -> None:
+    talk = Talk().handshake()
+    fin = talk.segment(C, "FA")
+    talk.server("A")
+    talk.feed(fin)
+    assert talk.states == ("FIN-WAIT-2", "CLOSE-WAIT")
+    last = talk.segment(S, "FA")
+    talk.client("A")
+    talk.feed(last)
+    assert talk.states == ("TIME-WAIT", "CLOSED")
+    assert str(talk.connection.phase) == "teardown 4/4"
+
+
+def test_a_fin_behind_a_hole_is_no_more_than_inferred() -> None:
+    talk = Talk().handshake()
+    talk.client("FA", seq=500)
+    assert (talk.states[0], talk.certainty[0]) == ("FIN-WAIT-1", "inferred")
+    whole = Talk().handshake()
+    whole.client("PA", 499)
+    whole.client("FA")
+    assert (whole.states[0], whole.certainty[0]) == ("FIN-WAIT-1", "seen")
+
+
+def test_a_guess_beside_the_right_number_says_nothing_of_what_was_sent() -> None:
+    """In the window, but a hole before it, and it acknowledges what nobody sent."""
+    talk = Talk().handshake()
+    talk.server("PA", 100)
+    talk.client("A")
+    talk.client("PA", 30, seq=6, ack=108)
+    talk.nxt[C] = 1
+    talk.client("FA", seq=1)
+    talk.server("A")
+    assert talk.states == ("FIN-WAIT-2", "CLOSE-WAIT")
+    assert talk.certainty[1] == "seen"
+
+
+def test_who_answers_a_syn_with_another_number_has_given_its_own_up() -> None:
+    """No simultaneous open: the answer is a listener's."""
+    talk = Talk()
+    talk.client("S")
+    talk.now += 50_000_000_000
+    talk.server("S")
+    talk.iss[C] = 9_000_000
+    talk.nxt[C] = 0
+    talk.client("SA")
+    talk.server("A")
+    assert len(talk.tracker.connections) == 1
+    assert talk.states == ("ESTABLISHED", "ESTABLISHED")
+    talk.client("PA", 5)
+    talk.server("A")
+    assert talk.certainty[1] == "seen"
+
+
+def test_a_damaged_segment_is_not_shown_by_an_ack_of_more() -> None:
+    talk = Talk()
+    for side, flags in ((C, "S"), (S, "SA"), (C, "A")):
+        talk.feed(dataclasses.replace(talk.segment(side, flags), checksum_ok=True))
+    talk.feed(dataclasses.replace(talk.segment(C, "FA"), checksum_ok=False))
+    talk.nxt[C] = 1
+    talk.server("PA", 30, ack=9)
+    assert talk.states == ("ESTABLISHED", "ESTABLISHED")

@@ -475,3 +475,16 @@ def test_an_attempt_that_was_given_up_leaves_the_time_wait_before_it_in_mind():
     )
     assert not disagreements(steps)
     assert len(tracker.connections) == 3
+
+
+@pytest.mark.parametrize(("fins", "count"), [(2, 0), (1, 1)])
+def test_an_end_that_repeats_its_fin_in_vain_is_given_up_before_anybody_asks(fins, count):
+    there = (sock(Side.CLIENT, State.ESTABLISHED), sock(Side.SERVER, State.ESTABLISHED))
+    tracker, steps = fed(
+        *opened(),
+        KernelReading(35, there),
+        *[at(Moment.SENT, 40 + number, A, FIN_ACK, 101, 501) for number in range(fins)],
+        KernelReading(60, (sock(Side.CLIENT, None), there[1])),
+    )
+    assert len(disagreements(steps)) == count
+    assert states(tracker)[0] is State.CLOSED
