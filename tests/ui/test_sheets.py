@@ -70,7 +70,7 @@ async def test_many_connections_are_looked_at_together_and_enter_lists_a_states(
         assert "2 of 87" in text(app, "connections")
         await pilot.press("enter")
         assert not app.session.whole
-        assert "CLOSE-WAIT" in text(app, "connections")
+        assert "CLOSE-WT" in text(app, "connections")
 
 
 async def test_the_counts_are_those_at_the_cursor() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 
-BLOCK = 512
+BLOCK = 64
 """Points whose extremes are kept together."""
 
 
