@@ -14,6 +14,7 @@ from tcpviz.core.crowds import Crowd, fate
 from tcpviz.core.icmp_reasons import reason
 from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side
+from tcpviz.core.segment import Options
 from tcpviz.core.verdict_codes import (
     BAD,
     INFO,
@@ -65,6 +66,7 @@ def findings(connection: Connection, now_ns: int) -> Iterator[Verdict]:
     yield from _handshake(c, analysis)
     yield from _capture(c, analysis)
     yield from _checksums(analysis)
+    yield from _rewritten(c, analysis)
     for side in _SIDES:
         signs, peer = analysis.vitals.of(side), analysis.vitals.of(side.other)
         yield from _stall(c, side, signs, peer, now_ns)
@@ -260,6 +262,37 @@ def _middlebox(c: Connection, side: Side, signs: Signs) -> Iterator[Verdict]:
     if signs.strange_sacks > 1:
         facts = {"how": "sequence", "blocks": signs.strange_sacks}
         yield Verdict(Code.MIDDLEBOX_SUSPECTED, WARNING, side, facts)
+
+
+def _rewritten(c: Connection, analysis: Analysis) -> Iterator[Verdict]:
+    """Two capture points saw one SYN, and something between them changed its options."""
+    if analysis.marks.rewritten is None:
+        return
+    first, second = analysis.marks.rewritten
+    # The sender's side is where the packet could still take more hops.
+    before, after = sorted((first, second), key=lambda each: -(each.ttl or 0))
+    changes = ", ".join(_changes(before.options, after.options)) or "others of its options"
+    side = c.side_of(first)
+    yield Verdict(Code.MIDDLEBOX_SUSPECTED, NOTICE, side, {"how": "rewritten", "what": changes})
+
+
+def _changes(before: Options, after: Options) -> Iterator[str]:
+    for name, value in (
+        ("MSS", "mss"),
+        ("window scale", "window_scale"),
+        ("SACK", "sack_permitted"),
+        ("timestamps", "timestamps"),
+        ("fast open", "fast_open"),
+    ):
+        old, new = getattr(before, value), getattr(after, value)
+        if old == new:
+            continue
+        if old in (None, False):
+            yield f"{name} added"
+        elif new in (None, False):
+            yield f"{name} removed"
+        else:
+            yield f"{name} {old} to {new}" if isinstance(old, int) else f"{name} changed"
 
 
 def _black_hole(c: Connection, side: Side, signs: Signs) -> Iterator[Verdict]:

@@ -172,6 +172,11 @@ class MarkAnalyzer:
         self.last: Observation | None = None
 
     @property
+    def rewritten(self) -> tuple[Segment, Segment] | None:
+        """A SYN that was captured before and behind something that changed its options."""
+        return None if self._twice is None else self._twice.rewritten
+
+    @property
     def counts(self) -> dict[Side, Counter[str]]:
         """How often each mark was given, by sender."""
         # Most connections have no marks; and there may be a million of them.

@@ -21,6 +21,7 @@ AT_ONCE_NS = 10_000
 """Nobody sends the same data again as quickly as this."""
 
 _RECENT = 16
+_SYNS = 4
 
 
 class TwiceSeen:
@@ -33,16 +34,25 @@ class TwiceSeen:
     once, or where the connection has shown a proven copy already.
     """
 
-    __slots__ = ("_meaningless", "_recent", "copies")
+    __slots__ = ("_meaningless", "_recent", "_syns", "copies", "rewritten")
 
     def __init__(self) -> None:
         self._recent: list[tuple[int, int, int, int]] = []
+        self._syns: list[Segment] = []
         self._meaningless = False
         self.copies = 0
         """How many copies were seen so far."""
+        self.rewritten: tuple[Segment, Segment] | None = None
+        """A SYN before and behind something that changed its options."""
 
     def original(self, segment: Segment) -> int | None:
         """Frame number of the packet of which this is a copy, else ``None``."""
+        if segment.syn and segment.ip_id:
+            before = self._same_syn(segment)
+            if before is not None:
+                self.copies += 1
+                self.rewritten = self.rewritten or (before, segment)
+                return before.frame
         mark = _fingerprint(segment)
         ident = hash((segment.src, segment.ip_id)) if segment.ip_id else 0
         if ident and any(ident == used and mark != known for known, used, _, _ in self._recent):
@@ -59,6 +69,27 @@ class TwiceSeen:
         if len(self._recent) >= _RECENT:
             del self._recent[0]
         self._recent.append((mark, ident, segment.time_ns, segment.frame))
+        return None
+
+    def _same_syn(self, segment: Segment) -> Segment | None:
+        """The same SYN at another place: a router lies between, and the options have changed.
+
+        Without the other TTL it would be a second SYN of a sender that always writes the
+        same identification.
+        """
+        for known in self._syns:
+            if (
+                known.ip_id == segment.ip_id
+                and (known.src, known.seq, known.ack) == (segment.src, segment.seq, segment.ack)
+                and known.flags == segment.flags
+                and abs(known.time_ns - segment.time_ns) <= SAME_PACKET_NS
+                and None not in (known.ttl, segment.ttl)
+                and known.ttl != segment.ttl
+                and known.options != segment.options
+            ):
+                return known
+        if len(self._syns) < _SYNS:
+            self._syns.append(segment)
         return None
 
 

@@ -117,6 +117,8 @@ TEXTS: Final[dict[str, str]] = {
     "that {peer} never sent",
     "middlebox-suspected/sequence": "middlebox suspected: {who}'s SACK does not fit "
     "{peer}'s sequence numbers",
+    "middlebox-suspected/rewritten": "{who}'s SYN was changed between two points of capture: "
+    "{what}",
     "resets-ignored": "a reset that does not fit was ignored",
     "resets-ignored/many": "{resets} resets that do not fit were ignored",
     "split-handshake": "opened by two SYNs (simultaneous open or split handshake)",
