@@ -42,6 +42,12 @@ def _screen_options(parser: argparse.ArgumentParser) -> None:
         "--theme", metavar="NAME", help="dark, light, ansi or mono (the d key goes through them)"
     )
     group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    group.add_argument(
+        "--fps",
+        type=_whole("N", 1, 60),
+        metavar="N",
+        help="draw at most N times a second (by itself: 10, over SSH 2; keys are not kept waiting)",
+    )
     language_option(group)
     group.add_argument(
         "--plain", action="store_true", help="explain in plain words, as a talk at a door (W key)"
@@ -259,7 +265,13 @@ def _capture(commands: Commands[Parser]) -> None:
         help="tell whose new connections are also for other users' processes: for that one "
         "helper process, which sees no packet, keeps CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
     )
-    parser.add_argument("bpf", nargs="*", metavar="BPF WORDS", help="such as: tcp port 8000")
+    parser.rest = "bpf"
+    parser.add_argument(
+        "bpf",
+        nargs="*",
+        metavar="[ssh://HOST] BPF WORDS",
+        help="such as: tcp port 8000; ssh://[user@]host[:port][/iface] in front captures there",
+    )
     _screen_options(parser)
 
 

@@ -12,7 +12,7 @@ from tcpviz.commands.stream import MAX_CONNECTIONS, complain, tell
 from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources import privileges
-from tcpviz.sources.feed import SourceError
+from tcpviz.sources.feed import Feed, SourceError
 from tcpviz.sources.interfaces import default_interfaces, list_interfaces
 from tcpviz.sources.live import LiveFeed
 from tcpviz.views.filter import Filter
@@ -26,6 +26,10 @@ def run(options: argparse.Namespace) -> int:
     try:
         if options.list:
             return _list()
+        if options.bpf and options.bpf[0].startswith("ssh://"):
+            from tcpviz.commands import remote
+
+            return remote.run(options)
         words, notes = go_there(options)
         options.filter = (
             f"({options.filter}) and {words}"
@@ -53,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         privileges.be_nice()
         try:
             feed.open()
-            return start.capture(feed, options) if screen else _print(feed, options, chosen)
+            return start.capture(feed, options) if screen else tell_story(feed, options, chosen)
         finally:
             feed.close()
     except SourceError as error:
@@ -96,7 +100,8 @@ def _list() -> int:
     return 0
 
 
-def _print(feed: LiveFeed, options: argparse.Namespace, chosen: Filter | None) -> int:
+def tell_story(feed: Feed, options: argparse.Namespace, chosen: Filter | None) -> int:
+    """The capture as text or JSON, until it ends; returns the exit code."""
     tracker = Tracker(keep=False, max_connections=MAX_CONNECTIONS)
     if options.json:
         from tcpviz.export import jsonl

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from tcpviz.core.records import Gap, Moment, Record, SegmentRecord
+from tcpviz.sources import over_ip
 from tcpviz.sources.feed import FeedStatus, SourceError
 from tcpviz.sources.parser import Interface, clean
 from tcpviz.sources.replay import Replay
@@ -41,7 +42,9 @@ _NO_WAIT = os.O_NONBLOCK if sys.platform == "linux" else 0
 def open_capture(
     path: str, stream: Callable[[str], CaptureStream] = CaptureStream, piece: int = PIECE
 ) -> CaptureFile:
-    """Open a capture for reading; ``-`` is standard input. Raises SourceError.
+    """Open a capture for reading; ``-`` is standard input, ``TCP@host:port`` PCAP-over-IP.
+
+    Raises SourceError.
 
     A plain file's first piece is read at once, so that a wrong file is known
     before anything is shown; a pipe is not waited for. ``stream`` makes what
@@ -50,6 +53,8 @@ def open_capture(
     if path == "-":
         file = _standard_input()
         capture = CaptureFile(file, "standard input", owned=False, stream=stream, piece=piece)
+    elif path.startswith(over_ip.PREFIX):
+        capture = CaptureFile(over_ip.connect(path), clean(path), stream=stream, piece=piece)
     else:
         capture = _open_path(path, stream, piece)
     try:
@@ -110,6 +115,8 @@ class CaptureFile:
     ``size``     bytes of a plain file as it was when opened; None for a pipe
     ``position`` bytes taken of it so far, before any unpacking
     ``stream``   the parser's side: interfaces, losses, records that were bad
+
+    ``first`` has been read of it already; ``ended`` says why a source ended that should not.
     """
 
     def __init__(
@@ -120,6 +127,8 @@ class CaptureFile:
         owned: bool = True,
         stream: Callable[[str], CaptureStream] = CaptureStream,
         piece: int = PIECE,
+        first: bytes | None = None,
+        ended: Callable[[], str] | None = None,
     ) -> None:
         self.name = name
         self.stream = stream(name)
@@ -129,7 +138,8 @@ class CaptureFile:
         self.size: int | None = None
         self._file = file
         self._owned = owned
-        self._primed: bytes | None = None
+        self._primed: bytes | None = first
+        self._why_ended = ended
         self._plain = True
         self._stopped = threading.Event()
         self._selector: selectors.BaseSelector | None = None
@@ -231,6 +241,8 @@ class CaptureFile:
                     return
             if not data:
                 self.stream.finish()
+                if self._why_ended is not None:
+                    self.stream.remark(self._why_ended())
                 return
             self.position += len(data)
             for frames in self.stream.feed(data):
@@ -263,8 +275,8 @@ class CaptureFile:
 class FileFeed:
     """A capture file or pipe as a feed of segments. Raises SourceError if it cannot be opened."""
 
-    def __init__(self, path: str, batch: int = BATCH) -> None:
-        self._capture = open_capture(path)
+    def __init__(self, path: str | CaptureFile, batch: int = BATCH) -> None:
+        self._capture = open_capture(path) if isinstance(path, str) else path
         self._decoder = Decoder()
         self._replay = Replay()
         self._batch = batch

@@ -112,6 +112,10 @@ class CaptureStream:
         except SourceError as error:
             raise self._named(error) from None
 
+    def remark(self, text: str) -> None:
+        """Something to be told with the other notes."""
+        self._notes.append(text)
+
     def fail(self, why: str) -> None:
         """The source broke down: a note if there is something to show, else a SourceError."""
         if not self.begun:
