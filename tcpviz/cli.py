@@ -33,8 +33,8 @@ examples:
   tcpviz export trace.pcapng -n 3 -o story.svg  one connection as a picture
   tcpviz doctor                             what this machine allows, and how to get more
 
-tcpviz help COMMAND tells more, so does tcpviz help verdicts (or filter, marks, states, certainty);
-in the program, ? does.
+tcpviz help COMMAND tells more, so does tcpviz help verdicts (or filter, marks, states, certainty,
+teaching); in the program, ? does.
 """
 
 
@@ -58,8 +58,8 @@ def build_parser() -> Parser:
         "topic",
         nargs="?",
         metavar="COMMAND|TOPIC",
-        help="demo, capture, read, doctor; filter, verdicts, marks, states, certainty, or one of "
-        "those, such as refused or close-wait",
+        help="demo, capture, read, doctor; filter, verdicts, marks, states, certainty, teaching, "
+        "or one of those, such as refused or close-wait",
     )
     language_option(helper)
     return parser
@@ -117,7 +117,7 @@ def _run(argv: Sequence[str] | None) -> int:
         return 0
     _speak(options)
     if options.command == "help":
-        return _help(parser, options.topic)
+        return _help(parser, options.topic, asked=options.lang is not None)
     if options.command == "doctor":
         from tcpviz.commands import doctor
 
@@ -179,7 +179,7 @@ def _speak(options: argparse.Namespace) -> None:
         words.use("zh")
 
 
-def _help(parser: Parser, topic: str | None) -> int:
+def _help(parser: Parser, topic: str | None, *, asked: bool) -> int:
     if topic is None:
         parser.print_help()
         return 0
@@ -191,7 +191,7 @@ def _help(parser: Parser, topic: str | None) -> int:
         return 0
     from tcpviz.commands import topics
 
-    return topics.show(topic)
+    return topics.show(topic, asked=asked)
 
 
 if __name__ == "__main__":

@@ -260,3 +260,22 @@ def test_evidence_of_a_claim_is_told_in_chinese(chinese: None) -> None:
 
     said = "".join(sentences(replace(step, changes=(change,))))
     assert "收到 SYN" in said
+
+
+# -- the help's topics --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["states", "certainty", "teaching"])
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_a_translated_topic_has_the_same_sections_and_fits(
+    chinese: None, name: str, width: int
+) -> None:
+    from tcpviz.commands import topics
+
+    in_chinese = list(topics.sections(name))
+    text = topics.text(name)
+    words.use("en")
+    assert in_chinese == list(topics.sections(name))
+    assert text != topics.text(name)
+    for row in topics.lines(text, width):
+        assert text_width(row) <= max(width, 20) or " " not in row.strip()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.resources
+import os
 import re
 import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
+
+from tcpviz import words
 
 WIDEST = 100
 """Columns of running text; wider is hard to read."""
@@ -22,10 +25,16 @@ def names() -> list[str]:
 
 
 def text(name: str) -> str:
-    """A topic's Markdown. Raises KeyError for one that does not exist."""
+    """A topic's Markdown, in the reader's language where it has been translated.
+
+    Raises KeyError for one that does not exist.
+    """
     if name not in names():
         raise KeyError(name)
-    return (importlib.resources.files("tcpviz") / "help" / f"{name}.md").read_text("utf-8")
+    folder = importlib.resources.files("tcpviz") / "help"
+    translated = folder / words.language() / f"{name}.md"
+    found = translated if translated.is_file() else folder / f"{name}.md"
+    return found.read_text("utf-8")
 
 
 def sections(name: str) -> dict[str, str]:
@@ -57,10 +66,28 @@ def lines(markdown: str, width: int) -> Iterator[str]:
             yield from _table(block.splitlines(), room)
         elif block.startswith("#"):
             heading = block.lstrip("#").strip()
-            yield from textwrap.wrap(heading.upper() if block.startswith("# ") else heading, room)
+            yield from _wrapped(heading.upper() if block.startswith("# ") else heading, room)
         else:
             yield from _running(block, room)
         yield ""
+
+
+def _wrapped(
+    text: str, room: int, initial_indent: str = "", subsequent_indent: str = ""
+) -> list[str]:
+    """Rows of at most ``room`` cells."""
+    if text.isascii():
+        return textwrap.wrap(
+            text,
+            room,
+            initial_indent=initial_indent,
+            subsequent_indent=subsequent_indent,
+            break_on_hyphens=False,
+        )
+    from tcpviz.views.wrapping import wrap_text  # knows the width of wide characters
+
+    rows = wrap_text(text, room - len(subsequent_indent or initial_indent))
+    return [(subsequent_indent if n else initial_indent) + row for n, row in enumerate(rows)]
 
 
 def _running(block: str, room: int) -> Iterator[str]:
@@ -69,9 +96,7 @@ def _running(block: str, room: int) -> Iterator[str]:
     for part in block.splitlines() if labelled else [" ".join(block.splitlines())]:
         hang = "  " if part.startswith("- ") else "    " if labelled else ""
         indent = "" if not labelled or part.startswith("- ") else "  "
-        yield from textwrap.wrap(
-            part, room, initial_indent=indent, subsequent_indent=hang, break_on_hyphens=False
-        )
+        yield from _wrapped(part, room, initial_indent=indent, subsequent_indent=hang)
 
 
 def _table(rows: list[str], room: int) -> Iterator[str]:
@@ -79,15 +104,20 @@ def _table(rows: list[str], room: int) -> Iterator[str]:
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
     titles, *body = [row for row in cells if not all(set(cell) <= {"-"} for cell in row)]
     for row in body:
-        yield from textwrap.wrap(f"- {row[0]}", room, subsequent_indent="  ")
+        yield from _wrapped(f"- {row[0]}", room, subsequent_indent="  ")
         for title, cell in list(zip(titles, row, strict=True))[1:]:
-            yield from textwrap.wrap(
+            yield from _wrapped(
                 f"{title}: {cell}", room, initial_indent="    ", subsequent_indent="      "
             )
 
 
-def show(name: str) -> int:
-    """Print a topic, or one section of any; returns the exit code, 2 where there is neither."""
+def show(name: str, *, asked: bool = False) -> int:
+    """Print a topic, or one section of any; returns the exit code, 2 where there is neither.
+
+    ``asked``: the language was, so the locale has no say.
+    """
+    if sys.stdout.isatty() and words.language() == "en" and not asked:
+        words.use(words.wanted(os.environ))
     try:
         found = text(name) if name in names() else section(name)
     except KeyError:
