@@ -182,12 +182,10 @@ class DiagramPane(PaneView):
     def _dashboard(self, cells: int, rows: int) -> list[Row]:
         board = self.board()
         self.session.said = dashboard.told(board)
-        self.unfinished = not board.complete
+        if not board.complete:
+            self.set_timer(MOTION_S, self.draw)
         self._placed = dashboard.draw(board, cells, rows)
         return [Row(one) for one in self._placed.lines]
-
-    unfinished = False
-    """Counting was broken off: the next drawing goes on."""
 
     # -- selecting, explaining ------------------------------------------------
 

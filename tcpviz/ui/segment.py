@@ -95,7 +95,7 @@ class SegmentScreen(SheetScreen):
             segment,
             connection,
             cells - 2,
-            before=before,
+            before=before if before and before.connection == step.connection else None,
             zero_ns=zero,
             ascii_only=self.ascii_only,
         )
