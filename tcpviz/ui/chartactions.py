@@ -206,6 +206,10 @@ class ChartActions(TimeActions):
         self._chart.show_cursor()
         self.redraw()
 
+    def action_detail(self) -> None:
+        self.say_briefly(self._chart.next_detail())
+        self.redraw()
+
     def action_acks(self) -> None:
         self._chart.turn_acks()
         self._chart.show_cursor()

@@ -85,6 +85,16 @@ CHART_ACTIONS: tuple[Action, ...] = (
         _CHART,
     ),
     Action(
+        "detail",
+        ("D",),
+        "D",
+        "What arrows tell",
+        "Windows and options too; again: data that is text is quoted; again: flags and numbers",
+        "",
+        (),
+        _CHART,
+    ),
+    Action(
         "fold",
         ("f",),
         "f",

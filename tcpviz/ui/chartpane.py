@@ -313,6 +313,17 @@ class ChartPane(PaneView):
         scale = _round(ladder.index.typical_ns() // parts) if parts else 0
         self._change(scale_ns=scale)
 
+    def next_detail(self) -> str:
+        """More on the arrows, then the data's text too, then little again; says what it is now."""
+        if not self.settings.detail:
+            self._change(detail=True)
+            return _("arrows tell windows and options, where there is room")
+        if not self.settings.payload:
+            self._change(payload=True)
+            return _("arrows quote data that is text, too")
+        self._change(detail=False, payload=False)
+        return _("arrows tell flags and numbers")
+
     def turn_acks(self) -> None:
         self._change(hide_acks=not self.settings.hide_acks)
 

@@ -360,7 +360,7 @@ TABLE: tuple[Action, ...] = (
         ("t",),
         "t",
         "Change the time notation",
-        "Times since the start, of the day, since the step before, or none",
+        "Times since the start, of the day, since the step before, both; frame numbers; nothing",
         "times",
         (),
         _LOOK,

@@ -39,18 +39,27 @@ __all__ = ["Gutter", "Ladder", "LadderSettings", "Notation", "Row", "RowKind"]
 _TIMED = frozenset({RowKind.STEP, RowKind.TEXT, RowKind.FOLD})
 
 
+BOTH_CELLS, BOTH_ROOM = 20, 76
+"""Cells that two times take beside each other, and from how many on there is room for them."""
+
+
 class Gutter(enum.Enum):
     """What the time gutter shows.
 
     ``RELATIVE``  seconds since the connection's first step
     ``ABSOLUTE``  time of day
     ``DELTA``     time since the step before
+    ``BOTH``      seconds since the first step, and behind them since the step before, as
+                  textbooks have it (where there is room; else as ``RELATIVE``)
+    ``NUMBER``    the frame's number in the capture, as other programs count it
     ``NONE``      nothing
     """
 
     RELATIVE = "relative"
     ABSOLUTE = "absolute"
     DELTA = "delta"
+    BOTH = "both"
+    NUMBER = "number"
     NONE = "none"
 
 
@@ -265,6 +274,8 @@ class Ladder:
         gutter = 0 if self.settings.gutter is Gutter.NONE else None
         if self.settings.gutter is Gutter.ABSOLUTE and width >= 60:
             gutter = 12
+        if self.settings.gutter is Gutter.BOTH and width >= BOTH_ROOM:
+            gutter = BOTH_CELLS
         return layout(width, self._build.tracks, gutter)
 
     def render(
@@ -331,16 +342,26 @@ class Ladder:
         how = self.settings.gutter
         if how is Gutter.ABSOLUTE:
             return fit_text(numbers.time_of_day(step.time_ns, cells - 9, self.settings.zone), cells)
+        if how is Gutter.NUMBER:
+            frame = 0 if step.segment is None else step.segment.frame
+            return fit_text(f"#{frame}", cells) if frame else ""
         if how is Gutter.DELTA:
-            if row.before_ns is None:
-                return ""
-            passed = step.time_ns - row.before_ns - self._held_between(row, step.index)
-            delta = numbers.duration(passed)
-            text = delta if delta.startswith("-") else f"+{delta}"
-            return text if len(text) <= cells else fit_text(text.replace(" ", ""), cells)
+            return self._delta(row, step, cells)
         origin = self._build.origin_ns
         real = step.time_ns - (origin or step.time_ns) - self._build.paused_at(step.index)
+        if how is Gutter.BOTH and cells >= BOTH_CELLS:
+            delta = self._delta(row, step, BOTH_CELLS - 11)
+            return f"{numbers.seconds(real, 10):>10} {delta:>{BOTH_CELLS - 11}}"
         return fit_text(numbers.seconds(real, cells), cells)
+
+    def _delta(self, row: Row, step: Step, cells: int) -> str:
+        """The time since the step before, with its sign."""
+        if row.before_ns is None:
+            return ""
+        passed = step.time_ns - row.before_ns - self._held_between(row, step.index)
+        delta = numbers.duration(passed)
+        text = delta if delta.startswith("-") else f"+{delta}"
+        return text if len(text) <= cells else fit_text(text.replace(" ", ""), cells)
 
     def _held_between(self, row: Row, index: int) -> int:
         """For how much of the time between a row and the one before something was held, ns."""
@@ -373,6 +394,8 @@ class Ladder:
             Gutter.RELATIVE: _("real s") if build.paused_at(None) else _("seconds"),
             Gutter.ABSOLUTE: _("time"),
             Gutter.DELTA: _("after"),
+            Gutter.BOTH: _("seconds"),
+            Gutter.NUMBER: _("frame"),
         }.get(settings.gutter, "")
         names = (clean(settings.client_name), clean(settings.server_name))
         queues = build.queues if self.queue_lane(width) else None

@@ -431,10 +431,10 @@ async def test_notations_and_looks_go_round() -> None:
     app = capture_file()
     async with running(app) as pilot:
         charts = set()
-        for _ in range(4):
+        for _ in range(6):
             await pilot.press("t")
             charts.add(text(app, "chart"))
-        assert len(charts) == 4
+        assert len(charts) == 6
         for _ in range(3):
             await pilot.press("a")
             charts.add(text(app, "chart"))

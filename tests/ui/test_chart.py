@@ -98,6 +98,12 @@ async def test_acks_are_hidden_and_the_title_says_how_many() -> None:
         assert "1 row = " in text(app, "chart")
         await pilot.press("T", "T")
         assert "1 row = " not in text(app, "chart")
+        assert "win 64240" not in text(app, "chart")
+        await pilot.press("D")
+        assert "win 64240" in text(app, "chart")
+        assert "windows and options" in text(app, "banner")
+        await pilot.press("D", "D")
+        assert "win 64240" not in text(app, "chart")
 
 
 async def test_steps_go_as_far_as_the_stride_says() -> None:

@@ -461,6 +461,9 @@ def test_gutters() -> None:
     absolute = w.ladder(gutter=Gutter.ABSOLUTE, zone=zone)
     assert text(absolute, 90)[1].split()[0] == "22:13:20.001"
     assert text(w.ladder(gutter=Gutter.DELTA), 90)[2].split()[:2] == ["+1", "ms"]
+    assert text(w.ladder(gutter=Gutter.BOTH), 110)[2].split()[:3] == ["0.001000", "+1", "ms"]
+    assert text(w.ladder(gutter=Gutter.BOTH), 70)[2].split()[0] == "0.001000"
+    assert text(w.ladder(gutter=Gutter.NUMBER), 90)[2].split()[0] == "#2"
     assert "0.00" not in "".join(text(w.ladder(gutter=Gutter.NONE), 90))
 
 
