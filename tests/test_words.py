@@ -279,3 +279,22 @@ def test_a_translated_topic_has_the_same_sections_and_fits(
     assert text != topics.text(name)
     for row in topics.lines(text, width):
         assert text_width(row) <= max(width, 20) or " " not in row.strip()
+
+
+@pytest.mark.parametrize("cells", [40, 60, 80, 120])
+def test_a_chart_of_hosts_with_chinese_names_keeps_its_columns(chinese: None, cells: int) -> None:
+    from tcpviz.views.ladder import Ladder, LadderSettings
+
+    tracker = Tracker()
+    for record in scenario():
+        tracker.feed(record)
+    (connection,) = tracker.connections.values()
+    names = LadderSettings(client_name="北京的客户主机", server_name="上海的服务器主机")
+    ladder = Ladder(tracker.timeline, connection.id, names)
+    ladder.extend()
+    ladder.adapt(cells)
+    rows = [*ladder.header(cells), *(ladder.render(row, cells) for row in ladder.rows)]
+    assert {width(row) for row in rows} == {cells}
+    text = "".join(span.text for row in rows for span in row)
+    assert "握手" in text
+    assert "北京" in text

@@ -137,6 +137,8 @@ class LowerBars:
             )
             if session.mode is Mode.FOLLOWING and session.pump.done:
                 words["pause"] = ""
+        if session.taught and session.mode is Mode.PAUSED:
+            words["pause"] = "go on"
         end = "" if session.mode is Mode.FOLLOWING else "last" if session.pump.done else "follow"
         words["end"] = end
         return words

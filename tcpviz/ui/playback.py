@@ -10,6 +10,7 @@ import enum
 from dataclasses import dataclass, replace
 
 from tcpviz.core.timeline import Cursor
+from tcpviz.words import _
 
 FACTORS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0)
 """Speeds at which time goes as it went: a hundredth of it, as it was, a hundred times."""
@@ -46,7 +47,9 @@ class Pace:
         return replace(self, factor=0.0 if self.factor else factor)
 
     def __str__(self) -> str:
-        return f"{self.factor:g}x" if self.factor else f"{self.seconds:g} s a step"
+        return (
+            f"{self.factor:g}x" if self.factor else _("{n} s a step").format(n=f"{self.seconds:g}")
+        )
 
 
 class Mode(enum.Enum):
