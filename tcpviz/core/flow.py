@@ -32,6 +32,7 @@ class Flow:
         "probed",
         "sack",
         "scale",
+        "syn_cookie",
         "syn_data",
         "syn_scale",
         "vouched",
@@ -61,6 +62,7 @@ class Flow:
         self.probe_end: int | None = None
         self.sack: tuple[tuple[int, int], ...] = ()
         self.syn_data = False
+        self.syn_cookie = False
         self.flight_known = True
         self.log = SendLog()
         self.contents: Contents | None = None

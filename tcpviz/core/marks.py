@@ -283,11 +283,14 @@ class MarkAnalyzer:
                 marks.append(Mark(MarkName.TFO_SYN))
         elif bits == _SYN_ACK and rev.isn is not None and rev.syn_data:
             # The SYN-ACK acknowledges more than the SYN: the data in the SYN was taken.
-            taken = seqno.gt(segment.ack, seqno.add(rev.isn, 1))
-            marks.append(Mark(MarkName.TFO_ACK if taken else MarkName.TFO_IGNORED))
+            if seqno.gt(segment.ack, seqno.add(rev.isn, 1)):
+                marks.append(Mark(MarkName.TFO_ACK))
+            elif rev.syn_cookie:  # without one, nobody could expect it to be taken
+                marks.append(Mark(MarkName.TFO_IGNORED))
         if bits & _SYN:
             fwd.isn = segment.seq
             fwd.syn_data = bits == _SYN and segment.payload_len > 0
+            fwd.syn_cookie = fwd.syn_data and bool(segment.options.fast_open)
 
     def _sent_again(self, marks: list[Mark], segment: Segment, fwd: Flow, rev: Flow) -> None:
         """A segment that takes up sequence space and does not begin at or after "next".

@@ -182,6 +182,9 @@ def test_fast_open() -> None:
     seen = run("c S len=10", "s SA ack=11", options=cookie)
     assert [str(mark) for one in seen for mark in one.marks] == ["tfo_syn", "tfo_ack"]
     assert said("c S len=10", "s SA ack=1", options=cookie) == ["tfo_ignored"]
+    # Without a cookie nobody could expect the data to be taken; it may be nevertheless.
+    assert said("c S len=10", "s SA ack=1") == []
+    assert said("c S len=10", "s SA ack=11") == ["tfo_ack"]
     assert said("c S", options={1: Options(fast_open=b"")}) == []
 
 

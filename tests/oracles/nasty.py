@@ -20,7 +20,16 @@ from tcpviz.wire.frame import Frame
 from tests.wire import packets
 
 M = 0xFFFFFFFF
-FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = 1, 2, 4, 8, 16, 32, 64, 128
+ODD_OPENINGS = (
+    "crossing",
+    "data in the SYN",
+    "data in the SYN,ACK",
+    "SYN,ACK first",
+    "refused",
+    "scan",
+    "repeated",
+)
 US, MS = 1_000, 1_000_000
 PAUSES = (20 * US, 300 * US, 900 * US, 4 * MS, 15 * MS, 30 * MS, 250 * MS, 1_100 * MS)
 
@@ -49,6 +58,8 @@ def encoded(options: Options) -> bytes:
     if options.sack:
         data += struct.pack("!BB", 5, 2 + 8 * len(options.sack))
         data += b"".join(struct.pack("!II", *block) for block in options.sack)
+    if options.fast_open is not None:
+        data += struct.pack("!BB", 34, 2 + len(options.fast_open)) + options.fast_open
     if options.timestamps is not None:
         data += struct.pack("!BBII", 8, 10, *options.timestamps)
     return data + b"\x01" * (-len(data) % 4)
@@ -141,6 +152,64 @@ class Dialogue:
         if skip > 0.15:
             self.segment(0, ACK)
             self.wait()
+
+    def open_oddly(self) -> None:
+        """An opening that few programs make: crossing, with data, late, refused, or a scan."""
+        dice, options = self.dice, Options(mss=1460, window_scale=self.scales)
+        kind = dice.choice(ODD_OPENINGS)
+        size = dice.choice((1, 10, 500))
+        syn = SYN | dice.choice((0, 0, ECE | CWR))
+        if kind == "crossing":
+            self.segment(0, syn, options=options)
+            self.wait()
+            self.segment(1, SYN, options=options)
+            self.books[0].got = self.books[1].got = 1
+            self.wait()
+            self.segment(0, SYN | ACK, seq=0, options=options)
+            self.segment(1, SYN | ACK, seq=0, options=options)
+        elif kind == "data in the SYN":
+            cookie = dice.choice((None, b"", b"cookie12"))
+            first = Options(mss=1460, window_scale=self.scales, fast_open=cookie)
+            self.segment(0, syn, size, options=first)
+            self.books[1].got = dice.choice((1, 1 + size))
+            self.segment(1, SYN | ACK, dice.choice((0, size)), options=options)
+            self.books[0].got = self.books[1].nxt
+            self.wait()
+            self.segment(0, ACK)
+        elif kind == "data in the SYN,ACK":
+            self.segment(0, syn, options=options)
+            self.books[1].got = 1
+            self.wait()
+            self.segment(1, SYN | ACK, size, options=options)
+            self.books[0].got = dice.choice((1, 1 + size))
+            self.segment(0, ACK)
+        elif kind == "SYN,ACK first":
+            self.books[1].got = 1
+            self.segment(1, SYN | ACK, options=options)
+            self.segment(0, syn, options=options)
+            self.books[0].got = 1
+            self.wait()
+            self.segment(0, ACK)
+        elif kind == "refused":
+            for _ in range(dice.choice((1, 2))):
+                self.segment(0, syn, seq=0, options=options)
+                self.books[1].got = 1
+                self.now += dice.choice((1, 500)) * MS
+            self.segment(1, RST | ACK, seq=0)
+        elif kind == "scan":
+            flags = dice.choice((0, FIN, FIN | PSH | URG, ACK, FIN | ACK, SYN | FIN, RST))
+            self.segment(0, flags)
+            if dice.random() < 0.5:
+                self.segment(1, RST | ACK)
+        elif kind == "repeated":
+            for _ in range(2):
+                self.segment(0, syn, seq=0, options=options)
+                self.wait()
+            self.books[1].got = self.books[0].got = 1
+            for _ in range(dice.choice((1, 2))):
+                self.segment(1, SYN | ACK, seq=0, options=options)
+                self.now += dice.choice((2, 1000)) * MS
+            self.segment(0, ACK)
 
     def go_on(self, count: int) -> None:
         """``count`` segments of any kind."""
@@ -246,4 +315,12 @@ def dialogue(seed: int, *, calm: bool = False) -> Dialogue:
     made = Dialogue(seed, 1_700_000_000_000_000_000 + seed % 1000 * MS, calm=calm)
     made.open()
     made.go_on(20 + seed % 30)
+    return made
+
+
+def odd(seed: int) -> Dialogue:
+    """One that begins oddly, and may end soon."""
+    made = Dialogue(seed, 1_700_000_000_000_000_000 + seed % 1000 * MS, calm=True)
+    made.open_oddly()
+    made.go_on(made.dice.choice((0, 3, 12)))
     return made

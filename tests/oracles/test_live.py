@@ -28,8 +28,11 @@ def told(name: str, result: Result) -> None:
 
 
 def dialogues(first: int, last: int) -> list[nasty.Dialogue]:
-    """The odd ones with resets, FINs and segments without ACK in the middle."""
-    return [nasty.dialogue(seed, calm=seed % 2 == 0) for seed in range(first, last)]
+    """Every third begins oddly; every second has resets and FINs in the middle."""
+    return [
+        nasty.odd(seed) if seed % 3 == 0 else nasty.dialogue(seed, calm=seed % 2 == 0)
+        for seed in range(first, last)
+    ]
 
 
 @NEEDED
@@ -38,7 +41,7 @@ def test_nasty_dialogues_are_marked_as_tshark_marks_them(tmp_path: Path) -> None
     nasty.write(tmp_path / "nasty.pcapng", dialogues(0, 150))
     result = compare(tmp_path / "nasty.pcapng")
     told("nasty", result)
-    assert (result.streams, result.agreed > 4000, result.frames > 5000) == (150, True, True)
+    assert (result.streams, result.agreed > 3000, result.frames > 4000) == (150, True, True)
 
 
 @NEEDED
