@@ -31,6 +31,9 @@ from tcpviz.words import _, counted
 KERNEL_ROOM, ROOMY = 9, 24
 """From so many rows on the chart tells in one row, or in two, what the kernels say."""
 
+BEHIND = 4
+"""Rows that stay in sight before and behind the cursor's, where there are any."""
+
 OVERVIEW_ROOM = 60
 """From so many cells on there is a thin column of the whole connection beside the chart."""
 
@@ -222,8 +225,16 @@ class ChartPane(PaneView):
             low, high = self.top, self.top + self._space - 1
             end = max(happened - 1, here)
             if self.session.mode is not Mode.FOLLOWING and not self.session.hides_future:
-                end = here  # what comes behind the cursor is there too
-            if end > high or here < low:
+                # What comes behind the cursor is there too, and some of it stays in sight.
+                margin = min(BEHIND, self._space // 4)
+                end = min(here + margin, there - 1)
+                if here > high or here < low:
+                    self.top = here - self._space // 2
+                elif end > high:
+                    self.top = end - self._space + 1
+                elif here < low + margin:
+                    self.top = here - margin
+            elif end > high or here < low:
                 # The newest row near the bottom, and what belongs to it in sight.
                 self.top = min(end - self._space + 1, max(here, 0)) if end > high else here - 2
         self.top = min(max(self.top, 0), last)

@@ -88,6 +88,35 @@ def _signs(ascii_only: bool) -> list[Part]:
             [((Span(f"[{sign}]", tone),), words) for sign, words, tone in MARKS.values()],
         ),
         (
+            "Beside and under the chart",
+            [
+                (
+                    (Span("> 812 seg" if ascii_only else "▸ 812 seg", r.DATA),),
+                    "a run of data folded to one line: Enter, f or a click opens it",
+                ),
+                (
+                    (Span("~ 2.3 s ~" if ascii_only else "… 2.3 s …", r.TIME),),
+                    "to scale (T): so long nothing happened",
+                ),
+                (
+                    (Span("SYN accept", r.TITLE),),
+                    "the listener's queues down the chart: how many wait, and for how long (on 100 "
+                    "columns and more)",
+                ),
+                (
+                    (Span("R" if ascii_only else "▓R┿", r.MARK_WARNING),),
+                    "the column at the right: the whole connection, shaded by how dense it was, "
+                    "with letters of trouble and crosses where a state changed; a click goes there",
+                ),
+                (
+                    (Span("==O--R--|" if ascii_only else "━━◉──R──|", r.LIT),),
+                    "the line under the panes: all the time there is, bars where a state changed, "
+                    "letters of trouble; press or drag; X is a loss, ! a reset",
+                ),
+                ((Span("+312 since", r.LIT),), "came while you look back: End returns"),
+            ],
+        ),
+        (
             "Socket calls (where both ends are ours)",
             [
                 ((Span("connect()", r.CALL),), "from the moment it was made ..."),
@@ -108,6 +137,7 @@ def _keys(ascii_only: bool) -> list[Part]:
         [
             ((Span("click", roles.KEY),), "selects a connection, or a segment's step"),
             ((Span("wheel", roles.KEY),), "scrolls the pane under it"),
+            ((Span("drag", roles.KEY),), "on the line under the panes: through time"),
         ],
     )
     return [*groups.items(), mouse]

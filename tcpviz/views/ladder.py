@@ -394,7 +394,7 @@ class Ladder:
             Gutter.RELATIVE: _("real s") if build.paused_at(None) else _("seconds"),
             Gutter.ABSOLUTE: _("time"),
             Gutter.DELTA: _("after"),
-            Gutter.BOTH: _("seconds"),
+            Gutter.BOTH: _("seconds") + ("     " + _("after")) * (width >= BOTH_ROOM),
             Gutter.NUMBER: _("frame"),
         }.get(settings.gutter, "")
         names = (clean(settings.client_name), clean(settings.server_name))

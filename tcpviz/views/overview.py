@@ -29,7 +29,8 @@ def place_of_row(index: ChartIndex, row: int, rows: int, count: int) -> int:
 
     Where there is trouble in the row's share, that; else the share's middle.
     """
-    start, stop = _share(row, rows, count)
+    rows = max(min(rows, count), 1)
+    start, stop = _share(min(row, rows - 1), rows, count)
     found = index.after(d.PROBLEM, start - 1)
     if found is not None and found < stop:
         return found
@@ -57,13 +58,14 @@ def overview(
     *,
     ascii_only: bool = False,
 ) -> list[Line]:
-    """The column in ``rows`` rows, of the first ``count`` positions.
+    """The column in ``rows`` rows (fewer where there are fewer steps), of ``count`` positions.
 
     ``cursor``  the cursor's position; ``seen``: first and last position that the chart shows
     """
     if rows < 1 or count < 1:
         return []
     count = min(count, len(index))
+    rows = min(rows, count)
     shares = [_share(row, rows, count) for row in range(rows)]
     paces = [_pace(index, start, stop) for start, stop in shares]
     slowest, fastest = min(paces), max(paces)
@@ -78,9 +80,7 @@ def overview(
         else:
             where = Span(" ")
         letter = index.worst(start, stop)
-        if start >= count:
-            sign = Span(" ")
-        elif letter:
+        if letter:
             sign = Span(letter, _TONES.get(letter, roles.MARK_BAD))
         elif index.having(d.STATE, start, stop):
             sign = Span("+" if ascii_only else "┿", roles.BAND_HANDSHAKE)

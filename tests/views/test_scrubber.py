@@ -81,6 +81,8 @@ def test_the_overview_has_a_letter_where_trouble_is_and_a_click_finds_it() -> No
     assert step.observation.marks
     assert place_of_row(index, 19, 20, len(index)) < len(index)
     assert overview(index, 0, 5, 0, (0, 0)) == []
+    few = overview(index, 20, 3, 1, (0, 2), ascii_only=True)  # no step has two rows
+    assert [plain_line(one)[:1] for one in few] == ["|", "<", "|"]
 
 
 def test_two_segments_side_by_side() -> None:
