@@ -291,6 +291,12 @@ def _read(commands: Commands[Parser]) -> None:
     )
     _form(parser, "text", "json", "csv")
     parser.add_argument(
+        "--troubles",
+        action="store_true",
+        help="print what goes wrong among all connections, by where and how often (! on the "
+        "screen)",
+    )
+    parser.add_argument(
         "--ladder",
         type=_whole("N", 1, 2**63),
         metavar="N",

@@ -35,10 +35,10 @@ from tcpviz.ui.session import Session
 if TYPE_CHECKING:
     from tcpviz.ui.app import TcpvizApp
 
-BUDGET_S = 0.03
+BUDGET_S = 0.012
 """Time for taking records in one beat; the screen answers keys at least this often."""
 
-CATCH_UP_S = 0.005
+CATCH_UP_S = 0.002
 """Pause between two takings while more is waiting than one budget can take."""
 
 FLASH_S = 0.45
@@ -77,6 +77,7 @@ class MainScreen(ChartActions, PaneActions, LessonActions, InsightActions, Scree
         self._seen: tuple[object, ...] = ()
         self._second = -1
         self._generation = session.generation
+        self._stale = False
         self._planned_for: int | None = None
         self._catching_up = False
         self._failed = False
@@ -134,6 +135,11 @@ class MainScreen(ChartActions, PaneActions, LessonActions, InsightActions, Scree
         self._lay_out(self.app.size)
 
     def _lay_out(self, size: Size) -> None:
+        """Give every widget its size, and draw."""
+        self._place(size)
+        self.redraw()
+
+    def _place(self, size: Size) -> None:
         """Give every widget its size; changes nothing where nothing changed."""
         self._handed = self._lower.hand_shown
         taught = self.panel_rows(size.height)
@@ -174,7 +180,6 @@ class MainScreen(ChartActions, PaneActions, LessonActions, InsightActions, Scree
         display(self._bars["keys"], made.keys > 0 and not filtering)
         if made.too_small and filtering:
             self.set_focus(None)
-        self.redraw()
 
     @property
     def _wanted(self) -> int | None:
@@ -320,8 +325,15 @@ class MainScreen(ChartActions, PaneActions, LessonActions, InsightActions, Scree
             else:
                 self.redraw()
 
+    def redraw_soon(self) -> None:
+        """Draw everything once all that has happened is dealt with, if nobody did meanwhile."""
+        if not self._stale:
+            self._stale = True
+            self.call_later(lambda: self.redraw() if self._stale else None)
+
     def redraw(self) -> None:
         """Draw everything; rows that are as they were are not written out."""
+        self._stale = False
         if not self.is_mounted:
             return
         if self._generation != self.session.generation:
@@ -365,17 +377,19 @@ class MainScreen(ChartActions, PaneActions, LessonActions, InsightActions, Scree
         self.active = pane
         if self.maximised is not None:
             self.maximised = pane
-        self._lay_out(self.app.size)
+        self._place(self.app.size)  # only what is displayed can have the focus
         self.set_focus(self.views[pane], scroll_visible=False)
         self._lay_out(self.app.size)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        if isinstance(event.widget, PaneView):
+        if isinstance(event.widget, PaneView) and event.widget.pane is not self.active:
             self.active = event.widget.pane
-        self._lay_out(self.app.size)
+            self._lay_out(self.app.size)
+        else:
+            self.redraw_soon()
 
     def on_descendant_blur(self) -> None:
-        self.redraw()
+        self.redraw_soon()
 
     def action_up(self) -> None:
         self._scroll(-1)

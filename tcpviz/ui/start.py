@@ -38,6 +38,7 @@ def run(
     looks: str | None = None,
     ascii_only: bool = False,
     mouse: bool = True,
+    fps: int | None = None,
     limit: int | None = None,
     filter_text: str = "",
     memory: int | None = None,
@@ -48,6 +49,7 @@ def run(
 
     ``pace_s``  seconds a step: the feed is a scenario and is played back
     ``looks``   dark, light, ansi or mono
+    ``fps``     frames a second; ``None``: as the terminal's nearness allows
     ``limit``   steps kept; ``None``: the screen's own limit
     ``filter_text``  the display filter to begin with
     ``memory``  bytes that a live capture may take, with its helpers
@@ -61,7 +63,7 @@ def run(
         raise SourceError(f"no theme {looks!r}; there are {', '.join(LOOKS)}", 2)
     _claim_input()
     require_terminal()
-    behaviour = manners(ascii_only=ascii_only)
+    behaviour = manners(ascii_only=ascii_only, fps=fps)
     teaching = teaching or Teaching()
     teaching.speak(ascii_only=behaviour.ascii)
     _before_textual(behaviour, looks)
@@ -134,6 +136,7 @@ class _Choices(TypedDict):
     looks: str | None
     ascii_only: bool
     mouse: bool
+    fps: int | None
     teaching: Teaching
 
 
@@ -143,6 +146,7 @@ def _choices(options: argparse.Namespace, scenario: Scenario | None = None) -> _
         "looks": options.theme,
         "ascii_only": options.ascii,
         "mouse": not options.no_mouse,
+        "fps": getattr(options, "fps", None),
     }
 
 
@@ -156,6 +160,9 @@ def _claim_input() -> None:
 
 def _before_textual(behaviour: Manners, looks: str | None) -> None:
     """Settings that Textual reads when it is imported; the person's own go first."""
+    # A thread that reads a file keeps the interpreter for 5 ms at a time otherwise, and a key
+    # on its way to the screen asks for it three times.
+    sys.setswitchinterval(0.001)
     os.environ.setdefault("TEXTUAL_FPS", str(behaviour.frames))
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")

@@ -37,20 +37,26 @@ class Manners:
     ``ascii``    no character outside of ASCII may be drawn
     """
 
-    frames: int = 30
+    frames: int = 60
     period_s: float = 0.1
     motion: bool = True
     colours: bool = True
     ascii: bool = False
 
 
-def manners(environ: Mapping[str, str] | None = None, *, ascii_only: bool = False) -> Manners:
-    """What the environment says: a remote session is drawn less often and without motion."""
+def manners(
+    environ: Mapping[str, str] | None = None, *, ascii_only: bool = False, fps: int | None = None
+) -> Manners:
+    """What the environment says: a remote session is drawn less often and without motion.
+
+    ``fps``: what the person says of it, frames a second. Without that a key's effect comes
+    with the next of ``frames``, but what traffic changes only each ``period_s``.
+    """
     env = os.environ if environ is None else environ
     remote = any(env.get(name) for name in ("SSH_CONNECTION", "SSH_TTY", "MOSH_CONNECTION"))
     return Manners(
-        frames=10 if remote else 30,
-        period_s=0.25 if remote else 0.1,
+        frames=fps or (20 if remote else 60),
+        period_s=1 / fps if fps else (0.5 if remote else 0.1),
         motion=not remote and env.get("TEXTUAL_ANIMATIONS", "").lower() != "none",
         colours=not env.get("NO_COLOR"),
         ascii=ascii_only or not speaks_unicode(env),

@@ -24,6 +24,8 @@ def test_over_ssh_it_is_drawn_less_often_and_without_motion(name: str) -> None:
     assert far.frames < near.frames
     assert far.period_s > near.period_s
     assert not far.motion
+    asked = manners({name: "10.0.0.1 5 10.0.0.2 22"}, fps=4)
+    assert (asked.frames, asked.period_s, asked.motion) == (4, 0.25, False)
 
 
 @pytest.mark.parametrize(
