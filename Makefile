@@ -48,8 +48,7 @@ check-all: lint
 	@TCPVIZ_HYPOTHESIS=explore $(BIN)/pytest -n $(JOBS) tests $(ARGS)
 
 bench: venv
-	@$(BIN)/python -m tests.bench.stages
-	@$(BIN)/python -m tests.bench.run $(ARGS)
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 pictures: venv
 	@$(BIN)/python -m tests.scenes $(ARGS)
