@@ -43,6 +43,8 @@ class TcpvizApp(App[int]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,ctrl+c", "quit", "Quit", show=False),
+        # To the shell, as everywhere; fg comes back.
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True),
     ]
     ENABLE_COMMAND_PALETTE = True
     ESCAPE_TO_MINIMIZE = False
