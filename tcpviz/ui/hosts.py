@@ -99,7 +99,9 @@ class HostsScreen(SheetScreen):
             or chart.timeline is not session.timeline
         ):
             notation = Notation.RELATIVE if chart is None else chart.notation
-            self._chart = chart = HostsChart(session.timeline, wanted, ascii_only=self.ascii_only)
+            self._chart = chart = HostsChart(
+                session.timeline, wanted, digest=session.digest, ascii_only=self.ascii_only
+            )
             chart.notation = notation
         cursor = session.cursor.index
         made = list(chart.header(cells, cursor, 4 if rows >= 20 else 2))

@@ -61,10 +61,10 @@ _RANKS: Final = b"X!LAZFSROWtPD"
 
 def worst(letters: bytes | bytearray) -> str:
     """The gravest of so many steps' letters; empty where there is none."""
-    told = set(letters)
-    found = next((each for each in _RANKS if each in told), None)
+    told = set(letters.translate(None, b"\0"))
+    found = next((each for each in _RANKS if each in told), None) if told else None
     if found is None:
-        found = max(told - {0}, default=None)
+        found = max(told, default=None)
     return "" if found is None else chr(found)
 
 

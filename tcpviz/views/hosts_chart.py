@@ -15,6 +15,7 @@ from tcpviz.core.connection import Connection
 from tcpviz.core.records import Side
 from tcpviz.core.timeline import Step, StepKind, Timeline
 from tcpviz.views import roles
+from tcpviz.views.digest import Digest
 from tcpviz.views.ladder_arrows import (
     Pen,
     draw_departures,
@@ -74,10 +75,18 @@ class Member:
 
 
 class HostsChart:
-    """The chart of ``connections`` (at most :data:`MOST`); drawn anew as the cursor moves."""
+    """The chart of ``connections`` (at most :data:`MOST`); drawn anew as the cursor moves.
+
+    ``digest``  the timeline's, where it is kept: long connections are there at once then
+    """
 
     def __init__(
-        self, timeline: Timeline, connections: Sequence[Connection], *, ascii_only: bool = False
+        self,
+        timeline: Timeline,
+        connections: Sequence[Connection],
+        *,
+        digest: Digest | None = None,
+        ascii_only: bool = False,
     ) -> None:
         self.timeline = timeline
         self.ascii_only = ascii_only
@@ -85,7 +94,7 @@ class HostsChart:
         self.members = [
             Member(
                 one,
-                ChartIndex(timeline, one.id),
+                ChartIndex(timeline, one.id, digest),
                 chr(ord("A") + place),
                 _COLOURS[place % len(_COLOURS)],
             )
