@@ -30,7 +30,11 @@ TABLES = (
 )
 """Texts that are data, by module of ``tcpviz.views`` and name: all that teaches."""
 
-IN_CONTEXT = {"verdict:TEXTS": "verdict", "phase_words:PHASES": "phase"}
+IN_CONTEXT = {
+    "verdict:TEXTS": "verdict",
+    "verdict:CROWD_TEXTS": "verdict",
+    "phase_words:PHASES": "phase",
+}
 
 HINTS = (
     *("replay", "open", "more", "all go", "let go", "back to it", "another", "play"),

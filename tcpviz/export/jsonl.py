@@ -136,9 +136,11 @@ def _owner(sock: HostSocket | None) -> Object | None:
 
 
 def _crowd(crowd: Crowd) -> Object:
+    with english():
+        text = crowd_sentence(crowd)
     return {
         "code": crowd.kind,
-        "text": crowd_sentence(crowd),
+        "text": text,
         "source": crowd.who or None,
         "target": crowd.target or None,
         "connections": crowd.count,

@@ -189,6 +189,8 @@ class LessonActions(HandActions):
 
     def takes_key(self, action: str) -> bool:
         """Whether the action's key is an answer now."""
+        if action == "host":  # 0 shows an answer; pressed too late it must not leave the lesson
+            return self.lesson.on
         return self.lesson.question is not None and action in _TAKEN
 
     def on_key(self, event: events.Key) -> None:

@@ -213,7 +213,7 @@ CROWD_TEXTS: Final[dict[str, str]] = {
 def crowd_sentence(crowd: Crowd) -> str:
     """What many connections show together."""
     one = crowd.kind == "syn-flood" and crowd.who
-    text = CROWD_TEXTS[f"{crowd.kind}/one" if one else crowd.kind]
+    text = _(CROWD_TEXTS[f"{crowd.kind}/one" if one else crowd.kind], "verdict")
     return clean(
         text.format(count=crowd.count, who=crowd.who, target=crowd.target, targets=crowd.targets)
     )
