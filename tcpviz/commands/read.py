@@ -29,6 +29,10 @@ def run(options: argparse.Namespace) -> int:
             from tcpviz.commands import read_segments
 
             return read_segments.run(options)
+        if options.troubles:
+            from tcpviz.commands import read_troubles
+
+            return read_troubles.run(options)
         chosen = display_filter(options.words)
         if chosen is not None and options.ladder is not None:
             raise SourceError("--ladder prints one connection's chart: leave the filter away", 2)

@@ -106,6 +106,12 @@ class InsightActions(TimeActions):
             return
         self._open(GraphsScreen)
 
+    def action_troubles(self) -> None:
+        """What goes wrong among all connections."""
+        from tcpviz.ui.troubles import TroublesScreen
+
+        self._open(TroublesScreen)
+
     def action_export(self) -> None:
         """The connection as a file, or copied."""
         from tcpviz.ui.exporting import ExportScreen

@@ -316,6 +316,16 @@ TABLE: tuple[Action, ...] = (
         _PANES,
     ),
     Action(
+        "troubles",
+        ("exclamation_mark",),
+        "!",
+        "Troubles",
+        "What goes wrong among all connections, by where and how often; Enter lists them",
+        "",
+        (),
+        _PANES,
+    ),
+    Action(
         "export",
         ("E",),
         "E",

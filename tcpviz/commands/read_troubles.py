@@ -1,0 +1,59 @@
+"""``tcpviz read FILE --troubles``: what goes wrong, once each, with where and how often."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from tcpviz.commands.display_filter import display_filter
+from tcpviz.commands.stream import Notes, complain
+from tcpviz.core.tracker import Tracker
+from tcpviz.core.troubles import Gathering
+from tcpviz.core.watch import Watch
+from tcpviz.sources.feed import SourceError
+from tcpviz.sources.files import FileFeed
+from tcpviz.views import troubles
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; returns the exit code. Raises SourceError."""
+    chosen = display_filter(options.words)
+    feed = FileFeed(options.file)
+    tracker = Tracker(keep=False)
+    code = 0
+    try:
+        for batch in feed.batches():
+            for record in batch:
+                tracker.feed(record)
+    except SourceError as error:
+        complain(str(error))
+        code = error.exit_code
+        if not tracker.connections:
+            return code
+    Notes(feed).tell()
+    connections = list(tracker.connections.values())
+    watch, gathering = Watch(connections), Gathering()
+    for connection in connections:
+        until = watch.until(connection)
+        if chosen is None or chosen.matches(connection, until):
+            gathering.add(connection, until)
+    found = gathering.troubles()
+    if options.json:
+        for each in found:
+            made = {
+                "code": each.code,
+                "severity": each.severity.name.lower(),
+                "where": each.where,
+                "connections": each.count,
+                "of": each.of,
+                "worst_ns": each.worst_ns,
+                "facts": each.facts,
+                "ids": list(each.ids),
+                "text": troubles.sentence(each),
+                "filter": troubles.words(each),
+            }
+            sys.stdout.write(json.dumps({"trouble": made}) + "\n")
+    else:
+        sys.stdout.write(troubles.text(found, gathering.left_out))
+    return code

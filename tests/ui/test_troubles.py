@@ -1,0 +1,52 @@
+"""!: what goes wrong among all connections, and Enter lists the ones meant."""
+
+from __future__ import annotations
+
+import itertools
+
+from tcpviz.core.segment import Endpoint
+from tcpviz.ui.app import TcpvizApp
+from tcpviz.ui.troubles import TroublesScreen
+from tests.ui.fakes import FakeFeed, Recorder, conversation
+from tests.ui.test_app import QUIET, running, settle, text
+
+SERVER = Endpoint("10.9.9.9", 81)
+
+
+def refused(number):
+    talk = Recorder(client=Endpoint("10.3.3.3", 30000 + number), server=SERVER, start_ns=2 * 10**9)
+    talk.client("S")
+    talk.server("RA")
+    return talk.records
+
+
+def app_of(bad):
+    good = itertools.chain.from_iterable(conversation(n) for n in range(5))
+    wrong = itertools.chain.from_iterable(refused(n) for n in range(bad))
+    return TcpvizApp(FakeFeed([*good, *wrong], title="trace.pcapng"), behaviour=QUIET)
+
+
+def sheet(app):
+    assert isinstance(app.screen, TroublesScreen)
+    return "\n".join("".join(span.text for span in each) for each in app.screen.lines(80, 23))
+
+
+async def test_troubles_lead_to_their_connections():
+    app = app_of(3)
+    async with running(app) as pilot:
+        await pilot.press("exclamation_mark")
+        await settle(pilot, lambda: "in 8 connections" in sheet(app))
+        assert "▸! 3  10.9.9.9:81 refuses: 3 of 3 connections answered by RST" in sheet(app)
+        assert "Enter lists verdict:refused server:10.9.9.9 server.port:81" in sheet(app)
+        await pilot.press("down", "up", "enter")
+        assert not isinstance(app.screen, TroublesScreen)
+        assert "3 of 8" in text(app, "connections")
+
+
+async def test_nothing_wrong_is_said():
+    app = app_of(0)
+    async with running(app) as pilot:
+        await pilot.press("exclamation_mark")
+        await settle(pilot, lambda: "no trouble found" in sheet(app))
+        await pilot.press("enter", "escape")
+        assert not isinstance(app.screen, TroublesScreen)
