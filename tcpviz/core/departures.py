@@ -231,7 +231,8 @@ def _enters(moves: Moves, me: End, peer: End, segment: Segment, at_next: bool) -
     open_peer = peer.not_closed_before(ack)
     if state is State.SYN_SENT:
         if peer.iss is None:
-            if not _in_order(me, peer, segment):
+            intrudes = moves.connection.intrudes  # then two guesses might agree by chance
+            if not _in_order(me, peer, segment) or (intrudes and segment.seq != me.snd_nxt):
                 return False
             why = "goes on after its SYN: the SYN,ACK was not captured"
             moves.move(me, Event.RCV_SYN_ACK, INFERRED, why, me.syn_frame)

@@ -70,7 +70,9 @@ def believable(me: End, peer: End, segment: Segment) -> bool:
         if beyond > 0:
             if peer.state is State.SYN_SENT and peer.iss is not None:
                 return False  # it has sent nothing but its SYN
-            if peer.segments and (beyond > reach(me) or peer.fin is not None):
+            # An ACK of much that was missed is doubted until its end is acknowledged, too.
+            room = LEAST_REACH if me.iss is None else reach(me)
+            if peer.segments and (beyond > room or peer.fin is not None):
                 return False
             if ahead > 0 and me.iss is not None and peer.iss is not None:
                 return False  # a hole, and an ACK of what nobody sent: missed, or made up

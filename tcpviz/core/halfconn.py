@@ -292,7 +292,7 @@ class End:
         self.sack = options.sack_permitted
         scale = options.window_scale
         self.window_scale = None if scale is None else min(scale, 14)
-        return seqno.add(segment.seq, 1 + segment.payload_len)
+        return segment.seq_end  # a FIN in it, too, if somebody sends such a thing
 
     def _note_ack(self, ack: int, peer: End) -> None:
         self.last_ack = ack

@@ -110,7 +110,9 @@ class Kernels:
         if segment.rst or self._has_socket(connection, end):
             return False
         timeouts = 0 if end.received is None else end.received.timeouts
-        if not segment.seq_len and timeouts < applications.defers(port):
+        said = self._said.get((connection.id, end.side))
+        cookie = said is not None and said[1].state is None
+        if not cookie and not segment.seq_len and timeouts < applications.defers(port):
             return True  # TCP_DEFER_ACCEPT: data must come, or so many SYN,ACKs have gone
         return port in self._accept_full
 

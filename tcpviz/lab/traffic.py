@@ -347,7 +347,9 @@ class Traffic:
 
     def replay(self, one: InHand, by: Doer, now: int) -> list[Event]:
         """Send a copy of a frame that left earlier, with the bytes that it had then."""
-        twin = InHand(one.number, one.sender, one.data, one.seen, now, copy=True)
+        # A byte turned over on its way is turned back: it left undamaged.
+        data = flip(one.data, one.seen) if one.changed else one.data
+        twin = InHand(one.number, one.sender, data, one.seen, now, copy=True)
         events = [self._act(Act.REPLAYED, twin, by, now)]
         return [*events, *self._send_on(twin, now)]
 

@@ -444,6 +444,20 @@ def test_a_dead_socket_that_is_still_held_was_given_up_by_a_timer(left_ms, count
     assert states(tracker) == (State.CLOSED, State.ESTABLISHED)
 
 
+def test_a_cookie_defers_nothing():
+    option = call("setsockopt", arguments="TCP_DEFER_ACCEPT, 1", side=Side.SERVER, known=False)
+    nothing = (listener(), sock(Side.CLIENT, State.ESTABLISHED), sock(Side.SERVER, None))
+    tracker, steps = fed(
+        option,
+        Call(2, Side.SERVER, "listen", "5", 3, 3, 4, "0", local=B),
+        *opened()[:4],
+        KernelReading(25, nothing),
+        *opened()[4:],
+    )
+    assert states(tracker)[1] is State.ESTABLISHED
+    assert not disagreements(steps)
+
+
 def test_an_answer_to_a_repeated_syn_is_no_sign_that_the_deferral_is_over():
     option = call("setsockopt", arguments="TCP_DEFER_ACCEPT, 1", side=Side.SERVER, known=False)
     tracker, _ = fed(

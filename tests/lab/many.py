@@ -1,17 +1,18 @@
 """``python -m tests.lab.many``: random scenarios by the thousand, some side by side.
 
 Each line that is printed is a seed whose run did not agree; its report (see ``randomly``)
-goes into the folder that is named. The last line counts runs, steps and readings.
+goes into the folder that is named. The last line counts runs, steps and readings; interrupted, it
+comes when those that have begun have ended.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import signal
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 from tests.lab.randomly import Watched
@@ -33,10 +34,12 @@ class Total:
         )
 
 
-def _work(seeds: itertools.count, last: int, reports: Path, total: Total, until: float) -> None:
+def _work(
+    seeds: itertools.count, last: int, reports: Path, total: Total, halt: threading.Event
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for seed in seeds:
-            if seed > last or time.monotonic() > until:
+            if seed > last or halt.is_set():
                 return
             run = Watched(seed, Path(folder))
             result = run.play()
@@ -56,15 +59,16 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1000, help="the first seed")
     parser.add_argument("--count", type=int, default=1000, help="how many")
     parser.add_argument("--at-once", type=int, default=4, help="runs side by side")
-    parser.add_argument("--seconds", type=float, default=1e9, help="begin none after so long")
     parser.add_argument("--reports", type=Path, default=Path("random-reports"))
     options = parser.parse_args()
     options.reports.mkdir(parents=True, exist_ok=True)
     total, seeds = Total(), itertools.count(options.first)
     last = options.first + options.count - 1
-    until = time.monotonic() + options.seconds
+    halt = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: halt.set())
     threads = [
-        threading.Thread(target=_work, args=(seeds, last, options.reports, total, until))
+        threading.Thread(target=_work, args=(seeds, last, options.reports, total, halt))
         for _ in range(options.at_once)
     ]
     for thread in threads:
