@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk import regular
+from tcpviz.bulk import excerpts, regular
 from tcpviz.bulk.clock import Clock
 from tcpviz.bulk.errors import units
 from tcpviz.bulk.flows import Flows, flows_of, mixed
@@ -17,6 +17,7 @@ from tcpviz.bulk.reading import Reading
 from tcpviz.bulk.shapes import Ending, Kind, Shapes
 from tcpviz.bulk.signatures import signatures
 from tcpviz.core.connection import Connection
+from tcpviz.core.segment import Segment
 from tcpviz.core.timers import SYN_ACK_GIVE_UP_NS, SYN_GIVE_UP_NS, TIME_WAIT_NS
 from tcpviz.core.tracker import Tracker
 
@@ -178,7 +179,7 @@ class Building:
             known = self.shapes.known(kind)
             if known is None:
                 span = slice(int(work.first[example]), int(last[example]))
-                known = self.shapes.number(kind, rows[span].tolist(), kept[span].tolist())
+                known = self.shapes.number(kind, rows[span], kept[span])
             numbers[at] = known
         shape[mine] = numbers[back]
         followed = np.zeros(len(fine), np.bool_)
@@ -226,8 +227,31 @@ class Building:
 
     def _follow(self, flow: int) -> None:
         unit = self._units.get(flow)
+        begin, end = self.flows.begin[flow : flow + 2].tolist()
+        if unit is None and end - begin > excerpts.LEAST and self._excerpt(flow):
+            return
         if unit is None or flow == min(unit.flows):
             self.followed += self.follow(flow)[1]
+
+    def _excerpt(self, flow: int) -> bool:
+        """Follow a long flow without its stretches in order; false if there are none."""
+        rows = self.flows.rows(flow).astype(np.int64)
+        edges = np.array([0, len(rows)])
+        work = regular.Work(self.reading.columns, self.clock, rows, edges)
+        excerpt = excerpts.Excerpt(work)
+        if not excerpt.cuts:
+            return False
+        places = excerpt.kept().tolist()
+
+        def changed(place: int, segment: Segment) -> Segment:
+            return excerpt.moved(places[place], segment)
+
+        _, opened = self.follower.follow(rows[places].tolist(), changed=changed)
+        if len(opened) != 1:
+            return False
+        excerpt.add(opened[0][1])
+        self.followed += opened
+        return True
 
 
 def _whole_flows(work: regular.Work, fine: Array) -> Array:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from tcpviz.bulk.clock import Clock
 from tcpviz.bulk.reading import Reading
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Moment, SegmentRecord, Unreachable
+from tcpviz.core.segment import Segment
 from tcpviz.core.tracker import Tracker
 from tcpviz.wire.decoder import Decoder
 
@@ -27,15 +28,18 @@ class Follower:
         errors: Iterable[tuple[int, Unreachable]] = (),
         *,
         tracker: Tracker | None = None,
-        to_end: bool = True,
+        changed: Callable[[int, Segment], Segment] | None = None,
     ) -> tuple[Tracker, list[tuple[int, Connection]]]:
-        """Feed these rows, in order; the tracker, and its connections with their first rows."""
+        """Feed these rows, in order; the tracker, and its connections with their first rows.
+
+        ``changed`` may alter the segment that has the given place among ``rows``.
+        """
         tracker = Tracker(keep=False) if tracker is None else tracker
         clock, now = self._clock, self._clock.now
         opened: list[tuple[int, Connection]] = []
         waiting = sorted(errors, key=lambda each: each[0])
         before = 0
-        for row in rows:
+        for place, row in enumerate(rows):
             while waiting and waiting[0][0] <= row:
                 before = self._tell(tracker, waiting.pop(0)[1], before)
             moment = int(now[row])
@@ -45,6 +49,8 @@ class Follower:
             tracker.tick(moment)
             before = moment
             segment = self._reading.segment(row, self._decoder)
+            if changed is not None:
+                segment = changed(place, segment)
             self.segments += 1
             known = len(tracker.connections)
             tracker.feed(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
@@ -52,10 +58,9 @@ class Follower:
                 opened.append((row, next(reversed(tracker.connections.values()))))
         for _, error in waiting:
             before = self._tell(tracker, error, before)
-        if to_end:
-            for stop in clock.stops(before, clock.end):
-                tracker.tick(stop)
-            tracker.tick(clock.end)
+        for stop in clock.stops(before, clock.end):
+            tracker.tick(stop)
+        tracker.tick(clock.end)
         return tracker, opened
 
     def _tell(self, tracker: Tracker, error: Unreachable, before: int) -> int:

@@ -165,6 +165,11 @@ class Sums:
 
 def check(work: Work) -> Array:
     """Which connections are regular in themselves."""
+    return work.of_part(fits(work))
+
+
+def fits(work: Work) -> Array:
+    """Which segments are in order with all that went before them."""
     w = work
     flags, opening, fin, rst = w.flags, w.opening, w.fin, w.rst
     last = np.zeros(w.count, np.bool_)
@@ -174,19 +179,20 @@ def check(work: Work) -> Array:
     syn = plain_syn & (w.rel == 0) & (w.length == 0) & ~w.side & (w.theirs < 0)
     answer = (flags == SYN | ACK) | (flags == SYN | ACK | 0x40)
     answer &= w.side & (w.mine < 0) & (w.length == 0) & (w.back == w.theirs)
-    fits = (w.back <= w.theirs) & (w.back >= np.maximum(w.acked, 1))
+    heard = (w.back <= w.theirs) & (w.back >= np.maximum(w.acked, 1))
     both = (w.mine >= 0) & (w.theirs >= 0) & (w.rel == w.mine)
-    talk = (flags & (0x1FF - FIN - PSH) == ACK) & both & fits
+    talk = (flags & (0x1FF - FIN - PSH) == ACK) & both & heard
     talk &= ~(w.closed & ((w.length > 0) | fin))
-    reset = ((flags == RST) & both) | ((flags == RST | ACK) & both & fits)
+    reset = ((flags == RST) & both) | ((flags == RST | ACK) & both & heard)
     refusal = w.side & (w.mine < 0) & (w.seq == 0) & (w.back == w.theirs) & (flags == RST | ACK)
     reset = (reset | refusal) & (w.length == 0) & last
     ok = w.ok & (syn | answer | talk | reset)
     ok &= (w.window > 0) | rst
     ok &= (w.bits & ODD == 0) & (w.bits >> SUM_SHIFT & 3 != sums.WRONG)
     ok &= w.bits >> ECN_SHIFT & 3 != 3
-    ok &= _ttls(w) & _times(w) & _stamps(w, answer | refusal)
-    return w.of_part(ok)
+    ok &= _ttls(w) & _times(w) & stamps(w, answer | refusal)
+    in_order: Array = ok
+    return in_order
 
 
 def _ttls(w: Work) -> Array:
@@ -215,8 +221,8 @@ def _times(w: Work) -> Array:
     return timely
 
 
-def _stamps(w: Work, answers: Array) -> Array:
-    """Timestamps grow, and echo what the other end sent lately."""
+def stamps(w: Work, answers: Array) -> Array:
+    """Timestamps grow, and echo what the other end sent lately; those of ``answers`` the latest."""
     stamped = w.bits & STAMPED != 0
     if not stamped.any():
         return np.ones(w.count, np.bool_)
@@ -249,7 +255,7 @@ def sums_of(work: Work, regular: Array) -> tuple[Sums, Array]:
     safe = np.minimum(third, w.count - 1)
     syn = np.maximum.reduceat(np.where(w.opening, w.index, 0), w.first)
     rtt = np.where((third < w.count) & ~w.rst[safe], w.time[safe] - w.time[syn], -1)
-    updates, repeats, full, ok = _windows(w)
+    updates, repeats, full, ok = windows(w)
     there = w.side.astype(np.int64)
     sent = w.total(w.length), w.total(w.length * there)
     counts = np.diff(np.append(w.first, w.count)), w.total(there)
@@ -266,7 +272,7 @@ def sums_of(work: Work, regular: Array) -> tuple[Sums, Array]:
     )
 
 
-def _windows(w: Work) -> tuple[Array, Array, Array, Array]:
+def windows(w: Work) -> tuple[Array, Array, Array, Array]:
     """Window updates, repeated ACKs, full windows, and what is still in order."""
     scale = np.minimum(w.array["scale"][w.rows].astype(np.int64), NO_SCALE)
     answer = np.minimum(w.answer, w.count - 1)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
 
 from tcpviz.bulk.following import Follower
 from tcpviz.bulk.reading import Reading
@@ -17,6 +18,8 @@ from tcpviz.core.segment import NO_OPTIONS, Flags, Segment
 from tcpviz.core.states import State
 from tcpviz.core.tracker import Tracker
 from tcpviz.wire.decoder import Decoder
+
+Array = NDArray[Any]
 
 _TIMED = frozenset((State.SYN_SENT, State.SYN_RECEIVED, State.TIME_WAIT))
 _MS = 1_000_000
@@ -62,9 +65,9 @@ class Shapes:
         self._follower = follower
         self._decoder = Decoder()
         self._numbers: dict[Kind, int] = {}
-        self._rows: list[Sequence[int]] = []
+        self._rows: list[list[int]] = []
         self._kinds: list[Kind] = []
-        self._kept: list[Sequence[bool]] = []
+        self._long: list[bool] = []
         self._places: list[dict[int, int]] = []
         self._made: dict[tuple[int, Ending], Connection] = {}
 
@@ -75,14 +78,15 @@ class Shapes:
         """The shape's number, if one of its kind has been met."""
         return self._numbers.get(kind)
 
-    def number(self, kind: Kind, rows: Sequence[int], kept: Sequence[bool]) -> int:
+    def number(self, kind: Kind, rows: Array, kept: Array) -> int:
         """The number of a new shape, whose first example has these rows; which of them count."""
-        array = self._reading.columns.array["frame"]
-        counting = [int(array[row]) for row, counts in zip(rows, kept, strict=True) if counts]
-        self._kept.append(kept)
-        self._places.append({frame: place for place, frame in enumerate(counting)})
+        counting = rows[kept]
+        self._long.append(len(rows) > LONG)
+        frames = self._reading.columns.array["frame"][counting]
+        self._places.append({frame: place for place, frame in enumerate(frames.tolist())})
+        rows = counting if self._long[-1] else rows
         number = self._numbers[kind] = len(self._rows)
-        self._rows.append(rows)
+        self._rows.append(rows.tolist())
         self._kinds.append(kind)
         return number
 
@@ -110,12 +114,8 @@ class Shapes:
         return not any(end.state in _TIMED for end in (made.client, made.server))
 
     def _follow(self, number: int, ending: Ending) -> Connection:
-        rows = self._rows[number]
-        long = len(rows) > LONG
-        if long:
-            rows = [row for row, counts in zip(rows, self._kept[number], strict=True) if counts]
-        segments = [self._reading.segment(row, self._decoder) for row in rows]
-        if long:
+        segments = [self._reading.segment(row, self._decoder) for row in self._rows[number]]
+        if self._long[number]:
             segments = thin(segments)
         self._follower.segments += len(segments)
         tracker = Tracker(keep=False)
