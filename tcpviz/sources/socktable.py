@@ -32,6 +32,9 @@ from tcpviz.sources.sockdiag import (
 MOST = 250_000
 """Sockets that are remembered; of further ones only the number is told."""
 
+MOST_TOLD = 20_000
+"""Sockets that are told of in one reading: as many as a capture keeps connections."""
+
 INET_DIAG_CGROUP_ID = 21
 
 _ESTABLISHED, _SYN_SENT, _FIN_WAIT_1, _FIN_WAIT_2, _CLOSE_WAIT = 1, 2, 4, 5, 8
@@ -153,6 +156,10 @@ class SocketTable:
             if len(now) < limit:
                 now[ident] = what
                 if get(ident) != what:
+                    if len(found.rows) >= MOST_TOLD:
+                        found.left_out += 1
+                        at += (length + 3) & ~3
+                        continue
                     row = parse_row(data[at + _HEADER : at + length])
                     if row is not None:
                         found.rows.append(row)

@@ -24,16 +24,13 @@ from tcpviz.core.segment import Endpoint
 from tcpviz.core.states import State
 from tcpviz.sources import confine, privileges
 from tcpviz.sources.owners import Groups, Owners, group_names, users
-from tcpviz.sources.socktable import HostCounters, Row, SocketTable
+from tcpviz.sources.socktable import MOST_TOLD, HostCounters, Row, SocketTable
 
 LEAST_INTERVAL = 1.0
 """Seconds between two readings, at least."""
 
 SHARE = 0.05
 """Of one processor, at most, for reading the table and for looking through the processes."""
-
-MOST_TOLD = 20_000
-"""Sockets told in one reading: as many as a capture keeps connections."""
 
 _DEATH = signal.SIGUSR1
 
@@ -68,8 +65,7 @@ class Teller:
         self._by_port = {}
         for row in listeners:
             self._by_port.setdefault(row.local.port, []).append(row)
-        left_out = found.left_out + max(0, len(found.rows) - MOST_TOLD)
-        told = [self._told(row) for row in found.rows[:MOST_TOLD]]
+        told = [self._told(row) for row in found.rows]
         gone = [[*_ends(local, peer)] for local, peer, _ in found.gone[:MOST_TOLD]]
         self._let_go(found.gone)
         message: dict[str, Any] = {
@@ -77,7 +73,7 @@ class Teller:
             "sockets": told,
             "gone": gone,
             "total": found.total,
-            "left_out": left_out,
+            "left_out": found.left_out,
             "counters": self.counters.risen(),
             "hidden": self.owners.hidden,
             "first": self._first,
