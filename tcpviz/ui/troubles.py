@@ -9,6 +9,7 @@ from textual.binding import BindingType
 
 from tcpviz.core.connection import Connection
 from tcpviz.core.troubles import Gathering, Trouble
+from tcpviz.core.watch import Watch
 from tcpviz.ui.keys import Action
 from tcpviz.ui.plan import Pane
 from tcpviz.ui.sheet import CLOSING, SheetScreen, bindings
@@ -44,6 +45,7 @@ class TroublesScreen(SheetScreen):
         super().__init__(*args, **fields)  # type: ignore[arg-type]
         self._gathering = Gathering()
         self._left: Iterator[Connection] | None = None
+        self._watch: Watch | None = None
         self._known = -1
         self._complete = False
 
@@ -60,13 +62,16 @@ class TroublesScreen(SheetScreen):
             self._known = len(session.timeline)
             self._gathering, self.judged = Gathering(), 0
             self._left = iter(list(connections.values()))
+            # Of a file that was put together from several, not every stretch lasts to its end.
+            self._watch = None if session.live else Watch(connections.values())
         for _number in range(_A_BEAT):
             connection = next(self._left, None)
             if connection is None:
                 self._left, self._complete = None, True
                 self.found = tuple(self._gathering.troubles())
                 return
-            self._gathering.add(connection, session.latest_ns)
+            until = session.latest_ns if self._watch is None else self._watch.until(connection)
+            self._gathering.add(connection, until)
             self.judged += 1
         if not self._complete:
             self.found = tuple(self._gathering.troubles())
