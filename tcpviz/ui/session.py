@@ -55,6 +55,10 @@ CHECK_EVERY = 32
 """Records between two looks at the clock while draining."""
 
 
+HIDDEN_AMONG = 2_000
+"""Among more connections than this, those that have not begun yet are listed in a lesson too."""
+
+
 class Stops:
     """Indexes of the steps at which stepping stops, so that "n of m" costs a bisection."""
 
@@ -380,11 +384,13 @@ class Session:
     # -- the selection ------------------------------------------------------
 
     def visible(self) -> Sequence[Connection]:
-        """The connections, in order of their first segment; in a story, those that have begun."""
+        """The connections, in order of their first segment; where what comes is hidden, those
+        that have begun.
+        """
         if self.counted is not None:
             return cast("Sequence[Connection]", self.counted)
         everyone = self.tracker.connections.values()
-        if self.cursor.at_end or not self.story:
+        if self.cursor.at_end or not self.hides_future or len(everyone) > HIDDEN_AMONG:
             return list(everyone)
         index = self.cursor.index
         return [one for one in everyone if self.timeline.at(index, one.id) is not None]
@@ -392,7 +398,7 @@ class Session:
     def select(self, connection: int | None, *, chosen: bool = True) -> None:
         """Show this connection; ``chosen`` by a person: stepping is now within it."""
         if self.counted is not None and connection not in (None, self.selected):
-            self._follow_only(cast("int", connection))
+            self._follow_only(connection)
         self.selected = connection
         self.chosen = chosen and connection is not None
         if self.chosen:

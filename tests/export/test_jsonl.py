@@ -74,8 +74,8 @@ def busy() -> Talk:
 
 KEYS = [
     "id", "client", "server", "first_ns", "last_ns", "states", "certainty", "claims",
-    "phase", "phase_progress", "completeness", "conn_state", "history", "segments", "bytes", "marks",
-    "handshake_rtt_ns", "verdict", "verdicts", "community_id", "process",
+    "phase", "phase_progress", "completeness", "conn_state", "history", "segments", "bytes",
+    "marks", "handshake_rtt_ns", "verdict", "verdicts", "community_id", "process",
 ]  # fmt: skip
 
 
