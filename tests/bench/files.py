@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import generate
+from tests.bench import generate, traffic
 
 DPKT = """
 import dpkt, sys
@@ -91,8 +91,9 @@ def compare(path: Path, runs: int) -> None:
     """A line for each peer: the ratio of the times, and of the memories."""
     mine = tcpviz(str(path))
     once(mine)
+    others = peers(str(path))
     print(f"  {'against':22} {'time, ratio':22} {'CPU':>6} {'memory':>7}   seconds      MB")
-    for name, command in peers(str(path)).items():
+    for name, command in others.items():
         once(command)
         pairs = [(once(mine), once(command)) for _ in range(runs)]
         mid = statistics.median
@@ -142,6 +143,15 @@ def main() -> int:
             there = make(path, count)
             print(f"{name}: {there} packets, {path.stat().st_size >> 20} MB")
             compare(path, options.runs)
+        for name, programs, capture in (
+            ("nginx and wrk", ("nginx", "wrk"), traffic.web),
+            ("iperf3", ("iperf3",), traffic.bulk),
+        ):
+            reason = traffic.missing(*programs)
+            there = 0 if reason else capture(path)
+            print(f"{name}: {reason or f'{there} packets, really sent'}")
+            if there:
+                compare(path, options.runs)
         print("growth: tcpviz read --text")
         sizes = [size for size in (10_000, 100_000, 1_000_000, 10_000_000) if size <= options.most]
         growth(Path(folder), sizes)
