@@ -169,6 +169,10 @@ class ChartActions(TimeActions):
         self.stride = order[(order.index(self.stride) + 1) % len(order)]
         self.say_briefly(_(_BY[self.stride]))
 
+    def action_end(self) -> None:
+        self._chart.catch_up()
+        super().action_end()
+
     def action_step(self) -> None:
         if self.stride is Stride.STEP or self.session.guessing:
             super().action_step()

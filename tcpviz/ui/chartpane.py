@@ -22,7 +22,7 @@ from tcpviz.views.ladder_index import ChartIndex
 from tcpviz.views.ladder_labels import MARKS, REMARKS, marks_of
 from tcpviz.views.ladder_parts import Row as ChartRow
 from tcpviz.views.ladder_window import WINDOW
-from tcpviz.views.numbers import duration
+from tcpviz.views.numbers import count, duration
 from tcpviz.views.phase_words import phase_text
 from tcpviz.views.remarks import remarks
 from tcpviz.views.spans import Span, fit, line
@@ -55,6 +55,7 @@ class ChartPane(PaneView):
         self.ladder: Ladder | None = None
         self.marked: int | None = None
         self._follow = True
+        self._reading = False
         self._space = 1
         self._head = 2
         self._made = -1
@@ -79,8 +80,17 @@ class ChartPane(PaneView):
             hidden = ladder.folds.count_hidden()
             if hidden:
                 said.append(_("{acks} hidden").format(acks=counted(hidden, "ACK")))
+            below = self._below(ladder) if self._reading else 0
+            if below:
+                said.append(_("+{n} below: End").format(n=count(below)))
             said += self._legend(ladder)
         return ", ".join(said)
+
+    def _below(self, ladder: Ladder) -> int:
+        """How many steps there are below what is in sight."""
+        shown = ladder.rows[self.top : self.top + self._space]
+        last = ladder.index.place(shown[-1].last_index) if shown else -1
+        return len(ladder.index) - 1 - last
 
     def _legend(self, ladder: Ladder) -> list[str]:
         """What the letters mean that stand behind the segments in sight."""
@@ -176,12 +186,12 @@ class ChartPane(PaneView):
             return made
         index, height = ladder.index, self._space
         cursor = index.place(self.session.cursor.index)
-        count = cursor + 1 if self.session.hides_future else len(index)
+        steps = cursor + 1 if self.session.hides_future else len(index)
         shown = ladder.rows[self.top : self.top + height]
         if not shown:
             return made
         seen = (index.place(shown[0].step_index), index.place(shown[-1].last_index))
-        column = overview.overview(index, height, count, cursor, seen, ascii_only=self.ascii_only)
+        column = overview.overview(index, height, steps, cursor, seen, ascii_only=self.ascii_only)
         made += [Row()] * (self._head + height - len(made))
         for row, extra in enumerate(column, self._head):
             made[row] = Row((*fit(made[row].line, cells), *extra), made[row].under)
@@ -213,6 +223,7 @@ class ChartPane(PaneView):
                 session.timeline, ident, self.settings, digest=session.digest, reach=WINDOW
             )
             self.top, self._follow, self._made, self.marked = 0, True, ladder.made, None
+            self._reading = False
             self._anchor = (-1, 0)
             if self._scale:
                 self._to_scale()
@@ -243,23 +254,38 @@ class ChartPane(PaneView):
         return _(" no connection yet") if self.session.timeline else _(" nothing has come yet")
 
     def show_cursor(self) -> None:
-        """The cursor moved: bring its row into sight."""
-        self._follow = True
+        """The cursor moved: bring its row into sight.
+
+        Where it only follows what comes, while somebody reads further up, the place is kept.
+        """
+        if self._reading and self.session.mode is Mode.FOLLOWING:
+            return
+        self._follow, self._reading = True, False
+
+    def catch_up(self) -> None:
+        """To the cursor's row again, wherever somebody was reading."""
+        self._follow, self._reading = True, False
 
     def move(self, rows: int) -> None:
-        self._follow = False
+        ladder = self.ladder
         self.top += rows
+        self._anchor = (self._anchor[0], self._anchor[1] + rows)
+        at_end = ladder is None or (
+            ladder.at_end and self.top >= len(ladder.rows) - self._space and rows > 0
+        )
+        self._reading = self.session.mode is Mode.FOLLOWING and not at_end
+        self._follow = at_end and self.session.mode is Mode.FOLLOWING
 
     def pick(self, x: int, row: int) -> Message | None:
         ladder = self.ladder
         if ladder is None or row < self._head:
             return None
         if x >= self.size.width - overview.WIDTH and self.size.width >= OVERVIEW_ROOM:
-            count = len(ladder.index)
+            steps = len(ladder.index)
             if self.session.hides_future:
-                count = ladder.index.place(self.session.cursor.index) + 1
-            place = overview.place_of_row(ladder.index, row - self._head, self._space, count)
-            return self.Picked(ladder.index.steps[place]) if count else None
+                steps = ladder.index.place(self.session.cursor.index) + 1
+            place = overview.place_of_row(ladder.index, row - self._head, self._space, steps)
+            return self.Picked(ladder.index.steps[place]) if steps else None
         place = self.top + row - self._head
         if not 0 <= place < len(ladder.rows):
             return None

@@ -104,10 +104,10 @@ def compare(
     column = max((cells - NAME - 6) // 3, LEAST_COLUMN)
     last = max(cells - NAME - 2 * column - 6, 0)
     title = (
-        Span(fit_text("", 2)),
-        Span(_pad("", NAME), roles.TITLE),
-        Span(_pad(_("m  the marked one"), column) + "  ", roles.TITLE),
-        Span(_pad(_("▸  at the cursor"), column) + "  ", roles.TITLE),
+        Span("  "),
+        Span(_pad(fit_text(_("two segments"), NAME - 1), NAME), roles.TITLE),
+        Span(_pad(_("the marked one"), column) + "  ", roles.TITLE),
+        Span(_pad(_("at the cursor"), column) + "  ", roles.TITLE),
         Span(fit_text(_("difference"), last), roles.TITLE),
     )
     made: list[Line] = [line(*title)]

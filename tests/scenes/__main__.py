@@ -57,6 +57,11 @@ def accepted(step: Step) -> bool:
     return step.kind is StepKind.RETURN and step.call is not None and step.call.name == "accept"
 
 
+def marked(step: Step) -> bool:
+    """Analysis says something of the segment: it is sent again, say."""
+    return step.observation is not None and bool(step.observation.marks)
+
+
 SCENES = (
     Scene("handshake", "echo", accepted),
     Scene("closing", "client-closes-first", reaches("client", State.TIME_WAIT)),
@@ -64,6 +69,7 @@ SCENES = (
     Scene("simultaneous-close", "simultaneous-close", reaches("server", State.CLOSING)),
     Scene("refused", "refused", reaches("client", State.CLOSED)),
     Scene("light", "half-close", reaches("server", State.LAST_ACK), looks="light"),
+    Scene("to-scale", "lost-data", marked, keys=("3", "z", "T")),
     Scene("large", "echo", reaches("client", State.FIN_WAIT_2), (200, 60)),
     Scene("step-mode", "simultaneous-close", hand=("space",) * 5),
     Scene("step-mode-80x24", "handshake", size=(80, 24), hand=("space",)),

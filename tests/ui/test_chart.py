@@ -207,6 +207,27 @@ async def test_going_back_live_counts_what_has_come_since_and_a_press_returns() 
         feed.stop()
 
 
+async def test_what_is_read_keeps_its_place_while_more_comes_and_folds() -> None:
+    records = bulk(400, lost=())
+    feed = FakeFeed(list(records[:80]), hold=True)
+    app = TcpvizApp(feed, live=True, behaviour=QUIET)
+    async with running(app, until=lambda: len(app.session.timeline) == 80) as pilot:
+        await pilot.press("3", "F", *["up"] * 12)
+        await pilot.pause()
+        first = shown(chart(app)).split("\n")[3]
+        for at in range(80, 800, 90):
+            feed.more(list(records[at : at + 90]))
+            await settle(pilot, lambda n=at + 90: len(app.session.timeline) >= min(n, 800))  # type: ignore[misc]
+        assert shown(chart(app)).split("\n")[3].split("┃")[0] == first.split("┃")[0]
+        assert app.session.mode is Mode.FOLLOWING  # only the eyes went back
+        assert "below: End" in text(app, "chart")
+        await pilot.press("left", "right", "end")
+        await pilot.pause()
+        assert chart(app).ladder.at_end  # type: ignore[union-attr]
+        assert "0.799" in cursor_row(app)
+        feed.stop()
+
+
 async def test_the_overview_shows_trouble_and_is_pressed() -> None:
     app = bulky(pairs=200, lost=(150,))
     async with running(app, (120, 40)) as pilot:
