@@ -296,8 +296,8 @@ class End:
 
     def _note_ack(self, ack: int, peer: End) -> None:
         self.last_ack = ack
-        if self.received is not None and seqno.lt(ack, self.received.next):
-            self.received.next = ack  # there was no room for what came: it was dropped
+        if self.received is not None:
+            self.received.next = ack  # where there was no room for what came, it was dropped
         mine = self.rcv_nxt
         if mine is None or (ack - mine - 1) & 0xFFFFFFFF < 0x7FFFFFFF:
             self.rcv_nxt = ack

@@ -251,5 +251,8 @@ def test_what_found_no_room_was_not_received() -> None:
     lost = [*passed(40, B, ACK, 501, 101, 1000), *passed(50, A, ACK, 101, 501)]
     tracker, _ = fed(*opened(), *lost, *passed(60, B, RST, 1501))
     assert states(tracker)[0] is State.ESTABLISHED
+    late = [*lost, *passed(60, A, ACK, 101, 1501)]  # an ACK that was only told of late
+    tracker, _ = fed(*opened(), *late, *passed(70, B, RST, 1501))
+    assert states(tracker)[0] is State.CLOSED
     tracker, _ = fed(*opened(), *lost, *passed(60, B, RST, 501))
     assert states(tracker)[0] is State.CLOSED
