@@ -21,7 +21,7 @@ from tcpviz.views.graphs.series import SIGNS, Series
 from tcpviz.views.spans import Line, Span, line
 from tcpviz.words import _
 
-READ_S = 0.04
+READ_S = 0.05
 """Time for reading steps in one beat."""
 
 ZOOM = 0.5
@@ -130,6 +130,8 @@ class GraphsScreen(SheetScreen):
 
     def key(self) -> object:
         series = self._series
+        if self._left:  # drawing takes its time too: while reading, twice a second will do
+            return int(monotonic() * 2)
         read = 0 if series is None else len(series.moments)
         return (self.view, read, self._left)
 

@@ -22,12 +22,16 @@ from tcpviz.views.ladder_canvas import ascii_line
 from tcpviz.views.layouts import Box, Figure
 from tcpviz.views.layouts_large import LARGE
 from tcpviz.views.layouts_medium import MEDIUM
+from tcpviz.views.layouts_tall import TALL
 from tcpviz.views.numbers import count, short_duration
 from tcpviz.views.spans import Line, Span, fit, line, pad, text_width
 from tcpviz.words import _
 
 TABLE: Final = 47
 """Cells of the table with its bars and without its remarks."""
+
+NARROW: Final = 38
+"""The same without bars."""
 
 NOTES: Final = 24
 """Cells of a remark."""
@@ -80,8 +84,8 @@ def draw(board: Board, cells: int, rows: int) -> Placed:
     figure = next(
         (
             each
-            for each in (LARGE, MEDIUM)
-            if each.width + 3 + TABLE <= cells and each.height <= rows
+            for each, beside in ((LARGE, TABLE), (MEDIUM, TABLE), (MEDIUM, NARROW), (TALL, NARROW))
+            if each.width + 3 + beside <= cells and each.height <= rows
         ),
         None,
     )
