@@ -113,7 +113,8 @@ class Lesson:
         """Begin to ask (``predict``) or to tell the story."""
         self.predict, self.telling = predict, not predict
         session = self.session
-        if not session.live and (session.mode is Mode.FOLLOWING or session.remaining == 0):
+        over = session.mode is Mode.FOLLOWING or session.remaining == 0
+        if not session.live and (over or not predict):
             session.playback.hold()
             session.cursor.seek(session.timeline.first - 1)  # before the very first, in a file too
         self.begin(session)

@@ -257,7 +257,8 @@ class ConnectionPane(PaneView):
             return _(" looking ...")
         if self.filter and self._all:
             return _(" no connection fits the filter; Esc clears it")
-        return _(" no connection yet") if not self.session.pump.done else _(" no connection")
+        over = self.session.pump.done and self.session.cursor.at_end
+        return _(" no connection") if over else _(" no connection yet")
 
     @property
     def place(self) -> int | None:

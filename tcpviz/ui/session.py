@@ -384,9 +384,7 @@ class Session:
     # -- the selection ------------------------------------------------------
 
     def visible(self) -> Sequence[Connection]:
-        """The connections, in order of their first segment; where what comes is hidden, those
-        that have begun.
-        """
+        """The connections by their first segment; where what comes is hidden, those begun."""
         if self.counted is not None:
             return cast("Sequence[Connection]", self.counted)
         everyone = self.tracker.connections.values()

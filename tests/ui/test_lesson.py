@@ -154,6 +154,7 @@ async def test_a_file_is_predicted_from_its_beginning_and_hides_what_comes() -> 
         await until(pilot, app, Stage.ASKING)
         assert "Who sends the next segment" in text(app, "lesson")
         assert "FIN" not in text(app, "chart")
+        assert "closed normally" not in text(app, "connections")
         asked = 0
         while screen(app).lesson.stage is Stage.ASKING and asked < 30:
             asked += 1
