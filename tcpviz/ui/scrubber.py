@@ -45,7 +45,7 @@ class ScrubberView(LinesView):
         super().__init__(looks, id="scrubber", ascii_only=ascii_only)
         self._made: scrubber.Scrubber | None = None
         self._steps: Sequence[int] = ()
-        self._ticks: tuple[object, list[tuple[str, str]]] = (None, [])
+        self._ticks: tuple[object, list[scrubber.Tick]] = (None, [])
 
     def draw(self, session: Session, index: ChartIndex | None) -> None:
         """Show the session's time; ``index``: of the one connection that is stepped through."""

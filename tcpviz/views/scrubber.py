@@ -54,34 +54,46 @@ class Scrubber:
         cell = min(max(column - self.track_at, 0), self.track - 1)
         if cell >= self.track - 1:
             return self.count - 1
-        return cell * self.count // max(self.track - 1, 1) - (1 if not cell else 0)
+        return -(-cell * self.count // max(self.track - 1, 1)) - 1
 
 
-def ticks(steps: Steps, count: int, cells: int) -> list[tuple[str, str]]:
-    """(sign, role) of each cell: the letter of trouble, ``|`` for a change of state, or nothing."""
-    made: list[tuple[str, str]] = []
-    for cell in range(cells):
-        start, stop = cell * count // cells, max((cell + 1) * count // cells, cell * count // cells)
-        if count and stop == start and (cell * count) % cells < count:
-            stop = start + 1
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Something worth a sign at a position: the letter of trouble, ``|`` for a change of state."""
+
+    place: int
+    sign: str
+    role: str
+
+
+def ticks(steps: Steps, count: int, shares: int) -> list[Tick]:
+    """The ticks of ``count`` steps, at most one for each of so many equal shares of them."""
+    made: list[Tick] = []
+    shares = min(shares, count)
+    for share in range(shares):
+        start, stop = share * count // shares, (share + 1) * count // shares
         letter = d.worst(steps.letters[start:stop])
+        state = -1 if letter else steps.classes[start:stop].translate(_STATE_TABLE).rfind(1)
         if letter:
-            made.append((letter, _TONES.get(letter, roles.MARK_BAD)))
-        elif steps.classes[start:stop].translate(_STATE_TABLE).count(1):
-            made.append(("|", roles.BAND_HANDSHAKE))
-        else:
-            made.append(("", ""))
+            place = steps.letters.find(ord(letter), start, stop)
+            made.append(Tick(place, letter, _TONES.get(letter, roles.MARK_BAD)))
+        elif state >= 0:
+            made.append(Tick(start + state, "|", roles.BAND_HANDSHAKE))
     return made
 
 
-def _gravest(marks: list[tuple[str, str]], start: int, stop: int) -> tuple[str, str]:
-    """Of the shares that one cell stands for: trouble, else a change of state."""
-    told = [one for one in marks[start : max(stop, start + 1)] if one[0]]
-    return next((one for one in told if one[0] != "|"), told[0] if told else ("", ""))
+def _placed(marks: list[Tick], count: int, cells: int) -> dict[int, Tick]:
+    """The tick of each cell that has one: trouble, else a change of state."""
+    made: dict[int, Tick] = {}
+    for tick in marks:
+        cell = (tick.place + 1) * (cells - 1) // max(count, 1)
+        if cell not in made or made[cell].sign == "|":
+            made[cell] = tick
+    return made
 
 
 def scrubber(
-    marks: list[tuple[str, str]],
+    marks: list[Tick],
     count: int,
     cursor: int,
     width: int,
@@ -96,7 +108,7 @@ def scrubber(
 ) -> Scrubber:
     """The scrubber in exactly ``width`` cells.
 
-    ``marks``   :func:`ticks` for the cells of :func:`track_cells`
+    ``marks``   :func:`ticks` of the ``count`` steps
     ``cursor``  position of the step at the cursor, -1 before the first
     ``sign``    of playing or not; ``now``, ``end``: the time at the cursor, and of all
     ``speed``   at which it plays; ``since``: what has come since, where one has gone back
@@ -122,14 +134,14 @@ def scrubber(
     if cells < LEAST // 2:
         return Scrubber(fit(spans, width), 0, 1, count, tuple(spots))
     here = 0 if count <= 0 else (cursor + 1) * (cells - 1) // count
-    step = max(len(marks), 1)
+    placed = _placed(marks, count, cells)
     for cell in range(cells):
         if cell == here:
             spans.append(Span(knob, roles.LIT))
             continue
-        text, role = _gravest(marks, cell * step // cells, (cell + 1) * step // cells)
-        if text and not (hide_future and cell > here):
-            spans.append(Span(text, role))
+        tick = placed.get(cell)
+        if tick is not None and not (hide_future and cell > here):
+            spans.append(Span(tick.sign, tick.role))
         else:
             spans.append(
                 Span(past if cell < here else future, roles.CLIENT if cell < here else roles.FRAME)

@@ -30,7 +30,7 @@ def scrubbed(talk: Talk, at: int, cells: int = 60, **fields: object) -> Scrubber
 
 def test_the_scrubber_marks_where_trouble_and_changes_are() -> None:
     made = scrubbed(bulk(100, lost=(50,)), 60)
-    assert plain_line(made.line) == (" = 1.0 s ||==========O---------SS-------------------| 2.0 s")
+    assert plain_line(made.line) == " = 1.0 s |===========O--------S---------------------| 2.0 s"
 
 
 def test_what_is_to_come_is_not_told_where_it_is_a_secret() -> None:
