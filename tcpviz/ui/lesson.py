@@ -128,7 +128,7 @@ class Lesson:
 
     def _settle(self) -> None:
         session = self.session
-        session.hides_future, session.guessing, session.taught = True, self.predict, True
+        session.hides_future = session.guessing = session.taught = True
         if self.telling and session.cursor.index < session.timeline.first:
             self.stage = Stage.OPENING
             session.playback.hold()
