@@ -34,7 +34,7 @@ examples:
   tcpviz doctor                             what this machine allows, and how to get more
 
 tcpviz help COMMAND tells more, so does tcpviz help verdicts (or filter, marks, states, certainty,
-teaching); in the program, ? does.
+teaching, privilege); in the program, ? does.
 """
 
 
@@ -58,7 +58,7 @@ def build_parser() -> Parser:
         "topic",
         nargs="?",
         metavar="COMMAND|TOPIC",
-        help="demo, capture, read, doctor; filter, verdicts, marks, states, certainty, teaching, "
+        help="demo, capture, read, doctor; filter, verdicts, marks, states, certainty, chart, teaching, privilege, "
         "or one of those, such as refused or close-wait",
     )
     language_option(helper)

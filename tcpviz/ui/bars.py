@@ -137,6 +137,26 @@ def _counters(session: Session) -> list[Item]:
     if session.tracker.evicted:
         many = plural(session.tracker.evicted, "connection")
         items.append(Item(50, _("{n} forgotten").format(n=many)))
+    return items + _host(session)
+
+
+def _host(session: Session) -> list[Item]:
+    """What the watched host's own kernel has had to let fall since the capture began."""
+    host = session.tracker.host
+    if host.latest is None:
+        return []
+    items = []
+    overflows = host.latest.counters.get("ListenOverflows", 0)
+    if overflows:
+        long, short = _("accept queues overflowed {n} times"), _("{n} overflows")
+        n = _thousands(overflows)
+        items.append(Item(87, long.format(n=n), short.format(n=n), BAR_ALARM))
+    cookies = host.latest.counters.get("SyncookiesSent", 0)
+    if cookies:
+        items.append(Item(45, _("{n} SYN cookies").format(n=_thousands(cookies)), "", BAR_ALARM))
+    if host.latest.left_out:
+        left = _("{n} sockets too many").format(n=_thousands(host.latest.left_out))
+        items.append(Item(35, left))
     return items
 
 
