@@ -58,8 +58,8 @@ def build_parser() -> Parser:
         "topic",
         nargs="?",
         metavar="COMMAND|TOPIC",
-        help="demo, capture, read, doctor; filter, verdicts, marks, states, certainty, chart, teaching, privilege, "
-        "or one of those, such as refused or close-wait",
+        help="demo, capture, read, doctor; filter, verdicts, marks, states, certainty, chart, "
+        "teaching, privilege, or one of those, such as refused or close-wait",
     )
     language_option(helper)
     return parser
