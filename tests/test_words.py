@@ -265,7 +265,7 @@ def test_evidence_of_a_claim_is_told_in_chinese(chinese: None) -> None:
 # -- the help's topics --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["states", "certainty", "teaching"])
+@pytest.mark.parametrize("name", ["states", "certainty", "teaching", "marks"])
 @pytest.mark.parametrize("width", [20, 40, 80])
 def test_a_translated_topic_has_the_same_sections_and_fits(
     chinese: None, name: str, width: int
