@@ -23,7 +23,7 @@ from tcpviz.core.tracker import Tracker
 
 Array = NDArray[Any]
 
-CHUNK = 1 << 18
+CHUNK = 1 << 16
 """Segments that are worked on at a time, in whole flows; more make it no faster."""
 
 _LONG = 1 << 12
@@ -74,7 +74,8 @@ class Building:
         for begin, end in self._chunks():
             if enough is not None and enough():
                 break
-            self._chunk(begin, end)
+            for flow in self._chunk(begin, end):
+                self._follow(flow)
         self.array = {
             name: np.concatenate([piece[name].astype(kind) for piece in self._pieces])
             if self._pieces
@@ -94,7 +95,8 @@ class Building:
             at = end
         return out
 
-    def _chunk(self, begin: int, end: int) -> None:
+    def _chunk(self, begin: int, end: int) -> list[int]:
+        """Work on the flows of a stretch; those that have to be followed."""
         edges = self.flows.begin[begin : end + 1]
         base = int(edges[0])
         rows = self.flows.order[base : int(edges[-1])].astype(np.int64)
@@ -131,8 +133,7 @@ class Building:
                 "rtt": sums.rtt[mine],
             }
         )
-        for flow in np.unique(work.flow[~fine]).tolist():
-            self._follow(begin + flow)
+        return [begin + flow for flow in np.unique(work.flow[~fine]).tolist()]
 
     def _flows_fine(self, work: regular.Work, fine: Array) -> Array:
         """Regular also in how the connections of one flow follow upon each other."""

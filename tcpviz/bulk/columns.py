@@ -44,6 +44,8 @@ SUM_SHIFT, ECN_SHIFT = 2, 4
 Column = NDArray[Any]
 Piece = dict[str, Column]
 
+_LEAST_ROOM = 1 << 12
+
 Scope = tuple[int, tuple[str, ...]]
 
 
@@ -99,31 +101,37 @@ class Columns:
 
     ``kept``   those that were not read by columns, by their place
     ``array``  a column by its name, once :meth:`close` has been called
+    ``room``   for about how many rows to make room at first
     """
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = 0) -> None:
         self.tables = Tables()
         self.kept: dict[int, Segment] = {}
         self.count = 0
         self.array: dict[str, Column] = {}
-        self._pieces: dict[str, list[Column]] = {name: [] for name in DTYPES}
+        self._room = max(room, _LEAST_ROOM)
+        self._space = {name: np.empty(self._room, kind) for name, kind in DTYPES.items()}
 
     def append(self, piece: Piece) -> None:
         """Add rows; what a piece does not name is 0."""
-        count = len(piece["time"])
+        begin, end = self.count, self.count + len(piece["time"])
+        if end > self._room:
+            self._grow(end)
+        for name, space in self._space.items():
+            space[begin:end] = piece.get(name, 0)
+        self.count = end
+
+    def _grow(self, need: int) -> None:
+        """Make room for half as many again, one column after the other."""
+        self._room = max(need, self._room + self._room // 2)
         for name, kind in DTYPES.items():
-            column = piece.get(name)
-            if column is None:
-                self._pieces[name].append(np.zeros(count, kind))
-            else:
-                self._pieces[name].append(column.astype(kind, copy=False))
-        self.count += count
+            space = np.empty(self._room, kind)
+            space[: self.count] = self._space[name][: self.count]
+            self._space[name] = space
 
     def close(self) -> None:
         """No more rows will come."""
-        for name, kind in DTYPES.items():
-            pieces = self._pieces.pop(name)
-            self.array[name] = np.concatenate(pieces) if pieces else np.zeros(0, kind)
+        self.array = {name: space[: self.count] for name, space in self._space.items()}
 
     def rows_of(self, segments: Sequence[Segment]) -> Piece:
         """Segments that were read one by one, as rows; their bytes are not looked for again."""

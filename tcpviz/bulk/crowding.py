@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.flows import mixed
 from tcpviz.core.crowds import FLOOD, FLOOD_NS, SCAN, Crowd
 
 Array = NDArray[Any]
@@ -70,11 +71,7 @@ def _groups(
     Only groups large enough; counted from the first failure on.
     """
     asked = np.flatnonzero(facts.fate >= 0)
-    pairs = np.stack([one[asked], other[asked]], axis=1)
-    order = np.lexsort((asked, pairs[:, 1], pairs[:, 0]))
-    pairs = pairs[order]
-    fresh = np.ones(len(order), np.bool_)
-    fresh[1:] = (pairs[1:] != pairs[:-1]).any(axis=1)
+    order, fresh = _sorted(one[asked], other[asked])
     edges = np.append(np.flatnonzero(fresh), len(order))
     asked = asked[order]
     failed = (facts.fate[asked] > 0) & (member[asked] < 0)
@@ -91,6 +88,32 @@ def _groups(
     return [(members, total) for _, members, total in out]
 
 
+def _sorted(one: Array, other: Array) -> tuple[Array, Array]:
+    """The order that brings equal pairs together, each in its own order; where a new one begins."""
+    count = len(one)
+    bits = np.uint64(count.bit_length())
+    packed = (mixed(one) ^ mixed(other, 1)) >> bits << bits
+    packed |= np.arange(count, dtype=np.uint64)
+    packed.sort()
+    order = (packed & np.uint64((1 << int(bits)) - 1)).astype(np.int64)
+    packed >>= bits
+    for again in (False, True):
+        if again:
+            order = np.lexsort((np.arange(count), other, one))
+        fresh = np.ones(count, np.bool_)
+        fresh[1:] = (one[order[1:]] != one[order[:-1]]) | (other[order[1:]] != other[order[:-1]])
+        # As many stretches as codes, or else two pairs share one.
+        if again or int(fresh.sum()) == 1 + int((packed[1:] != packed[:-1]).sum()):
+            break
+    return order, fresh
+
+
+def _different(values: Array) -> int:
+    """How many different ones there are."""
+    ordered = np.sort(values)
+    return 1 + int((ordered[1:] != ordered[:-1]).sum())
+
+
 def _times(facts: Facts, members: Array) -> tuple[int, int]:
     begun = facts.first_ns[members]
     return int(begun.min()), int(begun.max())
@@ -105,10 +128,10 @@ def _flood(facts: Facts, members: Array, total: int) -> Crowd | None:
     following[:-1] = np.where(np.diff(at) == 1, bursts[1:], 0)
     if (bursts + following).max() < FLOOD:
         return None
-    sources = np.unique(facts.client[once])
-    who = facts.name(int(sources[0])) if len(sources) == 1 else ""
+    many = _different(facts.client[once])
+    who = facts.name(int(facts.client[once[0]])) if many == 1 else ""
     target = _end(facts, int(members[0]))
-    count, many = len(members), len(sources)
+    count = len(members)
     return Crowd("syn-flood", who, target, count, total, many, *_times(facts, members))
 
 
@@ -119,7 +142,7 @@ def _end(facts: Facts, place: int) -> str:
 
 
 def _port_scan(facts: Facts, members: Array, total: int) -> Crowd | None:
-    ports = len(np.unique(facts.server_port[members]))
+    ports = _different(facts.server_port[members])
     if ports < SCAN or len(members) * 2 < total:
         return None
     who, target = (facts.name(int(each[members[0]])) for each in (facts.client, facts.server))
@@ -128,7 +151,7 @@ def _port_scan(facts: Facts, members: Array, total: int) -> Crowd | None:
 
 
 def _host_scan(facts: Facts, members: Array, total: int) -> Crowd | None:
-    hosts = len(np.unique(facts.server[members]))
+    hosts = _different(facts.server[members])
     if hosts < SCAN or len(members) * 2 < total:
         return None
     who, count = facts.name(int(facts.client[members[0]])), len(members)

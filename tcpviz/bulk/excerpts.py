@@ -61,6 +61,14 @@ class Excerpt:
         # identification for a copy.
         nameless = work.array["ident"][work.rows] == 0
         self._clean &= ~(nameless & (self._marked[0] | self._marked[1]))
+        # Who says what: data, and whether the server acknowledges more than the SYN.
+        beyond = work.side & (work.back > 1)
+        self._kind = (
+            work.side.astype(np.int8) << 2 | (work.length > 0).astype(np.int8) << 1 | beyond
+        )
+        self._met = np.full(8, work.count)
+        kinds, first = np.unique(self._kind, return_index=True)
+        self._met[kinds] = first
         # A timestamp from elsewhere goes on counting against all that follow.
         steady = regular.stamps(work, np.zeros(1, np.bool_)).all()
         self.cuts = list(self._cuts()) if len(work.first) == 1 and steady else []
@@ -105,18 +113,16 @@ class Excerpt:
     def _forgotten(self, begin: int, stop: int, end: int) -> bool:
         """Whether what stays makes up for all that the core would remember of the stretch."""
         w = self._work
-        kind = w.side * 4 + (w.length > 0) * 2 + (w.side & (w.back > 1))
-        inside = np.unique(kind[begin:stop])
-        if not np.isin(inside, kind[:begin]).all():
+        inside = np.unique(self._kind[begin:stop])
+        if (self._met[inside] >= begin).any():
             return False
-        # Who sent data in it has sent some since, and before.
-        talks = [one for one in inside.tolist() if one & 2]
-        if not np.isin(
-            [one >> 2 for one in talks], (kind >> 2)[stop:end][w.length[stop:end] > 0]
-        ).all():
+        # Who sent data in it has sent some since.
+        talks = inside[inside & 2 > 0]
+        since = self._kind[stop:end]
+        if not np.isin(talks >> 2, since[since & 2 > 0] >> 2).all():
             return False
-        ident = w.array["ident"][w.rows]
-        around = ident[begin - _RECENT : begin], ident[stop : stop + _RECENT]
+        ident = w.array["ident"][w.rows[begin - _RECENT : stop + _RECENT]]
+        around = ident[:_RECENT], ident[-_RECENT:]
         return not np.isin(around[0][around[0] > 0], around[1]).any()
 
     def kept(self) -> Array:

@@ -21,7 +21,7 @@ from tcpviz.sources.files import CaptureFile, open_capture
 from tcpviz.wire.decoder import Decoder
 from tcpviz.wire.frame import Frame
 
-PIECE = 4 * 1024 * 1024
+PIECE = 1024 * 1024
 """Bytes read at a time."""
 
 MAX_KEPT = 200_000
@@ -47,7 +47,8 @@ class Reading:
     def __init__(self, path: str) -> None:
         self._capture: CaptureFile = open_capture(path, bulk_stream, PIECE)
         self.title = self._capture.name
-        self.columns = Columns()
+        # No record of a segment is shorter; what is not used of a column costs nothing.
+        self.columns = Columns((self._capture.size or 0) // 70)
         self.errors: list[tuple[int, Unreachable]] = []
         self.status = FeedStatus(size=self._capture.size)
         self._decoder = Decoder()

@@ -53,9 +53,14 @@ class Table:
         rows = np.array([row for row, _ in building.followed], np.int64)
         firsts = np.concatenate([self._array["first"].astype(np.int64), rows])
         source = np.concatenate([np.arange(count), np.arange(others) | _FOLLOWED])
-        self._source = source[np.argsort(firsts, kind="stable")]
+        order = np.argsort(firsts, kind="stable")
+        self._source = source[order]
+        self._from = order.astype(np.uint32)
         for place in np.flatnonzero(self._source >= _FOLLOWED).tolist():
             self._object(place).id = place + 1
+        kinds = self._array["shape"].astype(np.int64) << 2 | self._array["ending"]
+        present = np.flatnonzero(np.bincount(kinds)) if count else np.zeros(0, np.int64)
+        self._shapes = present, np.searchsorted(present, kinds).astype(np.uint32)
         self.first_ns = self._times("first_ns")
         self.last_ns = self._times("last_ns")
         self.until_ns = _until(self.first_ns, self.last_ns)
@@ -83,14 +88,11 @@ class Table:
         """A number of each: of the regular ones as it is in ``regular``, of the others ``of``."""
         others = [of(each) for _, each in self._building.followed]
         both = np.concatenate([regular.astype(np.int64), np.array(others, np.int64)])
-        source = self._source
-        return both[np.where(source < _FOLLOWED, source, source - _FOLLOWED + len(regular))]
+        return both[self._from]
 
     def shaped(self, of: Callable[[Connection], int]) -> Array:
         """A number of each that only depends on its shape and on what came after it."""
-        array, shapes = self._array, self._building.shapes
-        kinds = array["shape"].astype(np.int64) << 2 | array["ending"]
-        unique, back = np.unique(kinds, return_inverse=True)
+        shapes, (unique, back) = self._building.shapes, self._shapes
         values = [of(shapes.connection(kind >> 2, Ending(kind & 3))) for kind in unique.tolist()]
         return self.column(np.array(values, np.int64)[back], of)
 
@@ -353,8 +355,10 @@ def _until(first: Array, last: Array) -> Array:
     if not len(first):
         return first
     begin, end = np.minimum(first, last), np.maximum(first, last)
-    order = np.lexsort((end, begin))
-    begin, end = begin[order], np.maximum.accumulate(end[order])
+    if (begin[1:] < begin[:-1]).any():
+        order = np.argsort(begin, kind="stable")
+        begin, end = begin[order], end[order]
+    end = np.maximum.accumulate(end)
     fresh = np.ones(len(begin), np.bool_)
     fresh[1:] = begin[1:] - end[:-1] >= PAUSE_NS
     begins = begin[fresh]
