@@ -166,7 +166,10 @@ class GraphsScreen(SheetScreen):
     def lines(self, cells: int, rows: int) -> list[Line]:
         view, series = self.view, self._series
         if view is None or series is None:
-            return [(), line(Span(_(" no connection selected"), roles.DIM))]
+            said = _(" no connection selected")
+            if self.session.selected is not None:
+                said = _(" no segment of this connection is kept")
+            return [(), line(Span(said, roles.DIM))]
         self._page = draw.page(series, view, cells, rows)
         made = self._page.lines
         if self._left:

@@ -97,6 +97,7 @@ class SegmentScreen(SheetScreen):
             cells - 2,
             before=before if before and before.connection == step.connection else None,
             zero_ns=zero,
+            plain=session.plain_words,
             ascii_only=self.ascii_only,
         )
         here = session.step

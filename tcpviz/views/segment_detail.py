@@ -50,23 +50,25 @@ def detail(
     *,
     before: Step | None = None,
     zero_ns: int = 0,
+    plain: bool = False,
     ascii_only: bool = False,
 ) -> list[Line]:
     """The page, as long as it is.
 
     ``before``  the connection's segment step before this one
     ``zero_ns`` the moment from which times count
+    ``plain``   explained in plain words first
     """
     head = _heading(step, segment, zero_ns, ascii_only)
     box = header_box(segment, step.relative, ascii_only=ascii_only) if cells >= WIDTH else []
     inner = cells if cells < TWO_COLUMNS else cells - WIDTH - 3
-    told = list(_told(step, segment, connection, before, inner, ascii_only))
+    words = _explained(step, connection, plain=plain)
+    told = list(_told(step, segment, connection, before, inner, words, ascii_only))
     made: list[Line] = [head, ()]
     if cells < TWO_COLUMNS:
-        made += wrap(_explained(step, connection), cells - 2, 6)
-        made += [(), *box, *told]
+        made += [*box, *told]
     else:
-        right: list[Line] = [*wrap(_explained(step, connection), inner, 8), (), *told]
+        right = told[1:]  # its first row is the gap below the header
         for number in range(max(len(box), len(right))):
             left = box[number] if number < len(box) else ()
             beside = right[number] if number < len(right) else ()
@@ -75,8 +77,11 @@ def detail(
     return [ascii_line(one) for one in made] if ascii_only else made
 
 
-def _explained(step: Step, connection: Connection | None) -> Line:
-    return name_roles(" ".join(sentences(step, connection)))
+def _explained(step: Step, connection: Connection | None, *, plain: bool) -> Line:
+    said = sentences(step, connection)
+    if plain:
+        said = [*sentences(step, connection, plain=True), *said]
+    return name_roles(" ".join(said))
 
 
 def _heading(step: Step, segment: Segment, zero_ns: int, ascii_only: bool) -> Line:
@@ -102,10 +107,13 @@ def _told(
     connection: Connection | None,
     before: Step | None,
     cells: int,
+    words: Line,
     ascii_only: bool,
 ) -> Iterator[Line]:
     yield from _section(_("What the ends make of it"))
     yield from _machines(step, cells, ascii_only)
+    yield from _section(_("In words"))
+    yield from (line("  ", *row) for row in wrap(words, cells - 3, 30))
     seen = step.observation
     if seen is not None and seen.marks:
         yield from _section(_("Marks"))

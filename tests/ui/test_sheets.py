@@ -15,6 +15,8 @@ from tcpviz.ui.lines import LinesView
 from tcpviz.ui.page import PageScreen
 from tcpviz.ui.plan import Pane
 from tcpviz.ui.segment import SegmentScreen
+from tcpviz.ui.sheet import SheetScreen
+from tcpviz.views.spans import width
 from tests.ui.fakes import FakeFeed, Recorder, conversation
 from tests.ui.test_app import QUIET, capture_file, running, screen, shown, story, text
 
@@ -256,3 +258,24 @@ async def test_every_looks_and_the_help_of_a_sheet() -> None:
             await pilot.press("escape", "escape")
             await pilot.pause()
         assert app.screen is screen(app)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10), (200, 60)])
+@pytest.mark.parametrize("kind", [SegmentScreen, GraphsScreen], ids=lambda kind: kind.__name__)
+async def test_every_key_of_a_sheet_at_every_size(
+    kind: type[SheetScreen], size: tuple[int, int]
+) -> None:
+    app = capture_file(2)
+    async with running(app, size) as pilot:
+        await pilot.press("4" if kind is SegmentScreen else "5")
+        await pilot.pause()
+        for action in kind.actions:
+            if action.name in ("close", "help", "segment", "graphs"):
+                continue
+            for key in action.keys:
+                await pilot.press(key)
+        await pilot.pause()
+        assert isinstance(app.screen, kind)
+        assert sheet(app).strip()
+        for row in app.screen.query_one("#sheet", LinesView).rows:
+            assert width(row.line) <= size[0]
