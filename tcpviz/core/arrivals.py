@@ -224,6 +224,8 @@ def _acceptable(me: End, received: Received, segment: Segment) -> bool:
     if seqno.gt(segment.seq, _right_edge(me, received)):
         return False
     if me.state is State.SYN_RECEIVED:
+        if stamps is not None and me.opened is Opened.PASSIVE and not doubt.echoes(me, stamps[1]):
+            return False  # it must echo one of the SYN,ACKs, and nothing later
         acked = me.iss is not None and seqno.gt(segment.ack, me.iss)
         return acked and me.snd_nxt is not None and seqno.le(segment.ack, me.snd_nxt)
     if me.snd_nxt is not None and seqno.gt(segment.ack, me.snd_nxt):

@@ -114,6 +114,16 @@ def test_a_fin_that_is_not_acceptable_closes_nothing(seq: int, ack: int, value: 
     assert states(tracker)[0] is State.ESTABLISHED
 
 
+@pytest.mark.parametrize(("echo", "state"), [(50, "ESTABLISHED"), (57, "SYN-RECEIVED")])
+def test_an_ack_that_echoes_no_syn_ack_completes_no_handshake(echo: int, state: str) -> None:
+    """tcp_check_req() in net/ipv4/tcp_minisocks.c: nor does the answer to a challenge ACK."""
+    tracker, _ = fed(
+        *opened(timestamps=(50, 50))[:4],
+        *passed(30, A, ACK, 101, 501, timestamps=(60, echo)),
+    )
+    assert str(states(tracker)[1]) == state
+
+
 def test_a_fin_without_ack_closes_nothing() -> None:
     tracker, _ = fed(*opened(), at(Moment.ARRIVED, 40, made(5, B, FIN, 501)))
     assert states(tracker)[0] is State.ESTABLISHED
