@@ -50,10 +50,15 @@ class Teller:
         self._inodes: set[int] = set()
         self._ownerless: set[int] = set()
         self._uids: dict[int, int] = {}
+        self._unnamed: dict[int, Row] = {}  # told before there was time to look for their owners
         self._listening: list[list[Any]] = []
         self._by_port: dict[int, list[Row]] = {}
         self._first = True
         self._next_look = 0.0
+
+    def close(self) -> None:
+        self.table.close()
+        self.counters.close()
 
     def reading(self) -> dict[str, Any]:
         """The next one; takes as long as the kernel takes."""
@@ -65,7 +70,11 @@ class Teller:
         self._by_port = {}
         for row in listeners:
             self._by_port.setdefault(row.local.port, []).append(row)
-        told = [self._told(row) for row in found.rows]
+        named = [self._unnamed.pop(inode) for inode in list(self._unnamed) if self._has(inode)]
+        told = [self._told(row) for row in (*named, *found.rows)]
+        for row in found.rows:
+            if row.inode in self._ownerless and len(self._unnamed) < MOST_TOLD:
+                self._unnamed[row.inode] = row
         gone = [[*_ends(local, peer)] for local, peer, _ in found.gone[:MOST_TOLD]]
         self._let_go(found.gone)
         message: dict[str, Any] = {
@@ -97,10 +106,16 @@ class Teller:
             return
         began = time.process_time()
         wanted = self._ownerless
+        waiting = self._unnamed.keys() - wanted
+        for inode in waiting:
+            del self._unnamed[inode]
         self.owners.look(wanted, {self._uids[inode] for inode in wanted})
         # Whom we may not see now we shall not see the next time either.
         self._ownerless = set()
         self._next_look = now + max(0.5, (time.process_time() - began) / SHARE)
+
+    def _has(self, inode: int) -> bool:
+        return self.owners.get(inode) is not None
 
     def _let_go(self, gone: list[tuple[Endpoint, Endpoint | None, int]]) -> None:
         inodes = {inode for _, _, inode in gone}
@@ -109,6 +124,7 @@ class Teller:
         self._ownerless -= inodes
         for inode in inodes:
             self._uids.pop(inode, None)
+            self._unnamed.pop(inode, None)
 
     def _told(self, row: Row) -> list[Any]:
         """A socket as a list, in the order that :mod:`tcpviz.sources.hosttable` reads."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import socket
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from tcpviz.sources import bpf, bpfvm, owners
 from tcpviz.sources.hosttable import HostTable, captured_by
 from tcpviz.sources.interfaces import ANY, Interface
 from tcpviz.sources.socktable import HostCounters, SocketTable
+from tcpviz.sources.tablechild import Teller
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="inet_diag is Linux's")
 
@@ -262,4 +262,41 @@ def test_the_reading_process_tells_the_table_and_has_no_privilege():
     for name in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
         (line,) = [line for line in status.splitlines() if line.startswith(name)]
         assert int(line.split()[1], 16) == 0
-    assert not shutil.os.path.exists(f"/proc/{table.pid}")
+    assert not Path(f"/proc/{table.pid}").exists()
+
+
+@linux
+def test_an_owner_that_there_was_no_time_to_look_for_is_told_later():
+    teller = Teller()
+    teller.reading()
+    server, client, accepted = pair()
+    with server, client, accepted:
+        ports = {server.getsockname()[1], client.getsockname()[1]}
+
+        def told():
+            entries = teller.reading()["sockets"]
+            return [entry[8] for entry in entries if entry[1] in ports]
+
+        teller._next_look = float("inf")
+        assert told() == [None, None]
+        assert told() == []
+        teller._next_look = 0.0
+        assert sorted(each[1:4] for each in told()) == sorted(
+            [os.getpid(), end.fileno(), True] for end in (client, accepted)
+        )
+        assert told() == []
+    teller.close()
+
+
+@linux
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to keep")
+def test_only_who_was_asked_to_keeps_what_shows_other_users_processes():
+    for keep, left in ((False, 0), (True, 1 << 2 | 1 << 19)):
+        table = HostTable(lambda local, peer: True, keep=keep)
+        table.begin()
+        assert select.select([table.output], [], [], 30)[0]
+        status = Path(f"/proc/{table.pid}/status").read_text()
+        sets = dict(line.split(":\t") for line in status.splitlines() if line.startswith("Cap"))
+        assert int(sets["CapEff"], 16) == int(sets["CapPrm"], 16) == left
+        assert int(sets["CapBnd"], 16) == int(sets["CapInh"], 16) == int(sets["CapAmb"], 16) == 0
+        table.close()
