@@ -279,3 +279,25 @@ async def test_every_key_of_a_sheet_at_every_size(
         assert sheet(app).strip()
         for row in app.screen.query_one("#sheet", LinesView).rows:
             assert width(row.line) <= size[0]
+
+
+async def test_a_move_is_shown_running_along_its_edge_once_and_then_lit() -> None:
+    app = story()
+    screen_of = app._main
+    screen_of.motion = True
+    async with running(app, (120, 40)) as pilot:
+        await pilot.press("home")
+        while app.session.step is None or not app.session.step.changes:
+            await pilot.press("right")
+        pane = diagram(app)
+        pictures = set()
+        for _ in range(200):
+            pictures.add(text(app, "diagram"))
+            await pilot.pause(0.01)
+            if pane._moving is None and len(pictures) > 1:
+                break
+        assert len(pictures) > 2
+        assert pane._moving is None
+        still = text(app, "diagram")
+        await pilot.pause(0.1)
+        assert text(app, "diagram") == still
