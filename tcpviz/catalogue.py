@@ -5,7 +5,6 @@ Only what our own files use: comments, ``msgctxt``, ``msgid``, ``msgid_plural``,
 
 from __future__ import annotations
 
-import ast
 import gettext
 import io
 import re
@@ -14,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _LINE = re.compile(r'(?:(msgctxt|msgid_plural|msgid|msgstr)(?:\[(\d)\])? )?(".*")$')
+_ESCAPE = re.compile(r"\\(.)")
+_MEANT = {"n": "\n", "t": "\t", "r": "\r"}
 _MAGIC = 0x950412DE
 
 
@@ -51,7 +52,9 @@ def parse(source: str) -> list[Message]:
         if match is None:
             raise ValueError(f"line {number}: {entry!r} is nothing that a catalogue has")
         word, form, quoted = match.groups()
-        text = str(ast.literal_eval(quoted))
+        text = quoted[1:-1]
+        if "\\" in text:
+            text = _ESCAPE.sub(lambda found: _MEANT.get(found[1], found[1]), text)
         if word == "msgctxt" or (word == "msgid" and last != "msgctxt"):
             message = Message(fuzzy=fuzzy)
             found.append(message)

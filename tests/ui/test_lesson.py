@@ -301,3 +301,15 @@ def test_options_that_exclude_each_other_are_refused() -> None:
         Teaching.of(options, None)
     with pytest.raises(SourceError, match="more than ASCII"):
         Teaching(lang="zh").speak(ascii_only=True)
+
+
+async def test_the_palette_finds_lessons_by_their_chinese_names() -> None:
+    words.use("zh")
+    app = lesson(pace=1e6)
+    async with running(app, SMALL) as pilot:
+        commands = {one.title: one for one in app.get_system_commands(screen(app))}
+        assert {"预测接下来会怎样", "故事模式", "通俗或精确的说法", "英文或中文"} <= set(commands)
+        await commands["故事模式"].callback()
+        await pilot.pause()
+        assert screen(app).lesson.stage is Stage.OPENING
+        assert "Who is sure first?" in text(app, "lesson")
