@@ -36,6 +36,7 @@ from tcpviz.views.explain_moves import FOUND, MOVES, MOVES_ACTIVE, key_of
 from tcpviz.views.explain_segments import ADDITIONS, ARRIVED, KINDS, LOST, MARKS
 from tcpviz.views.explain_states import STATES
 from tcpviz.views.icmp_words import ICMP, error_text
+from tcpviz.views.remarks import remarks
 from tcpviz.views.spans import Line, Span, clean, merge
 from tcpviz.words import _, counted, joined
 
@@ -321,7 +322,7 @@ def _segment(
         return
     third = not both and is_third(step, kind)
     yield fill(KINDS["ack-of-syn" if third else kind], **values)
-    for name in _additions(segment):
+    for name in (*_additions(segment), *remarks(step)):
         yield fill(ADDITIONS[name], **values)
 
 

@@ -137,6 +137,11 @@ ADDITIONS: Final[dict[str, str]] = {
     "ece": "ECE: {who} was told of congestion and passes it on.",
     "cwr": "CWR: {who} has reduced its sending rate.",
     "ae": "AE belongs to accurate ECN's counter (RFC 9768).",
+    "ce": "A router on its way marked it: congestion experienced (ECN, RFC 3168).",
+    "sack": "SACK: {who} also has what lies beyond a hole (RFC 2018).",
+    "dsack": "D-SACK: {who} got something twice, and tells which (RFC 2883).",
+    "other-data": "The same numbers came before with other data: one of the two was forged or "
+    "rewritten.",
     "zero-window": "Its window is 0: {peer} must stop sending data.",
     "malformed": "Its options could not be read to the end.",
     "checksum": "Its checksum is wrong: {peer} will drop it, unless the card fills it in later.",
