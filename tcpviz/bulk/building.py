@@ -76,12 +76,11 @@ class Building:
                 break
             for flow in self._chunk(begin, end):
                 self._follow(flow)
-        self.array = {
-            name: np.concatenate([piece[name].astype(kind) for piece in self._pieces])
-            if self._pieces
-            else np.zeros(0, kind)
-            for name, kind in FIELDS.items()
-        }
+        # One column after the other, and the pieces of each forgotten, so that no two are there.
+        self.array = {}
+        for name, kind in FIELDS.items():
+            pieces = [piece.pop(name) for piece in self._pieces]
+            self.array[name] = np.concatenate(pieces) if pieces else np.zeros(0, kind)
         self._pieces.clear()
 
     def _chunks(self) -> list[tuple[int, int]]:
@@ -113,26 +112,25 @@ class Building:
         fine = _whole_flows(work, fine)
         mine = np.flatnonzero(fine)
         first = work.first[mine]
-        self._pieces.append(
-            {
-                "first": rows[first],
-                "place": first + base,
-                "size": last[mine] - first + 1,
-                "shape": shape[mine],
-                "ending": ending[mine],
-                "answered": work.answered[mine],
-                "first_ns": work.time[first],
-                "last_ns": work.time[last[mine]],
-                "client_segments": sums.segments[0][mine],
-                "server_segments": sums.segments[1][mine],
-                "client_bytes": sums.bytes[0][mine],
-                "server_bytes": sums.bytes[1][mine],
-                "updates": sums.updates[mine],
-                "repeats": sums.repeats[mine],
-                "full": sums.full[mine],
-                "rtt": sums.rtt[mine],
-            }
-        )
+        made = {
+            "first": rows[first],
+            "place": first + base,
+            "size": last[mine] - first + 1,
+            "shape": shape[mine],
+            "ending": ending[mine],
+            "answered": work.answered[mine],
+            "first_ns": work.time[first],
+            "last_ns": work.time[last[mine]],
+            "client_segments": sums.segments[0][mine],
+            "server_segments": sums.segments[1][mine],
+            "client_bytes": sums.bytes[0][mine],
+            "server_bytes": sums.bytes[1][mine],
+            "updates": sums.updates[mine],
+            "repeats": sums.repeats[mine],
+            "full": sums.full[mine],
+            "rtt": sums.rtt[mine],
+        }
+        self._pieces.append({name: made[name].astype(kind) for name, kind in FIELDS.items()})
         return [begin + flow for flow in np.unique(work.flow[~fine]).tolist()]
 
     def _flows_fine(self, work: regular.Work, fine: Array) -> Array:

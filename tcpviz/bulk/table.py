@@ -87,6 +87,8 @@ class Table:
     def column(self, regular: Array, of: Callable[[Connection], int]) -> Array:
         """A number of each: of the regular ones as it is in ``regular``, of the others ``of``."""
         others = [of(each) for _, each in self._building.followed]
+        if not others:
+            return regular.astype(np.int64, copy=False)[self._from]
         both = np.concatenate([regular.astype(np.int64), np.array(others, np.int64)])
         return both[self._from]
 

@@ -37,7 +37,7 @@ class Cells:
     """
 
     def __init__(self, widths: Array, make: Callable[[slice], Array]) -> None:
-        self.widths = widths
+        self.widths = widths.astype(np.uint16)
         self.make = make
 
 
@@ -189,7 +189,7 @@ def _rows(columns: list[Cells], sizes: list[int], rows: slice) -> bytes:
     last = len(columns) - 1
     for at, (column, size, title) in enumerate(zip(columns, sizes, TITLES, strict=True)):
         made = column.make(rows)
-        blank = size - column.widths[rows]
+        blank = size - column.widths[rows].astype(np.int64)
         widest = int(blank.max())
         pad = np.where(np.arange(widest) < blank[:, None], _SPACE, 0).astype(np.uint8)
         gap = np.full((len(blank), 2), _SPACE, np.uint8)
