@@ -9,6 +9,8 @@ from tcpviz.ui.page import PageScreen, clean_lines
 from tcpviz.ui.panes import PaneView
 from tcpviz.ui.plan import Pane
 from tcpviz.ui.timeactions import TimeActions
+from tcpviz.views import listeners
+from tcpviz.words import _
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -54,6 +56,13 @@ class InsightActions(TimeActions):
             session.select(session.selected, chosen=False)
         else:
             session.overlook()
+
+    def action_listeners(self) -> None:
+        """Who listens on the watched host, how full their queues are."""
+        app: Any = self.app
+        text = listeners.text(self.session.tracker.host)
+        title = _("Listeners of this host")
+        self.app.push_screen(PageScreen(app.looks, title, text, ascii_only=self.ascii_only))
 
     def action_explain(self) -> None:
         """What is selected on the diagram, or the states that the ends are in."""

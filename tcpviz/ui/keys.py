@@ -387,6 +387,16 @@ TABLE: tuple[Action, ...] = (
     ),
     *CHART_ACTIONS,
     Action(
+        "listeners",
+        ("Q",),
+        "Q",
+        "Listeners and their queues",
+        "Who listens on the captured host, how full each accept queue is, what was dropped",
+        "",
+        (),
+        _LOOK,
+    ),
+    Action(
         "theme", ("d",), "d", "Change the colours", "Dark, light, 16 colours, none", "", (), _LOOK
     ),
     Action(
