@@ -325,11 +325,23 @@ class Moves:
         return True
 
     def correct(
-        self, end: End, state: State, certainty: Certainty, because: str, *others: int
+        self,
+        end: End,
+        state: State,
+        certainty: Certainty,
+        because: str,
+        *others: int,
+        rule: str = "",
     ) -> None:
-        """Put an end where no edge leads: mid-stream, or what it does contradicts the claim."""
+        """Put an end where no edge leads: mid-stream, or what it does contradicts the claim.
+
+        ``rule``: a section of RFC 9293 by its number, or any document's in full; empty where
+        a kernel or a call is the only witness.
+        """
         before = end.claim
-        end.claim = Claim(state, certainty, because, self.frame, "", others)
+        if rule[:1].isdigit():
+            rule = f"RFC 9293 section {rule}"
+        end.claim = Claim(state, certainty, because, self.frame, rule, others)
         end.assumed_from = None
         if state is State.TIME_WAIT and before.state is not State.TIME_WAIT:
             end.time_wait_since = self.time_ns

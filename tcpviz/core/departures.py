@@ -164,7 +164,7 @@ def _answers_anew(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
         # No crossing SYNs: its own was given up long ago, and it listens now.
         me.begin_again()
         why = "has given its own SYN up: it answers with another number"
-        moves.correct(me, State.LISTEN, INFERRED, why)
+        moves.correct(me, State.LISTEN, INFERRED, why, rule="3.10.7.2")
         moves.move(me, Event.RCV_SYN, SEEN, "answers the SYN with SYN,ACK", peer.syn_frame)
     else:
         return False
@@ -180,7 +180,7 @@ def _stand(moves: Moves, me: End, state: State) -> None:
         if claim.certainty is UNKNOWN:
             me.claim = replace(claim, state=state, certainty=INFERRED, because=why)
     elif claim.state is not state and claim.state in (State.CLOSED, State.LISTEN):
-        moves.correct(me, state, INFERRED, why)
+        moves.correct(me, state, INFERRED, why, rule="3.10.1")
 
 
 def _syn_again(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
@@ -191,14 +191,14 @@ def _syn_again(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
     if _given_up(me):
         why = "repeats its SYN: it had not given up"
         state = State.SYN_RECEIVED if segment.has_ack else State.SYN_SENT
-        moves.correct(me, state, SEEN, why)
+        moves.correct(me, state, SEEN, why, rule="3.8.1")
         return True
     if not segment.has_ack:
         if state is State.CLOSED and moves.connection.refused:
             # Refused, and tried once more with the same number (as Windows does it).
             moves.connection.refused = False
             moves.connection.reset_by = None
-            moves.correct(peer, State.LISTEN, UNKNOWN, "no answer to this SYN yet")
+            moves.correct(peer, State.LISTEN, UNKNOWN, "no answer to this SYN yet", rule="3.10.7.1")
             moves.move(me, Event.ACTIVE_OPEN, SEEN, "sends its SYN once more after a refusal")
         elif me.opened is Opened.PASSIVE:
             me.opened = Opened.ACTIVE  # its SYN,ACK was captured first: crossing SYNs
@@ -207,7 +207,7 @@ def _syn_again(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
         return moves.move(me, Event.RCV_SYN, SEEN, "answers the crossing SYN", peer.syn_frame)
     if state is State.ESTABLISHED and me.assumed_from is State.SYN_RECEIVED:
         why = "repeats its SYN,ACK: the ACK had not reached it"
-        moves.correct(me, State.SYN_RECEIVED, SEEN, why)
+        moves.correct(me, State.SYN_RECEIVED, SEEN, why, rule="3.8.1")
     return True
 
 
@@ -256,13 +256,17 @@ def _enters(moves: Moves, me: End, peer: End, segment: Segment, at_next: bool) -
         why = "talks: the ACK of its SYN has reached it"
         moves.move(me, Event.RCV_ACK_OF_SYN, sure, why, me.syn_frame)
         if not peer.segments:
-            moves.correct(peer, State.ESTABLISHED, INFERRED, "has acknowledged the SYN,ACK")
+            moves.correct(
+                peer, State.ESTABLISHED, INFERRED, "has acknowledged the SYN,ACK", rule="3.10.7.3"
+            )
         return True
     if me.claim.certainty is UNKNOWN:
-        moves.correct(me, State.ESTABLISHED, INFERRED, "talks: its handshake was not captured")
+        moves.correct(
+            me, State.ESTABLISHED, INFERRED, "talks: its handshake was not captured", rule="3.3.2"
+        )
         return True
     if _given_up(me):
-        moves.correct(me, State.ESTABLISHED, INFERRED, "goes on: it had not given up")
+        moves.correct(me, State.ESTABLISHED, INFERRED, "goes on: it had not given up", rule="3.8.3")
         return True
     if segment.fin and me.fin is not None:
         return True  # repeated, perhaps because the last ACK was lost
@@ -281,7 +285,7 @@ def _answered(moves: Moves, peer: End) -> None:
     if peer.claim.state in (State.LISTEN, State.CLOSED) and peer.claim.certainty is UNKNOWN:
         peer.opened = Opened.PASSIVE
         why = "not captured, but what it must have sent is acknowledged"
-        moves.correct(peer, State.ESTABLISHED, INFERRED, why)
+        moves.correct(peer, State.ESTABLISHED, INFERRED, why, rule="3.10.7.4")
 
 
 # -- data ---------------------------------------------------------------------
@@ -349,7 +353,9 @@ def _beyond_fin(moves: Moves, me: End, segment: Segment) -> None:
         me.fin = me.fin_ack = None
         me.fin_first = False
         moves.connection.closed_by = None
-        moves.correct(me, state, INFERRED, "goes on: the FIN was not its own", me.fin_frame)
+        moves.correct(
+            me, state, INFERRED, "goes on: the FIN was not its own", me.fin_frame, rule="3.10.4"
+        )
 
 
 # -- closing ------------------------------------------------------------------
@@ -394,7 +400,7 @@ def _first_fin(moves: Moves, me: End, peer: End, segment: Segment, place: int) -
         # Its kernel may have told that it was closed before there was room for the FIN.
         closed = me.state in (State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK)
         if not closed and not moves.move(me, Event.CLOSE, SEEN, why):
-            moves.correct(me, State.FIN_WAIT_1, INFERRED, why)
+            moves.correct(me, State.FIN_WAIT_1, INFERRED, why, rule="3.10.4")
         return
     open_peer = peer.not_closed_before(segment.ack)
     # Behind a hole it may be a guess; its acknowledgement will tell.
@@ -413,7 +419,7 @@ def _first_fin(moves: Moves, me: End, peer: End, segment: Segment, place: int) -
         if sure is UNKNOWN:
             why += "; whether the other end has closed before, nobody saw"
     if not moves.move(me, Event.CLOSE, sure, why):
-        moves.correct(me, State.FIN_WAIT_1, INFERRED, why)
+        moves.correct(me, State.FIN_WAIT_1, INFERRED, why, rule="3.10.4")
 
 
 def _fin_again(moves: Moves, me: End, peer: End, segment: Segment) -> None:
@@ -428,10 +434,10 @@ def _fin_again(moves: Moves, me: End, peer: End, segment: Segment) -> None:
     state = me.state
     if state is State.FIN_WAIT_2 and not answers:
         sure = SEEN if known and alone else INFERRED
-        moves.correct(me, State.FIN_WAIT_1, sure, why, me.fin_frame)
+        moves.correct(me, State.FIN_WAIT_1, sure, why, me.fin_frame, rule="3.8.1")
     elif state is State.TIME_WAIT and answers and not me.fin_second:
         sure = SEEN if known and me.fin_first else INFERRED
-        moves.correct(me, State.CLOSING, sure, why, me.fin_frame)
+        moves.correct(me, State.CLOSING, sure, why, me.fin_frame, rule="3.8.1")
     elif state is State.CLOSED and answers and me.assumed_from is State.LAST_ACK:
         sure = SEEN if known and me.fin_second else INFERRED
-        moves.correct(me, State.LAST_ACK, sure, why, me.fin_frame)
+        moves.correct(me, State.LAST_ACK, sure, why, me.fin_frame, rule="3.8.1")

@@ -35,6 +35,7 @@ class Kernels:
         self._accept_full: set[int] = set()
         self._syn_full: set[int] = set()
         self._said: dict[tuple[int, Side], tuple[int, KernelSocket]] = {}
+        self._cookies: set[int] = set()  # ports that answered a SYN and kept nothing of it
         self._hosts: dict[str, Side] = {}
         self._immune: set[str] = set()  # addresses whose TIME-WAIT takes no reset (RFC 1337)
 
@@ -167,6 +168,11 @@ class Kernels:
         if said is State.TIME_WAIT and state is State.CLOSED and end.assumed_from is said:
             self.stays(moves, end)
             return True
+        gone = state in (State.CLOSED, State.LISTEN) and self.listens(end)
+        if said is State.ESTABLISHED and gone and end.endpoint.port in self._cookies:
+            why = "an ACK that fits a cookie opened it anew (RFC 4987 section 3.6)"
+            moves.correct(end, said, Certainty.SEEN, why, rule="RFC 4987 section 3.6")
+            return True
         if said is State.CLOSED:
             return _gave_up(moves, end, before, read_ns)  # the socket is there, and dead
         if said is not None:
@@ -186,7 +192,9 @@ class Kernels:
             return moves.move(end, Event.CLOSE, Certainty.SEEN, why)
         never = before is None or before.state is None
         if state is State.SYN_RECEIVED and never and end.iss is not None and self.listens(end):
-            return True  # a cookie: it has answered and remembers nothing (RFC 4987 section 3.6)
+            # A cookie: it has answered and remembers nothing (RFC 4987 section 3.6).
+            self._cookies.add(end.endpoint.port)
+            return True
         if _reset_in_time_wait_socket(connection, end, before):
             why = "a RST in its window: closed and in FIN-WAIT-2, it asks for no exact number"
             connection.reset_by = connection.reset_by or end.side.other
@@ -216,7 +224,7 @@ class Kernels:
         self._immune.add(end.endpoint.addr)
         moves.connection.reset_by = None
         why = "its kernel has net.ipv4.tcp_rfc1337 set: TIME-WAIT takes no reset (RFC 1337)"
-        moves.correct(end, State.TIME_WAIT, Certainty.SEEN, why)
+        moves.correct(end, State.TIME_WAIT, Certainty.SEEN, why, rule="RFC 1337")
 
     def listens(self, end: End) -> bool:
         """Whether somebody listens at the end's port."""

@@ -70,7 +70,7 @@ def take(moves: Moves, me: End, peer: End, segment: Segment) -> None:
         back = end.assumed_from
         if end.state is State.CLOSED and back is not None:
             why = "goes on: the other connection has not taken its addresses and ports"
-            moves.correct(end, back, Certainty.INFERRED, why)
+            moves.correct(end, back, Certainty.INFERRED, why, rule="3.6.1")
     for one in shown:
         peer.note_sent(one, me)
     me.note_sent(segment, peer)

@@ -42,7 +42,7 @@ def sent(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
     if claim.certainty is UNKNOWN and me.iss is None:
         fits = me.snd_nxt is None or within_sent(me, peer, segment)
         if fits and claim.state in BEFORE:
-            moves.correct(me, State.CLOSED, INFERRED, "sends a RST")
+            moves.correct(me, State.CLOSED, INFERRED, "sends a RST", rule="3.5.2")
             return True
     if claim.state in (State.CLOSED, State.LISTEN):
         return not watched and within_sent(me, peer, segment)
@@ -70,7 +70,7 @@ def _refusal(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
         return False
     moves.connection.refused = True
     why = "answers the SYN with a RST: nobody listens"
-    moves.correct(me, State.CLOSED, SEEN, why, peer.syn_frame)
+    moves.correct(me, State.CLOSED, SEEN, why, peer.syn_frame, rule="3.10.7.1")
     return True
 
 
@@ -122,12 +122,18 @@ def went_on(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
     if not late and not (mine and (segment.seq_len or more)):
         return False
     if not mine:
-        moves.correct(me, back, INFERRED, "goes on: the reset did not reach it, or did not count")
+        moves.correct(
+            me,
+            back,
+            INFERRED,
+            "goes on: the reset did not reach it, or did not count",
+            rule="RFC 5961 section 3.2",
+        )
         return True
     why = "goes on: the reset was not its own"
-    moves.correct(me, back, INFERRED, why)
+    moves.correct(me, back, INFERRED, why, rule="RFC 5961 section 3")
     if peer.assumed_from is not None and peer.reset_ns is not None:
-        moves.correct(peer, peer.assumed_from, INFERRED, why)
+        moves.correct(peer, peer.assumed_from, INFERRED, why, rule="RFC 5961 section 3")
         peer.reset_ns = None
     moves.connection.reset_by = None
     me.reset_ns = None

@@ -92,7 +92,7 @@ def replace(connection: Connection, time_ns: int) -> tuple[StateChange, ...]:
         if end.state not in (State.CLOSED, State.LISTEN) and end.endpoint not in inherited:
             why = "another connection has taken its addresses and ports"
             before = end.state
-            moves.correct(end, State.CLOSED, Certainty.INFERRED, why)
+            moves.correct(end, State.CLOSED, Certainty.INFERRED, why, rule="3.6.1")
             end.assumed_from = before
     return moves.changes
 

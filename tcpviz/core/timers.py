@@ -74,7 +74,7 @@ class Timers:
                 self._set(ends, connection, end.side)
                 return ()
             why = f"{self.time_wait_ns // SECOND} s of TIME-WAIT are over"
-            moves.move(end, Event.TIMEOUT_2MSL, Certainty.INFERRED, why)
+            moves.move(end, Event.TIMEOUT_2MSL, Certainty.INFERRED, why, *end.claim.frames)
         elif state is State.SYN_SENT or state is State.SYN_RECEIVED:
             wait = LAST_WAIT_NS if state is State.SYN_SENT else LAST_WAIT_NS // 2
             if connection.last_ns + wait > due:
@@ -82,7 +82,7 @@ class Timers:
                 self._set(connection.last_ns + wait, connection, end.side)
                 return ()
             why = "no answer for longer than Linux tries by default"
-            moves.move(end, Event.USER_TIMEOUT, Certainty.INFERRED, why)
+            moves.move(end, Event.USER_TIMEOUT, Certainty.INFERRED, why, *end.claim.frames)
         return moves.changes
 
     def _set(self, when_ns: int, connection: Connection, side: Side) -> None:

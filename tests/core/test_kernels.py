@@ -502,3 +502,22 @@ def test_an_end_that_repeats_its_fin_in_vain_is_given_up_before_anybody_asks(fin
     )
     assert len(disagreements(steps)) == count
     assert states(tracker)[0] is State.CLOSED
+
+
+@pytest.mark.parametrize(("kept", "count"), [(None, 0), (State.SYN_RECEIVED, 1)])
+def test_a_late_ack_that_fits_a_cookie_opens_a_connection_of_which_nobody_else_knows(kept, count):
+    """Only the kernel can tell; where it kept the SYN, there is no such thing."""
+    before = (listener(), sock(Side.CLIENT, State.SYN_SENT), sock(Side.SERVER, kept))
+    after = (listener(), sock(Side.CLIENT, State.TIME_WAIT), sock(Side.SERVER, State.ESTABLISHED))
+    tracker, steps = fed(
+        *opened()[:3],
+        KernelReading(22, before),
+        *opened()[3:],
+        *passed(40, A, FIN_ACK, 101, 501),
+        *passed(50, B, FIN_ACK, 501, 102),
+        *passed(60, A, Flags.ACK, 102, 502),
+        at(Moment.ARRIVED, 70, A, Flags.ACK, 102, 502),
+        KernelReading(80, after),
+    )
+    assert len(disagreements(steps)) == count
+    assert states(tracker) == (State.TIME_WAIT, State.ESTABLISHED)

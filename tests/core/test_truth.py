@@ -209,6 +209,25 @@ def test_thousands_of_spoiled_captures_show_nothing_false() -> None:
             check(spoiled(world.capture, seed * 10 + how))
 
 
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, st.integers(0, len(LINKS) - 1), SEEDS)
+def test_every_change_names_its_segments_and_its_rule(seed: int, link: int, how: int) -> None:
+    """Also of what was found in mid-stream or put right later, and of what timers did."""
+    for capture in (dialogue(seed, link).capture, spoiled(dialogue(seed, link).capture, how)):
+        frames = {one.segment.frame for one in capture}
+        tracker = Tracker()
+        steps = [
+            step
+            for one in capture
+            for step in tracker.feed(SegmentRecord(one.segment.time_ns, one.segment))
+        ]
+        for step in (*steps, *tracker.tick(tracker.now_ns + 3_600_000_000_000)):
+            for change in step.changes:
+                assert change.after.frames, change
+                assert frames.issuperset(change.after.frames), change
+                assert change.after.rule, change
+
+
 # -- what changes nothing -----------------------------------------------------
 
 
