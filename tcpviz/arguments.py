@@ -46,7 +46,7 @@ def _screen_options(parser: argparse.ArgumentParser) -> None:
         "--fps",
         type=_whole("N", 1, 60),
         metavar="N",
-        help="draw at most N times a second (by itself: 10, over SSH 2; keys are not kept waiting)",
+        help="draw at most N times a second (by itself 10; over SSH every 0.75 s, keys sooner)",
     )
     language_option(group)
     group.add_argument(

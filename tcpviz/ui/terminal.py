@@ -56,7 +56,7 @@ def manners(
     remote = any(env.get(name) for name in ("SSH_CONNECTION", "SSH_TTY", "MOSH_CONNECTION"))
     return Manners(
         frames=fps or (20 if remote else 60),
-        period_s=1 / fps if fps else (0.5 if remote else 0.1),
+        period_s=1 / fps if fps else (0.75 if remote else 0.1),
         motion=not remote and env.get("TEXTUAL_ANIMATIONS", "").lower() != "none",
         colours=not env.get("NO_COLOR"),
         ascii=ascii_only or not speaks_unicode(env),
