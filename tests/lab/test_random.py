@@ -2,7 +2,8 @@
 
 The scripts come from seeds (see ``randomly``). A failure tells the seed, the script and the
 steps around the first thing that was wrong; the script can be played with ``tcpviz demo``.
-``TCPVIZ_RANDOM_FIRST`` and ``TCPVIZ_RANDOM_COUNT`` say which seeds the slow run takes.
+``TCPVIZ_RANDOM_FIRST`` and ``TCPVIZ_RANDOM_COUNT`` say which seeds the slow run takes; for
+thousands there is ``python -m tests.lab.many``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,12 @@ USUAL = (1, 2, 4, 9, 10, 14, 18, 23, 17, 12, 13, 22)
 FIRST = int(os.environ.get("TCPVIZ_RANDOM_FIRST", "1000"))
 COUNT = int(os.environ.get("TCPVIZ_RANDOM_COUNT", "200"))
 
-MENDED = (95, 2020, 2236, 6053, 6237, 6289)
+MENDED = (
+    *(95, 2020, 2236, 6020, 6053, 6237, 6289),
+    *(100_022, 100_063, 100_203, 100_402, 100_515, 100_541, 100_546, 100_594, 100_640, 100_658),
+    *(100_666, 101_036, 101_122, 101_297, 101_312, 101_337, 101_379, 101_387, 101_523, 101_867),
+    *(101_871, 102_123, 102_238, 102_265, 102_298, 102_341, 102_580),
+)
 """Seeds whose runs once disagreed. What each showed has a small test in tests/core as well."""
 
 
