@@ -62,6 +62,9 @@ TIME: Final = "time"
 CURSOR: Final = "cursor"
 SELECTED: Final = "selected"
 KEY: Final = "key"
+GRAPH_ACK: Final = "graph-ack"
+GRAPH_WINDOW: Final = "graph-window"
+GRAPH_SACK: Final = "graph-sack"
 
 MEANING: Final[dict[str, str]] = {
     TEXT: "plain text",
@@ -106,6 +109,9 @@ MEANING: Final[dict[str, str]] = {
     CURSOR: "the row of the cursor",
     SELECTED: "the selected row",
     KEY: "a key that can be pressed",
+    GRAPH_ACK: "a graph's line of what is acknowledged",
+    GRAPH_WINDOW: "a graph's line of what the window allows",
+    GRAPH_SACK: "a graph's bars of what lies beyond a hole",
 }
 """Every role with what it means; themes must have each."""
 
@@ -214,6 +220,9 @@ def _palette(hues: _Hues) -> dict[str, Look]:
         CURSOR: Look(bg=h.cursor, bold=True),
         SELECTED: Look(bg=h.selected, bold=True),
         KEY: Look(h.lit, bold=True),
+        GRAPH_ACK: Look(h.green),
+        GRAPH_WINDOW: Look(h.lit),
+        GRAPH_SACK: Look(h.purple),
     }
 
 

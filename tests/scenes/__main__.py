@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tcpviz.core.marks import MarkName
 from tcpviz.core.states import State
 from tcpviz.core.timeline import Step, StepKind
 from tcpviz.lab.feed import LabFeed
@@ -62,6 +63,12 @@ def marked(step: Step) -> bool:
     return step.observation is not None and bool(step.observation.marks)
 
 
+def repeated(step: Step) -> bool:
+    """A segment is sent again."""
+    marks = () if step.observation is None else step.observation.marks
+    return any(mark.name is MarkName.RETRANSMISSION for mark in marks)
+
+
 SCENES = (
     Scene("handshake", "echo", accepted),
     Scene("closing", "client-closes-first", reaches("client", State.TIME_WAIT)),
@@ -74,6 +81,9 @@ SCENES = (
     Scene("step-mode", "simultaneous-close", hand=("space",) * 5),
     Scene("step-mode-80x24", "handshake", size=(80, 24), hand=("space",)),
     Scene("dropped", "echo", hand=("space", "x", "space", "space")),
+    Scene("segment", "fast-retransmission", repeated, keys=("4",)),
+    Scene("graphs", "fast-retransmission", repeated, keys=("5",)),
+    Scene("graphs-80x24", "lost-data", repeated, (80, 24), keys=("5",)),
 )
 
 

@@ -12,7 +12,7 @@ from tcpviz.core.segment import Options
 from tcpviz.core.tracker import Tracker
 from tcpviz.views.graphs import axes, draw
 from tcpviz.views.graphs.dots import Dots, Grain, Pen
-from tcpviz.views.graphs.plot import Window
+from tcpviz.views.graphs.plot import Plot, Window
 from tcpviz.views.graphs.series import Flow, Series
 from tcpviz.views.graphs.tracks import BLOCK, Track
 from tcpviz.views.spans import plain, width
@@ -185,3 +185,13 @@ def test_windows_sacks_and_an_unknown_scale():
     assert flow.unscaled  # no SYN was captured
     assert len(flow.sacks) == 1
     assert flow.sacks.high[0] - flow.sacks.low[0] == 100
+
+
+def test_two_sack_blocks_of_one_ack_are_not_drawn_as_one():
+    plot = Plot(1, 10, Grain.ASCII, Window(0, 100), 0, 90)
+    track = Track()
+    track.add(5, 0, 10)
+    track.add(5, 70, 90)
+    plot.bars(track, Pen("data", 1, "s"))
+    column = "".join(plot.dots.line(row)[0].text for row in range(10))
+    assert column == "sss     ss"

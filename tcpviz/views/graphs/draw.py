@@ -26,9 +26,9 @@ from tcpviz.views.numbers import duration, plural, size
 from tcpviz.views.spans import Line, Span, fit, line, text_width, width
 from tcpviz.words import _
 
-ACK: Final = Pen(roles.CALL, 3, "_")
-WINDOW: Final = Pen(roles.BAND_TEARDOWN, 2, "~", gap=2)
-SACK: Final = Pen(roles.MARK_NOTE, 4, "s")
+ACK: Final = Pen(roles.GRAPH_ACK, 3, "_")
+WINDOW: Final = Pen(roles.GRAPH_WINDOW, 2, "~", gap=2)
+SACK: Final = Pen(roles.GRAPH_SACK, 4, "s")
 AGAIN: Final = Pen(roles.MARK_BAD, 6, "R")
 RTT: Final = Pen(roles.TIME, 3, "*")
 DATA: Final = {

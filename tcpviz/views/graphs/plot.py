@@ -18,7 +18,8 @@ from tcpviz.views.spans import Line, Span, line
 MARGIN = 9
 """Cells left of a plot: a value and the axis."""
 
-GRID = Pen(roles.EDGE, 0, ".", 0)
+TOGETHER = 24
+"""So many points of one column are drawn one by one, with the gaps between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +100,15 @@ class Plot:
             last = track.before(self._until(x + 1))
 
     def bars(self, track: Track, pen: Pen) -> None:
-        """Each point from its low to its high value; points of one column run together."""
+        """Each point from its low to its high value; very many in one column run together."""
         for x in range(self._columns()):
-            found = track.span(self.moment(x), self._until(x + 1))
-            if found is not None:
-                self.dots.upright(x, self.y(found[0]), self.y(found[1]), pen)
+            first, last = track.places(self.moment(x), self._until(x + 1))
+            if last - first > TOGETHER:
+                low, high = track.extent(first, last)
+                self.dots.upright(x, self.y(low), self.y(high), pen)
+                continue
+            for place in range(first, last):
+                self.dots.upright(x, self.y(track.low[place]), self.y(track.high[place]), pen)
 
     def points(self, track: Track, letter: str, role: str) -> None:
         """A letter at each point (one in each column of cells and row)."""
