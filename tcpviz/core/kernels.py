@@ -139,7 +139,7 @@ class Kernels:
         )
 
     def opens(self, connection: Connection, segment: Segment, time_ns: int) -> Moves:
-        """Somebody has come to listen at the port since the SYN that arrives now was first sent."""
+        """Somebody listens at the port, or no more, since the SYN that arrives now was sent."""
         moves = Moves(connection, segment.frame, time_ns)
         end = connection.end(connection.side_of(segment).other)
         waits = connection.end(end.side.other).state is State.SYN_SENT
@@ -147,6 +147,9 @@ class Kernels:
         if opens and end.state is State.CLOSED and self.listens(end):
             why = "somebody listens at its port by now"
             moves.move(end, Event.PASSIVE_OPEN, Certainty.SEEN, why)
+        if opens and end.state is State.LISTEN and end.endpoint.port in self._ended:
+            why = "the socket that listened is gone by now"
+            moves.move(end, Event.CLOSE, Certainty.SEEN, why)
         return moves
 
     # -- readings -----------------------------------------------------------

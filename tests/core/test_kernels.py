@@ -521,3 +521,15 @@ def test_a_late_ack_that_fits_a_cookie_opens_a_connection_of_which_nobody_else_k
     )
     assert len(disagreements(steps)) == count
     assert states(tracker) == (State.TIME_WAIT, State.ESTABLISHED)
+
+
+def test_a_syn_that_comes_late_finds_that_nobody_listens_any_more():
+    tracker, steps = fed(
+        KernelReading(1, (listener(),)),
+        syn_at(Moment.SENT, 2),
+        KernelReading(3, ()),
+        syn_at(Moment.ARRIVED, 4),
+        *passed(20, B, Flags.RST | Flags.ACK, 0, 101),
+    )
+    assert states(tracker) == (State.CLOSED, State.CLOSED)
+    assert all(change.transition for step in steps for change in step.changes)
