@@ -56,11 +56,12 @@ def test_nothing_of_a_filter_reaches_the_far_shell_as_a_command(tmp_path):
     words = "port 80 \"; touch x; $(touch y) `touch z` \\ '"
     line = remote.command(Place("h", interface="any"), words, 96)[-1]
     path = f"{tmp_path}:{os.environ['PATH']}"
-    subprocess.run(
+    with subprocess.Popen(
         ["sh", "-c", line],
-        cwd=tmp_path, check=False, stdin=subprocess.DEVNULL,
+        cwd=tmp_path, stdin=subprocess.PIPE,  # open until it has ended: what ends it is its end
         env={"PATH": path, "SSH_CONNECTION": "10.0.0.9 55 10.0.0.1 22"},
-    )  # fmt: skip
+    ) as far:  # fmt: skip
+        assert far.wait(30) == 0
     got = (tmp_path / "got").read_text().splitlines()
     own = "not (tcp and host 10.0.0.9 and port 55 and host 10.0.0.1 and port 22)"
     assert got[-1] == f"<({words}) and {own}>"
