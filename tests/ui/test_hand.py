@@ -225,7 +225,7 @@ async def test_space_and_a_clicker_let_one_segment_go_each() -> None:
 
 
 def frame(app: TcpvizApp) -> int:
-    """Which segment is in the hand; how often it was sent again meanwhile is the kernel's matter."""
+    """The segment in the hand; how often it was sent again meanwhile is the kernel's matter."""
     chosen = app.session.hand.chosen
     assert chosen is not None
     return chosen.frame
