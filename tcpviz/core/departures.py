@@ -85,10 +85,12 @@ def _took_part(moves: Moves, me: End, peer: End, segment: Segment, bits: int) ->
     at_next = pure and segment.seq == me.solid and me.doubted is None
     state = me.claim.state
     if state in BEFORE and not _enters(moves, me, peer, segment, at_next):
-        if state is not State.CLOSED:
+        if state is not State.CLOSED and not bits & _FIN:
             return True
         if not pure:
-            doubt.keep(me, segment)  # the reset may yet turn out to be forged
+            # The reset may yet turn out to be forged; and a FIN that nobody has understood
+            # must not be taken for data of which all was seen.
+            doubt.keep(me, segment)
         return False
     if peer.fin is not None and not me.got_fin and seqno.gt(segment.ack, peer.fin):
         _got_fin(moves, me, peer, segment, at_next)
