@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from time import time_ns
+from time import monotonic, time_ns
 
 from textual.message import Message
 
@@ -25,7 +25,7 @@ from tcpviz.views.ladder_window import WINDOW
 from tcpviz.views.numbers import count, duration
 from tcpviz.views.phase_words import phase_text
 from tcpviz.views.remarks import remarks
-from tcpviz.views.spans import Span, fit, line
+from tcpviz.views.spans import Line, Span, fit, line
 from tcpviz.words import _, counted
 
 KERNEL_ROOM, ROOMY = 9, 24
@@ -36,6 +36,10 @@ BEHIND = 4
 
 OVERVIEW_ROOM = 60
 """From so many cells on there is a thin column of the whole connection beside the chart."""
+
+
+OVERVIEW_S = 1.0
+"""How often that column changes at most while segments keep coming and are followed."""
 
 
 class ChartPane(PaneView):
@@ -62,6 +66,8 @@ class ChartPane(PaneView):
         self._anchor: tuple[int, int] = (-1, 0)
         self._scale = 0
         self.travelling = False
+        self._column: list[Line] = []
+        self._column_at = 0.0
 
     def begin(self, session: Session) -> None:
         super().begin(session)
@@ -191,11 +197,25 @@ class ChartPane(PaneView):
         if not shown:
             return made
         seen = (index.place(shown[0].step_index), index.place(shown[-1].last_index))
-        column = overview.overview(index, height, steps, cursor, seen, ascii_only=self.ascii_only)
+        column = self._column
+        if len(column) != height or not self._session_rushes():
+            column = overview.overview(
+                index, height, steps, cursor, seen, ascii_only=self.ascii_only
+            )
+            self._column, self._column_at = column, monotonic()
         made += [Row()] * (self._head + height - len(made))
         for row, extra in enumerate(column, self._head):
             made[row] = Row((*fit(made[row].line, cells), *extra), made[row].under)
         return made
+
+    def _session_rushes(self) -> bool:
+        """Segments keep coming and are followed: the overview then changes once a second.
+
+        It would change with every one of them, row by row, and be sent each time.
+        """
+        session = self.session
+        rushes = session.mode is Mode.FOLLOWING and not session.pump.done
+        return rushes and monotonic() - self._column_at < OVERVIEW_S
 
     def _kernel_rows(self, ladder: Ladder, cells: int, rows: int) -> list[Row]:
         """The kernel's word about both ends at the cursor, where it was asked."""

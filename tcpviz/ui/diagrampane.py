@@ -16,6 +16,7 @@ from tcpviz.ui.lines import Row
 from tcpviz.ui.looks import FLASH, Looks
 from tcpviz.ui.panes import PaneView
 from tcpviz.ui.plan import Pane
+from tcpviz.ui.playback import Mode
 from tcpviz.ui.session import Session
 from tcpviz.views import dashboard, diagram, roles
 from tcpviz.views.diagram import DiagramScene
@@ -32,6 +33,10 @@ MOTION_S = 0.04
 """Between two pictures of what runs along the edge just taken."""
 
 PICTURES = 9
+
+
+BOARD_S = 0.5
+"""How often the dashboard changes at most while segments keep coming and are followed."""
 
 
 def _order() -> list[State | Pair]:
@@ -68,6 +73,8 @@ class DiagramPane(PaneView):
         self.selected: State | Pair | None = None
         self._drawn: tuple[object, list[Line]] = (None, [])
         self._placed: dashboard.Placed | None = None
+        self._board: object = None
+        self._board_at = 0.0
         self._moving: Timer | None = None
         self._picture = 0
         self._flashed: int | None = None
@@ -180,6 +187,12 @@ class DiagramPane(PaneView):
         )
 
     def _dashboard(self, cells: int, rows: int) -> list[Row]:
+        """All ends by state; while segments keep coming and are followed, twice a second."""
+        session, now, shown = self.session, monotonic(), (cells, rows, self.selected)
+        rushes = session.mode is Mode.FOLLOWING and not session.pump.done
+        if rushes and self._board == shown and now - self._board_at < BOARD_S and self._placed:
+            return [Row(one) for one in self._placed.lines]
+        self._board, self._board_at = shown, now
         board = self.board()
         self.session.said = dashboard.told(board)
         if not board.complete:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Sequence
+from time import monotonic
 
 from textual import events
 from textual.message import Message
@@ -22,6 +23,10 @@ TICKS = 240
 
 ROOM = 20
 """From so many rows on the screen has a scrubber."""
+
+
+FOLLOWING_S = 0.5
+"""How often it changes at most while segments keep coming and are followed."""
 
 
 class ScrubberView(LinesView):
@@ -44,11 +49,21 @@ class ScrubberView(LinesView):
     def __init__(self, looks: Looks, *, ascii_only: bool) -> None:
         super().__init__(looks, id="scrubber", ascii_only=ascii_only)
         self._made: scrubber.Scrubber | None = None
+        self._drawn_at, self._width = 0.0, 0
         self._steps: Sequence[int] = ()
         self._ticks: tuple[object, list[scrubber.Tick]] = (None, [])
 
     def draw(self, session: Session, index: ChartIndex | None) -> None:
-        """Show the session's time; ``index``: of the one connection that is stepped through."""
+        """Show the session's time; ``index``: of the one connection that is stepped through.
+
+        While segments keep coming and are followed, twice a second: each of them moves it all.
+        """
+        now = monotonic()
+        rushes = session.mode is Mode.FOLLOWING and not session.pump.done
+        fresh = now - self._drawn_at < FOLLOWING_S and self._width == self.size.width
+        if rushes and fresh and self._made is not None:
+            return
+        self._drawn_at, self._width = now, self.size.width
         timeline, digest = session.timeline, session.digest
         if index is not None and len(index):
             self._steps, columns = index.steps, index
@@ -64,7 +79,7 @@ class ScrubberView(LinesView):
             timeline[self._steps[0]].time_ns if total and self._steps[0] >= timeline.first else 0
         )
         last = timeline[self._steps[-1]].time_ns if total else 0
-        now = (
+        here = (
             timeline[self._steps[at]].time_ns
             if at >= 0 and self._steps[at] >= timeline.first
             else first
@@ -82,7 +97,7 @@ class ScrubberView(LinesView):
             at,
             self.size.width,
             sign=signs[session.mode][1 if plain else 0],
-            now=f"{seconds(now - first, 9)} s",
+            now=f"{seconds(here - first, 9)} s",
             end=f"{seconds(last - first, 9)} s",
             speed=speed,
             since=_("+{n} since: End").format(n=count(behind)) if behind else "",
