@@ -65,6 +65,8 @@ async def settle(pilot: Pilot[int], until: Callable[[], bool]) -> None:
             break
         await pilot.pause(0.01)
     assert until()
+    while not screen(pilot.app).query("#lower"):  # type: ignore[arg-type]
+        await pilot.pause(0.01)  # what was waited for may be so before the screen is composed
     screen(pilot.app).beat()  # type: ignore[arg-type]
     await pilot.pause()
 
