@@ -7,6 +7,7 @@ order, so that a picture need not be to scale to be true.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tcpviz.core.claims import PhaseName
@@ -125,6 +126,46 @@ def exchange(
 ) -> Exchange:
     """The exchange of ``connection``; of more than ``most`` rows the rest is counted only."""
     return _Gathering(timeline, connection, notation, most).gather()
+
+
+def in_order(
+    e: Exchange,
+    *,
+    band: Callable[[Band], str],
+    beside: Callable[[Side, str], str],
+    message: Callable[[Message], str],
+    remark: Callable[[str], str],
+) -> Iterator[str]:
+    """The exchange row by row, for languages that have no rows: each thing as its caller writes it.
+
+    ``beside`` writes calls and states next to their end, ``remark`` what concerns both.
+    """
+    for side, begin in zip(Side, e.begin, strict=True):
+        if begin:
+            yield beside(side, begin)
+    rows: dict[int, list[str]] = {}
+    for each in e.bands:
+        rows.setdefault(each.row, []).append(band(each))
+    for bar in e.bars:
+        if bar.returned is not None and bar.returned > bar.began:
+            call, _, result = bar.text.rpartition(" = ")
+            rows.setdefault(bar.began, []).append(beside(bar.side, call))
+            after = f"{bar.call.name}() = {result}"
+            rows.setdefault(bar.returned, []).append(beside(bar.side, after))
+        else:
+            rows.setdefault(bar.began, []).append(beside(bar.side, bar.text))
+    for m in e.messages:
+        rows.setdefault(m.row, []).append(message(m))
+        for row in m.again:
+            rows.setdefault(row, []).append(remark(f"a copy of {m.label} arrives"))
+    for said in e.remarks:
+        rows.setdefault(said.row, []).append(remark(said.text))
+    for change in e.changes:
+        rows.setdefault(change.row, []).append(beside(change.side, change.state))
+    for row in sorted(rows):
+        yield from rows[row]
+    if e.left_out:
+        yield remark(f"and {e.left_out} more segments")
 
 
 class _Gathering:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from tcpviz.core.records import Side
-from tcpviz.export.exchange import Exchange, Message
+from tcpviz.export.exchange import Exchange, Message, in_order
 from tcpviz.views.spans import clean
 
 _LETTERS = {Side.CLIENT: "C", Side.SERVER: "S"}
@@ -38,35 +38,13 @@ def _lines(e: Exchange) -> Iterator[str]:
     yield f"  participant C as client {words(e.client)}"
     yield f"  participant S as server {words(e.server)}"
     yield f"  Note over C,S: {words(e.verdict)}"
-    for side, begin in zip(Side, e.begin, strict=True):
-        if begin:
-            yield _beside(side, begin)
-    rows: dict[int, list[str]] = {}
-    for band in e.bands:
-        rows.setdefault(band.row, []).append(f"  Note over C,S: {band.name.value}")
-    for bar in e.bars:
-        side, text = bar.side, bar.text
-        if bar.returned is None or bar.returned > bar.began:
-            call, _, result = text.rpartition(" = ")
-            rows.setdefault(bar.began, []).append(_beside(side, call or text))
-            if bar.returned is not None:
-                after = f"{bar.call.name}() = {result}"
-                rows.setdefault(bar.returned, []).append(_beside(side, after))
-        else:
-            rows.setdefault(bar.began, []).append(_beside(side, text))
-    for message in e.messages:
-        rows.setdefault(message.row, []).append(_arrow(message))
-        rows_again = [f"  Note over C,S: a copy of {words(message.label)} arrives"]
-        for row in message.again:
-            rows.setdefault(row, []).extend(rows_again)
-    for remark in e.remarks:
-        rows.setdefault(remark.row, []).append(f"  Note over C,S: {words(remark.text)}")
-    for change in e.changes:
-        rows.setdefault(change.row, []).append(_beside(change.side, change.state))
-    for row in sorted(rows):
-        yield from rows[row]
-    if e.left_out:
-        yield f"  Note over C,S: and {e.left_out} more segments"
+    yield from in_order(
+        e,
+        band=lambda band: f"  Note over C,S: {band.name.value}",
+        beside=_beside,
+        message=_arrow,
+        remark=lambda text: f"  Note over C,S: {words(text)}",
+    )
 
 
 def _beside(side: Side, text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tcpviz.core.records import Side
-from tcpviz.export.exchange import Exchange, Message
+from tcpviz.export.exchange import Exchange, Message, in_order
 from tcpviz.views.spans import clean
 
 _LETTERS = {Side.CLIENT: "C", Side.SERVER: "S"}
@@ -35,36 +35,19 @@ def _lines(e: Exchange) -> Iterator[str]:
     yield f"title {words(e.verdict)}"
     yield f'participant "client\\n{e.client}" as C'
     yield f'participant "server\\n{e.server}" as S'
-    for side, begin in zip(Side, e.begin, strict=True):
-        if begin:
-            yield from _beside(side, begin)
-    rows: dict[int, list[str]] = {}
-    for band in e.bands:
-        rows.setdefault(band.row, []).append(f"== {band.name.value} ==")
-    for bar in e.bars:
-        if bar.returned is not None and bar.returned > bar.began:
-            call, _, result = bar.text.rpartition(" = ")
-            rows.setdefault(bar.began, []).extend(_beside(bar.side, call))
-            after = f"{bar.call.name}() = {result}"
-            rows.setdefault(bar.returned, []).extend(_beside(bar.side, after))
-        else:
-            rows.setdefault(bar.began, []).extend(_beside(bar.side, bar.text))
-    for message in e.messages:
-        rows.setdefault(message.row, []).append(_arrow(message))
-    for remark in e.remarks:
-        rows.setdefault(remark.row, []).append(f"note over C, S : {words(remark.text)}")
-    for change in e.changes:
-        rows.setdefault(change.row, []).extend(_beside(change.side, change.state))
-    for row in sorted(rows):
-        yield from rows[row]
-    if e.left_out:
-        yield f"note over C, S : and {e.left_out} more segments"
+    yield from in_order(
+        e,
+        band=lambda band: f"== {band.name.value} ==",
+        beside=_beside,
+        message=_arrow,
+        remark=lambda text: f"note over C, S : {words(text)}",
+    )
     yield "@enduml"
 
 
-def _beside(side: Side, text: str) -> Iterator[str]:
+def _beside(side: Side, text: str) -> str:
     where = "left" if side is Side.CLIENT else "right"
-    yield f"note {where} of {_LETTERS[side]} : {words(text)}"
+    return f"note {where} of {_LETTERS[side]} : {words(text)}"
 
 
 def _arrow(m: Message) -> str:

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from tcpviz.core.timeline import Step
 from tcpviz.ui.action import Action
 from tcpviz.ui.looks import Looks
-from tcpviz.ui.sheet import CLOSING, SHARED, SheetScreen, bindings
+from tcpviz.ui.sheet import CLOSING, SCROLLING, SHARED, SheetScreen, bindings
 from tcpviz.views import roles
 from tcpviz.views.compare import compare
 from tcpviz.views.spans import Line, Span, line
@@ -22,17 +22,7 @@ class CompareScreen(SheetScreen):
 
     actions: ClassVar[tuple[Action, ...]] = (
         *SHARED,
-        Action(
-            "scroll(1)",
-            ("down", "j"),
-            "↓ j",
-            "Down",
-            "Further down",
-            "scroll",
-            plain="Down j",
-            hint_key=("↑ ↓", "Up Down"),
-        ),
-        Action("scroll(-1)", ("up", "k"), "↑ k", "Up", "Further up", plain="Up k"),
+        *SCROLLING,
         Action("mark", ("m",), "m", "Mark", "The one at the cursor is the marked one now", "mark"),
         *CLOSING,
     )

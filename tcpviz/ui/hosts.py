@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from tcpviz.core.connection import Connection
 from tcpviz.ui.action import Action
 from tcpviz.ui.looks import GONE, Looks
-from tcpviz.ui.sheet import CLOSING, SHARED, SheetScreen, bindings
+from tcpviz.ui.sheet import CLOSING, SCROLLING, SHARED, SheetScreen, bindings
 from tcpviz.views import roles
 from tcpviz.views.hosts_chart import MOST, HostsChart
 from tcpviz.views.ladder_labels import Notation
@@ -29,17 +29,7 @@ class HostsScreen(SheetScreen):
 
     actions: ClassVar[tuple[Action, ...]] = (
         *SHARED,
-        Action(
-            "scroll(1)",
-            ("down", "j"),
-            "↓ j",
-            "Down",
-            "Further down",
-            "scroll",
-            plain="Down j",
-            hint_key=("↑ ↓", "Up Down"),
-        ),
-        Action("scroll(-1)", ("up", "k"), "↑ k", "Up", "Further up", plain="Up k"),
+        *SCROLLING,
         Action(
             "others",
             ("H",),

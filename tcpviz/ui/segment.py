@@ -12,7 +12,7 @@ from tcpviz.core.segment import Segment
 from tcpviz.core.timeline import Step
 from tcpviz.ui.keys import Action
 from tcpviz.ui.looks import Looks
-from tcpviz.ui.sheet import CLOSING, SHARED, SheetScreen, bindings
+from tcpviz.ui.sheet import CLOSING, SCROLLING, SHARED, SheetScreen, bindings
 from tcpviz.views import roles
 from tcpviz.views.segment_detail import detail
 from tcpviz.views.segment_fields import FLAG_WORDS
@@ -27,17 +27,7 @@ class SegmentScreen(SheetScreen):
 
     actions: ClassVar[tuple[Action, ...]] = (
         *SHARED,
-        Action(
-            "scroll(1)",
-            ("down", "j"),
-            "↓ j",
-            "Down",
-            "Further down",
-            "scroll",
-            plain="Down j",
-            hint_key=("↑ ↓", "Up Down"),
-        ),
-        Action("scroll(-1)", ("up", "k"), "↑ k", "Up", "Further up", plain="Up k"),
+        *SCROLLING,
         Action("page(1)", ("tab",), "Tab", "Page down", "A page further down", "page"),
         Action("page(-1)", ("shift+tab",), "Shift+Tab", "Page up", "A page further up"),
         Action("graphs", ("5",), "5", "Graphs", "The connection over time", "graphs"),

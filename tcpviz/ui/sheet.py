@@ -51,6 +51,21 @@ SHARED: tuple[Action, ...] = (
 )
 """What every sheet has, and the main screen does."""
 
+SCROLLING: tuple[Action, ...] = (
+    Action(
+        "scroll(1)",
+        ("down", "j"),
+        "↓ j",
+        "Down",
+        "Further down",
+        "scroll",
+        plain="Down j",
+        hint_key=("↑ ↓", "Up Down"),
+    ),
+    Action("scroll(-1)", ("up", "k"), "↑ k", "Up", "Further up", plain="Up k"),
+)
+"""What a sheet has that may be longer than the screen."""
+
 CLOSING: tuple[Action, ...] = (
     Action("theme", ("d",), "d", "Change the colours", "Dark, light, 16 colours, none"),
     Action(
