@@ -2,52 +2,45 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
-from textual import events, on
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.geometry import Size
 from textual.screen import Screen
-from textual.widgets import Input
 
-from tcpviz.sources.feed import SourceError
 from tcpviz.ui import keys
+from tcpviz.ui.beating import Beating
 from tcpviz.ui.chartactions import ChartActions
 from tcpviz.ui.chartpane import ChartPane
 from tcpviz.ui.diagrampane import DiagramPane
 from tcpviz.ui.filter_entry import FilterEntry
+from tcpviz.ui.filteractions import FilterActions
 from tcpviz.ui.help import HelpScreen
 from tcpviz.ui.insights import InsightActions
 from tcpviz.ui.lessonactions import LessonActions
 from tcpviz.ui.looks import Looks
-from tcpviz.ui.lowerbars import LowerBars, display, size_to
+from tcpviz.ui.lowerbars import LowerBars
 from tcpviz.ui.paneactions import PaneActions
 from tcpviz.ui.panes import ConnectionPane, PaneView
+from tcpviz.ui.placing import Placing
 from tcpviz.ui.plan import Pane, Plan, plan
-from tcpviz.ui.playback import Mode
-from tcpviz.ui.process import resident_bytes
-from tcpviz.ui.scrubber import ROOM as SCRUBBER_ROOM
 from tcpviz.ui.session import Session
-
-if TYPE_CHECKING:
-    from tcpviz.ui.app import TcpvizApp
-
-BUDGET_S = 0.012
-"""Time for taking records in one beat; the screen answers keys at least this often."""
-
-CATCH_UP_S = 0.002
-"""Pause between two takings while more is waiting than one budget can take."""
 
 FLASH_S = 0.45
 
-BRIEFLY_S = 4.0
-"""How long a message stays that only answers a key."""
 
-
-class MainScreen(ChartActions, PaneActions, LessonActions, InsightActions, Screen[None]):
+class MainScreen(
+    Placing,
+    Beating,
+    FilterActions,
+    ChartActions,
+    PaneActions,
+    LessonActions,
+    InsightActions,
+    Screen[None],
+):
     """Shows a :class:`Session`.
 
     ``active``     the pane that was focused last; shown where only one can be
@@ -134,151 +127,16 @@ class MainScreen(ChartActions, PaneActions, LessonActions, InsightActions, Scree
     def on_screen_resume(self) -> None:
         self._lay_out(self.app.size)
 
-    def _lay_out(self, size: Size) -> None:
-        """Give every widget its size, and draw."""
-        self._place(size)
-        self.redraw()
-
-    def _place(self, size: Size) -> None:
-        """Give every widget its size; changes nothing where nothing changed."""
-        self._handed = self._lower.hand_shown
-        taught = self.panel_rows(size.height)
-        scrubbed = size.height >= SCRUBBER_ROOM
-        more = bool(self.banner) + self._handed + taught + scrubbed
-        active, host = self.active, self.session.whole
-        made = plan(size.width, size.height, active, self.maximised, more, self._wanted, host)
-        self.plan = made
-        self._planned_for = self._wanted
-        for pane, view in self.views.items():
-            shown = pane in made.panes
-            view.tabs = made.tabs
-            view.maximised = self.maximised is pane
-            display(view, shown)
-            if shown:
-                width, height = made.panes[pane]
-                size_to(view, width, height)
-        lower = self.query_one("#lower")
-        halves = [made.panes[p] for p in (Pane.DIAGRAM, Pane.CHART) if p in made.panes]
-        beside = made.beside and len(halves) == 2
-        display(lower, bool(halves))
-        if halves:
-            lower.styles.layout = "horizontal" if beside else "vertical"
-            tall = max(h for _, h in halves) if beside else sum(h for _, h in halves)
-            size_to(lower, size.width, tall)
-        display(self._bars["divider"], beside)
-        display(self._bars["small"], made.too_small)
-        display(self._bars["banner"], bool(self.banner) and not made.too_small)
-        display(self._bars["scrubber"], scrubbed and not made.too_small)
-        display(self._bars["hand"], self._handed and not made.too_small)
-        display(self.panel_view, taught > 0 and not made.too_small)
-        self.panel_view.styles.height = max(taught, 1)
-        display(self._bars["explain"], made.explain > 0)
-        self._bars["explain"].styles.height = max(made.explain, 1)
-        display(self._bars["status"], not made.too_small)
-        filtering = self._filtering
-        display(self._entry, filtering and not made.too_small)
-        display(self._bars["keys"], made.keys > 0 and not filtering)
-        if made.too_small and filtering:
-            self.set_focus(None)
-
-    @property
-    def _wanted(self) -> int | None:
-        """How many rows the list needs, where that will not change under the reader's eyes."""
-        if self.session.story or self.session.pump.done:
-            return max(len(self.session.tracker.connections), 1)
-        return None
-
-    @property
-    def _filtering(self) -> bool:
-        return self.focused is self._entry
-
-    @property
-    def _entry(self) -> Input:
-        return self.query_one("#filter", Input)
-
     def wear(self, looks: Looks) -> None:
         """Put other looks on everything."""
         for view in (*self.views.values(), *self._bars.values(), self.panel_view):
             view.wear(looks)
-
-    # -- the beat -----------------------------------------------------------
-
-    def beat(self) -> None:
-        """Take what came, let time go on, and draw what changed. Called by one timer."""
-        session = self.session
-        self._take()
-        second = int(session.clock())
-        if second != self._second:
-            self._second = second
-            self.memory = resident_bytes()
-            if session.live and not session.story and not session.pump.done:
-                # A second's grace: what is in the queue is older than the clock.
-                session.tick(time.time_ns() - 1_000_000_000)
-        before = session.cursor.index
-        if self.lesson.interrupts():
-            self.redraw()
-        elif session.advance():
-            self._moved(before)
-        self._look_at_feed()
-        self.redraw_if_changed()
-
-    def _take(self) -> None:
-        session = self.session
-        before = session.cursor.index
-        if session.pull(BUDGET_S) and session.mode is Mode.FOLLOWING:
-            self._moved(before)
-        if session.pump.waiting and not self._catching_up:
-            self._catching_up = True
-            self.set_timer(CATCH_UP_S, self._catch_up)
-
-    def _catch_up(self) -> None:
-        self._catching_up = False
-        self._take()
-
-    def _look_at_feed(self) -> None:
-        notes = self.session.feed.status.notes
-        if len(notes) > self._notes:
-            self._notes = len(notes)
-            self.say(notes[-1])
-        error = self.session.pump.error
-        if error is None or self._failed:
-            return
-        self._failed = True
-        if not isinstance(error, SourceError):
-            raise error
-        if len(self.session.timeline):
-            self.say(str(error))
-            self.app_.trouble = error
-        else:
-            self.app_.give_up(error)
-
-    @property
-    def app_(self) -> TcpvizApp:
-        return cast("TcpvizApp", self.app)
-
-    def say(self, message: str) -> None:
-        """A line above the explanation, until Esc."""
-        self.banner = message
-        self._lay_out(self.app.size)
-
-    def say_briefly(self, message: str) -> None:
-        """The same for a few seconds."""
-        self.say(message)
-        self.set_timer(BRIEFLY_S, lambda: self._unsay(message))
-
-    def _unsay(self, message: str) -> None:
-        if self.banner == message:
-            self.banner = ""
-            self._lay_out(self.app.size)
 
     def begin_again(self, *, step: bool) -> str | None:
         return self.app_.begin_again(step=step)
 
     def language_changed(self) -> None:
         self._chart.ladder = None
-        self._lay_out(self.app.size)
-
-    def lay_out_anew(self) -> None:
         self._lay_out(self.app.size)
 
     def _moved(self, before: int) -> None:
@@ -429,41 +287,6 @@ class MainScreen(ChartActions, PaneActions, LessonActions, InsightActions, Scree
         elif self.session.chosen:
             self.unchoose()
         self._lay_out(self.app.size)
-
-    # -- filter -------------------------------------------------------------
-
-    def action_filter(self) -> None:
-        if self.plan.too_small:
-            return
-        if Pane.LIST not in self.plan.panes:
-            self.maximised = None
-            self.active = Pane.LIST
-        self._entry.display = True
-        self._entry.value = self._list.filter
-        self._entry.cursor_position = len(self._entry.value)
-        self.set_focus(self._entry, scroll_visible=False)
-        self._lay_out(self.app.size)
-
-    @on(Input.Changed, "#filter")
-    def _filter_typed(self) -> None:
-        # What stands there now, not what stood there when the message was sent: a late
-        # message that wrote its own text back would chase the next one for ever.
-        self._list.filter = self._entry.value
-        self.redraw()
-
-    @on(Input.Submitted, "#filter")
-    def _filter_kept(self) -> None:
-        self.focus_pane(Pane.LIST)
-
-    def _clear_filter(self) -> None:
-        self._list.filter = self._entry.value = ""
-        self.redraw()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """While the filter is being typed, keys are its own but for the ways out of it."""
-        if self._filtering:
-            return action in {"escape", "up", "down", "help"}  # Tab completes
-        return not self.takes_key(action)
 
     def stepped(self, before: int) -> None:
         self.session.follow_selection()

@@ -528,7 +528,7 @@ async def test_nothing_is_drawn_where_nothing_changed(monkeypatch: pytest.Monkey
         monkeypatch.setattr(LinesView, "render_line", counting)
         main = screen(app)
         main.memory = None
-        monkeypatch.setattr("tcpviz.ui.screen.resident_bytes", lambda: None)
+        monkeypatch.setattr("tcpviz.ui.beating.resident_bytes", lambda: None)
         main.beat()
         await pilot.pause(0.05)
         drawn.clear()

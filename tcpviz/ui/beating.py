@@ -1,0 +1,135 @@
+"""The main screen's beat: what came is taken, time goes on, and what the source says is told."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from tcpviz.sources.feed import SourceError
+from tcpviz.ui.playback import Mode
+from tcpviz.ui.process import resident_bytes
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.screen import Screen
+
+    from tcpviz.ui.app import TcpvizApp
+    from tcpviz.ui.lesson import Lesson
+    from tcpviz.ui.session import Session
+
+    _Base = Screen[None]
+else:
+    _Base = object
+
+BUDGET_S = 0.012
+"""Time for taking records in one beat; the screen answers keys at least this often."""
+
+CATCH_UP_S = 0.002
+"""Pause between two takings while more is waiting than one budget can take."""
+
+BRIEFLY_S = 4.0
+"""How long a message stays that only answers a key."""
+
+
+class Beating(_Base):
+    """Mixed into the screen.
+
+    ``memory``  bytes that the program has in memory, where that is known
+    ``banner``  what stands above the explanation
+    """
+
+    app: App[Any]
+    session: Session
+    lesson: Lesson
+    banner: str
+    memory: int | None
+    _second: int
+    _notes: int
+    _failed: bool
+    _catching_up: bool
+
+    if TYPE_CHECKING:  # the screen, or another of its parts, has these
+
+        def redraw(self) -> None:
+            """Draw what changed."""
+            raise NotImplementedError
+
+        def redraw_if_changed(self) -> None:
+            """Draw, if anything that is drawn is other than it was."""
+            raise NotImplementedError
+
+        def lay_out_anew(self) -> None:
+            """Lay the screen out anew and draw it."""
+            raise NotImplementedError
+
+        def _moved(self, before: int) -> None:
+            raise NotImplementedError
+
+    @property
+    def app_(self) -> TcpvizApp:
+        """The application by its own type."""
+        return cast("TcpvizApp", self.app)
+
+    def beat(self) -> None:
+        """Take what came, let time go on, and draw what changed. Called by one timer."""
+        session = self.session
+        self._take()
+        second = int(session.clock())
+        if second != self._second:
+            self._second = second
+            self.memory = resident_bytes()
+            if session.live and not session.story and not session.pump.done:
+                # A second's grace: what is in the queue is older than the clock.
+                session.tick(time.time_ns() - 1_000_000_000)
+        before = session.cursor.index
+        if self.lesson.interrupts():
+            self.redraw()
+        elif session.advance():
+            self._moved(before)
+        self._look_at_feed()
+        self.redraw_if_changed()
+
+    def _take(self) -> None:
+        session = self.session
+        before = session.cursor.index
+        if session.pull(BUDGET_S) and session.mode is Mode.FOLLOWING:
+            self._moved(before)
+        if session.pump.waiting and not self._catching_up:
+            self._catching_up = True
+            self.set_timer(CATCH_UP_S, self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._catching_up = False
+        self._take()
+
+    def _look_at_feed(self) -> None:
+        notes = self.session.feed.status.notes
+        if len(notes) > self._notes:
+            self._notes = len(notes)
+            self.say(notes[-1])
+        error = self.session.pump.error
+        if error is None or self._failed:
+            return
+        self._failed = True
+        if not isinstance(error, SourceError):
+            raise error
+        if len(self.session.timeline):
+            self.say(str(error))
+            self.app_.trouble = error
+        else:
+            self.app_.give_up(error)
+
+    def say(self, message: str) -> None:
+        """A line above the explanation, until Esc."""
+        self.banner = message
+        self.lay_out_anew()
+
+    def say_briefly(self, message: str) -> None:
+        """The same for a few seconds."""
+        self.say(message)
+        self.set_timer(BRIEFLY_S, lambda: self._unsay(message))
+
+    def _unsay(self, message: str) -> None:
+        if self.banner == message:
+            self.banner = ""
+            self.lay_out_anew()
