@@ -13,12 +13,12 @@ from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 from tcpviz.core.records import Side
+from tcpviz.export.cells import FONTS
 from tcpviz.export.exchange import Bar, Exchange, Message
 from tcpviz.views import roles
 from tcpviz.views.roles import Look
 from tcpviz.views.spans import text_width
 
-FONTS: Final = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
 GROUNDS: Final = {"light": ("#ffffff", roles.LIGHT), "dark": ("#121212", roles.DARK)}
 """Each theme's background and its roles' looks."""
 

@@ -9,6 +9,7 @@ table is complete and cannot hold a typing error.
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 Arms = tuple[int, int, int, int]
@@ -88,6 +89,32 @@ def _table() -> dict[Arms, str]:
 
 
 _GLYPHS: Final = _table()
+
+
+@lru_cache(maxsize=512)
+def strokes_of(char: str) -> tuple[Arms, str] | None:
+    """What a box-drawing character is made of, for whoever draws it as lines.
+
+    Its arms, and how they are drawn: plainly (an empty string), as a rounded corner (``arc``),
+    dashed (``dash``, two or three) or dotted (``dots``, four). ``None`` for any other character.
+    """
+    for arms, rounded in ROUNDED.items():
+        if char == rounded:
+            return arms, "arc"
+    if not "\u2500" <= char <= "\u257f":
+        return None
+    name = unicodedata.name(char)
+    kind = "dots" if "QUADRUPLE" in name else "dash" if "DASH" in name else ""
+    if kind:
+        weight = HEAVY if "HEAVY" in name else LIGHT
+        upright = name.endswith("VERTICAL")
+        return ((weight, 0, weight, 0) if upright else (0, weight, 0, weight)), kind
+    arms_found = _parse(name)
+    if arms_found is None and " AND " in name and "DIAGONAL" not in name:  # ╼: LEFT, ╾: RIGHT
+        arms_found = {"╼": (0, 2, 0, 1), "╾": (0, 1, 0, 2), "╽": (1, 0, 2, 0), "╿": (2, 0, 1, 0)}[
+            char
+        ]
+    return None if arms_found is None else (arms_found, "")
 
 
 def glyph(arms: Arms, rounded: bool = False, dashed: bool = False) -> str:

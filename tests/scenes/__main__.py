@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 import shutil
 import subprocess
 import sys
@@ -24,10 +23,10 @@ from tcpviz.core.timeline import Step, StepKind
 from tcpviz.lab.feed import LabFeed
 from tcpviz.lab.scenarios import load
 from tcpviz.ui.app import TcpvizApp
+from tcpviz.ui.picture import picture as draw
 from tcpviz.ui.playback import Pace
 
 FOLDER = Path(__file__).resolve().parents[2] / "demos" / "pictures"
-FONTS = '"Fira Code", "DejaVu Sans Mono", Menlo, Consolas, monospace'
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ async def in_hand(scene: Scene) -> str:
         for key in scene.keys:
             await pilot.press(key)
         await pilot.pause(1.2)
-        return clean(app.export_screenshot(title=f"tcpviz demo {scene.scenario} --step"))
+        return screenshot(app, f"tcpviz demo {scene.scenario} --step")
 
 
 async def picture(scene: Scene) -> str:
@@ -125,15 +124,12 @@ async def picture(scene: Scene) -> str:
         for key in scene.keys:
             await pilot.press(key)
         await pilot.pause(0.5)
-        return clean(app.export_screenshot(title=f"tcpviz demo {scene.scenario}"))
+        return screenshot(app, f"tcpviz demo {scene.scenario}")
 
 
-def clean(svg: str) -> str:
-    """Without fonts from elsewhere: a picture must not call anybody when it is looked at."""
-    svg = re.sub(r"@font-face\s*\{.*?\}\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"font-family:\s*\"?Fira Code\"?(, monospace)?;", f"font-family: {FONTS};", svg)
-    # Some renderers drop blanks at a text's ends; so they keep them.
-    return svg.replace("<svg ", '<svg xml:space="preserve" ', 1)
+def screenshot(app: TcpvizApp, command: str) -> str:
+    """What is on the screen, in a window with the command in its bar."""
+    return draw(app, command, window=command)
 
 
 def main() -> int:
