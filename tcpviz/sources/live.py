@@ -23,10 +23,12 @@ from tcpviz.sources.bpf import MAX_SNAPLEN
 from tcpviz.sources.child import Child
 from tcpviz.sources.clockwatch import ClockWatch, told
 from tcpviz.sources.feed import FeedStatus, SourceError
+from tcpviz.sources.fileset import FileSet
 from tcpviz.sources.helpers import complaint
 from tcpviz.sources.hosttable import HostTable
 from tcpviz.sources.interfaces import Interface, resolve
 from tcpviz.sources.order import Order, Plan
+from tcpviz.sources.saving import Saving
 from tcpviz.sources.stepping_down import step_down
 from tcpviz.sources.writer import PcapngWriter
 from tcpviz.wire.decoder import Decoder
@@ -53,7 +55,8 @@ class LiveFeed:
     ``bpf``         words of pcap-filter(7); empty: TCP, over IPv4, IPv6 and VLANs
     ``snaplen``     bytes of each frame that are kept, 0 for all
     ``count``       end after that many packets that passed the filter
-    ``write``       a pcapng file (``-``: standard output) for everything captured
+    ``write``       a pcapng file (``-``: standard output) for everything captured, or a plan
+                    of several
     ``exclude_ssh`` leave out the connection over which the person sees this
     ``promiscuous`` ask the interfaces also for what is not for this machine
     ``give_up``     this process gives up its privileges when the children have been started,
@@ -75,7 +78,7 @@ class LiveFeed:
         bpf: str = "",
         snaplen: int = SNAPLEN,
         count: int | None = None,
-        write: str | None = None,
+        write: str | Saving | None = None,
         exclude_ssh: bool = True,
         promiscuous: bool = False,
         give_up: bool = False,
@@ -125,7 +128,7 @@ class LiveFeed:
         self._decoder = Decoder(verify=False)  # what leaves has no checksum yet
         self._children: list[Child] = []
         self._first: list[int] = []  # each child's first interface, counted over all
-        self._writer: PcapngWriter | None = None
+        self._writer: PcapngWriter | FileSet | None = None
         self._write_error: SourceError | None = None
         self._early: list[Record] = []
         self._dropped = 0
@@ -184,7 +187,9 @@ class LiveFeed:
             raise
 
     def _begin_file(self) -> None:
-        if self._write:
+        if isinstance(self._write, Saving):
+            self._writer = FileSet(self._write, self._snaplen)
+        elif self._write:
             self._writer = PcapngWriter(self._write, self._snaplen)
 
     def _await_start(self) -> None:
@@ -395,8 +400,17 @@ class LiveFeed:
                 saved = self._writer.look_after()
                 if saved:
                     self.status.notes.append(saved)
+                self._look_at_files()
             except SourceError as error:
                 self._cannot_write(error)
+
+    def _look_at_files(self) -> None:
+        """Tell the files what was lost; end where their plan says so."""
+        if isinstance(self._writer, FileSet):
+            self._writer.dropped = self._dropped
+            if self._writer.full and not self._stopping.is_set():
+                self.status.notes.append("the files are full, as -a asked: the capture ends")
+                self.stop()
 
     def _note(self, message: dict[str, Any]) -> None:
         if "note" in message or "error" in message:
@@ -435,6 +449,8 @@ class LiveFeed:
         if self._writer and not self._write_error and len(self.interfaces) == 1:
             with contextlib.suppress(SourceError):
                 self._writer.write_statistics(0, None, self._dropped, time.time_ns())
+        if isinstance(self._writer, FileSet) and self._writer.missed and not self._write_error:
+            self._write_error = SourceError(f"{self._writer.missed} packets could not be saved")
         if last:
             yield last
 

@@ -61,12 +61,14 @@ class PcapngWriter:
     A file is created readable by its owner only, and under sudo belongs to
     whoever called it. What was written before the last ``flush`` is the
     kernel's, and survives this program's end, whatever ends it. Where the disk
-    is full the file is cut after its last whole block, and SourceError raised.
+    is full the file is cut after its last whole block, and SourceError raised;
+    ``unsaved`` is then how many blocks were not written.
     """
 
     def __init__(self, target: str | os.PathLike[str] | BinaryIO, snaplen: int = 0) -> None:
         self.snaplen = snaplen
         self.frames = 0
+        self.unsaved = 0
         self._names: list[str] = []
         self._pending = bytearray()
         self._block_ends: list[int] = []  # within what is pending
@@ -108,6 +110,17 @@ class PcapngWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def size(self) -> int:
+        """Bytes so far, those that are not handed over yet included."""
+        return self._written + len(self._pending)
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode of the file."""
+        status = os.fstat(self._file.fileno())
+        return status.st_dev, status.st_ino
 
     def add_interface(
         self, name: str, link_type: int, description: str = "", capture_filter: str = ""
@@ -248,6 +261,7 @@ class PcapngWriter:
             # Only what is a file can be cut; a pipe's reader has the rest already.
             with contextlib.suppress(OSError):
                 self._file.truncate(self._written + whole)
+        self.unsaved = sum(end > whole for end in self._block_ends)
         self._pending.clear()
         self._block_ends.clear()
         kept = "what was written before is whole"
