@@ -10,16 +10,15 @@ from textual.binding import Binding
 
 from tcpviz.ui.action import Action
 from tcpviz.ui.chartkeys import CHART_ACTIONS, TIME_ACTIONS
+from tcpviz.ui.handkeys import HAND, HAND_ACTIONS
 from tcpviz.ui.keymap import CHOSEN, remapped
 from tcpviz.ui.plan import Pane
+from tcpviz.ui.teachkeys import TEACHING_ACTIONS
 
 __all__ = ["ACTIONS", "HOLDING", "TABLE", "Action", "bindings", "hinted"]
 
 
-_TIME, _HAND, _TEACH, _PANES, _LOOK, _PROGRAM = (
-    "Moving through time",
-    "The cable in your hand (a running demo)",
-    "Teaching",
+_PANES, _LOOK, _PROGRAM = (
     "Panes and connections",
     "How it is shown",
     "The program",
@@ -91,123 +90,8 @@ TABLE: tuple[Action, ...] = (
         "A longer time for each step when playing",
     ),
     *TIME_ACTIONS,
-    Action(
-        "step_mode",
-        ("s",),
-        "s",
-        "Step mode",
-        "Each segment waits in your hand until Space or PgDn lets it go; again: all go by "
-        "themselves. A scenario that is over is run anew",
-        "step mode",
-        (),
-        _HAND,
-    ),
-    Action("drop", ("x",), "x", "Drop it", "Let the segment in your hand die", "drop", (), _HAND),
-    Action(
-        "duplicate",
-        ("u",),
-        "u",
-        "Duplicate it",
-        "Make a copy, which lies in your hand behind it",
-        "double",
-        (),
-        _HAND,
-    ),
-    Action(
-        "delay",
-        ("w",),
-        "w",
-        "Delay it",
-        "Half a second later for each press, once you let it go; what comes meanwhile overtakes "
-        "it. Esc: not after all",
-        "delay",
-        (),
-        _HAND,
-    ),
-    Action(
-        "behind",
-        ("b",),
-        "b",
-        "Put it behind the next one",
-        "It arrives right after the next one of its sender",
-        "behind",
-        (),
-        _HAND,
-    ),
-    Action(
-        "corrupt",
-        ("c",),
-        "c",
-        "Corrupt it",
-        "Turn over one byte: its checksum is wrong then, and the receiver's kernel drops it",
-        "corrupt",
-        (),
-        _HAND,
-    ),
-    Action(
-        "next_held",
-        ("v",),
-        "v",
-        "Choose another",
-        "Where several are in your hand: the next one",
-        "other",
-        (),
-        _HAND,
-    ),
-    Action(
-        "longer_way",
-        ("right_square_bracket",),
-        "]",
-        "Slower cable",
-        "Each segment takes longer from one host to the other",
-        "cable",
-        (),
-        _HAND,
-        hint_key=("[ ]", "[ ]"),
-    ),
-    Action(
-        "shorter_way",
-        ("left_square_bracket",),
-        "[",
-        "Faster cable",
-        "Each segment takes less time",
-        "",
-        (),
-        _HAND,
-    ),
-    Action("again", ("R",), "R", "Run it again", "Run the scenario anew, live", "", (), _HAND),
-    Action(
-        "predict",
-        ("P",),
-        "P",
-        "Predict what comes next",
-        "Stop before each segment and state change and ask who sends what, with which numbers, and "
-        "which state follows; 1 to 4 answer, 0 shows it. Again: no more questions",
-        "",
-        (),
-        _TEACH,
-    ),
-    Action(
-        "story",
-        ("S",),
-        "S",
-        "Story mode",
-        "Walk through the scenario with its questions; Space shows the answer and goes on",
-        "",
-        (),
-        _TEACH,
-    ),
-    Action(
-        "words",
-        ("W",),
-        "W",
-        "Plain or precise words",
-        "Explain in plain words (two people talking at a door), or precisely",
-        "",
-        (),
-        _TEACH,
-    ),
-    Action("language", ("L",), "L", "English or Chinese", "Change the language", "", (), _TEACH),
+    *HAND_ACTIONS,
+    *TEACHING_ACTIONS,
     Action(
         "up", ("up", "k"), "↑ k", "Up", "Select the row above, or scroll", "", (), _PANES, "Up k"
     ),
@@ -467,6 +351,6 @@ def hinted(
         action
         for action in ACTIONS
         if action.hint
-        and (action.group != _HAND or action.name in own)
+        and (action.group != HAND or action.name in own)
         and (not action.panes or focus in action.panes)
     ]
