@@ -288,14 +288,14 @@ def _draw_docks(canvas: Canvas, figure: Figure, scene: DiagramScene, at: Cell) -
             continue  # the same cell is another edge's head
         frame = _frame(box, scene, visited)
         stroke = _WEIGHT[_rank(way.pair, scene, lit)]
+        if {stroke, frame.weight} == {HEAVY, DOUBLE}:
+            stroke = frame.weight  # Unicode joins heavy and double nowhere
         arms = [0, 0, 0, 0]
         for i, direction in enumerate(DIRECTIONS):
             if direction == leave:
                 arms[i] = stroke
             elif direction != (-leave[0], -leave[1]):
                 arms[i] = frame.weight
-        if {stroke, frame.weight} == {HEAVY, DOUBLE}:
-            continue  # Unicode joins heavy and double nowhere
         char = linework.glyph((arms[0], arms[1], arms[2], arms[3]))
         canvas.put(at[0] + border[0], at[1] + border[1], char, frame.role)
 

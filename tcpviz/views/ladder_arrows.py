@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tcpviz.core.records import Act, Doer, Side
 from tcpviz.core.segment import Segment
@@ -20,6 +20,7 @@ from tcpviz.views.ladder_labels import (
 )
 from tcpviz.views.ladder_layout import Layout
 from tcpviz.views.ladder_parts import LETS_GO, Flight, Row
+from tcpviz.views.ladder_slopes import Height, crossing, heights, stroke
 from tcpviz.views.spans import text_width
 from tcpviz.words import _
 
@@ -215,37 +216,46 @@ def draw_flight(canvas: Canvas, row: Row, flight: Flight, pen: Pen) -> list[Word
     share = reach(flight, row, pen)
     if share is None:
         return []
-    first, last, rows = share
+    first, last, _ = share
     right = pen.rightward(flight.side)
     role = pen.role_of(segment)
     k = row.number - flight.start
     ended = flight.end_step is not None and not hidden(flight.end_step, pen.cursor)
     here = ended and row.number == flight.end
     held = _was_held(flight, pen)
-    glyphs = ["╌" if segment.inferred else "─"] * (last - first)
-    slope = "╲" if right else "╱"
+    slope: list[Height | None] = list(_slope(flight, row, share, pen))
     if held and last - first == 1 and not here:
-        glyphs = ["╎"]
+        glyphs: list[str] = ["╎"]
+        slope = [None]
     else:
-        if rows and k > 0:
-            glyphs[0] = slope
-        if rows and k < rows and (k > 0 or len(glyphs) > 1):
-            glyphs[-1] = slope
+        glyphs = [stroke(height) if height else "─" for height in slope]
+        if segment.inferred:  # dashed
+            glyphs = [" " if place % 2 else glyph for place, glyph in enumerate(glyphs)]
     holder = None if ended else flight.holder(pen.cursor)
     in_hand = holder is not None and k == 1
+    head = ""
     if here:
-        glyphs[-1] = "✖" if flight.lost else ("▶" if right else "◀")
+        head = "✖" if flight.lost else ("▶" if right else "◀")
     elif in_hand:
-        glyphs[-1] = HAND_RIGHT if right else HAND_LEFT
+        head = HAND_RIGHT if right else HAND_LEFT
     elif not held and not ended and _is_tip(flight, row, pen):
-        glyphs[-1] = "▷" if right else "◁"
-    for place, glyph in enumerate(glyphs, first):
+        head = "▷" if right else "◁"
+    if head:
+        glyphs[-1], slope[-1] = head, None
+    for place, (glyph, height) in enumerate(zip(glyphs, slope, strict=True), first):
         column = layout.first + place if right else layout.last - 1 - place
         if not layout.first <= column < layout.last:
             continue
-        there = canvas.at(column)
-        if there != " " and {there, glyph} <= {"─", "╌", "╲", "╱", "╳"} and there != glyph:
-            glyph = "╳"
+        there = canvas.heights.get(column)
+        if height is not None and there is not None:
+            if crossing(height, there):
+                glyph = "╳"
+            elif column % 2:
+                continue  # both lines can be followed where each has every other cell
+        if height is None:
+            canvas.heights.pop(column, None)
+        else:
+            canvas.heights[column] = height
         tone = roles.LOST if glyph == "✖" else roles.LIT if glyph in _HANDS else role
         canvas.put(column, glyph, tone)
     if k == 0 and not flight.copy:
@@ -254,6 +264,19 @@ def draw_flight(canvas: Canvas, row: Row, flight: Flight, pen: Pen) -> list[Word
         return _hand_words(holder, last, right, layout)
     words = _words_at_end(flight, row, last - first - 5, pen) if here else ""
     return _end_words(words, last, flight, right, role, layout) if words else []
+
+
+def _slope(flight: Flight, row: Row, share: tuple[int, int, int], pen: Pen) -> list[Height]:
+    """How the arrow falls on this row: from the middle of its first one to that of its last."""
+    first, last, rows = share
+    k = row.number - flight.start
+    whole = last
+    if pen.travelled is not None and flight.end is None:
+        full = reach(flight, row, replace(pen, travelled=None))
+        whole = last if full is None else full[1]
+    start, end = (0.5 if k == 0 else 0.0), (0.5 if k == rows else 1.0)
+    fall = heights(whole - first, start, end, right=pen.rightward(flight.side))
+    return fall[: last - first]
 
 
 def _is_tip(flight: Flight, row: Row, pen: Pen) -> bool:

@@ -12,6 +12,7 @@ from typing import Final
 
 from rich.cells import cell_len
 
+from tcpviz.views.ladder_slopes import Height
 from tcpviz.views.roles import LIT, LIT_LABEL, TEXT
 from tcpviz.views.spans import Line, Span
 
@@ -21,6 +22,7 @@ ASCII: Final[dict[str, str]] = {
     "╱": "/", "╳": "X", "▶": ">", "◀": "<", "▷": ">", "◁": "<", "✖": "X", "●": "*",
     "○": ".", "◷": "@", "≠": "!", "…": "~", "⋯": "~", "▸": ">", "╴": "-", "╶": "-",
     "┄": "-", "▾": "v", "µ": "u", "·": ".", "→": ">",
+    "⎺": "'", "⎻": "-", "⎼": ".", "⎽": "_",
     "☛": "H", "☚": "H", "⚠": "!", "↯": "!",
     "▲": "^", "▼": "v", "◆": "#", "◌": "o", "×": "x",
 }  # fmt: skip
@@ -46,14 +48,18 @@ _VISIBLE_BLANKS: Final = frozenset({LIT, LIT_LABEL})
 
 
 class Canvas:
-    """``width`` cells, blank at first."""
+    """``width`` cells, blank at first.
 
-    __slots__ = ("_chars", "_roles", "width")
+    ``heights`` keeps how the slanting lines drawn so far lie in their cells, by column.
+    """
+
+    __slots__ = ("_chars", "_roles", "heights", "width")
 
     def __init__(self, width: int) -> None:
         self.width = width
         self._chars = [" "] * width
         self._roles = [TEXT] * width
+        self.heights: dict[int, Height] = {}
 
     def at(self, column: int) -> str:
         """The character in a cell; a space outside of the row."""

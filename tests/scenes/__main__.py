@@ -110,7 +110,7 @@ async def picture(scene: Scene) -> str:
     if scene.hand:
         return await in_hand(scene)
     feed = LabFeed(load(scene.scenario))
-    app = TcpvizApp(feed, pace=Pace(3600.0), looks=scene.looks)
+    app = TcpvizApp(feed, pace=Pace(1.2), looks=scene.looks)
     async with app.run_test(size=scene.size) as pilot:
         while not app.session.pump.done:
             await pilot.pause(0.02)

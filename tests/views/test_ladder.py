@@ -146,7 +146,7 @@ def test_one_capture_point_draws_level_arrows() -> None:
     data = next(line for line in lines if "1:6, ACK 1" in line)
     assert "┣─" in data
     assert "─▶┃" in data
-    assert not any("╲" in line or "╱" in line for line in lines)
+    assert not set("╲╱⎺⎻⎼⎽") & set("".join(lines))
 
 
 def test_states_are_written_on_the_side_that_moved_with_their_certainty() -> None:
@@ -220,7 +220,7 @@ def test_crossing_segments_can_both_be_followed() -> None:
     assert sum("SYN 0 " in line for line in lines) >= 2
     heads = [line for line in lines if "▶" in line or "◀" in line]
     assert len(heads) == 2
-    assert any("╳" in line for line in lines) or any("╲" in line and "╱" in line for line in lines)
+    assert sum(line.count("╳") for line in lines) == 1
 
 
 def test_a_copy_that_the_cable_made_arrives_from_the_middle() -> None:
