@@ -9,16 +9,17 @@ so that a pair of ports used again is another connection.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import repeat
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from tcpviz.bulk.livestates import OVER, Known, states
+from tcpviz.bulk.liveindex import FlowIndex
+from tcpviz.bulk.livestates import OVER, STATES, Known, states
 from tcpviz.bulk.stretches import Columns, Mixer, Stretch
 
 Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 ROWS: Final = 1 << 18
 """Connections that are kept; finished ones go first, then the oldest, and they are counted."""
@@ -29,6 +30,7 @@ _INDEX = 14
 _FIRST = 1 << 12
 _SKIPPED = 64  # open connections that are passed over to find a finished one
 _SYN, _ACK, _RST, _FIN = 2, 16, 4, 1
+_OVER = np.array([code in OVER for code in range(len(STATES))])
 
 # One number for each direction: the client's, the server's.
 _BOTH = {
@@ -73,7 +75,7 @@ class LiveTable:
         self.born = 0
         self._room = 0
         self._next = 0
-        self._of: dict[int, int] = {}
+        self._index = FlowIndex()
         self._odd: Mapping[int, bytes] = {}
         self._rows: Ints = np.zeros(0, np.int64)
         self._grow(min(_FIRST, rows))
@@ -166,8 +168,7 @@ class LiveTable:
         np.not_equal(flow[1:], flow[:-1], out=begins[1:])
         opens = (c.flags & (_SYN | _ACK)) == _SYN
         starts = np.flatnonzero(begins)
-        keys = flow[starts].tolist()
-        row_of = np.fromiter(map(self._of.get, keys, repeat(-1)), np.int64, len(keys))
+        row_of = self._index.find(flow[starts], self.flow)
         group = np.cumsum(begins) - 1
         fresh = self._beginnings(c, opens, begins, group, row_of)
         self._open(stretch, c, flow, fresh, np.flatnonzero(fresh), row_of, group, begins)
@@ -180,11 +181,11 @@ class LiveTable:
     def _beginnings(
         self,
         c: Columns,
-        opens: npt.NDArray[np.bool_],
-        begins: npt.NDArray[np.bool_],
+        opens: Mask,
+        begins: Mask,
         group: Ints,
         row_of: Ints,
-    ) -> npt.NDArray[np.bool_]:
+    ) -> Mask:
         """Where a connection begins: an unknown pair of ends, or a SYN with a new number."""
         fresh = begins & (row_of[group] < 0)
         syns = np.flatnonzero(opens)
@@ -210,11 +211,11 @@ class LiveTable:
         stretch: Stretch,
         c: Columns,
         flow: npt.NDArray[np.uint64],
-        fresh: npt.NDArray[np.bool_],
+        fresh: Mask,
         places: Ints,
         row_of: Ints,
         group: Ints,
-        begins: npt.NDArray[np.bool_],
+        begins: Mask,
     ) -> None:
         """Give the new ones rows, and every segment its row (``_rows``)."""
         rows = np.where(begins, row_of[group], -1)
@@ -231,10 +232,19 @@ class LiveTable:
             self.born += len(new)
             self.ends[new] = _ends(stretch, c.place[places], answers, self._odd)
             rows[places] = new
-            # Of two on the same ends in one stretch the later one is the one to be found.
-            self._of.update(zip(flow[places].tolist(), new.tolist(), strict=True))
+            self._to_be_found(flow, places, new)
         marked = np.flatnonzero(begins | fresh)
         self._rows = rows[marked][np.cumsum(begins | fresh) - 1]
+
+    def _to_be_found(self, flow: npt.NDArray[np.uint64], places: Ints, new: Ints) -> None:
+        if self._index.full(len(new)):
+            self._index.make(self.rows(), self.flow)
+            return
+        # Of two on the same ends in one stretch the later one is the one to be found.
+        order = np.argsort(places)
+        keys = flow[places[order]]
+        last = np.append(keys[1:] != keys[:-1], True)
+        self._index.put(keys[last], new[order[last]], self.flow)
 
     def _rooms(self, count: int) -> Ints:
         """Rows for so many new connections, emptied."""
@@ -254,31 +264,35 @@ class LiveTable:
 
         Where a flood leaves nothing but half-open ones, the oldest that were passed over go.
         """
-        ahead = min(self._room, count * (_SKIPPED + 1))
-        window = (self._next + np.arange(ahead)) % self._room
-        used = self.ident[window] != 0
-        fit = ~used | self._over(window)
+        window, used, fit = self._look_ahead(count, 2)
+        if int(fit.sum()) < count:
+            window, used, fit = self._look_ahead(count, _SKIPPED + 1)
         places = np.flatnonzero(fit)[:count]
         if len(places) < count:
             rest = np.flatnonzero(~fit)[: count - len(places)]
             places = np.sort(np.concatenate((places, rest)))
         self._next += int(places[-1]) + 1 if len(places) else 0
-        rows = window[places]
-        given_up = rows[used[places]]
-        self.evicted += len(given_up)
-        for row, key in zip(given_up.tolist(), self.flow[given_up].tolist(), strict=True):
-            if self._of.get(key) == row:
-                del self._of[key]
-        return np.asarray(rows, np.int64)
+        self.evicted += int(used[places].sum())
+        return np.asarray(window[places], np.int64)
 
-    def _over(self, rows: Ints) -> npt.NDArray[np.bool_]:
+    def _look_ahead(self, count: int, times: int) -> tuple[Ints, Mask, Mask]:
+        """The next rows, so many times what is wanted; which are in use, and which may be had."""
+        window = (self._next + np.arange(min(self._room, count * times))) % self._room
+        used = self.ident[window] != 0
+        fit = ~used
+        # Only what was reset, or closed from both ends, can be over: that is soon seen.
+        maybe = (self.reset_by[window] >= 0) | (self.fin[window] >= 0).all(axis=1)
+        asked = np.flatnonzero(used & maybe)
+        fit[asked] = self._over(window[asked])
+        return window, used, fit
+
+    def _over(self, rows: Ints) -> Mask:
         client, server = states(self.known(rows))
-        codes = list(OVER)
-        return np.asarray(np.isin(client, codes) & np.isin(server, codes))
+        return np.asarray(_OVER[client] & _OVER[server])
 
     # -- totals -------------------------------------------------------------
 
-    def _count(self, c: Columns, rows: Ints, opens: npt.NDArray[np.bool_]) -> None:
+    def _count(self, c: Columns, rows: Ints, opens: Mask) -> None:
         side = (c.src != self.client[rows]).astype(np.int64)
         place = rows * 2 + side
         flags = c.flags
@@ -298,9 +312,7 @@ class LiveTable:
         if resets.any():
             self._resets(c, rows, side, place, np.flatnonzero(resets))
 
-    def _syns(
-        self, c: Columns, rows: Ints, place: Ints, syns: Ints, opens: npt.NDArray[np.bool_]
-    ) -> None:
+    def _syns(self, c: Columns, rows: Ints, place: Ints, syns: Ints, opens: Mask) -> None:
         np.add.at(self.syns.reshape(-1), place[syns], 1)
         iss = self.iss.reshape(-1)
         firsts = syns[::-1]
@@ -367,7 +379,7 @@ class LiveTable:
         firsts = firsts[self._fits(c, rows, side, firsts)]
         self.reset_by[rows[firsts]] = side[firsts]
 
-    def _fits(self, c: Columns, rows: Ints, side: Ints, resets: Ints) -> npt.NDArray[np.bool_]:
+    def _fits(self, c: Columns, rows: Ints, side: Ints, resets: Ints) -> Mask:
         """Whether its receiver would take it: RFC 5961 section 3, as far as an observer knows.
 
         Of one that answers a SYN the acknowledgement must be right (RFC 9293 section 3.10.7.3);
@@ -419,7 +431,7 @@ def _sorted(keys: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], Ints]
 
 
 def _ends(
-    stretch: Stretch, places: Ints, answers: npt.NDArray[np.bool_], odd: Mapping[int, bytes]
+    stretch: Stretch, places: Ints, answers: Mask, odd: Mapping[int, bytes]
 ) -> npt.NDArray[np.uint8]:
     """Addresses and ports of the client and the server: (n, 2, 18) bytes, 16 and 2 each.
 
