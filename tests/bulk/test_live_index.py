@@ -27,8 +27,8 @@ def test_it_finds_what_a_dictionary_finds(seed):
         at += count
         for key in flows[new].tolist():
             held.pop(key, None)
-        # Ten bits of place and a dozen of the rest: many want the same slot.
-        fresh = {dice.getrandbits(10) | dice.getrandbits(12) << 30 for _ in range(3 * count)}
+        # A dozen bits of place and as many of the rest: some want the same slot.
+        fresh = {dice.getrandbits(12) | dice.getrandbits(12) << 30 for _ in range(3 * count)}
         keys = sorted(key << int(SHIFT) for key in fresh - {k >> int(SHIFT) for k in held})[:count]
         new = new[: len(keys)]
         flows[(at - count + np.arange(count)) % rows] = 0
@@ -38,7 +38,7 @@ def test_it_finds_what_a_dictionary_finds(seed):
             index.make(np.flatnonzero(flows), flows)
         else:
             index.put(np.array(keys, np.uint64), new, flows)
-        asked = [*held, *(dice.getrandbits(10) << int(SHIFT) for _ in range(20))]
+        asked = [*held, *(dice.getrandbits(12) << int(SHIFT) for _ in range(20))]
         found = index.find(np.array(asked, np.uint64), flows).tolist()
         assert found == [held.get(key, -1) for key in asked]
     assert index.made >= 1
