@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,10 @@ Piece = dict[str, Column]
 _LEAST_ROOM = 1 << 12
 
 Scope = tuple[int, tuple[str, ...]]
+
+
+def _empty(count: int, kind: str) -> Column:
+    return np.empty(count, kind)
 
 
 class Tables:
@@ -102,15 +106,17 @@ class Columns:
     ``kept``   those that were not read by columns, by their place
     ``array``  a column by its name, once :meth:`close` has been called
     ``room``   for about how many rows to make room at first
+    ``empty``  what makes an array of so many numbers of a kind, where memory's is not wanted
     """
 
-    def __init__(self, room: int = 0) -> None:
+    def __init__(self, room: int = 0, empty: Callable[[int, str], Column] | None = None) -> None:
+        self.empty = empty or _empty
         self.tables = Tables()
         self.kept: dict[int, Segment] = {}
         self.count = 0
         self.array: dict[str, Column] = {}
         self._room = max(room, _LEAST_ROOM)
-        self._space = {name: np.empty(self._room, kind) for name, kind in DTYPES.items()}
+        self._space = {name: self.empty(self._room, kind) for name, kind in DTYPES.items()}
 
     def append(self, piece: Piece) -> None:
         """Add rows; what a piece does not name is 0."""
@@ -125,13 +131,17 @@ class Columns:
         """Make room for half as many again, one column after the other."""
         self._room = max(need, self._room + self._room // 2)
         for name, kind in DTYPES.items():
-            space = np.empty(self._room, kind)
+            space = self.empty(self._room, kind)
             space[: self.count] = self._space[name][: self.count]
             self._space[name] = space
 
+    def so_far(self) -> Piece:
+        """The columns of the rows there are now; they stay as they are while more come."""
+        return {name: space[: self.count] for name, space in self._space.items()}
+
     def close(self) -> None:
         """No more rows will come."""
-        self.array = {name: space[: self.count] for name, space in self._space.items()}
+        self.array = self.so_far()
 
     def rows_of(self, segments: Sequence[Segment]) -> Piece:
         """Segments that were read one by one, as rows; their bytes are not looked for again."""

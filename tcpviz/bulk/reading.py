@@ -7,9 +7,10 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tcpviz.bulk.columns import DTYPES, Columns, Piece
 from tcpviz.bulk.headers import gather
@@ -42,13 +43,15 @@ class Reading:
     ``status``   as a feed's
     ``errors``   ICMP errors about TCP, with the row before which each came
     ``title``    the file's name
+
+    ``empty`` makes the columns' arrays, where they are not to lie in memory.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, empty: Callable[[int, str], NDArray[Any]] | None = None) -> None:
         self._capture: CaptureFile = open_capture(path, bulk_stream, PIECE)
         self.title = self._capture.name
         # No record of a segment is shorter; what is not used of a column costs nothing.
-        self.columns = Columns((self._capture.size or 0) // 70)
+        self.columns = Columns((self._capture.size or 0) // 70, empty)
         self.errors: list[tuple[int, Unreachable]] = []
         self.status = FeedStatus(size=self._capture.size)
         self._decoder = Decoder()
@@ -56,6 +59,11 @@ class Reading:
         self._spool: IO[bytes] | None = None
         if path != "-" and self._capture.size is not None:
             self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115
+
+    def wait_with(self, more: Callable[[], bool]) -> None:
+        """At the end of a plain file ask ``more`` whether there is more of it now."""
+        if not self._capture.stream.packed:
+            self._capture.at_end = more
 
     def stop(self) -> None:
         """End the reading soon; from any thread."""

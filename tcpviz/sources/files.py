@@ -116,7 +116,8 @@ class CaptureFile:
     ``position`` bytes taken of it so far, before any unpacking
     ``stream``   the parser's side: interfaces, losses, records that were bad
 
-    ``first`` has been read of it already; ``ended`` says why a source ended that should not.
+    ``first`` has been read of it already; ``ended`` says why a source ended that should not;
+    ``at_end`` is asked at a plain file's end whether there is more of it now, and may wait.
     """
 
     def __init__(
@@ -140,6 +141,7 @@ class CaptureFile:
         self._owned = owned
         self._primed: bytes | None = first
         self._why_ended = ended
+        self.at_end: Callable[[], bool] | None = None
         self._plain = True
         self._stopped = threading.Event()
         self._selector: selectors.BaseSelector | None = None
@@ -239,6 +241,8 @@ class CaptureFile:
                 except SourceError as error:
                     self.stream.fail(str(error))
                     return
+            if not data and self._plain and self.at_end is not None and self.at_end():
+                continue
             if not data:
                 self.stream.finish()
                 if self._why_ended is not None:

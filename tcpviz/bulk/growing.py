@@ -1,0 +1,184 @@
+"""A capture on its way into a table: the table of what has been read so far, again and again.
+
+While the file is read, its beginning is made into a table from time to time; each is exact for
+the packets that it was made of, numbers its connections as the last one will, and stays valid
+when the next one takes its place. Making them takes at most about a quarter of the time.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tcpviz.bulk.building import Building
+from tcpviz.bulk.reading import Reading, Unsuited
+from tcpviz.bulk.table import Table
+from tcpviz.bulk.windows import Windows
+from tcpviz.sources.feed import FeedStatus, SourceError
+
+FIRST = 1 << 20
+"""Bytes read before the first table is made."""
+
+SHARE = 3
+"""Reading between two tables takes at least so many times as long as making the last one."""
+
+LEAST_S = 0.25
+"""The least time between two tables."""
+
+LOOK_S = 0.2
+"""How often a file that may still grow is looked at."""
+
+FRESH_S = 3.0
+"""A file that was written to so lately when its end is reached is taken for one that grows."""
+
+PATIENCE_S = 10.0
+"""After so long without a byte more, such a file is taken to be complete."""
+
+
+class Snapshot:
+    """A table with the building and the reading that it rests on.
+
+    ``version`` counts from 1, ``whole`` is true of the last one, ``end_ns`` is the latest moment
+    in it. ``lock`` is held while one of its connections is made: the shapes behind it are shared.
+    """
+
+    def __init__(self, reading: Reading, version: int, *, whole: bool) -> None:
+        self.version, self.whole = version, whole
+        self.lock = threading.RLock()
+        self.reading = reading
+        self.building = Building(reading)
+        self.table = Table(self.building)
+        self.end_ns = int(self.table.last_ns.max()) if len(self.table) else 0
+        if len(self.building.clock.now):
+            self.end_ns = max(self.end_ns, int(self.building.clock.now[-1]))
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+
+class Growing:
+    """Reads ``path`` by :meth:`run`, in a thread of its own.
+
+    ``latest``   the newest table; another object each time
+    ``status``   as a feed's
+    ``follow``   wait for more at the file's end for as long as nobody stops it; ``None``: only
+                 while the file is being written
+    ``windows``  where columns are put that are more than memory may take
+    ``waiting``  all has been read, and more may come
+    """
+
+    def __init__(
+        self, path: str, *, follow: bool | None = None, windows: Windows | None = None
+    ) -> None:
+        self._path = path
+        self._follow = follow
+        self.windows = windows
+        self._reading = Reading(path, empty=None if windows is None else windows.empty)
+        self._reading.wait_with(self._more)
+        self.title = self._reading.title
+        self.status: FeedStatus = self._reading.status
+        self.latest: Snapshot | None = None
+        self.waiting = False
+        self._stopped = threading.Event()
+        self._made_at = self._took = 0.0
+        self._rows = 0
+        self._still = 0.0
+
+    def stop(self) -> None:
+        """End the reading soon; from any thread."""
+        self._stopped.set()
+        self._reading.stop()
+
+    def close(self) -> None:
+        """Nothing more is asked of any of its tables."""
+        self._reading.close()
+
+    def run(self, told: Callable[[], None] = lambda: None) -> None:
+        """Read all of it; ``told`` is called after each table.
+
+        Raises SourceError (the table of what came before is there) and Unsuited.
+        """
+        self._told = told
+        trouble: SourceError | None = None
+        try:
+            self._reading.read(self._progress)
+        except SourceError as error:
+            trouble = error
+        self.waiting = False
+        if not self._stopped.is_set() or self.latest is None:
+            self._make(whole=True)
+        if trouble is not None:
+            raise trouble
+
+    def _progress(self, status: FeedStatus) -> None:
+        if self._stopped.is_set():
+            return
+        now = time.monotonic()
+        if self.latest is None:
+            due = status.position >= FIRST
+        else:
+            due = now - self._made_at >= max(SHARE * self._took, LEAST_S)
+        if due:
+            self._make(whole=False)
+
+    def _make(self, *, whole: bool) -> None:
+        reading = frozen(self._reading)
+        count, latest = reading.columns.count, self.latest
+        if latest is not None and count == self._rows:
+            latest.whole = latest.whole or whole
+            return
+        began = time.monotonic()
+        version = 1 if latest is None else latest.version + 1
+        self.latest = Snapshot(reading, version, whole=whole)
+        self._rows = count
+        if self.windows is not None:
+            self.windows.rest()
+        self._made_at = time.monotonic()
+        self._took = self._made_at - began
+        self._told()
+
+    # -- a file that grows ------------------------------------------------------
+
+    def _more(self) -> bool:
+        """At the file's end: true once there is more, false if no more is waited for."""
+        if self._follow is False:
+            return False
+        path, at = Path(self._path), self.status.position
+        began = time.monotonic()
+        while not self._stopped.is_set():
+            try:
+                about = path.stat()
+            except OSError:
+                return False
+            if about.st_size > at:
+                self.waiting = False
+                self.status.size = about.st_size
+                return True
+            if self._follow is None:
+                if not self.waiting and time.time() - about.st_mtime > FRESH_S:
+                    return False
+                if time.monotonic() - began > PATIENCE_S:
+                    return False
+            self.waiting = True
+            if self._rows != self._reading.columns.count and self._due():
+                self._make(whole=False)
+            self._stopped.wait(LOOK_S)
+        return False
+
+    def _due(self) -> bool:
+        return time.monotonic() - self._made_at >= max(SHARE * self._took, LEAST_S)
+
+
+def frozen(reading: Reading) -> Reading:
+    """The reading as it stands, for a table to rest on while it goes on."""
+    made = copy.copy(reading)
+    columns = made.columns = copy.copy(reading.columns)
+    columns.array = columns.so_far()
+    made.errors = list(reading.errors)
+    return made
+
+
+__all__ = ["Growing", "Snapshot", "Unsuited", "frozen"]
