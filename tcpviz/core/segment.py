@@ -109,6 +109,7 @@ class Segment:
     ``inferred``     true where no packet was captured and the kernel's states imply it
     ``header_len``   bytes of the TCP header with its options (data offset times 4); 0: not known
     ``checksum``     as in the header; ``None``: not known
+    ``ip_len``       bytes of the IP packet by its own header; 0: not known
     """
 
     time_ns: int
@@ -133,6 +134,7 @@ class Segment:
     inferred: bool = False
     header_len: int = 0
     checksum: int | None = None
+    ip_len: int = 0
 
     @property
     def key(self) -> FlowKey:

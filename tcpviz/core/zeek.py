@@ -1,4 +1,4 @@
-"""Zeek's ``conn_state`` and ``history`` of a connection, letter for letter.
+"""Zeek's ``conn_state``, ``history`` and sums of a connection, letter for letter.
 
 The rules are those of Zeek 7's ``TCPSessionAdapter.cc``, ``TCP_Endpoint.cc``,
 ``Conn.cc`` and ``scripts/base/protocols/conn/main.zeek``. Zeek's idea of an
@@ -26,19 +26,21 @@ what comes then a new connection.
 
 from __future__ import annotations
 
-import enum
 import re
+from dataclasses import dataclass
 
 from tcpviz.core import seq as seqno
 from tcpviz.core.records import Side
 from tcpviz.core.segment import Segment
-from tcpviz.core.zeek_gaps import Gaps
+from tcpviz.core.zeek_end import MASK64 as _MASK64
+from tcpviz.core.zeek_end import OPENING as _OPENING
+from tcpviz.core.zeek_end import End as _End
+from tcpviz.core.zeek_end import ZeekState
 
 MAX_HISTORY = 1000
 """Ours, letters: resets with ever new numbers would write a letter each, without end."""
 
 _TOO_FAR = 1048576
-_MASK64 = (1 << 64) - 1
 _RSTOS0 = re.compile(r"\^?S[^HAFGIQ]*R.*")
 
 LIKELY_SERVER_PORTS = frozenset(
@@ -52,111 +54,22 @@ LIKELY_SERVER_PORTS = frozenset(
 """TCP ports that Zeek's analyzers register for (``likely_server_ports``)."""
 
 
-class ZeekState(enum.Enum):
-    """What Zeek knows of one end (``TCP_Endpoint.h``)."""
+@dataclass(frozen=True, slots=True)
+class ZeekSums:
+    """The numbers of a line of ``conn.log``; of packets and bytes: originator, responder.
 
-    INACTIVE = "inactive"
-    SYN_SENT = "syn sent"
-    SYN_ACK_SENT = "syn-ack sent"
-    PARTIAL = "partial"
-    ESTABLISHED = "established"
-    CLOSED = "closed"
-    RESET = "reset"
+    ``duration_ns``  between the first segment and the last one before which not both ends had
+                     closed, so without the ACK of the last FIN
+    ``bytes``        of payload, told from sequence numbers
+    ``missed_bytes`` acknowledged data that nobody saw, both ends'
+    ``ip_bytes``     by the IP headers' lengths
+    """
 
-
-_OPENING = (ZeekState.SYN_SENT, ZeekState.SYN_ACK_SENT)
-
-
-class _End:
-    """One end as Zeek follows it; ``is_orig`` changes when the ends are swapped."""
-
-    __slots__ = (
-        "_gaps",
-        "ack_seq",
-        "ack_wraps",
-        "fin_count",
-        "fin_seq",
-        "gap_count",
-        "is_orig",
-        "last_fin",
-        "last_rst",
-        "last_seq",
-        "last_syn",
-        "previous",
-        "retransmitted",
-        "seq_wraps",
-        "start_seq",
-        "state",
-        "wrong_checksums",
-        "zero_windows",
-    )
-
-    def __init__(self, *, is_orig: bool) -> None:
-        self.is_orig = is_orig
-        self.state = ZeekState.INACTIVE
-        self.previous = ZeekState.INACTIVE
-        self.start_seq = self.last_seq = self.ack_seq = 0
-        self.seq_wraps = self.ack_wraps = 0
-        self.fin_count = self.fin_seq = 0
-        self.last_syn = self.last_fin = self.last_rst = 0
-        self.retransmitted = self.zero_windows = self.gap_count = self.wrong_checksums = 0
-        self._gaps: Gaps | None = None
-
-    @property
-    def gaps(self) -> Gaps:
-        """Made when first asked for: of a million unanswered SYNs nobody asks."""
-        if self._gaps is None:
-            self._gaps = Gaps()
-        return self._gaps
-
-    def move(self, state: ZeekState) -> None:
-        if state is not self.state:
-            self.previous, self.state = self.state, state
-
-    def restart(self, start: int, last: int) -> None:
-        self.start_seq = self.ack_seq = start
-        self.last_seq = last
-
-    @property
-    def clean(self) -> bool:
-        """Opened in full and not reset: only then are gaps believed."""
-        return self.state is ZeekState.ESTABLISHED or (
-            self.state is ZeekState.CLOSED and self.previous is ZeekState.ESTABLISHED
-        )
-
-    @property
-    def nothing_acked(self) -> bool:
-        return self.ack_seq in (self.start_seq, seqno.add(self.start_seq, 1))
-
-    def relative(self, number: int, last: int, wraps: int) -> int:
-        """``number`` counted from the first one, told from ``last``, which has wrapped so often."""
-        delta = seqno.diff(number, last)
-        if delta < 0 and wraps and number > last:
-            wraps -= 1
-        elif delta > 0 and number < last:
-            wraps += 1
-        if not wraps:
-            return seqno.diff(number, self.start_seq)
-        return (wraps << 32) + number - self.start_seq
-
-    def size(self, peer: _End) -> int:
-        """Bytes of payload by sequence numbers, as Zeek counts them."""
-        if (
-            self.previous is ZeekState.SYN_SENT
-            and self.state is ZeekState.RESET
-            and peer.state is ZeekState.INACTIVE
-            and not self.nothing_acked
-        ):
-            return 0
-        furthest = max(
-            (self.seq_wraps << 32) + self.last_seq, (self.ack_wraps << 32) + self.ack_seq
-        )
-        size = (furthest - self.start_seq) & _MASK64
-        if size:
-            size -= 1
-        if self.fin_count and size:
-            size -= 1
-        return size
+    duration_ns: int
+    bytes: tuple[int, int]
+    missed_bytes: int
+    packets: tuple[int, int]
+    ip_bytes: tuple[int, int]
 
 
 class ZeekView:
@@ -172,7 +85,9 @@ class ZeekView:
     """
 
     __slots__ = (
+        "_first_ns",
         "_ignore_checksums",
+        "_last_ns",
         "_orig",
         "_orig_side",
         "_partial",
@@ -203,6 +118,7 @@ class ZeekView:
         self._taken = ""
         self._seen_first: frozenset[bool] = frozenset()
         self._partial = False
+        self._first_ns = self._last_ns = 0
 
     @property
     def originator(self) -> Side | None:
@@ -237,18 +153,35 @@ class ZeekView:
             return "S1"
         return "OTH"
 
+    @property
+    def sums(self) -> ZeekSums:
+        """What the connection comes to."""
+        orig, resp = self._orig, self._resp
+        return ZeekSums(
+            max(0, self._last_ns - self._first_ns),
+            (orig.size(resp), resp.size(orig)),
+            orig.missed + resp.missed,
+            (orig.packets, resp.packets),
+            (orig.ip_bytes, resp.ip_bytes),
+        )
+
     def observe(self, segment: Segment, side: Side) -> None:
         """Take the next segment, sent by ``side``."""
         if self._orig_side is None:
             self._orig_side = side
+            self._first_ns = self._last_ns = segment.time_ns
             if self._flips(segment):
                 self._flip()
         is_orig = side is self._orig_side
         end, peer = (self._orig, self._resp) if is_orig else (self._resp, self._orig)
+        end.packets += 1
+        end.ip_bytes += segment.ip_len
         if segment.checksum_ok is False and not self._ignore_checksums:
             end.wrong_checksums += 1
             self._scaled("C", end, end.wrong_checksums)
             return
+        if not (end.did_close and peer.did_close):
+            self._last_ns = segment.time_ns
         self._note_partial(segment, is_orig=is_orig)
         length = segment.payload_len
         # What a RST carries is not part of the stream.
@@ -409,8 +342,12 @@ class ZeekView:
         upto = rel_ack
         if peer.fin_count and upto >= peer.fin_seq:
             upto = peer.fin_seq - 1
-        for _ in range(peer.gaps.acknowledged(upto, partial=self._partial)):
-            if end.clean and peer.clean:
+        gaps = peer.gaps
+        before = gaps.missed
+        count = gaps.acknowledged(upto, partial=self._partial)
+        if count and end.clean and peer.clean:
+            peer.missed += gaps.missed - before
+            for _ in range(count):
                 peer.gap_count += 1
                 self._scaled("G", peer, peer.gap_count)
 

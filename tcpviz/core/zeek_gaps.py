@@ -23,15 +23,17 @@ class Gaps:
 
     ``done``     everything below was delivered, or given up as missing
     ``trimmed``  everything below was acknowledged
+    ``missed``   bytes in the gaps so far
     ``off``      Zeek has given up on this stream: no further gaps are found
     """
 
-    __slots__ = ("_blocks", "done", "off", "trimmed")
+    __slots__ = ("_blocks", "done", "missed", "off", "trimmed")
 
     def __init__(self) -> None:
         self._blocks: list[tuple[int, int]] = []
         self.done = 1
         self.trimmed = 1
+        self.missed = 0
         self.off = False
 
     def seen(self, start: int, end: int, *, acked: int, any_acked: bool) -> None:
@@ -78,9 +80,11 @@ class Gaps:
             if lower >= upto:
                 break
             gaps += 1
+            self.missed += lower - self.done
             self.done = upper
         if upto > self.done:
             gaps += 1
+            self.missed += upto - self.done
             self.done = upto
         return gaps
 

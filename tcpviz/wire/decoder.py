@@ -180,6 +180,7 @@ class Decoder:
                         False,
                         inside - 34,
                         checksum,
+                        total,
                     )
         return self._long_way(frame)
 
@@ -251,6 +252,7 @@ class Decoder:
             walk.data = whole.data
             walk.limit = len(whole.data)
             walk.end = whole.length
+            walk.ip_at = -20 if len(walk.src) == 4 else -40
             segment = tcp.tcp(walk, 0, self.keep_payload, verify=False)
             if isinstance(segment, Segment):
                 self.segments += 1

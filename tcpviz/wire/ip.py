@@ -71,6 +71,7 @@ def ipv4(walk: Walk, offset: int, fragments: Fragments) -> Next:
         return walk.short("IPv4 header", offset, length)
     walk.src = data[offset + 12 : offset + 16]
     walk.dst = data[offset + 16 : offset + 20]
+    walk.ip_at = offset
     walk.ttl = ttl
     walk.ip_id = ident
     walk.ecn = tos & 3
@@ -95,6 +96,7 @@ def ipv6(walk: Walk, offset: int, fragments: Fragments) -> Next:
         return malformed(f"IPv6 header that says version {first >> 28}")
     walk.src = data[offset + 8 : offset + 24]
     walk.dst = data[offset + 24 : offset + 40]
+    walk.ip_at = offset
     walk.ttl = ttl
     walk.ip_id = None
     walk.ecn = (first >> 20) & 3
@@ -206,6 +208,7 @@ def _fragment(walk: Walk, offset: int, piece: _Piece, fragments: Fragments) -> S
         )
         if isinstance(result, Whole):
             walk.data = result.data
+            walk.ip_at -= offset
             walk.end = result.length
             walk.limit = len(result.data)
             return None

@@ -102,6 +102,7 @@ def tcp(walk: Walk, offset: int, keep_payload: bool, verify: bool) -> Segment | 
         False,
         length,
         checksum,
+        end - walk.ip_at,
     )
 
 

@@ -104,6 +104,7 @@ class Walk:
     ``limit``    offset up to which bytes of that content are there
     ``scope``    VLANs and tunnels passed, outermost first
     ``src``, ``dst`` ...  of the innermost IP header, network byte order
+    ``ip_at``    where the innermost IP header begins: below 0 where it is no more in ``data``
     ``checksum_sure``  false where an IP option or extension header may have replaced
                  an address of the pseudo-header, so that a mismatch proves nothing
     ``more``     further frames within this one, as walks and where they begin
@@ -118,6 +119,7 @@ class Walk:
         "end",
         "errors",
         "interface",
+        "ip_at",
         "ip_id",
         "limit",
         "more",
@@ -141,6 +143,7 @@ class Walk:
         self.src = b""
         self.dst = b""
         self.ttl = 0
+        self.ip_at = 0
         self.ip_id: int | None = None
         self.ecn = 0
         self.checksum_sure = True

@@ -36,7 +36,8 @@ def _reordered_handshake(seen: list[Seen]) -> str:
 
 def _offload(seen: list[Seen]) -> str:
     (one,) = seen
-    state, history = one.zeek(ignore_checksums=True)
+    view = one.zeek(ignore_checksums=True)
+    state, history = view.conn_state, view.history
     both = one.connection.client.segments and one.connection.server.segments
     return "" if state == "SF" and both else f"{state} {history}"
 

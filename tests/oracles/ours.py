@@ -59,11 +59,11 @@ class Seen:
             self.told[segment.frame] = self._wireshark.last
         self.completeness.observe(segment, side)
 
-    def zeek(self, *, ignore_checksums: bool) -> tuple[str, str]:
+    def zeek(self, *, ignore_checksums: bool) -> ZeekView:
         view = ZeekView(ignore_checksums=ignore_checksums)
         for segment, side in self.segments:
             view.observe(segment, side)
-        return view.conn_state, view.history
+        return view
 
 
 def read(path: Path) -> list[Seen]:

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from tcpviz.core.records import Side
 from tcpviz.core.segment import Endpoint
+from tcpviz.core.zeek import ZeekView
 from tests.oracles.adjudicated import FACTS
 from tests.oracles.ours import COPY, Ends, Seen, read
 
@@ -75,7 +76,7 @@ def adjudicated(name: str, oracle: Oracle, seen: list[Seen]) -> Outcome:
 
 
 def zeek(_: str, oracle: Oracle, seen: list[Seen]) -> Outcome:
-    """``conn_state`` and ``history``, where Zeek counted every packet without a script."""
+    """``conn_state``, ``history`` and sums, where Zeek counted every packet without a script."""
     result, by_stream = Outcome(), {}
     for stream, one, _near in matched(oracle, seen):
         by_stream[stream["stream"]] = one
@@ -88,9 +89,35 @@ def zeek(_: str, oracle: Oracle, seen: list[Seen]) -> Outcome:
             found = by_stream[streams[0]]
             if found is not None:
                 theirs = f"{each['conn_state']} {each['history']}"
-                ours = " ".join(found.zeek(ignore_checksums=ignore))
-                result.hold(f"{streams[0]}/zeek/{place}", theirs, ours)
+                view = found.zeek(ignore_checksums=ignore)
+                name = f"{streams[0]}/zeek/{place}"
+                result.hold(name, theirs, f"{view.conn_state} {view.history}")
+                wanted = {column: each[column] for column in ZEEK_SUMS if column in each}
+                told = _zeek_sums(view)
+                result.hold(f"{name}/sums", wanted, {column: told[column] for column in wanted})
     return result
+
+
+ZEEK_SUMS: Final = (
+    *("duration", "orig_bytes", "resp_bytes", "missed_bytes"),
+    *("orig_pkts", "orig_ip_bytes", "resp_pkts", "resp_ip_bytes"),
+)
+"""The columns of numbers in Zeek's conn.log."""
+
+
+def _zeek_sums(view: ZeekView) -> dict[str, object]:
+    sums = view.sums
+    known = sums.duration_ns > 0  # of a single moment Zeek tells neither duration nor bytes
+    return {
+        "duration": round(sums.duration_ns / 1e9, 6) if known else None,
+        "orig_bytes": sums.bytes[0] if known else None,
+        "resp_bytes": sums.bytes[1] if known else None,
+        "missed_bytes": sums.missed_bytes,
+        "orig_pkts": sums.packets[0],
+        "orig_ip_bytes": sums.ip_bytes[0],
+        "resp_pkts": sums.packets[1],
+        "resp_ip_bytes": sums.ip_bytes[1],
+    }
 
 
 def agreed(oracle: Oracle) -> dict[int, Oracle]:

@@ -14,7 +14,7 @@ def test_every_difference_is_listed_with_its_reason(captures: Path) -> None:
     assert not made.failures, "\n".join(made.failures)
     least = {
         "adjudicated": 6,
-        "zeek": 50,
+        "zeek": 100,
         "tshark streams": 350,
         "tshark counts": 700,
         "completeness": 350,
