@@ -14,7 +14,7 @@ from tcpviz.bulk.errors import units
 from tcpviz.bulk.flows import Flows, flows_of, mixed
 from tcpviz.bulk.following import Follower
 from tcpviz.bulk.reading import Reading
-from tcpviz.bulk.shapes import Ending, Kind, Shapes
+from tcpviz.bulk.shapes import After, Ending, Kind, Shapes
 from tcpviz.bulk.signatures import signatures
 from tcpviz.core.connection import Connection
 from tcpviz.core.segment import Segment
@@ -102,6 +102,7 @@ class Building:
         work = regular.Work(self.reading.columns, self.clock, rows, edges - base)
         fine = regular.check(work)
         sums, fine = regular.sums_of(work, fine)
+        fine = self._same_data(work, fine)
         for flow in self._units:
             if begin <= flow < end:
                 fine &= work.flow != flow - begin
@@ -133,21 +134,38 @@ class Building:
         self._pieces.append({name: made[name].astype(kind) for name, kind in FIELDS.items()})
         return [begin + flow for flow in np.unique(work.flow[~fine]).tolist()]
 
+    def _same_data(self, work: regular.Work, fine: Array) -> Array:
+        """Fine only where what was sent again is what was sent before, as far as it is there."""
+        again = np.flatnonzero(work.resent & fine[work.part])
+        if not len(again):
+            return fine
+        fine = fine.copy()
+        before = work.first[work.part[again]] + work.mine_at[again]
+        array, rows = self.reading.columns.array, work.rows
+        whole = array["captured"][rows] >= array["wire"][rows]
+        told = whole[again] | whole[before]
+        for one, other in zip(again[told].tolist(), before[told].tolist(), strict=True):
+            if not self.follower.alike(int(rows[one]), int(rows[other])):
+                fine[work.part[one]] = False
+        return fine
+
     def _flows_fine(self, work: regular.Work, fine: Array) -> Array:
         """Regular also in how the connections of one flow follow upon each other."""
         first, leads = work.first, work.leads
-        followed = np.zeros(len(first), np.bool_)
-        followed[:-1] = ~leads[1:]
-        # A SYN without an answer leaves open which connection lives, unless it is the first.
-        fine = fine & ~(followed & ~leads & ~work.answered)
-        # What answers the new SYN must not fit the connection before by chance.
+        # What answers the new SYN must not fit the connection before by chance: that is, the
+        # latest that was answered or came first; unanswered ones between count for nothing.
         number = np.maximum.reduceat(np.where(work.side, -1, work.seq - work.rel + work.end), first)
-        chance = np.zeros(len(first), np.bool_)
-        chance[1:] = ~leads[1:] & (((work.seq[first[1:]] + 1) & 0xFFFFFFFF) == number[:-1])
-        fine = fine & ~chance
+        later = np.flatnonzero(~leads)
+        if len(later):
+            standing = np.where(work.answered | leads, np.arange(len(first)), 0)
+            before = np.maximum.accumulate(standing)[later - 1]
+            mine = (work.seq[first[later]] + 1) & 0xFFFFFFFF
+            fine = fine.copy()
+            fine[later] &= (mine != number[before]) & (mine != number[later - 1])
         # A SYN or its answer with a number that was used before is a late one of that time.
         answer = np.minimum(work.answer, work.count - 1)
-        for number in (work.seq[first], np.where(work.answered, work.seq[answer], -1)):
+        syn = work.answered & (work.flags[answer] & regular.SYN != 0)
+        for number in (work.seq[first], np.where(syn, work.seq[answer], -1)):
             order = np.lexsort((number, work.flow))
             same = np.zeros(len(first), np.bool_)
             same[order[1:]] = (
@@ -161,43 +179,80 @@ class Building:
     def _shapes(
         self, work: regular.Work, fine: Array, rows: Array, base: int
     ) -> tuple[Array, Array]:
-        """Each connection's shape; those that another one followed too early are not fine."""
+        """Each connection's shape; not fine where it is open what a SYN came into."""
         codes, kept = signatures(work)
-        codes ^= mixed(~work.leads, 1)
         self.kept[base : base + work.count] = kept
         shape = np.zeros(len(fine), np.int64)
-        mine = np.flatnonzero(fine)
-        if not len(mine):
+        if not fine.any():
             return shape, fine
-        unique, where, back = np.unique(codes[mine], return_index=True, return_inverse=True)
+        after = np.where(work.leads, After.NOTHING, After.CLOSED)
+        self._number(work, codes, after, np.flatnonzero(fine), shape, rows, kept)
+        followed = np.zeros(len(fine), np.bool_)
+        followed[:-1] = ~work.leads[1:]
+        lives = self._lives(shape, fine & followed)
+        into = np.zeros(len(fine), np.bool_)
+        into[1:] = lives[:-1] == 1
+        # A SYN without an answer leaves open which connection it belongs to.
+        fine = _whole_flows(work, fine & (lives >= 0) & ~(into & ~work.answered))
+        again = np.flatnonzero(fine & into)
+        if len(again):
+            after[again] = After.OPEN
+            self._number(work, codes, after, again, shape, rows, kept)
+            same = self._lives(shape, fine & into & followed) == np.where(into, lives, 0)
+            fine = _whole_flows(work, fine & (same | ~into))
+        return shape, fine
+
+    def _number(
+        self,
+        work: regular.Work,
+        codes: Array,
+        after: Array,
+        which: Array,
+        shape: Array,
+        rows: Array,
+        kept: Array,
+    ) -> None:
+        """Enter the shapes of these connections, new ones with their first example."""
+        keys = codes[which] ^ mixed(after[which], 1)
+        unique, where, back = np.unique(keys, return_index=True, return_inverse=True)
         numbers = np.zeros(len(unique), np.int64)
         last = np.append(work.first[1:], work.count)
         for at, code in enumerate(unique.tolist()):
-            example = int(mine[where[at]])
-            kind = Kind(code, not bool(work.leads[example]))
+            example = int(which[where[at]])
+            kind = Kind(code, After(int(after[example])))
             known = self.shapes.known(kind)
             if known is None:
                 span = slice(int(work.first[example]), int(last[example]))
-                known = self.shapes.number(kind, rows[span], kept[span])
+                offload = bool(work.offload[0][example]), bool(work.offload[1][example])
+                known = self.shapes.number(kind, rows[span], kept[span], offload)
             numbers[at] = known
-        shape[mine] = numbers[back]
-        followed = np.zeros(len(fine), np.bool_)
-        followed[:-1] = ~work.leads[1:]
-        lives = np.zeros(max(len(self.shapes), 1), np.bool_)
-        for number in np.unique(shape[mine][followed[mine]]).tolist():
-            lives[number] = self.shapes.lives(number)
-        return shape, _whole_flows(work, fine & ~(followed & lives[shape]))
+        shape[which] = numbers[back]
+
+    def _lives(self, shape: Array, which: Array) -> Array:
+        """Of each: 1 if a SYN would come into a connection that goes on, -1 if timers decide.
+
+        0 if not, and for those that are not asked.
+        """
+        table = np.zeros(max(len(self.shapes), 1), np.int64)
+        for number in np.unique(shape[which]).tolist():
+            table[number] = self.shapes.lives(number)
+        return np.where(which, table[shape], 0)
 
     def _endings(
         self, work: regular.Work, fine: Array, last: Array, shape: Array
     ) -> tuple[Array, Array]:
         """What came after each; not fine where it cannot be told without the exact deadlines."""
         steady, first = self.clock.steady[work.rows], work.first
-        ending = np.zeros(len(first), np.int64)
-        replaced = np.zeros(len(first), np.bool_)
-        replaced[:-1] = ~work.leads[1:] & work.answered[1:]
-        end = self.clock.steady_end
-        since_last = end - steady[last]
+        now = self.clock.now[work.rows]
+        # Timers ran until the capture's end, or until another connection took the place, between
+        # its SYN and the answer.
+        by = _replaced(work)
+        replaced = by >= 0
+        answer = np.minimum(work.answer, work.count - 1)[by]
+        low = np.where(replaced, steady[first[by]], self.clock.steady_end)
+        high = np.where(replaced, steady[answer], self.clock.steady_end)
+        leapt = np.where(replaced, now[answer], self.clock.end) - high
+        since_last = low - steady[last]
         closing = np.minimum.reduceat(np.where(work.fin, work.index, work.count), first)
         began = np.where(closing < work.count, np.minimum(closing, work.count - 1), first)
         single = (last == first) & ~work.answered
@@ -206,13 +261,15 @@ class Building:
             lasting[number] = self.shapes.lasts(number)
         lasting = lasting[shape] & fine
         over = np.where(single, since_last >= SYN_GIVE_UP_NS, since_last >= _SURE_NS)
-        early = np.where(single, since_last < SYN_GIVE_UP_NS, end - steady[began] < _FIRST_NS)
+        early = np.where(
+            single, high - steady[last] < SYN_GIVE_UP_NS, high - steady[began] < _FIRST_NS
+        )
         # With a leap between, a deadline that means nothing any more may end TIME-WAIT early.
-        leaps = self.clock.now[work.rows[first]] - steady[first] != self.clock.end - end
-        over, early = over & ~leaps, early & ~leaps
-        ending[over & ~lasting] = Ending.TIMERS
-        ending[replaced] = Ending.REPLACED
-        return ending, fine & (replaced | over | early | lasting)
+        leaps = now[first] - steady[first] != leapt
+        over, early = over & ~leaps & ~lasting, early & ~leaps
+        ending = np.where(over, Ending.TIMERS, Ending.NOTHING)
+        ending += np.where(replaced, Ending.REPLACED, 0)
+        return ending, fine & (over | early | lasting)
 
     def follow(
         self, flow: int, tracker: Tracker | None = None
@@ -251,6 +308,20 @@ class Building:
         excerpt.add(opened[0][1])
         self.followed += opened
         return True
+
+
+def _replaced(work: regular.Work) -> Array:
+    """Of each connection the one that took its place, the next that was answered; -1 if none did.
+
+    An unanswered SYN that is not the first takes nobody's place, and has none.
+    """
+    count = len(work.first)
+    answered = np.where(work.answered, np.arange(count), count)
+    later = np.full(count, count)
+    later[:-1] = np.minimum.accumulate(answered[::-1])[::-1][1:]
+    flow = np.append(work.flow, -1)
+    had = (work.answered | work.leads) & (flow[later] == work.flow)
+    return np.where(had, later, -1)
 
 
 def _whole_flows(work: regular.Work, fine: Array) -> Array:

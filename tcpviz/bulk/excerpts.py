@@ -57,6 +57,11 @@ class Excerpt:
         *self._marked, windows = regular.windows(work)
         self._clean = regular.fits(work) & windows
         self._clean &= work.flags & (regular.FIN | regular.SYN | regular.RST) == 0
+        self._clean &= ~work.resent
+        # The first wrong checksum of an end is told.
+        wrong = work.bits >> SUM_SHIFT & 3 == sums.WRONG
+        for side in (False, True):
+            self._clean[np.flatnonzero(wrong & (work.side == side))[:1]] = False
         # Once the capture has shown a packet twice, the core takes what is alike and bears no
         # identification for a copy.
         nameless = work.array["ident"][work.rows] == 0
@@ -165,6 +170,7 @@ class Excerpt:
                 signs.data += int((data > 0).sum())
                 known = w.bits[span][mine] >> SUM_SHIFT & 3
                 signs.summed += int((known != sums.UNKNOWN).sum())
+                signs.bad_sums += int((known == sums.WRONG).sum())
                 signs.largest_acked = max(signs.largest_acked, int(data.max(initial=0)))
                 for name, marked in zip(names, self._marked, strict=True):
                     count = int(marked[span][mine].sum())

@@ -63,6 +63,12 @@ class Follower:
         tracker.tick(clock.end)
         return tracker, opened
 
+    def alike(self, one: int, other: int) -> bool:
+        """Whether two rows carry the same data, as far as both have it."""
+        first, second = (self._reading.segment(row, self._decoder).payload for row in (one, other))
+        both = min(len(first), len(second))
+        return first[:both] == second[:both]
+
     def _tell(self, tracker: Tracker, error: Unreachable, before: int) -> int:
         for stop in self._clock.stops(before, error.time_ns):
             tracker.tick(stop)

@@ -16,11 +16,15 @@ from tcpviz.bulk.table import Table
 from tcpviz.core.connection import Connection
 from tcpviz.core.findings import SLOW_NS
 from tcpviz.core.outcomes import ABANDONED_NS, IDLE_BEFORE_RESET_NS, SILENT_NS
+from tcpviz.core.records import Side
 from tcpviz.core.verdict_codes import SECOND, Verdict
 from tcpviz.core.verdicts import verdicts
 from tcpviz.views.verdict import sentence
 
 Array = NDArray[Any]
+
+LOST = 3
+"""Segments sent again from which on :mod:`tcpviz.core.findings` looks at their share."""
 
 
 def headlines(table: Table) -> tuple[Array, list[str]]:
@@ -74,9 +78,17 @@ def _kinds(table: Table) -> tuple[Array, Array]:
     alone |= several & (table.shaped(_established) > 0) & (
         np.where(table.rtt >= 0, table.rtt, whole) >= SLOW_NS
     )  # fmt: skip
+    # What share was lost counts from three segments on.
+    alone |= several & (table.shaped(_again) >= LOST)
     reset = table.shaped(lambda c: int(c.reset_by is not None))
     alone |= (reset > 0) & (whole >= IDLE_BEFORE_RESET_NS)
     return kinds, alone
+
+
+def _again(c: Connection) -> int:
+    if c.analysis is None:
+        return 0
+    return max(c.analysis.vitals.of(side).again for side in Side)
 
 
 def _established(c: Connection) -> int:

@@ -1,9 +1,10 @@
 """Connections in which everything came in order, found for many flows at once.
 
 A flow is regular here if each of its connections begins with a SYN, every
-number is the next one, every acknowledgement is of what was sent, windows are
-open, nothing is odd (flags, options, TTLs, checksums, copies), and no timer
-that moves an end could have run out on the way. What the scalar core says of
+number is the next one or that of the latest data, sent again, every
+acknowledgement is of what was sent, windows are open, nothing is odd (flags,
+options, TTLs, single checksums, copies), and no timer that moves an end could
+have run out on the way. What the scalar core says of
 such a connection follows from the order of a few kinds of segments, its
 *signature* (:mod:`tcpviz.bulk.signatures`); sums and times are worked out here. Every
 condition is stricter than it need be: what does not meet it is followed by the
@@ -24,6 +25,7 @@ from tcpviz.bulk.columns import ECN_SHIFT, ODD, STAMPED, SUM_SHIFT, Columns
 from tcpviz.bulk.flows import ends
 from tcpviz.bulk.options import NO_SCALE
 from tcpviz.core.doubt import LEAST_REACH
+from tcpviz.core.marks import FAST_NS
 from tcpviz.core.twice import SAME_PACKET_NS
 
 Array = NDArray[Any]
@@ -57,6 +59,9 @@ class Work:
                number, -1 before the first segment
     ``acked``, ``heard``  what its sender, and the other end, had acknowledged before; or -1
     ``closed``, ``ended``  whether its sender, and the other end, had sent a FIN before
+    ``resent``  it repeats its sender's segment before it, whose data was acknowledged later on
+    ``damaged``  its checksum is wrong, and others of its sender's are right; ``offload``: by
+               client, server and connection, whether all are wrong that can be checked
     ``ok``     so far nothing speaks against it
     """
 
@@ -125,6 +130,60 @@ class Work:
         self.acked, self.heard = self._before(said)
         self.closed, self.ended = (each > 0 for each in self._before(np.where(self.fin, 1, 0)))
         self.mine_at, self.theirs_at = self._before(index - first[part])
+        self.resent = self._resent()
+        self.damaged, self.offload = self._checked()
+
+    def _resent(self) -> Array:
+        """Data that its sender's latest segment carried, too, no copy and not a fast repetition.
+
+        All that depends on how soon it comes is left out: what the capture saw twice, and
+        what follows upon duplicate ACKs. So is what was never acknowledged.
+        """
+        out = np.zeros(self.count, np.bool_)
+        maybe = np.flatnonzero(
+            (self.length > 1)
+            & (self.end == self.mine)
+            & (self.rel < self.mine)
+            & (self.flags & (0x1FF - PSH) == ACK)
+            & (self.mine_at >= 0)
+            & (self.theirs_at >= 0)
+            & ~(self.closed | self.ended)
+            & (self.heard < self.end)
+        )
+        if not len(maybe):
+            return out
+        start = self.first[self.part[maybe]]
+        before, other = start + self.mine_at[maybe], start + self.theirs_at[maybe]
+        ident = self.array["ident"][self.rows].astype(np.int64)
+        step = (ident[maybe] - ident[before]) & 0xFFFF
+        fine = (self.rel[before] == self.rel[maybe]) & (self.length[before] == self.length[maybe])
+        later = self.time[maybe] - self.time[before] > SAME_PACKET_NS
+        fine &= later | ((ident[maybe] > 0) & (step > 0) & (step <= _ID_STEP))
+        fine &= self.time[maybe] - self.time[other] >= FAST_NS
+        last = [
+            np.maximum.reduceat(
+                np.where((self.side == side) & self.has_ack, self.back, -1), self.first
+            )
+            for side in (True, False)
+        ]
+        part = self.part[maybe]
+        fine &= np.where(self.side[maybe], last[1][part], last[0][part]) >= self.end[maybe]
+        out[maybe[fine]] = True
+        return out
+
+    def _checked(self) -> tuple[Array, Array]:
+        """Checksums wrong where their sender's others are right; whether all of an end's are."""
+        said = self.bits >> SUM_SHIFT & 3
+        offload = np.zeros((2, len(self.first)), np.bool_)
+        wrong = said == sums.WRONG
+        if not wrong.any():
+            return wrong, offload
+        for side in (False, True):
+            mine = self.side == side
+            offload[int(side)] = np.logical_or.reduceat(wrong & mine, self.first)
+            right = np.logical_or.reduceat((said == sums.RIGHT) & mine, self.first)
+            wrong[mine] &= right[self.part[mine]]
+        return wrong, offload
 
     def _before(self, what: Array) -> tuple[Array, Array]:
         """The greatest so far of its sender's and of the other end's, before each segment."""
@@ -183,12 +242,13 @@ def fits(work: Work) -> Array:
     both = (w.mine >= 0) & (w.theirs >= 0) & (w.rel == w.mine)
     talk = (flags & (0x1FF - FIN - PSH) == ACK) & both & heard
     talk &= ~(w.closed & ((w.length > 0) | fin))
+    talk |= w.resent & heard
     reset = ((flags == RST) & both) | ((flags == RST | ACK) & both & heard)
     refusal = w.side & (w.mine < 0) & (w.seq == 0) & (w.back == w.theirs) & (flags == RST | ACK)
     reset = (reset | refusal) & (w.length == 0) & last
     ok = w.ok & (syn | answer | talk | reset)
     ok &= (w.window > 0) | rst
-    ok &= (w.bits & ODD == 0) & (w.bits >> SUM_SHIFT & 3 != sums.WRONG)
+    ok &= (w.bits & ODD == 0) & ~w.damaged
     ok &= w.bits >> ECN_SHIFT & 3 != 3
     ok &= _ttls(w) & _times(w) & stamps(w, answer | refusal)
     in_order: Array = ok

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -39,18 +40,28 @@ class Ending(enum.IntEnum):
     ``NOTHING``   nothing that would move an end
     ``TIMERS``    so much time that every timer has run out
     ``REPLACED``  a connection of the same addresses and ports, which was answered
+    ``BOTH``      such a connection when every timer had run out
     """
 
     NOTHING = 0
     TIMERS = 1
     REPLACED = 2
+    BOTH = 3
+
+
+class After(enum.IntEnum):
+    """What there was of the same addresses and ports before: nothing, or a connection."""
+
+    NOTHING = 0
+    CLOSED = 1
+    OPEN = 2
 
 
 class Kind(NamedTuple):
-    """A signature, and whether a connection of the same addresses and ports had gone before."""
+    """A signature, and what it came after."""
 
     signature: int
-    reused: bool
+    after: After
 
 
 class Shapes:
@@ -68,6 +79,7 @@ class Shapes:
         self._rows: list[list[int]] = []
         self._kinds: list[Kind] = []
         self._long: list[bool] = []
+        self._offload: list[tuple[bool, bool]] = []
         self._places: list[dict[int, int]] = []
         self._made: dict[tuple[int, Ending], Connection] = {}
 
@@ -78,9 +90,15 @@ class Shapes:
         """The shape's number, if one of its kind has been met."""
         return self._numbers.get(kind)
 
-    def number(self, kind: Kind, rows: Array, kept: Array) -> int:
-        """The number of a new shape, whose first example has these rows; which of them count."""
+    def number(
+        self, kind: Kind, rows: Array, kept: Array, offload: tuple[bool, bool] = (False, False)
+    ) -> int:
+        """The number of a new shape, whose first example has these rows; which of them count.
+
+        ``offload``: all checksums of the client, of the server, are wrong.
+        """
         counting = rows[kept]
+        self._offload.append(offload)
         self._long.append(len(rows) > LONG)
         frames = self._reading.columns.array["frame"][counting]
         self._places.append({frame: place for place, frame in enumerate(frames.tolist())})
@@ -101,12 +119,12 @@ class Shapes:
         """Which of the example's segments that count has this frame number."""
         return self._places[number].get(frame)
 
-    def lives(self, number: int) -> bool:
-        """Whether a SYN would come into a connection that goes on, now or when timers ran out."""
-        return any(
-            routing.lives(self.connection(number, ending))
-            for ending in (Ending.NOTHING, Ending.TIMERS)
-        )
+    def lives(self, number: int) -> int:
+        """1 if a SYN would come into a connection that goes on, 0 if not, -1 if timers decide."""
+        now = routing.lives(self.connection(number))
+        if self.lasts(number) or now == routing.lives(self.connection(number, Ending.TIMERS)):
+            return int(now)
+        return -1
 
     def lasts(self, number: int) -> bool:
         """Whether no timer runs on it, whatever time passes."""
@@ -117,23 +135,33 @@ class Shapes:
         segments = [self._reading.segment(row, self._decoder) for row in self._rows[number]]
         if self._long[number]:
             segments = thin(segments)
+        if any(self._offload[number]):
+            segments = list(_summed(segments, self._offload[number]))
         self._follower.segments += len(segments)
         tracker = Tracker(keep=False)
-        first, last = segments[0], segments[-1]
-        if self._kinds[number].reused:
-            for segment in _before(first):
+        first = segments[0]
+        after = self._kinds[number].after
+        if after is not After.NOTHING:
+            for segment in _before(first, closed=after is After.CLOSED):
                 tracker.feed(SegmentRecord(segment.time_ns, segment))
         known = len(tracker.connections)
         for segment in segments:
             tracker.feed(SegmentRecord(segment.time_ns, segment))
         assert len(tracker.connections) == known + 1
         connection = next(reversed(tracker.connections.values()))
-        if ending is Ending.TIMERS:
+        if ending in (Ending.TIMERS, Ending.BOTH):
             tracker.tick(tracker.now_ns + _EXPIRED_NS)
-        elif ending is Ending.REPLACED:
-            for segment in _after(first, last.time_ns):
+        if ending in (Ending.REPLACED, Ending.BOTH):
+            for segment in _after(first, tracker.now_ns):
                 tracker.feed(SegmentRecord(segment.time_ns, segment))
         return connection
+
+
+def _summed(segments: list[Segment], wrong: tuple[bool, bool]) -> Iterator[Segment]:
+    """The same with wrong checksums: the client's, the server's."""
+    client = segments[0].src
+    for one in segments:
+        yield replace(one, checksum_ok=False) if wrong[one.src != client] else one
 
 
 def _said(like: Segment, time_ns: int, flags: Flags, seq: int, ack: int, *, back: bool) -> Segment:
@@ -154,8 +182,8 @@ def _said(like: Segment, time_ns: int, flags: Flags, seq: int, ack: int, *, back
     )
 
 
-def _before(first: Segment) -> list[Segment]:
-    """A connection that came and went before ``first``, on the same addresses and ports."""
+def _before(first: Segment, *, closed: bool) -> list[Segment]:
+    """A connection that came, and went, before ``first``, on the same addresses and ports."""
     x, y, now = first.seq + _FAR, first.seq + 2 * _FAR, first.time_ns - 100 * _MS
     ack, fin = Flags.ACK, Flags.FIN | Flags.ACK
     talk = [
@@ -168,7 +196,7 @@ def _before(first: Segment) -> list[Segment]:
     ]
     return [
         _said(first, now + place * _MS, flags, seq, back, back=side)
-        for place, (flags, seq, back, side) in enumerate(talk)
+        for place, (flags, seq, back, side) in enumerate(talk if closed else talk[:3])
     ]
 
 

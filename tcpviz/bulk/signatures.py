@@ -2,11 +2,12 @@
 
 Of a regular connection (:mod:`tcpviz.bulk.regular`) the states, the letters and
 the bits depend on who sends what kind of segment after which others: SYNs, the
-first data and the first plain ACK of each end, FINs and what is acknowledged
-then, a reset. They do not depend on how often the same is repeated between two
-new things: so there, of each kind of segment only the first two count. That
-connections of one signature are of one kind is what the tests hold against the
-core, connection by connection.
+first data and the first plain ACK of each end, data sent again, FINs and what
+is acknowledged then, a reset; and on whether all checksums of an end are wrong.
+They do not depend on how often the same is repeated between two new things: so
+there, of each kind of segment only the first two count. That connections of one
+signature are of one kind is what the tests hold against the core, connection by
+connection.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tcpviz.bulk.regular import SYN, Work
 
 Array = NDArray[Any]
 
-_TALK, _SYN, _SYN_ACK, _RESET, _CLOSE, _AFTER = range(6)
+_TALK, _SYN, _SYN_ACK, _RESET, _CLOSE, _AFTER, _AGAIN = range(7)
 
 
 def signatures(work: Work) -> tuple[Array, Array]:
@@ -38,13 +39,18 @@ def signatures(work: Work) -> tuple[Array, Array]:
         stages = stage[where]
         kept[where[:2]] = True
         kept[where[2:][stages[2:] != stages[:-2]]] = True
+    again = np.flatnonzero(work.resent)
+    kept[work.first[work.part[again]] + work.mine_at[again]] = True
     order = np.cumsum(kept)
     before = np.zeros(len(work.first), np.int64)
     before[1:] = order[work.first[1:] - 1]
     place = order - before[work.part]
     codes = mixed(token.astype(np.uint64) | place.astype(np.uint64) << np.uint64(16))
     codes[~kept] = 0
-    return np.add.reduceat(codes, work.first), kept
+    codes = np.add.reduceat(codes, work.first)
+    if work.offload.any():
+        codes ^= mixed(work.offload[0] + 2 * work.offload[1].astype(np.int64), 2)
+    return codes, kept
 
 
 def _tokens(w: Work) -> Array:
@@ -55,6 +61,7 @@ def _tokens(w: Work) -> Array:
     token = np.full(w.count, _TALK << 9, np.int64)
     closing = w.closed | w.ended
     token[closing] = _AFTER << 9
+    token[w.resent] = _AGAIN << 9
     token[w.fin] = _CLOSE << 9
     token[w.rst] = _RESET << 9
     token[syn] = _SYN_ACK << 9

@@ -14,12 +14,14 @@ import operator
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk import sums
 from tcpviz.bulk.building import Building
+from tcpviz.bulk.columns import SUM_SHIFT
 from tcpviz.bulk.crowding import FATES, Facts, crowds_of
 from tcpviz.bulk.regular import ACK, FIN, RST, SYN
 from tcpviz.bulk.shapes import SUCCESSOR, Ending
@@ -215,7 +217,7 @@ class Table:
         made.analysis = analysis = copy.copy(analysis)
         analysis.marks = copy.copy(analysis.marks)
         analysis.marks.count_as(self._marks(shape, at))
-        analysis.vitals = self._vitals(analysis.vitals, at)
+        analysis.vitals = self._vitals(analysis.vitals, at, frames)
         return made
 
     def _frames(self, at: int) -> Callable[[int], int]:
@@ -236,9 +238,12 @@ class Table:
     def _successor(self, at: int) -> int:
         """The frame by which the next connection of the same ends stands when it is answered."""
         array, order = self._array, self._building.flows.order
-        place = int(array["place"][at + 1])
-        if self._building.shapes.connection(int(array["shape"][at + 1])).refused:
-            place += int(array["size"][at + 1]) - 1
+        at += 1
+        while not array["answered"][at]:
+            at += 1
+        place = int(array["place"][at])
+        if self._building.shapes.connection(int(array["shape"][at])).refused:
+            place += int(array["size"][at]) - 1
         return int(self._columns.array["frame"][order[place]])
 
     def _ends(self, row: int) -> tuple[Endpoint, Endpoint, tuple[str, ...]]:
@@ -260,7 +265,7 @@ class Table:
                 counts[name] = number
         return counts
 
-    def _vitals(self, vitals: Vitals, at: int) -> Vitals:
+    def _vitals(self, vitals: Vitals, at: int, frame: Callable[[int], int]) -> Vitals:
         """Vital signs with this connection's own times."""
         place = int(self._array["place"][at])
         rows = self._building.flows.order[place : place + int(self._array["size"][at])]
@@ -280,6 +285,11 @@ class Table:
                     times[mine],
                     frames[mine],
                     _reach(columns, rows, mine),
+                    _Extra(
+                        int(np.count_nonzero(columns["length"][rows[mine]])),
+                        frames[mine][columns["bits"][rows[mine]] >> SUM_SHIFT & 3 == sums.WRONG],
+                        frame,
+                    ),
                 )
                 for side, mine in ((Side.CLIENT, ~server), (Side.SERVER, server))
                 if mine.any()
@@ -334,8 +344,30 @@ def _reach(columns: dict[str, Array], rows: Array, mine: Array) -> tuple[int, in
     return end, int(columns["ack"][heard[-1]]) if len(heard) else first
 
 
-def _signs(like: Signs, flags: Array, times: Array, frames: Array, reach: tuple[int, int]) -> Signs:
+class _Extra(NamedTuple):
+    """Segments with data, frames with a wrong checksum, and frame numbers by the example's."""
+
+    data: int
+    wrong: Array
+    frame: Callable[[int], int]
+
+
+def _signs(
+    like: Signs,
+    flags: Array,
+    times: Array,
+    frames: Array,
+    reach: tuple[int, int],
+    extra: _Extra,
+) -> Signs:
     made = copy.copy(like)
+    made.data = extra.data
+    # Whatever was sent again has been acknowledged since.
+    made.retries = made.stuck = 0
+    if made.frames is not None:
+        made.frames = {what: extra.frame(number) for what, number in made.frames.items()}
+        if len(extra.wrong):
+            made.frames["sum"] = int(extra.wrong[0])
     if made.next is not None:
         made.next, made.una = reach
     made.last_ns, made.last_frame = int(times[-1]), int(frames[-1])

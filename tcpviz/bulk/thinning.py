@@ -7,7 +7,7 @@ data become a handful.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tcpviz.core.segment import Segment
@@ -19,12 +19,16 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
     """The segments that count of a regular connection, with the gaps between them closed.
 
     The first must be its SYN. Data keeps its length, as far as it is captured; an
-    acknowledgement is of everything, of the SYN alone, or of all but the FIN, as it was.
+    acknowledgement is of everything, of the SYN alone, or of all but the FIN, as it was;
+    where data was sent again, of as much as it had been.
     """
+    repeats = any(_repeats(segments))
     client = segments[0].src
     first: list[int | None] = [None, None]  # both ends' first numbers,
     sent = [0, 0]  # how far each has come now,
     fin: list[int | None] = [None, None]  # and where its FIN was, counted from its first number
+    far = [0, 0]  # how far each really had come, and
+    steps: list[list[tuple[int, int]]] = [[], []]  # where that was and where it is now
     out = []
     for one in segments:
         me = int(one.src != client)
@@ -33,7 +37,9 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
         mine, theirs = first[me], first[peer]
         if mine is None:
             mine = first[me] = one.seq
-        seq = (mine + (0 if again else sent[me])) & _MASK
+        begin = (one.seq - mine) & _MASK
+        resent = bool(one.payload_len) and not again and begin < far[me]
+        seq = (mine + (0 if again else sent[me] - resent * one.payload_len)) & _MASK
         ack = one.ack
         if one.has_ack and theirs is not None:
             said = (one.ack - theirs) & _MASK
@@ -42,10 +48,23 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
                 place -= 1
             if said <= 1:
                 place = min(place, said)
+            if repeats:
+                place = max((now for then, now in steps[peer] if then <= said), default=place)
             ack = (theirs + place) & _MASK
         if one.fin:
             fin[me] = (one.seq + one.payload_len - mine) & _MASK
-        if not again and not one.rst:
+        if not again and not resent and not one.rst:
             sent[me] += one.seq_len
+            far[me] = begin + one.seq_len
+            steps[me].append((far[me], sent[me]))
         out.append(replace(one, seq=seq, ack=ack))
     return out
+
+
+def _repeats(segments: Sequence[Segment]) -> Iterator[bool]:
+    """Whether each carries data that its sender's segment before it carried, too."""
+    latest: dict[object, int] = {}
+    for one in segments:
+        yield bool(one.payload_len) and latest.get(one.src) == one.seq
+        if one.payload_len:
+            latest[one.src] = one.seq
