@@ -11,6 +11,24 @@ ASK = "Why would it be dangerous if a program could end TIME-WAIT?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server CLOSED",
+        "Both have closed. Which end still remembers the connection, and for how long?",
+        "The client's, in TIME-WAIT: a minute on Linux.",
+    ),
+    (
+        "client calls close",
+        (
+            "The program aborts with SO_LINGER at 0 seconds. What will be sent, and what "
+            "becomes of TIME-WAIT?"
+        ),
+        (
+            "Nothing is sent, and TIME-WAIT stays: it belongs to the kernel, not to the "
+            "program any more."
+        ),
+    ),
+]
 
 
 def run(lab):

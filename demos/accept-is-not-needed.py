@@ -13,6 +13,21 @@ ASK = (
 )
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
+STEPS = [
+    (
+        "client returns connect",
+        "Nobody has called accept(). Will connect() return?",
+        (
+            "Yes: the server's kernel completes the handshake. accept() only fetches what "
+            "is complete already."
+        ),
+    ),
+    (
+        "client sends data",
+        "The client sends to a program that does not ask for anything. Will it be acknowledged?",
+        "Yes, by the kernel, for which the data waits in the connection's receive buffer.",
+    ),
+]
 
 
 def run(lab):

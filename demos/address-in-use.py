@@ -9,6 +9,24 @@ SHOWS = (
 ASK = "What is the kernel afraid of? What does SO_REUSEADDR promise it?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
+STEPS = [
+    (
+        "server TIME-WAIT",
+        "The server closed first. What is in the way when it is started again at once?",
+        (
+            "Its own TIME-WAIT, which holds the port: without SO_REUSEADDR, bind() fails "
+            "with EADDRINUSE."
+        ),
+    ),
+    (
+        "server returns bind",
+        "Will this bind() succeed?",
+        (
+            "No. With SO_REUSEADDR the program promises that it can live with old segments "
+            "that might still come."
+        ),
+    ),
+]
 
 
 def run(lab):

@@ -14,6 +14,24 @@ ASK = (
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses data",
+        "The cable is cut. Who notices, and when?",
+        (
+            "The client's kernel, when no ACK has come by the time its timer runs out; no "
+            "program is told."
+        ),
+    ),
+    (
+        "server gets data",
+        "The cable has been whole again for a while. Why does the data come only now?",
+        (
+            "The kernel does not know that it is whole: it waits for its timer, and each "
+            "wait is twice as long as the one before."
+        ),
+    ),
+]
 
 
 def run(lab):

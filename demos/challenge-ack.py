@@ -12,6 +12,21 @@ ASK = "Why does the server not simply believe a RST that lies in its window? (RF
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server gets RST",
+        "This RST's number is one too high. Will the server believe it?",
+        "No: only a RST with exactly the expected number counts. It asks with a challenge ACK.",
+    ),
+    (
+        "client sends RST",
+        "The client's host gets an ACK of a connection that it has forgotten. What does it say?",
+        (
+            "RST, with the number of that ACK: now it fits exactly, and nobody who only "
+            "guessed could have sent it."
+        ),
+    ),
+]
 
 
 def run(lab):

@@ -11,6 +11,18 @@ ASK = "An abort sends a RST. Why not here?"
 CLIENT = ["SYN-SENT", "CLOSED"]
 SERVER = ["LISTEN", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client CLOSED",
+        "The program is killed in SYN-SENT, with abort on close. What is sent?",
+        "Nothing: in SYN-SENT there is no connection yet that a RST could end.",
+    ),
+    (
+        "server gets SYN",
+        "The SYN was long under way, and the server has stopped listening. What does it meet?",
+        "A closed port: RST. And that one reaches a host that has forgotten its SYN.",
+    ),
+]
 
 
 def run(lab):

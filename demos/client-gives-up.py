@@ -11,6 +11,23 @@ ASK = "Which segment told the server that the client was gone? What if that one 
 CLIENT = ["SYN-SENT", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "LISTEN"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client CLOSED",
+        "The program ends while connect() waits. Does the server learn of it?",
+        "Not by this: the client's kernel forgets without a word, for nothing is established.",
+    ),
+    (
+        "client gets SYN,ACK",
+        "The SYN,ACK comes to a host that knows of no SYN. What does that host answer?",
+        "RST: there is no such connection here.",
+    ),
+    (
+        "server LISTEN",
+        "Where does a RST lead from SYN-RECEIVED?",
+        "Back to LISTEN, for this end came from there; accept() never hears of it.",
+    ),
+]
 
 
 def run(lab):

@@ -11,6 +11,21 @@ ASK = "Without the send(), how long would CLOSE-WAIT have lasted?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server CLOSE-WAIT",
+        "How long may the server stay in CLOSE-WAIT, and may it still send?",
+        "For ever, as there is no timer; and it may send as much as it likes.",
+    ),
+    (
+        "server CLOSED",
+        "Nobody acknowledges its data. What ends CLOSE-WAIT after all?",
+        (
+            "The data's own timer: when the kernel gives up repeating it, the whole "
+            "connection is given up."
+        ),
+    ),
+]
 
 
 def run(lab):

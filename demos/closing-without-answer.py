@@ -10,6 +10,18 @@ ASK = "Neither end ever comes to TIME-WAIT. Does that do any harm?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "CLOSING", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "CLOSING", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client CLOSING",
+        "The FINs have crossed. What must come now for TIME-WAIT?",
+        "The ACK of the own FIN. The other's FIN is here already.",
+    ),
+    (
+        "client CLOSED",
+        "No ACK gets through. Does an end wait in CLOSING for ever?",
+        "No: the FIN is repeated, each time after a longer wait, and then given up.",
+    ),
+]
 
 
 def run(lab):

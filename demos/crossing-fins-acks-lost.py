@@ -14,6 +14,23 @@ ASK = (
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "CLOSING", "TIME-WAIT"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "CLOSING", "TIME-WAIT"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server loses ACK",
+        "Both FINs have arrived and both ACKs are dying. In which state do the two ends wait?",
+        "Both in CLOSING: each has the other's FIN, and none knows that its own has arrived.",
+    ),
+    (
+        "client gets FIN",
+        "A copy of the FIN comes to the client, which has it already. Must it answer?",
+        "Yes: whoever repeats has no ACK yet. What is old is always acknowledged again.",
+    ),
+    (
+        "server TIME-WAIT",
+        "",
+        "That ACK was all that the server waited for.",
+    ),
+]
 
 
 def run(lab):

@@ -11,6 +11,21 @@ ASK = "Two programs called connect(), none called listen(). How many connections
 CLIENT = ["SYN-SENT", "SYN-RECEIVED", "ESTABLISHED"]
 SERVER = ["SYN-SENT", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses SYN",
+        "The client's SYN is lost. Can there be a connection before it is repeated?",
+        "Nearly: if the other end's SYN comes, this one answers it and is in SYN-RECEIVED.",
+    ),
+    (
+        "server ESTABLISHED",
+        (
+            "One end came by SYN-SENT alone, the other by SYN-RECEIVED. How many "
+            "connections are there?"
+        ),
+        "One. Addresses and ports name it, not who spoke first.",
+    ),
+]
 
 
 def run(lab):

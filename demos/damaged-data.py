@@ -13,6 +13,21 @@ ASK = (
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server gets data",
+        "One byte was turned over on the way. What does the server's kernel do?",
+        "It computes the checksum, finds that it does not fit, and drops the segment in silence.",
+    ),
+    (
+        "client sends data",
+        "How does the client know that it must repeat it?",
+        (
+            "By silence: no ACK within its timer. A damaged segment and a lost one look the"
+            " same to it."
+        ),
+    ),
+]
 
 
 def run(lab):

@@ -11,6 +11,21 @@ ASK = "Does the server notice anything? In which state is it, and what could hel
 CLIENT = ["SYN-SENT", "ESTABLISHED", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses data",
+        "send() returned 16. Does that mean that 16 bytes have arrived?",
+        "No: it means that the kernel has taken them into its send buffer.",
+    ),
+    (
+        "client CLOSED",
+        "The kernel gives up. Who is told, and how?",
+        (
+            "This program, by its next call: ETIMEDOUT. The server hears nothing: it stays "
+            "ESTABLISHED."
+        ),
+    ),
+]
 
 
 def run(lab):

@@ -14,6 +14,21 @@ ASK = (
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server gets data",
+        "Will this small segment be acknowledged at once?",
+        (
+            "Yes, this one: at the beginning Linux acknowledges quickly, so that the "
+            "sender's window can grow."
+        ),
+    ),
+    (
+        "server sends data",
+        "The server answers. What does its segment carry besides the data?",
+        "An ACK, which costs nothing there. That is why the kernel likes to wait for an answer.",
+    ),
+]
 
 
 def run(lab):

@@ -10,6 +10,18 @@ ASK = "How many bytes does recv() give? What could the client conclude from the 
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server gets data",
+        "The network has made a copy of this segment. How often does recv() get the five bytes?",
+        "Once: their numbers tell that the second ones are old.",
+    ),
+    (
+        "server sends ACK",
+        "And how does the server answer the copy?",
+        "With an ACK and a D-SACK block: this I had already.",
+    ),
+]
 
 
 def run(lab):

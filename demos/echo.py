@@ -12,6 +12,23 @@ ASK = (
 )
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
+STEPS = [
+    (
+        "client sends data",
+        "Which number does the first byte of data have, if the SYN had 0?",
+        "1: the SYN has taken up the 0.",
+    ),
+    (
+        "server sends ACK",
+        "Thirteen bytes came, from number 1. Which number does the ACK name?",
+        "14: the next one that is expected, not the last one that came.",
+    ),
+    (
+        "client sends FIN",
+        "The FIN carries no data. Does it take a number?",
+        "Yes, one, so that it can be acknowledged, and repeated if it is lost.",
+    ),
+]
 
 
 def run(lab):

@@ -14,6 +14,26 @@ ASK = (
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses data",
+        (
+            "The first of ten segments is lost. How many of the other nine will be of use "
+            "to the server?"
+        ),
+        "All: it keeps them, and says so by SACK.",
+    ),
+    (
+        "server sends ACK",
+        "What does the server answer to a segment beyond the hole?",
+        "An ACK with the old number, the first one missing, and a SACK block with what it has.",
+    ),
+    (
+        "client sends data",
+        "When will the lost one be sent again: by the timer?",
+        "No, after three duplicate ACKs already: that is fast retransmission.",
+    ),
+]
 
 
 def run(lab):

@@ -10,6 +10,18 @@ ASK = "Four segments or three? When may a server answer a FIN with FIN and ACK i
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "TIME-WAIT"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server loses ACK",
+        "The ACK of the client's FIN is lost. What will get the client out of FIN-WAIT-1?",
+        "Any later segment of the server: each carries an ACK.",
+    ),
+    (
+        "client TIME-WAIT",
+        "FIN and ACK come in one segment. Through which states does the client go?",
+        "From FIN-WAIT-1 straight to TIME-WAIT; FIN-WAIT-2 is left out.",
+    ),
+]
 
 
 def run(lab):

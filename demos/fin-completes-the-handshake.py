@@ -10,6 +10,23 @@ ASK = "Was the server ever ESTABLISHED? What does its accept() return, and its f
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses ACK",
+        "The third segment is lost. In which state is each end?",
+        "The client is ESTABLISHED, the server still in SYN-RECEIVED.",
+    ),
+    (
+        "server gets FIN",
+        "The FIN carries an ACK too. What does it do to the server?",
+        "Two things at once: its ACK completes the handshake, its FIN leads on to CLOSE-WAIT.",
+    ),
+    (
+        "server returns recv",
+        "What does the first recv() return?",
+        "0, the end of the file: connected, and nothing will ever come.",
+    ),
+]
 
 
 def run(lab):

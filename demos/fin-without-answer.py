@@ -10,6 +10,18 @@ ASK = "Who is told that it failed? In which state does the server stay?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses FIN",
+        "close() has returned. Who looks after the FIN now?",
+        "The kernel alone: the program may have ended long ago.",
+    ),
+    (
+        "client CLOSED",
+        "The kernel gives up. Who is told?",
+        "Nobody: no program is left here, and the server, ESTABLISHED, hears nothing.",
+    ),
+]
 
 
 def run(lab):

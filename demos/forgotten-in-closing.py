@@ -11,6 +11,18 @@ ASK = "Did the client's program lose anything by this? What did the server's?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "CLOSING", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "CLOSING", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client CLOSED",
+        "The client drops the connection in CLOSING. Does it send a RST?",
+        "No: both FINs are sent, so nothing is lost that a RST would have to tell of.",
+    ),
+    (
+        "client gets FIN",
+        "The server repeats its FIN. What does it meet?",
+        "A host that knows of nothing: RST, and the server's end is over too.",
+    ),
+]
 
 
 def run(lab):

@@ -11,6 +11,18 @@ ASK = "Why is it no harm that the last ACK is never repeated?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses ACK",
+        "The last ACK is lost. What will the server do, if nothing else happens?",
+        "It repeats its FIN, and TIME-WAIT answers it again.",
+    ),
+    (
+        "server CLOSED",
+        "The server drops the connection instead. Will the client ever know?",
+        "No, and it need not: TIME-WAIT ends by its own clock.",
+    ),
+]
 
 
 def run(lab):

@@ -11,6 +11,18 @@ ASK = "How long could the server have waited, had it had nothing to send?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server sends data",
+        "The client's host was off and on again. What does the server know of that?",
+        "Nothing: it is ESTABLISHED, and would be for years if it had nothing to send.",
+    ),
+    (
+        "client sends RST",
+        "What does a host answer to data of a connection that it does not know?",
+        "RST. Only now does the server learn that it has been alone.",
+    ),
+]
 
 
 def run(lab):

@@ -11,6 +11,18 @@ ASK = "Why is a probe answered, although it carries nothing new?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server sends ACK",
+        "",
+        "The FIN is acknowledged: from now on the client can only listen.",
+    ),
+    (
+        "client gets ACK",
+        "For a while nobody says anything. What could keep a dead peer from going unnoticed?",
+        "Keep-alives, if the program asked for them: in FIN-WAIT-2 and CLOSE-WAIT too.",
+    ),
+]
 
 
 def run(lab):

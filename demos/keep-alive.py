@@ -11,6 +11,28 @@ ASK = "Why must the probe have an old number? Who would have noticed without kee
 CLIENT = ["SYN-SENT", "ESTABLISHED", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client sends ACK",
+        "",
+        "The handshake's third segment. Then both programs are silent.",
+    ),
+    (
+        "client sends ACK",
+        "Nothing has been said for a second. Which number does the kernel's question carry?",
+        "One less than the next: an old number, which the other end has to answer.",
+    ),
+    (
+        "client loses ACK",
+        "Now the cable is cut. How many questions are asked before the kernel gives up?",
+        "As many as TCP_KEEPCNT says: two here, nine usually, 75 seconds apart.",
+    ),
+    (
+        "client returns recv",
+        "What does recv() say?",
+        "ETIMEDOUT: the other end is gone, and nobody knows since when.",
+    ),
+]
 
 
 def run(lab):

@@ -10,6 +10,18 @@ ASK = "Is it an error if a connection ends so? What does the server's close() re
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses RST",
+        "The client's RST is lost. Will it be sent again?",
+        "No: a RST takes no number and nobody acknowledges it.",
+    ),
+    (
+        "client gets FIN",
+        "The server's FIN comes to a host that has forgotten. And then?",
+        "Another RST: LAST-ACK ends, as well as by an ACK.",
+    ),
+]
 
 
 def run(lab):

@@ -10,6 +10,21 @@ ASK = "The client waits in FIN-WAIT-2 for that FIN. Who ends its waiting?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server loses FIN",
+        "The server is in LAST-ACK and its FIN is lost. What is the client waiting for?",
+        (
+            "For that FIN, in FIN-WAIT-2. Linux lets an end without a program wait there "
+            "for a minute only."
+        ),
+    ),
+    (
+        "server CLOSED",
+        "The kernel gives its FIN up. Who is told?",
+        "Nobody. Both programs believe that all went well, and so it did: all data had arrived.",
+    ),
+]
 
 
 def run(lab):

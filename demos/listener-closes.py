@@ -11,6 +11,18 @@ CLIENT = ["SYN-SENT", "ESTABLISHED", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSED"]
 OTHERS = [(["SYN-SENT", "CLOSED"], ["LISTEN", "CLOSED"])]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client returns connect",
+        "connect() returns. Has the server's program agreed to anything?",
+        "No: the connection waits in the accept queue, and the kernel answered by itself.",
+    ),
+    (
+        "server sends RST",
+        "The listener closes. What becomes of those who wait in its queue?",
+        "They are reset: nobody will ever accept them.",
+    ),
+]
 
 
 def run(lab):

@@ -10,6 +10,18 @@ ASK = "The port is open, and yet the answer is a reset. Why not a SYN,ACK?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server loses RST",
+        "The server threw the connection away, and its RST is lost. What does the client believe?",
+        "That it is connected.",
+    ),
+    (
+        "server sends RST",
+        "The port listens, and data of an unknown connection comes. Why no SYN,ACK?",
+        "Only a SYN asks for one. To anything else that belongs nowhere the answer is RST.",
+    ),
+]
 
 
 def run(lab):

@@ -14,6 +14,18 @@ ASK = (
 CLIENT = ["CLOSED"]
 SERVER = ["LISTEN"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server returns send",
+        "The listener sends. By the RFC a SYN would leave. What does Linux do?",
+        "Nothing leaves: send() fails with EPIPE.",
+    ),
+    (
+        "server returns connect",
+        "And if it connects?",
+        "EISCONN, and the socket listens on.",
+    ),
+]
 
 
 def run(lab):

@@ -10,6 +10,13 @@ ASK = "Which segments does a server send before the first client comes?"
 CLIENT = ["CLOSED"]
 SERVER = ["LISTEN", "CLOSED", "LISTEN", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server LISTEN",
+        "listen() leads to LISTEN. Which segment is sent?",
+        "None: a listener waits, and no one on the wire can see it.",
+    ),
+]
 
 
 def run(lab):

@@ -11,6 +11,18 @@ ASK = "Which end could give up first, and what would become of the other?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server loses FIN",
+        "The server's ACK and its FIN are both lost. In which state is each end?",
+        "The client in FIN-WAIT-1, the server in LAST-ACK; both wait for the ACK of their FIN.",
+    ),
+    (
+        "server gets FIN",
+        "The client's FIN comes again, to an end in LAST-ACK that has it. What follows?",
+        "An ACK once more: that is what the client was missing.",
+    ),
+]
 
 
 def run(lab):

@@ -11,6 +11,18 @@ ASK = "How does the server tell a repetition from the same words said twice?"
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server loses ACK",
+        "The data has arrived, and its ACK is lost. What will the client conclude?",
+        "That the data was lost: both look the same from there.",
+    ),
+    (
+        "server gets data",
+        "The five bytes come again. Will recv() get them a second time?",
+        "No: their numbers are below what is expected. They are dropped, and acknowledged again.",
+    ),
+]
 
 
 def run(lab):

@@ -10,6 +10,18 @@ ASK = "The second FIN tells the server nothing new. Why must it answer all the s
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server loses ACK",
+        "The server has the FIN, and its ACK is lost. In which state is each end?",
+        "The server in CLOSE-WAIT, the client still in FIN-WAIT-1.",
+    ),
+    (
+        "server sends ACK",
+        "The FIN came a second time. Must the server answer, though it is nothing new?",
+        "Yes: the repetition is the only sign that its ACK did not arrive.",
+    ),
+]
 
 
 def run(lab):

@@ -12,6 +12,18 @@ ASK = (
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses ACK",
+        "The third segment is lost. May the client send data already?",
+        "Yes, it is ESTABLISHED. Only the server does not know that yet.",
+    ),
+    (
+        "server gets data",
+        "Data comes to an end in SYN-RECEIVED. What does it do there?",
+        "Its ACK completes the handshake, and the data is taken at once.",
+    ),
+]
 
 
 def run(lab):

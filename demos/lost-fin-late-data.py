@@ -11,6 +11,18 @@ ASK = "The client has closed. May it still acknowledge? Must it?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses ACK",
+        "The ACK of the server's data is lost. What will the server do?",
+        "Repeat the data when its timer runs out.",
+    ),
+    (
+        "client gets data",
+        "The client has closed, and old data comes. May it still acknowledge?",
+        "It must: its FIN ended its own speaking, not its listening.",
+    ),
+]
 
 
 def run(lab):

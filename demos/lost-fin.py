@@ -13,6 +13,18 @@ ASK = (
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses FIN",
+        "The FIN is lost. In which state is each end?",
+        "The client in FIN-WAIT-1; the server, which knows of nothing, in ESTABLISHED.",
+    ),
+    (
+        "client sends FIN",
+        "What makes the client send it again?",
+        "Its timer: the FIN takes a number, like data, and that number was not acknowledged.",
+    ),
+]
 
 
 def run(lab):

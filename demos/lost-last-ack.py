@@ -11,6 +11,18 @@ ASK = "What would the server get if the client had gone to CLOSED at once?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses ACK",
+        "The last ACK is lost. In which states do the ends wait, and who acts first?",
+        "The client in TIME-WAIT, the server in LAST-ACK; the server repeats its FIN.",
+    ),
+    (
+        "client sends ACK",
+        "Who answers the repeated FIN? The client's program has long ended.",
+        "TIME-WAIT, in the client's kernel: that is one of the two things it is for.",
+    ),
+]
 
 
 def run(lab):

@@ -10,6 +10,21 @@ ASK = "In which state is each end during that second? Who repeats what?"
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server loses SYN,ACK",
+        "The answer dies on the way. In which state is each end?",
+        "The client in SYN-SENT, the server in SYN-RECEIVED.",
+    ),
+    (
+        "client returns connect",
+        "Both repeat theirs after about a second. How long did connect() take?",
+        (
+            "That second: a lost segment in the handshake costs the most, for nobody knows "
+            "the round-trip time yet."
+        ),
+    ),
+]
 
 
 def run(lab):

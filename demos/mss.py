@@ -11,6 +11,18 @@ ASK = "The link could carry 1460 bytes. Who decides, and may both directions dif
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server sends SYN,ACK",
+        "The server can take 536 bytes. Where does it say so?",
+        "In the MSS option of its SYN,ACK; each end tells its own.",
+    ),
+    (
+        "client sends data",
+        "Two thousand bytes are to be sent. How much does the first segment carry?",
+        "524: 12 of the 536 go to the timestamps option.",
+    ),
+]
 
 
 def run(lab):

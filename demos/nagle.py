@@ -11,6 +11,18 @@ ASK = "What is gained by waiting, and who pays for it?"
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client sends data",
+        "Three small writes follow each other. When does the first one leave?",
+        "At once: nothing is unacknowledged, so there is nothing to wait for.",
+    ),
+    (
+        "client sends data",
+        "Two more writes wait in the kernel. What lets them go, and in how many segments?",
+        "The ACK of the first; then both in one.",
+    ),
+]
 
 
 def run(lab):

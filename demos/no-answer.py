@@ -14,6 +14,18 @@ ASK = (
 CLIENT = ["SYN-SENT", "CLOSED"]
 SERVER = ["LISTEN"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses SYN",
+        "The SYN dies on the way. What does the user see?",
+        "Nothing: connect() waits. Silence and a slow network look the same.",
+    ),
+    (
+        "client CLOSED",
+        "The kernel gives up. Which error does the program get?",
+        "ETIMEDOUT. ECONNREFUSED would have meant that somebody answered.",
+    ),
+]
 
 
 def run(lab):

@@ -12,6 +12,13 @@ ASK = (
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client sends data",
+        "The same three small writes, with TCP_NODELAY. How many segments this time?",
+        "Three: none waits for an ACK.",
+    ),
+]
 
 
 def run(lab):

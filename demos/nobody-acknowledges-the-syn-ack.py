@@ -10,6 +10,18 @@ ASK = "What does the client believe now, and for how long? How could it find out
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "LISTEN"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses ACK",
+        "None of the client's ACKs gets through. What does each end believe?",
+        "The client that it is connected; the server that nobody has answered yet.",
+    ),
+    (
+        "server CLOSED",
+        "The server forgets the connection. Does it tell the client?",
+        "No. The client finds out when it sends: then it gets a RST.",
+    ),
+]
 
 
 def run(lab):

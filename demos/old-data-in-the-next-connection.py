@@ -14,6 +14,21 @@ ASK = (
 CLIENT = ["SYN-SENT", "ESTABLISHED", "CLOSED", "SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSED", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client sends RST",
+        "The first connection ends by a reset. What does not come after it?",
+        "TIME-WAIT: the same addresses and ports may be used again at once.",
+    ),
+    (
+        "server gets data",
+        "An old segment of the first connection comes into the second. Will recv() get it?",
+        (
+            "No, by luck and good randomness: its number lies outside the window. It is "
+            "answered with an ACK."
+        ),
+    ),
+]
 
 
 def run(lab):

@@ -11,6 +11,21 @@ ASK = "What would have met that segment without TIME-WAIT: nothing, or the next 
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses ACK",
+        (
+            "The last ACK is lost, and a copy of old data is still under way. Which end is "
+            "in TIME-WAIT?"
+        ),
+        "The client, which closed first.",
+    ),
+    (
+        "client gets data",
+        "The old copy arrives in TIME-WAIT. What happens to it?",
+        "It is dropped and answered with an ACK; and that ACK is just what the server was missing.",
+    ),
+]
 
 
 def run(lab):

@@ -11,6 +11,18 @@ ASK = "What would the server do with a connection of two segments? What does the
 CLIENT = ["SYN-SENT", "ESTABLISHED", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSED", "SYN-RECEIVED", "LISTEN"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server CLOSED",
+        "The connection is over. What would an old SYN that comes now look like to the server?",
+        "Like any other: nothing in it tells its age.",
+    ),
+    (
+        "client sends RST",
+        "The server asks: did you mean it? What does the client say?",
+        "RST: no. That is what the third segment is for.",
+    ),
+]
 
 
 def run(lab):

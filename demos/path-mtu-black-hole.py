@@ -10,6 +10,18 @@ ASK = "How does this look to the user? Why do so many people first suspect the s
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client sends data",
+        "The handshake has worked. Will five bytes get through a link that takes 1000?",
+        "Yes: what is small fits. That is what makes this fault so hard to see.",
+    ),
+    (
+        "client loses data",
+        "A full segment is dropped, and no router says so. What does the client's kernel suspect?",
+        "Loss: it sends the same large segment again, and again.",
+    ),
+]
 
 
 def run(lab):

@@ -14,6 +14,18 @@ ASK = (
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses data",
+        "Both ends said 1460, and a link on the way takes 1000. Who knows?",
+        "Only the router before that link. It drops the segment, and says so by ICMP.",
+    ),
+    (
+        "client sends data",
+        'The client has been told "MTU 1000". How large is its next segment?',
+        "948 bytes: 1000 less 20 of IP, 20 of TCP and 12 of timestamps.",
+    ),
+]
 
 
 def run(lab):

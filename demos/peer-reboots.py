@@ -12,6 +12,23 @@ ASK = "The server did nothing wrong, nor did the client. Which of them had to gi
 CLIENT = ["SYN-SENT", "ESTABLISHED", "CLOSED", "SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSED", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client CLOSED",
+        "The client's host is switched off and on, and remembers nothing. Who tells the server?",
+        "Nobody: it stays ESTABLISHED, with somebody who no longer exists.",
+    ),
+    (
+        "server gets SYN",
+        "A SYN comes into an open connection. What does the server answer?",
+        "An ACK of what it expects: it does not believe a SYN, which may be forged.",
+    ),
+    (
+        "client sends RST",
+        "The client never sent what that ACK speaks of. What follows?",
+        "RST, which ends the old connection; and then its SYN once more.",
+    ),
+]
 
 
 def run(lab):

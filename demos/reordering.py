@@ -11,6 +11,18 @@ ASK = "What does the client see of it, and why does it not repeat the first segm
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server gets data",
+        "The second segment comes before the first. Does the server throw it away?",
+        "No: it keeps it, and says by SACK that it has it.",
+    ),
+    (
+        "client gets ACK",
+        "How many duplicate ACKs does the client see, and how many would make it send again?",
+        "Two come, three would be needed: so nothing is sent twice.",
+    ),
+]
 
 
 def run(lab):

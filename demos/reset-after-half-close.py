@@ -11,6 +11,23 @@ ASK = "Which states are passed over? What does the server's program notice, and 
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client FIN-WAIT-2",
+        "The client has said all. What may it still do in FIN-WAIT-2?",
+        "Receive, for as long as the server likes to send.",
+    ),
+    (
+        "client sends RST",
+        "It does not want to hear anything either. Which states are passed over?",
+        "TIME-WAIT here, LAST-ACK there: a RST asks for no answer.",
+    ),
+    (
+        "server returns send",
+        "When does the server's program notice?",
+        "At its next call: EPIPE.",
+    ),
+]
 
 
 def run(lab):

@@ -10,6 +10,18 @@ ASK = "May an end that got a FIN still reset? Who is in TIME-WAIT now?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server CLOSE-WAIT",
+        "The client closed its direction. Which two ways out of CLOSE-WAIT are there?",
+        "FIN and LAST-ACK; or a RST, and it is over at once.",
+    ),
+    (
+        "client CLOSED",
+        "The RST reaches the client in FIN-WAIT-2. Is there a TIME-WAIT now?",
+        "On neither side: a reset leaves nothing behind.",
+    ),
+]
 
 
 def run(lab):

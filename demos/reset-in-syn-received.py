@@ -11,6 +11,18 @@ ASK = "When does a RST lead from SYN-RECEIVED to LISTEN, and when to CLOSED?"
 CLIENT = ["SYN-SENT", "SYN-RECEIVED", "CLOSED"]
 SERVER = ["SYN-SENT", "SYN-RECEIVED", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server SYN-RECEIVED",
+        "The SYNs have crossed: both ends come to SYN-RECEIVED. Was any of them ever in LISTEN?",
+        "No: both called connect().",
+    ),
+    (
+        "server CLOSED",
+        "A RST comes in SYN-RECEIVED. Back to LISTEN, or CLOSED?",
+        "CLOSED: back to LISTEN goes only what came from there. connect() fails.",
+    ),
+]
 
 
 def run(lab):

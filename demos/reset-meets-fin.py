@@ -10,6 +10,21 @@ ASK = "The FIN would have been repeated. Why need it not be any more?"
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client loses FIN",
+        (
+            "The FIN is lost, and the server knows of nothing. What could end the client's "
+            "waiting before its timer?"
+        ),
+        "Anything of the server that has a say: here a RST.",
+    ),
+    (
+        "client CLOSED",
+        "The RST reaches FIN-WAIT-1. Will the FIN be repeated?",
+        "No: there is no connection any more to which it could belong.",
+    ),
+]
 
 
 def run(lab):

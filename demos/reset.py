@@ -12,6 +12,18 @@ ASK = (
 )
 CLIENT = ["SYN-SENT", "ESTABLISHED", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSED"]
+STEPS = [
+    (
+        "client sends RST",
+        "close() with SO_LINGER at 0 seconds. FIN or RST?",
+        "RST: what was not sent yet is thrown away, and no answer is expected.",
+    ),
+    (
+        "server returns recv",
+        "After a FIN, recv() returns 0. And now?",
+        "ECONNRESET: the program can tell an end from an abort.",
+    ),
+]
 
 
 def run(lab):

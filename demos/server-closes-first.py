@@ -12,6 +12,18 @@ ASK = (
 )
 CLIENT = ["SYN-SENT", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT"]
+STEPS = [
+    (
+        "server FIN-WAIT-1",
+        "The server closes first. On which side will TIME-WAIT be?",
+        "On the server's: it stays with whoever closes first.",
+    ),
+    (
+        "client CLOSE-WAIT",
+        "What does the client's program learn, and how?",
+        "recv() returns 0: the server will say nothing more. The client may still send.",
+    ),
+]
 
 
 def run(lab):

@@ -14,6 +14,18 @@ ASK = (
 CLIENT = ["SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client sends data",
+        "Seventy segments are ready. How many leave at once?",
+        "Ten: the initial congestion window (RFC 6928).",
+    ),
+    (
+        "client gets ACK",
+        "A segment is acknowledged. How many may follow it?",
+        "Two: one in its place and one more. So the window doubles in each round trip.",
+    ),
+]
 
 
 def run(lab):

@@ -12,6 +12,23 @@ ASK = "Who might send such a second SYN besides this client? Why does Linux ask 
 CLIENT = ["SYN-SENT", "CLOSED", "SYN-SENT", "ESTABLISHED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client CLOSED",
+        "The program is gone, and its SYN is being answered. What does the server wait for?",
+        "In SYN-RECEIVED, for an ACK that nobody will send.",
+    ),
+    (
+        "server gets SYN",
+        "A new SYN with another number, from the same port. Back to LISTEN, as the RFC says?",
+        "Linux stays, and asks with an ACK: the SYN might be forged.",
+    ),
+    (
+        "server LISTEN",
+        "What leads the server back to LISTEN at last?",
+        "The RST of the client, who knows nothing of the old attempt.",
+    ),
+]
 
 
 def run(lab):

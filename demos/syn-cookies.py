@@ -16,6 +16,24 @@ OTHERS = [
     (["SYN-SENT", "ESTABLISHED"], ["LISTEN", "ESTABLISHED"]),
 ]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server sends SYN,ACK",
+        (
+            "The queue is full of SYNs that nobody will complete. What can the server do "
+            "for an honest client?"
+        ),
+        "Answer without remembering: pack what it must know into its own first number.",
+    ),
+    (
+        "client returns connect",
+        "Can the client tell that it got a cookie?",
+        (
+            "No: a first number is a first number. But some options were lost on the way, "
+            "as there is no room for them."
+        ),
+    ),
+]
 
 
 def run(lab):

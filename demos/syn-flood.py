@@ -12,6 +12,21 @@ CLIENT = ["CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED"]
 OTHERS = [(["CLOSED"], ["LISTEN", "SYN-RECEIVED"]), (["SYN-SENT"], ["LISTEN"])]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server SYN-RECEIVED",
+        "A SYN from an address where nobody is. What does it cost the server?",
+        "A place in the SYN queue, for over a minute, with its SYN,ACK sent six times.",
+    ),
+    (
+        "client calls connect",
+        "Now an honest client comes. What does it see?",
+        (
+            "Silence: the queue is full, and its SYN is dropped. It repeats it, and so the "
+            "user sees a slow server."
+        ),
+    ),
+]
 
 
 def run(lab):

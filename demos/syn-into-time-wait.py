@@ -20,6 +20,21 @@ SERVER = [
     "ESTABLISHED",
 ]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server TIME-WAIT",
+        "The server is in TIME-WAIT. May the same client connect again from the same port?",
+        (
+            "If its first number is higher than any of the old connection's, or its "
+            "timestamp is newer: yes."
+        ),
+    ),
+    (
+        "server SYN-RECEIVED",
+        "",
+        "TIME-WAIT has given up its place to the new connection.",
+    ),
+]
 
 
 def run(lab):

@@ -15,6 +15,23 @@ ASK = (
 CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "client TIME-WAIT",
+        "The last ACK is under way, and slow. What will the server do meanwhile?",
+        "Repeat its FIN: for the server the ACK is missing.",
+    ),
+    (
+        "server CLOSED",
+        "Another ACK came first: the server is CLOSED. And when the slow one arrives?",
+        "It meets a host that knows of no such connection: RST.",
+    ),
+    (
+        "client CLOSED",
+        "The RST comes into TIME-WAIT. Does TIME-WAIT stand it?",
+        "No, it is gone at once (RFC 1337), unless net.ipv4.tcp_rfc1337 is set.",
+    ),
+]
 
 
 def run(lab):

@@ -11,6 +11,13 @@ CLIENT = ["SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "C
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "CLOSED"]
 NEEDS = "cable"
 LIMIT = 120
+STEPS = [
+    (
+        "client TIME-WAIT",
+        "Both have said everything, and both know it. Why wait another minute?",
+        "For a repeated FIN that wants its ACK again, and for old segments to die out.",
+    ),
+]
 
 
 def run(lab):

@@ -13,6 +13,18 @@ ASK = (
 CLIENT = ["SYN-SENT", "ESTABLISHED", "CLOSED"]
 SERVER = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED", "CLOSED"]
 NEEDS = "cable"
+STEPS = [
+    (
+        "server gets data",
+        "28 bytes arrive and are acknowledged. Has the program got them?",
+        "No: they lie in the receive buffer. An ACK comes from the kernel, not from the program.",
+    ),
+    (
+        "server sends RST",
+        "The program closes without reading. Why not simply a FIN?",
+        "A FIN would say: all is well. The client must learn that its data was thrown away.",
+    ),
+]
 
 
 def run(lab):
