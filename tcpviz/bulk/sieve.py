@@ -1,0 +1,242 @@
+"""A display filter asked of a whole table: by column where that can be, else one by one.
+
+What depends on a connection's shape only (states, marks, how it ended) is asked once for all of
+a shape; numbers, addresses and ports once for each value that occurs; sentences once for all that
+share one. The questions are the filter's own (:mod:`tcpviz.views.filter`), so that the answers
+are; a test holds both together. What is left is asked of one connection after the other, in
+pieces, and may be broken off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.sorting import Keys
+from tcpviz.bulk.table import Table
+from tcpviz.core.claims import Certainty
+from tcpviz.core.connection import Connection
+from tcpviz.core.segment import Endpoint
+from tcpviz.core.states import State
+from tcpviz.views.filter import CONNECTIONS, Filter, Node
+from tcpviz.views.filter import values as read
+from tcpviz.views.filter.compiler import Compiler, Question
+from tcpviz.views.filter.connection_fields import _ADDRESS_LETTERS, _PHASES
+from tcpviz.views.filter.kinds import Asked
+from tcpviz.views.filter.syntax import And, Everything, Not, Or, Test, Word
+from tcpviz.views.ladder_labels import SHORT_STATES
+
+Array = NDArray[Any]
+Mask = NDArray[np.bool_]
+
+PIECE = 2048
+"""Questions between two looks at whether somebody has typed on."""
+
+_ENDS = ("client", "server")
+_SHAPED = frozenset(
+    {
+        *(f"{side}{name}" for name in ("state", "certainty", "syns", "fins", "rsts")
+          for side in ("", "client.", "server.")),
+        *("phase", "conn_state", "completeness", "opened_by", "closed_by", "reset_by"),
+    }
+)  # fmt: skip
+"""Fields that are the same in all connections of a shape."""
+
+
+class Interrupted(Exception):  # noqa: N818 - it is no failure
+    """Somebody wants something else now."""
+
+
+class Sieve:
+    """Asks filters of one table at one moment.
+
+    ``connection``  gives the one at a place
+    ``enough``      says whether to break off: :class:`Interrupted` is raised then
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        connection: Callable[[int], Connection],
+        enough: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._keys = keys
+        self._table: Table = keys.table
+        self._now = keys.now_ns
+        self._connection = connection
+        self._enough = enough
+        self._text = ""
+
+    def places(self, chosen: Filter) -> Array:
+        """Places of the connections that fit, in the table's order. Raises Interrupted."""
+        self._text = chosen.text
+        everyone = np.ones(len(self._table), np.bool_)
+        return np.flatnonzero(self._fits(chosen.node, everyone))
+
+    def _fits(self, node: Node, wanted: Mask) -> Mask:
+        """Who fits, of those who are wanted; of the others nothing is said."""
+        if self._enough():
+            raise Interrupted
+        if isinstance(node, Everything):
+            return wanted.copy()
+        if isinstance(node, Not):
+            return wanted & ~self._fits(node.item, wanted)
+        if isinstance(node, And):
+            for item in sorted(node.items, key=self._dear):
+                wanted = self._fits(item, wanted)
+            return wanted
+        if isinstance(node, Or):
+            found = np.zeros(len(wanted), np.bool_)
+            for item in sorted(node.items, key=self._dear):
+                found |= self._fits(item, wanted & ~found)
+            return found
+        made = self._word(node) if isinstance(node, Word) else self._test(node)
+        if made is None:
+            return self._one_by_one(node, wanted)
+        return wanted & made
+
+    def _dear(self, node: Node) -> int:
+        """What has to be asked one by one is asked last, when fewer are left."""
+        if isinstance(node, Word):
+            return 1
+        if isinstance(node, Test):
+            return 0 if self._column(node) is not None or node.field in _SHAPED else 2
+        inner = (node.item,) if isinstance(node, Not) else getattr(node, "items", ())
+        return max((self._dear(each) for each in inner), default=0)
+
+    def _question(self, node: Node) -> Question:
+        return Compiler(self._text, CONNECTIONS).question(node)
+
+    def _one_by_one(self, node: Node, wanted: Mask) -> Mask:
+        question, now = self._question(node), self._now
+        found = np.zeros(len(wanted), np.bool_)
+        places = np.flatnonzero(wanted)
+        for at in self._pieces(len(places)):
+            for place in places[at : at + PIECE // 16].tolist():
+                found[place] = question(self._connection(place), now)
+        return found
+
+    def _pieces(self, count: int) -> Iterator[int]:
+        for at in range(0, count, PIECE // 16):
+            if self._enough():
+                raise Interrupted
+            yield at
+
+    # -- tests --------------------------------------------------------------
+
+    def _test(self, test: Test) -> Mask | None:
+        """Who fits; ``None``: that has to be asked one by one."""
+        if test.field in _SHAPED or (
+            test.field == "is" and not any(each.text.startswith("ip") for each in test.values)
+        ):
+            question, now = self._question(test), self._now
+            alike: Mask = self._table.shaped(lambda c: int(question(c, now))) > 0
+            return alike
+        column = self._column(test)
+        if column is None:
+            return None
+        field = CONNECTIONS.fields[test.field]
+        asked = field.kind.asked("=" if test.op == "!=" else test.op, test.values)
+        found = np.zeros(len(self._table), np.bool_)
+        for numbers, value in column():
+            found |= self._values(numbers, value, asked)
+        return ~found if test.op == "!=" else found
+
+    def _values(self, numbers: Array, value: Callable[[int], Any], asked: Asked) -> Mask:
+        """Each value that occurs is asked once; ``value`` of a negative number is not known."""
+        unique, back = np.unique(numbers, return_inverse=True)
+        fits = np.zeros(len(unique), np.bool_)
+        for at in range(0, len(unique), PIECE):
+            if self._enough():
+                raise Interrupted
+            part = unique[at : at + PIECE].tolist()
+            fits[at : at + PIECE] = [each >= 0 and bool(asked(value(each))) for each in part]
+        out: Mask = fits[back]
+        return out
+
+    def _column(self, test: Test) -> Callable[[], list[tuple[Array, Callable[[int], Any]]]] | None:
+        """Numbers of a field, and what each stands for; several where any may fit."""
+        table, now = self._table, self._now
+        side, _, name = test.field.rpartition(".")
+        plain: dict[str, Callable[[], Array]] = {
+            "rtt": lambda: table.rtt,
+            "segments": lambda: table.segments,
+            "bytes": lambda: table.bytes,
+            "duration": lambda: np.maximum(table.last_ns - table.first_ns, 0),
+            "idle": lambda: np.maximum(now - table.last_ns, 0),
+            "age": self._ages,
+            "id": lambda: np.arange(1, len(table) + 1),
+        }
+        if test.field in plain:
+            made = plain[test.field]
+            return lambda: [(made(), int)]
+        if name not in ("port", "host") or side not in ("", *_ENDS):
+            return None
+        which = [0, 1] if not side else [_ENDS.index(side)]
+        if name == "port":
+            return lambda: [(self._keys.ends()[one][1], int) for one in which]
+        if test.op != "~" and any(read.host(each.text)[1] is not None for each in test.values):
+            return lambda: [(self._pairs(one), self._endpoint) for one in which]
+        return lambda: [(self._keys.ends()[one][0], self._address) for one in which]
+
+    def _ages(self) -> Array:
+        table = self._table
+        over = table.shaped(lambda c: int(c.over)) > 0
+        end = np.where(over, table.last_ns, np.maximum(self._now, table.last_ns))
+        out: Array = np.maximum(end - table.first_ns, 0)
+        return out
+
+    def _pairs(self, which: int) -> Array:
+        address, port = self._keys.ends()[which]
+        return address << 16 | port
+
+    def _endpoint(self, pair: int) -> Endpoint:
+        return Endpoint(self._table.address(pair >> 16), pair & 0xFFFF)
+
+    def _address(self, number: int) -> Endpoint:
+        return Endpoint(self._table.address(number), 0)
+
+    # -- free words ---------------------------------------------------------
+
+    def _word(self, word: Word) -> Mask:
+        """As :func:`tcpviz.views.filter.connection_fields.word` looks for it."""
+        needle, table = word.text.casefold(), self._table
+        states = {
+            state
+            for state in State
+            if needle in str(state).casefold() or needle in SHORT_STATES[state].casefold()
+        }
+        sure = {each for each in Certainty if needle in str(each)}
+        in_phase = any(needle in phase for phase in _PHASES)
+
+        def stands(c: Connection) -> int:
+            claims = (c.client.claim, c.server.claim)
+            return (
+                any(each.state in states or each.certainty in sure for each in claims)
+                or (in_phase and needle in str(c.phase))
+            )  # fmt: skip
+
+        found = np.zeros(len(table), np.bool_)
+        if states or sure or in_phase:
+            found |= table.shaped(lambda c: int(stands(c))) > 0
+        numbers, texts = self._keys.sentences()
+        fits = np.array([needle in text.casefold() for text in texts], np.bool_)
+        if fits.any():
+            found |= fits[numbers]
+        if not _ADDRESS_LETTERS.issuperset(needle):
+            return found
+        for which in (0, 1):
+            found |= self._in_end(needle, which)
+        return found
+
+    def _in_end(self, needle: str, which: int) -> Mask:
+        address, port = self._keys.ends()[which]
+        if any(letter in needle for letter in ":[]"):
+            return self._values(self._pairs(which), self._endpoint, lambda e: needle in str(e))
+        found = self._values(address, self._table.address, lambda text: needle in text)
+        if needle.isdigit():
+            found |= self._values(port, str, lambda text: needle in text)
+        return found

@@ -1,0 +1,134 @@
+"""Filters and orders by column answer as the scalar ones do, connection by connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tcpviz.bulk.filerows import FileRows
+from tcpviz.bulk.growing import Growing, Snapshot
+from tcpviz.bulk.sieve import Interrupted, Sieve
+from tcpviz.bulk.sorting import Keys
+from tcpviz.views import filter as language
+from tcpviz.views import table
+from tcpviz.views.verdict import verdict
+from tests.bench import generate
+
+FILTERS = """
+state:established
+client.state:time-wait,closed or server.state:listen
+not certainty:inferred
+port:80
+client.port>2000
+client.port<1100 bytes>0
+host:10.0.0.0/12
+host:10.128.0.1:80
+server.host~"0\\.2$"
+not host:10.128.0.1 is:over
+bytes>10k
+bytes!=0
+segments>=8
+client.bytes>100
+rtt>0
+not rtt>0
+rtt<2ms or duration>5ms
+age>1s
+idle>20ms idle<90ms
+id:3,5,9
+verdict:refused
+severity>=warning
+verdict~"no answer"
+is:open
+is:refused or is:reset
+is:ipv4
+phase:teardown
+conn_state:SF
+completeness:31
+history~S
+mark:retransmission
+mark.window_update>0
+opened_by:client
+closed_by:server
+syns>1
+80
+10.128.0.1:80
+10.1
+estab
+refused
+"no answer"
+teardown
+time-wait not 81
+inferred
+zzz
+(port:80 or port:81) and not (state:closed bytes>500)
+""".strip().splitlines()
+
+
+@pytest.fixture(scope="module")
+def snapshots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Snapshot]]:
+    folder = tmp_path_factory.mktemp("sieve")
+    made = []
+    writers: list[tuple[str, Callable[[Path], object]]] = [
+        ("visits", lambda path: generate.visits(path, 220)),
+        ("lossy", lambda path: generate.stream(path, 400, lost=9)),
+        ("syns", lambda path: generate.syns(path, 120)),
+    ]
+    for kind, write in writers:
+        path = folder / f"{kind}.pcap"
+        write(path)
+        growing = Growing(str(path), follow=False)
+        growing.run()
+        assert growing.latest is not None
+        made.append(growing.latest)
+    yield made
+    for each in made:
+        each.reading.close()
+
+
+@pytest.mark.parametrize("text", FILTERS)
+def test_a_filter_by_column_finds_what_the_scalar_one_finds(
+    snapshots: list[Snapshot], text: str
+) -> None:
+    for snapshot in snapshots:
+        chosen = language.compile(text)
+        rows, now = FileRows(snapshot), snapshot.end_ns
+        sieve = Sieve(Keys(snapshot.table, now), rows.at)
+        wanted = [n for n, one in enumerate(rows) if chosen.matches(one, now)]
+        assert sieve.places(chosen).tolist() == wanted
+
+
+@pytest.mark.parametrize("column", sorted(table.SORTS))
+def test_an_order_by_column_is_the_scalar_order(snapshots: list[Snapshot], column: str) -> None:
+    for snapshot in snapshots:
+        rows = FileRows(snapshot)
+        keys, now = Keys(snapshot.table, snapshot.end_ns), snapshot.end_ns
+        # What the list says, it says of its own moment.
+        found = [verdict(c, now) if column == "verdict" else table.SORTS[column](c) for c in rows]
+        wanted = sorted(range(len(rows)), key=found.__getitem__)  # type: ignore[arg-type]
+        assert keys.order(column).tolist() == wanted
+
+
+def test_what_is_found_knows_its_places(snapshots: list[Snapshot]) -> None:
+    rows = FileRows(snapshots[0])
+    keys = Keys(snapshots[0].table, snapshots[0].end_ns)
+    turned = rows.arranged(keys.order("id", reverse=True)[:10])
+    assert [one.id for one in turned] == [len(rows) - n for n in range(10)]
+    assert turned.place_of(len(rows) - 3) == 3
+    assert turned.place_of(1) is None
+    assert turned.get(1) is rows[0]
+
+
+def test_a_filter_is_broken_off_at_once(snapshots: list[Snapshot]) -> None:
+    keys = Keys(snapshots[0].table, snapshots[0].end_ns)
+    asked: list[int] = []
+
+    def connection(place: int):  # type: ignore[no-untyped-def]
+        asked.append(place)
+        return FileRows(snapshots[0]).at(place)
+
+    sieve = Sieve(keys, connection, lambda: len(asked) > 10)
+    with pytest.raises(Interrupted):
+        sieve.places(language.compile("history~S"))
+    assert len(asked) < 400
