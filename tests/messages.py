@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLES = (
     "explain:OTHER explain_segments:KINDS,ARRIVED,LOST,ADDITIONS,MARKS "
     "explain_calls:CALLED,CALLED_OTHER,RETURNED,RETURNED_OTHER,FAILED,FAILED_WITH,FAILED_OTHER,"
-    "ERRORS explain_moves:MOVES,MOVES_ACTIVE,FOUND explain_kernel:READING,TIMERS "
+    "ERRORS explain_moves:MOVES,MOVES_ACTIVE,FOUND explain_kernel:READING,TIMERS explain_event:EVENTS,RESETS "
     "explain_fill:NAMES icmp_words:REASON_WORDS,ICMP hand_words:DOERS,SHORT,SENTENCES,REBOOT,_HAND "
     "plain_words:SAID,SAID_MARKS,HEARD,LOST,MOVED,CALLED,RETURNED,FAILED,FAILED_OTHER,TIMER "
     "kernel_words:TIMERS verdict:NAMES,NAMES_MIDSTREAM explain_states:STATES"

@@ -143,6 +143,7 @@ class RingFeed(LiveFeed):
             elif wanted != self._serving:
                 # All that came so far is in what is kept, this batch as well.
                 self._serving = wanted
+                self._kernel.forget()
                 yield Followed(self._again(wanted), wanted, fresh=True)
             else:
                 yield Followed(batch, wanted, fresh=False) if batch else batch

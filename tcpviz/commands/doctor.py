@@ -23,7 +23,16 @@ from pathlib import Path
 from typing import TextIO
 
 import tcpviz
-from tcpviz.sources import access, bpf, helpers, privileges, ring, ssh
+from tcpviz.sources import (
+    access,
+    bpf,
+    helpers,
+    kerneltrace,
+    privileges,
+    ring,
+    ssh,
+    tracepoints,
+)
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.interfaces import default_interfaces, list_interfaces
 from tcpviz.sources.live import SNAPLEN
@@ -322,6 +331,28 @@ def _inet_diag() -> str:
     return ""
 
 
+def _kernel_events() -> list[Fact]:
+    """Whether the kernel tells every change of state at its moment, and who called."""
+    if not sys.platform.startswith("linux"):
+        return []
+    name = "kernel events"
+    if os.geteuid() != 0:
+        text = (
+            "only root is told of every state change as it happens; the table tells once a second"
+        )
+        return [Fact(Mark.PARTLY, name, text, "run the capture with sudo")]
+    told, reason = kerneltrace.try_it(_PATIENCE)
+    if not told:
+        remedy = "it takes tracefs, perf events, and root outside of containers"
+        return [Fact(Mark.PARTLY, name, f"none ({reason})", remedy)]
+    missing = [one.partition("/")[2] for one in tracepoints.WANTED if one not in told]
+    if missing:
+        text = f"states, but this kernel has no {', '.join(missing)}"
+        return [Fact(Mark.PARTLY, name, text)]
+    text = "state changes, repetitions and resets, each at its moment, with who called"
+    return [Fact(Mark.YES, name, text)]
+
+
 def _strace() -> list[Fact]:
     if not sys.platform.startswith("linux"):
         return []
@@ -448,6 +479,7 @@ _CHECKS: tuple[Callable[[], list[Fact]], ...] = (
     _own_ssh,
     _namespaces,
     _kernel_sockets,
+    _kernel_events,
     _processes,
     _strace,
     _terminal,

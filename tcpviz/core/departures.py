@@ -398,6 +398,9 @@ def _first_fin(moves: Moves, me: End, peer: End, segment: Segment, place: int) -
     if moves.connection.closed_by is None:
         moves.connection.closed_by = me.side
     why = "sends its FIN"
+    if me.closed_told and me.state in (State.FIN_WAIT_1, State.LAST_ACK):
+        me.fin_first, me.fin_second = me.state is State.FIN_WAIT_1, me.state is State.LAST_ACK
+        return
     if moves.connection.watched:
         # Its kernel may have told that it was closed before there was room for the FIN.
         closed = me.state in (State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK)

@@ -109,6 +109,7 @@ class End:
                       where the SYN was not seen (as Wireshark does)
     ``ts_recent``     TS.Recent of RFC 7323: what it compares the other end's timestamps with
     ``ts_sent``       the first and the latest timestamp it sent with its SYN
+    ``closed_told``   its kernel has told that it is closed, and its FIN was not captured yet
     ``reset_ns``      when a reset that it sent, or that was sent to it, closed it
     ``doubted``       segments in its name that nobody needs to believe yet
     ``sums``          what its checksums are worth: see :mod:`tcpviz.core.doubt`
@@ -118,6 +119,7 @@ class End:
         "assumed_from",
         "bytes",
         "claim",
+        "closed_told",
         "doubted",
         "endpoint",
         "fin",
@@ -188,6 +190,7 @@ class End:
         self.ts_recent: int | None = None
         self.ts_sent: tuple[int, int] | None = None
         self.time_wait_since: int | None = None
+        self.closed_told = False
         self.reset_ns: int | None = None
         self.doubted: list[Segment] | None = None
         self.sums = Sums.UNTRIED

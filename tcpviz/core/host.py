@@ -16,12 +16,12 @@ while on either side of the reading.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tcpviz.core.claims import Certainty, Claim, Disagreement
 from tcpviz.core.connection import Connection, Moves
 from tcpviz.core.halfconn import End
-from tcpviz.core.hosts import HostReading, HostSocket
+from tcpviz.core.hosts import HostReading, HostSocket, Process
 from tcpviz.core.records import KernelReading, KernelSocket, Side
 from tcpviz.core.segment import Endpoint, FlowKey
 from tcpviz.core.states import State
@@ -282,5 +282,24 @@ def note(connection: Connection, sock: HostSocket) -> End:
             sock.local, sock.peer, None, 0, 0, before.user, before.process, before.unit,
             before.container, retransmits=before.retransmits, rtt_us=before.rtt_us,
         )  # fmt: skip
+    elif before is not None and _surer(before.process, sock.process):
+        sock = replace(sock, process=before.process)  # it was told of in a call
     connection.sockets[end.side] = sock
     return end
+
+
+def _surer(one: Process | None, other: Process | None) -> bool:
+    return one is not None and one.certain and (other is None or not other.certain)
+
+
+def note_caller(connection: Connection, end: End, process: Process) -> None:
+    """A call on this end's socket was that process's: it has the socket, whoever else does."""
+    if connection.sockets is None:
+        connection.sockets = {}
+    known = connection.sockets.get(end.side)
+    if known is None:
+        peer = connection.end(end.side.other).endpoint
+        made = HostSocket(end.endpoint, peer, end.state, process=process)
+        connection.sockets[end.side] = made
+    elif known.process is None or not known.process.certain:
+        connection.sockets[end.side] = replace(known, process=process)

@@ -11,6 +11,8 @@ import enum
 from dataclasses import dataclass
 
 from tcpviz.core.hosts import HostReading
+from tcpviz.core.kernel_events import EventsLost, KernelEvent
+from tcpviz.core.passages import Passage
 from tcpviz.core.segment import Endpoint, FlowKey, Segment
 from tcpviz.core.states import State
 
@@ -52,6 +54,7 @@ class SegmentRecord:
                  of the link, and no time of the kernel's
     ``again``    it arrives although it has arrived or died already: a copy that the
                  cable made
+    ``passage``  its way, where it was captured at two points
     """
 
     time_ns: int
@@ -59,6 +62,7 @@ class SegmentRecord:
     moment: Moment = Moment.SEEN
     held_ns: int = 0
     again: bool = False
+    passage: Passage | None = None
 
 
 class Act(enum.Enum):
@@ -271,6 +275,8 @@ Record = (
     | Call
     | KernelReading
     | HostReading
+    | KernelEvent
+    | EventsLost
     | Note
     | Gap
     | Unreachable

@@ -15,8 +15,19 @@ from dataclasses import dataclass
 from heapq import merge
 
 from tcpviz.core.claims import Claim, Disagreement, Phase, StateChange
+from tcpviz.core.kernel_events import KernelEvent
 from tcpviz.core.marks import Observation
-from tcpviz.core.records import Act, Call, Gap, Handled, KernelReading, Note, Side, Unreachable
+from tcpviz.core.passages import Passage
+from tcpviz.core.records import (
+    Act,
+    Call,
+    Gap,
+    Handled,
+    KernelReading,
+    Note,
+    Side,
+    Unreachable,
+)
 from tcpviz.core.segment import Segment
 
 
@@ -27,6 +38,7 @@ class StepKind(enum.Enum):
     ``SENT``, ``ARRIVED``, ``LOST``  a segment's moments where both ends are watched
     ``CALL``, ``RETURN``  a socket call was made; returned
     ``KERNEL``   the kernel's sockets were read
+    ``EVENT``    the kernel told of an end at the very moment (a tracepoint)
     ``TIMER``    the protocol's own clock moved an end (TIME-WAIT's end, giving up)
     ``CABLE``    the lab's cable, or whoever has it in the hand, did something to a segment
     ``REBOOT``   a host was switched off and on
@@ -41,6 +53,7 @@ class StepKind(enum.Enum):
     CALL = "call"
     RETURN = "return"
     KERNEL = "kernel"
+    EVENT = "event"
     TIMER = "timer"
     CABLE = "cable"
     REBOOT = "reboot"
@@ -61,6 +74,7 @@ class Step:
                     sequence number; ack is ``None`` without the ACK bit
     ``client``, ``server``, ``phase``  after the step
     ``observation`` the segment's marks, round-trip time and so on
+    ``passage``     the segment's way between two capture points
     """
 
     index: int
@@ -82,13 +96,16 @@ class Step:
     observation: Observation | None = None
     changes: tuple[StateChange, ...] = ()
     disagreements: tuple[Disagreement, ...] = ()
+    event: KernelEvent | None = None
+    passage: Passage | None = None
 
     @property
     def quiet(self) -> bool:
         """Nothing to stop at when stepping: the kernel was asked and agreed, a hand moved."""
         if self.handled is not None:
             return self.handled.act in (Act.HELD, Act.RELEASED, Act.DROPPED)
-        return self.kind is StepKind.KERNEL and not self.disagreements and not self.changes
+        told = self.kind in (StepKind.KERNEL, StepKind.EVENT)
+        return told and not self.disagreements and not self.changes
 
     def claim(self, side: Side) -> Claim:
         return self.client if side is Side.CLIENT else self.server

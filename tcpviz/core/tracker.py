@@ -17,6 +17,7 @@ from tcpviz.core.connection import Connection, Moves
 from tcpviz.core.followed import Followed
 from tcpviz.core.host import Host
 from tcpviz.core.hosts import HostReading
+from tcpviz.core.kernel_events import EventsLost, KernelEvent
 from tcpviz.core.kernels import Kernels, immune
 from tcpviz.core.records import (
     Call,
@@ -36,6 +37,7 @@ from tcpviz.core.segment import Endpoint, FlowKey
 from tcpviz.core.states import Event, State, find
 from tcpviz.core.timeline import Step, StepKind, Timeline
 from tcpviz.core.timers import LEAP_NS, TIME_WAIT_NS, Timers
+from tcpviz.core.traced import Outcome, Traced
 
 _NOTHING = Phase(PhaseName.HANDSHAKE, 0, 3)
 _KIND = {
@@ -55,6 +57,7 @@ class Tracker:
     ``limit``        bounds the steps kept; ``max_connections`` the connections:
                      finished ones go first, then the oldest, counted in ``evicted``
     ``host``         what the watched host's own kernel says, where one is asked
+    ``traced``       its tracepoints, where they are told
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Tracker:
     ) -> None:
         self.timeline = Timeline(limit)
         self.host = Host()
+        self.traced = Traced()
         self.now_ns = 0
         self._keep = keep
         self._count = 0
@@ -92,6 +96,8 @@ class Tracker:
             Call: self._call,
             KernelReading: self._reading,
             HostReading: self._host_reading,
+            KernelEvent: self._event,
+            EventsLost: self._events_lost,
             Note: self._note,
             Gap: self._gap,
             Unreachable: self._unreachable,
@@ -132,6 +138,7 @@ class Tracker:
             changes = self._timers.run_out(connection, connection.end(side), due)
             if changes:
                 steps.append(self._step(due, StepKind.TIMER, connection, side, changes=changes))
+        steps += map(self._told, self.traced.due(self.now_ns, self.connections))
         return steps
 
     # -- segments -----------------------------------------------------------
@@ -154,19 +161,20 @@ class Tracker:
             if connection.former is not None and routing.decided(connection)
             else []
         )
-        return [
-            *replaced,
-            self._step(
-                record.time_ns,
-                _KIND[moment],
-                connection,
-                connection.side_of(segment),
-                segment=segment,
-                relative=connection.relative(segment),
-                observation=connection.observation,
-                changes=changes,
-            ),
-        ]
+        step = self._step(
+            record.time_ns,
+            _KIND[moment],
+            connection,
+            connection.side_of(segment),
+            segment=segment,
+            relative=connection.relative(segment),
+            observation=connection.observation,
+            changes=changes,
+            passage=record.passage,
+        )
+        first = connection.client.segments + connection.server.segments == 1
+        before = self.traced.begins(connection, record.time_ns) if first else ()
+        return [*replaced, step, *map(self._told, before)]
 
     def _replace(self, connection: Connection, time_ns: int) -> list[Step]:
         former = connection.former
@@ -325,6 +333,28 @@ class Tracker:
             )
             for told in self.host.read(reading, self._live, self.connections, enter)
         ]
+
+    def _event(self, event: KernelEvent) -> list[Step]:
+        """A tracepoint of the watched host's kernel."""
+        return [self._told(one) for one in self.traced.take(event, self._live.get)]
+
+    def _told(self, outcome: Outcome) -> Step:
+        connection, changes = outcome.connection, outcome.moves.changes
+        if changes:
+            self._timers.note(connection, changes, self.now_ns)
+        return self._step(
+            outcome.time_ns,
+            StepKind.EVENT,
+            connection,
+            outcome.side,
+            event=outcome.event,
+            changes=changes,
+            disagreements=outcome.disagreements,
+        )
+
+    def _events_lost(self, lost: EventsLost) -> list[Step]:
+        self.traced.lost += lost.count
+        return []
 
     def _handled(self, handled: Handled) -> list[Step]:
         """The cable's doing: nobody's state changes by it."""

@@ -20,6 +20,7 @@ from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowd
 from tcpviz.core.evidence import evidence
 from tcpviz.core.hosts import HostSocket
+from tcpviz.core.kernel_events import KernelEvent
 from tcpviz.core.marks import Observation
 from tcpviz.core.records import Call, KernelReading, Side
 from tcpviz.core.segment import Endpoint, Flags, Segment
@@ -275,11 +276,25 @@ def _reading(reading: KernelReading) -> list[Object]:
     ]
 
 
+def _event(event: KernelEvent) -> Object:
+    process = event.process
+    return {
+        "tracepoint": event.told.value,
+        "local": _endpoint(event.local),
+        "peer": _endpoint(event.peer),
+        "from": None if event.before is None else str(event.before),
+        "to": None if event.after is None else str(event.after),
+        "reason": event.reason or None,
+        "process": None if process is None else process.name,
+        "pid": None if process is None else process.pid,
+    }
+
+
 def step_object(step: Step, tracker: Tracker | None = None) -> Object:
     """One thing that happened, as ``demo --json`` and ``capture --json`` print it.
 
-    ``type`` is the step's kind and says which of ``segment``, ``call``,
-    ``sockets``, ``icmp``, ``note`` and ``gap`` is there besides. ``states`` are both ends'
+    ``type`` is the step's kind and says which of ``segment``, ``call``, ``sockets``,
+    ``event``, ``icmp``, ``note`` and ``gap`` is there besides. ``states`` are both ends'
     right after it. With ``tracker``, a connection's steps name its ends.
     """
     out: Object = {
@@ -310,6 +325,8 @@ def step_object(step: Step, tracker: Tracker | None = None) -> Object:
         out["call"] = _call(step.call)
     if step.reading is not None:
         out["sockets"] = _reading(step.reading)
+    if step.event is not None:
+        out["event"] = _event(step.event)
     if step.note is not None:
         out["note"] = step.note.text
     if step.unreachable is not None:

@@ -23,6 +23,7 @@ from tcpviz.core.tracker import Tracker
 from tcpviz.core.watch import Watch
 from tcpviz.sources.feed import FeedStatus
 from tcpviz.views import numbers, option_words
+from tcpviz.views.explain_event import brief
 from tcpviz.views.hand_words import text_line
 from tcpviz.views.icmp_words import error_text
 from tcpviz.views.ladder import Ladder, LadderSettings
@@ -30,6 +31,7 @@ from tcpviz.views.ladder_canvas import ascii_text
 from tcpviz.views.ladder_labels import mark_variants
 from tcpviz.views.spans import clean, plain_line, text_width
 from tcpviz.views.verdict import crowd_sentence, verdict
+from tcpviz.words import english
 
 ARROWS: Final = {
     # moment: from the client, from the server
@@ -131,6 +133,9 @@ class Story:
         elif step.kind is StepKind.TIMER:
             reasons = ", ".join(dict.fromkeys(c.after.because for c in step.changes))
             yield f"timer: {reasons or 'ran out'}"
+        if step.event is not None:
+            with english():
+                yield f"kernel: {step.side}: {brief(step.event)}"
         if step.note is not None:
             yield f"note: {clean(step.note.text)}"
         if step.unreachable is not None:

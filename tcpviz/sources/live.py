@@ -25,8 +25,8 @@ from tcpviz.sources.clockwatch import ClockWatch, told
 from tcpviz.sources.feed import FeedStatus, SourceError
 from tcpviz.sources.fileset import FileSet
 from tcpviz.sources.helpers import complaint
-from tcpviz.sources.hosttable import HostTable
 from tcpviz.sources.interfaces import Interface, resolve
+from tcpviz.sources.kernelword import KernelWord
 from tcpviz.sources.order import Order, Plan
 from tcpviz.sources.saving import Saving
 from tcpviz.sources.stepping_down import step_down
@@ -63,6 +63,7 @@ class LiveFeed:
                     before a byte of theirs is read and before the file is made
     ``sockets``     also read the kernel's own table of sockets, about once a second
     ``keep``        the process that does so keeps what it takes to see others' processes
+    ``events``      also read its tracepoints about TCP, where root and tracefs allow it
 
     The constructor checks everything that can be checked; :meth:`open` starts
     the capture and returns when every interface is being captured;
@@ -84,6 +85,7 @@ class LiveFeed:
         give_up: bool = False,
         sockets: bool = False,
         keep: bool = False,
+        events: bool = False,
     ) -> None:
         if count is not None and count < 1:
             raise SourceError("the count of packets must be 1 or more", exit_code=2)
@@ -98,10 +100,7 @@ class LiveFeed:
         self._left = count
         self._write = write
         self._give_up = give_up
-        self._ask_host = sockets
-        self._keep_rights = keep
-        self._host: HostTable | None = None
-        self._told: list[Record] = []
+        self._kernel = KernelWord(sockets=sockets, keep=keep, events=events)
         self._clock = ClockWatch()
         self._sessions = ssh.own_sessions() if exclude_ssh else []
         for session in self._sessions:
@@ -151,8 +150,7 @@ class LiveFeed:
     @property
     def pids(self) -> list[int]:
         """The capturing processes, for those who look after them."""
-        helpers: list[Child | HostTable] = [*self._children]
-        return [each.pid for each in (*helpers, *([self._host] if self._host else []))]
+        return [*(child.pid for child in self._children), *self._kernel.pids]
 
     def open(self) -> None:
         """Start capturing. From its return on, every packet is captured or counted as dropped."""
@@ -171,17 +169,12 @@ class LiveFeed:
                 self._children.append(child)
                 self._selector.register(child.output, selectors.EVENT_READ, (child, "output"))
                 self._selector.register(child.errors, selectors.EVENT_READ, (child, "errors"))
-            if self._ask_host:
-                self._host = HostTable(self._order.wants(self.interfaces), keep=self._keep_rights)
-                self._selector.register(
-                    self._host.output, selectors.EVENT_READ, (self._host, "sockets")
-                )
+            self._kernel.open(lambda: self._order.wants(self.interfaces), self._selector)
             if self._give_up:
                 self.status.notes += step_down()
                 self._begin_file()
             self._await_start()
-            if self._host is not None:
-                self._host.begin()  # after the packets, so that no connection falls between
+            self._kernel.begin()  # after the packets, so that no connection falls between
         except BaseException:
             self.close()
             raise
@@ -248,13 +241,11 @@ class LiveFeed:
                 with contextlib.suppress(OSError):
                     os.read(self._wake[0], 64)
                 continue
-            child, what = key.data
-            if what == "sockets":
-                self._told += child.read()
-                if child.ended:
+            if not isinstance(key.data, tuple):
+                if not self._kernel.read(key.data):
                     self._selector.unregister(key.fd)
-                    self._without_host(child)
                 continue
+            child, what = key.data
             if what == "errors":
                 if not child.listen():
                     self._selector.unregister(key.fd)
@@ -264,10 +255,6 @@ class LiveFeed:
                 self._selector.unregister(key.fd)
             came.append((child, frames))
         return came
-
-    def _without_host(self, host: HostTable) -> None:
-        why = host.complaint or "the process that reads it has ended"
-        self.status.notes.append(f"no word from the kernel's table of sockets any more: {why}")
 
     def batches(self) -> Iterator[list[Record]]:
         """Segments, and gaps where the kernel says that it dropped packets, as they come."""
@@ -297,8 +284,7 @@ class LiveFeed:
             for child, frames in came:
                 batch += self._digest(child, frames)
                 asked_at = asked_at and time.monotonic()
-            batch += self._told
-            self._told.clear()
+            batch = self._kernel.among(batch)
             self._tell()
             if batch or not came:
                 yield batch
@@ -309,7 +295,7 @@ class LiveFeed:
     def _turn_or_stop(self) -> list[tuple[Child, list[Frame]]]:
         """Ctrl-C while we wait ends the capture in order, as stop() does; a second one at once."""
         try:
-            return self._turn(IDLE)
+            return self._turn(self._kernel.patience(IDLE))
         except KeyboardInterrupt:
             if self._stopping.is_set():
                 raise
@@ -389,6 +375,8 @@ class LiveFeed:
             for message in child.messages:
                 self._note(message)
             child.messages.clear()
+        self.status.notes += self._kernel.notes
+        self._kernel.notes.clear()
         if self._predicate:
             self.status.skipped = Counter()
         else:
@@ -451,6 +439,7 @@ class LiveFeed:
                 self._writer.write_statistics(0, None, self._dropped, time.time_ns())
         if isinstance(self._writer, FileSet) and self._writer.missed and not self._write_error:
             self._write_error = SourceError(f"{self._writer.missed} packets could not be saved")
+        last = self._kernel.among(last, over=True)
         if last:
             yield last
 
@@ -465,8 +454,7 @@ class LiveFeed:
         """End at once, with what is not read yet lost; more than once does no harm."""
         for child in self._children:
             child.close()
-        if self._host is not None:
-            self._host.close()
+        self._kernel.close()
         if self._selector:
             self._selector.close()
             self._selector = None

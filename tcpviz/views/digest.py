@@ -76,7 +76,7 @@ def classify(step: Step) -> tuple[int, int]:
     bits, letter = 0, 0
     if step.quiet:
         bits |= QUIET
-        if step.kind is StepKind.CABLE:
+        if step.kind in (StepKind.CABLE, StepKind.EVENT):
             bits |= APART
     if step.changes:
         bits |= STATE | APART

@@ -18,7 +18,7 @@ from tcpviz.core.records import Call, Side
 from tcpviz.core.segment import Flags, Segment
 from tcpviz.core.states import Event, Opened, State, Transition
 from tcpviz.core.timeline import Step, StepKind
-from tcpviz.views import explain_kernel, hand_words, roles
+from tcpviz.views import explain_event, explain_kernel, hand_words, roles
 from tcpviz.views.explain_calls import (
     ALIASES,
     CALLED,
@@ -190,6 +190,7 @@ def _say(step: Step, connection: Connection | None, fill: Fill) -> Iterator[str]
         if change.side in corrected or _told_by_call(step, change):
             continue
         yield from _change(change, connection, fill)
+    yield from explain_event.sentences(step, fill)
     if step.kind is StepKind.TIMER and not step.changes:
         yield fill(OTHER["timer"])
     if step.reading is not None and not step.disagreements:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tcpviz.core.timeline import Step, StepKind
+from tcpviz.views.explain_event import brief
 from tcpviz.views.icmp_words import error_text
 from tcpviz.views.spans import clean
 from tcpviz.words import _, counted
@@ -20,6 +21,9 @@ def said_of(step: Step, connection: int) -> list[tuple[str, str]]:
         lost = _("packets") if count is None else counted(count, "packet")
         words = _("{what} missing here: {where}").format(what=lost, where=clean(step.gap.where))
         said.append((f"⋯ {words}", "mark-warning"))
+    if step.event is not None:
+        words = _("{side}'s kernel: {what}").format(side=_(str(step.side)), what=brief(step.event))
+        said.append((f"✓ {words}", "time"))
     for each in step.disagreements:
         kernel = _("no socket") if each.kernel is None else str(each.kernel)
         words = _("{side}: kernel {kernel}, segments {thought}").format(
@@ -35,5 +39,6 @@ def said_of(step: Step, connection: int) -> list[tuple[str, str]]:
         names = ", ".join(dict.fromkeys(each.event.value for each in events if each))
         said.append((f"◷ {names or _('timer')}", "time"))
     elif step.changes and not said:
-        said.append((f"· {_('the kernel says so')}" if step.reading else "·", "dim"))
+        kernel = step.reading or step.kind is StepKind.EVENT
+        said.append((f"· {_('the kernel says so')}" if kernel else "·", "dim"))
     return said

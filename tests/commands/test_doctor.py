@@ -65,6 +65,23 @@ def test_the_ring_is_tried_for_real(monkeypatch):
         assert (frames > 10_000) == (reason == "")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="tracepoints are Linux's")
+def test_the_kernel_s_events_are_told_of(monkeypatch):
+    wanted = list(doctor.tracepoints.WANTED)
+    for user, told, mark, text in (
+        (1000, [], doctor.Mark.PARTLY, "only root"),
+        (0, [], doctor.Mark.PARTLY, "none (Operation not permitted)"),
+        (0, wanted[:-1], doctor.Mark.PARTLY, "no tcp_receive_reset"),
+        (0, wanted, doctor.Mark.YES, "with who called"),
+    ):
+        monkeypatch.setattr(doctor.os, "geteuid", lambda user=user: user)
+        answer = (told, "" if told else "Operation not permitted")
+        monkeypatch.setattr(doctor.kerneltrace, "try_it", lambda _, answer=answer: answer)
+        (fact,) = doctor._kernel_events()
+        assert fact.mark is mark
+        assert text in fact.text
+
+
 def test_every_no_has_a_way_out(monkeypatch):
     monkeypatch.setattr(access, "own_access", lambda: (False, "AF_PACKET needs root"))
     monkeypatch.setattr(bpf, "compiler", lambda: None)

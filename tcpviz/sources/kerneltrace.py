@@ -1,0 +1,225 @@
+"""The program's side of the process that reads the kernel's tracepoints."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable
+from heapq import merge
+from pathlib import Path
+from typing import Any, Final
+
+import tcpviz
+from tcpviz.core.hosts import Process
+from tcpviz.core.kernel_events import EventsLost, KernelEvent, Told
+from tcpviz.core.records import Record
+from tcpviz.core.segment import Endpoint
+from tcpviz.core.states import State
+from tcpviz.sources import privileges
+
+_PIECE = 1 << 18
+_LONGEST = 64 << 20
+
+HOLD_S: Final = 0.08
+"""Seconds that packets wait for the kernel's events of the same moment, so that a cause is told
+before its effect: longer than the reading process sleeps, and not felt."""
+
+MOST_HELD: Final = 50_000
+"""Records that wait, at most."""
+
+_START = (
+    "import sys; sys.path.append({root!r}); "
+    "from tcpviz.sources.tracechild import main; sys.exit(main())"
+)
+
+_STATES: Final = {
+    "TCP_ESTABLISHED": State.ESTABLISHED,
+    "TCP_SYN_SENT": State.SYN_SENT,
+    "TCP_SYN_RECV": State.SYN_RECEIVED,
+    "TCP_NEW_SYN_RECV": State.SYN_RECEIVED,
+    "TCP_FIN_WAIT1": State.FIN_WAIT_1,
+    "TCP_FIN_WAIT2": State.FIN_WAIT_2,
+    "TCP_TIME_WAIT": State.TIME_WAIT,
+    "TCP_CLOSE": State.CLOSED,
+    "TCP_CLOSE_WAIT": State.CLOSE_WAIT,
+    "TCP_LAST_ACK": State.LAST_ACK,
+    "TCP_LISTEN": State.LISTEN,
+    "TCP_CLOSING": State.CLOSING,
+}
+_TOLD: Final = {
+    "sock/inet_sock_set_state": Told.STATE,
+    "tcp/tcp_retransmit_skb": Told.RETRANSMIT,
+    "tcp/tcp_retransmit_synack": Told.RETRANSMIT,
+    "tcp/tcp_send_reset": Told.RESET_SENT,
+    "tcp/tcp_receive_reset": Told.RESET_RECEIVED,
+}
+
+
+class KernelTrace:
+    """One running process. ``complaint`` is why it cannot tell anything, where it cannot.
+
+    ``ready`` once it has opened everything and given up its rights; ``tracepoints`` are those.
+    """
+
+    def __init__(self) -> None:
+        self.complaint: str | None = None
+        self.ended = self.ready = False
+        self.tracepoints: list[str] = []
+        self._buffer = bytearray()
+        root = str(Path(tcpviz.__file__).resolve().parent.parent)
+        command = [sys.executable, "-I", "-S", "-c", _START.format(root=root), "kernel-events"]
+        self._process = subprocess.Popen(  # noqa: S603 - ourselves
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self.output = self._process.stdout.fileno()
+        os.set_blocking(self.output, False)
+        config = {"parent": os.getpid(), "caller": privileges.sudo_caller()}
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(config).encode() + b"\n")
+            self._process.stdin.flush()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def read(self) -> list[Record]:
+        """The events that have come; never waits. Sets ``ended`` where no more will."""
+        found: list[Record] = []
+        while True:
+            try:
+                data = os.read(self.output, _PIECE)
+            except BlockingIOError:
+                return found
+            if not data:
+                self.ended = True
+                return found
+            self._buffer += data
+            if len(self._buffer) > _LONGEST:
+                self.ended = True
+                self.complaint = "the process that reads the kernel's events went mad"
+                return found
+            while (end := self._buffer.find(b"\n")) >= 0:
+                line = bytes(self._buffer[:end])
+                del self._buffer[: end + 1]
+                with contextlib.suppress(ValueError, KeyError, TypeError, IndexError):
+                    found += self._parse(line)
+
+    def _parse(self, line: bytes) -> list[Record]:
+        message: dict[str, Any] = json.loads(line)
+        if "error" in message:
+            self.complaint = str(message["error"])
+            return []
+        if "ready" in message:
+            self.ready = True
+            self.tracepoints = [str(name) for name in message["ready"]]
+            return []
+        found: list[Record] = [_event(entry) for entry in message["events"]]
+        if message["lost"]:
+            found.append(EventsLost(time.time_ns(), int(message["lost"])))
+        return found
+
+    def close(self) -> None:
+        """Make sure that it is gone, and what it had opened in the kernel with it."""
+        process = self._process
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            with contextlib.suppress(OSError):
+                pipe.close()
+        with contextlib.suppress(OSError):
+            process.terminate()
+        try:
+            process.wait(2.0)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(OSError):
+                process.kill()
+            process.wait()
+        self.ended = True
+
+
+def try_it(seconds: float = 10.0) -> tuple[list[str], str]:
+    """The tracepoints that this kernel tells us, or none and why; tried for real."""
+    trace = KernelTrace()
+    until = time.monotonic() + seconds
+    try:
+        while not (trace.ready or trace.ended):
+            left = until - time.monotonic()
+            if left <= 0 or not select.select([trace.output], [], [], left)[0]:
+                return [], "no answer"
+            trace.read()
+        return trace.tracepoints, "" if trace.ready else trace.complaint or "it ended"
+    finally:
+        trace.close()
+
+
+def _event(entry: list[Any]) -> KernelEvent:
+    when, name, addr, port, far, far_port, before, after, reason, process = entry
+    return KernelEvent(
+        int(when),
+        _TOLD[name],
+        Endpoint(addr, port),
+        Endpoint(far, far_port),
+        _STATES.get(before),
+        _STATES.get(after),
+        reason,
+        None if process is None else Process(*process),
+    )
+
+
+class Interleaved:
+    """Packets and kernel events put in the order of their moments, each kind in its own order.
+
+    They come by different ways, and each way takes its time: what comes waits for
+    :data:`HOLD_S`, and goes on together with what happened before it.
+    """
+
+    def __init__(self) -> None:
+        self._records: deque[tuple[float, Record]] = deque()
+        self._events: list[tuple[float, KernelEvent | EventsLost]] = []
+
+    def __len__(self) -> int:
+        return len(self._records) + len(self._events)
+
+    def put(self, records: Iterable[Record], now: float) -> None:
+        """Records in the order in which they were captured; ``now``: seconds of a steady clock."""
+        for record in records:
+            if isinstance(record, KernelEvent | EventsLost):
+                self._events.append((now, record))
+            else:
+                self._records.append((now, record))
+
+    def take(self, now: float, *, everything: bool = False) -> list[Record]:
+        """What has waited long enough, and the events that were before it."""
+        due: list[Record] = []
+        held, long_ago = self._records, now - HOLD_S
+        while held and (everything or held[0][0] <= long_ago or len(held) > MOST_HELD):
+            due.append(held.popleft()[1])
+        until = due[-1].time_ns if due else None
+        ready: list[Record] = []
+        waiting: list[tuple[float, KernelEvent | EventsLost]] = []
+        for came, event in self._events:
+            before = until is not None and event.time_ns <= until
+            if everything or before or came <= long_ago or len(self._events) > MOST_HELD:
+                ready.append(event)
+            else:
+                waiting.append((came, event))
+        self._events = waiting
+        ready.sort(key=lambda record: record.time_ns)
+        return list(merge(due, ready, key=lambda record: record.time_ns))
+
+    def forget(self) -> None:
+        """What waits is not wanted any more."""
+        self._records.clear()
+        self._events.clear()
