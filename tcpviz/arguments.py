@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from tcpviz import output_arguments
+
 USAGE = 2
 
 
@@ -39,7 +41,10 @@ def _screen_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("screen")
     group.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
     group.add_argument(
-        "--theme", metavar="NAME", help="dark, light, ansi or mono (the d key goes through them)"
+        "--theme",
+        metavar="NAME",
+        help="dark, light, contrast (7 to 1), safe (for colour-blind eyes), ansi (the terminal's "
+        "own 16 colours) or mono (the d key goes through them)",
     )
     group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     group.add_argument(
@@ -56,6 +61,26 @@ def _screen_options(parser: argparse.ArgumentParser) -> None:
         "--predict",
         action="store_true",
         help="stop before each segment and state change and ask what comes next (P key)",
+    )
+
+
+def _serve_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("in a browser")
+    group.add_argument(
+        "--serve",
+        nargs="?",
+        const="",
+        metavar="HOST:PORT",
+        help="show it in a browser instead (default 127.0.0.1:8000, for this machine alone; at any "
+        "other address only who has the printed URL's token gets in). Each visitor has a run of "
+        "their own. Needs the package textual-serve: pip install 'tcpviz[serve]'",
+    )
+    group.add_argument(
+        "--visitors",
+        type=_whole("N", 1, 200),
+        default=8,
+        metavar="N",
+        help="with --serve: so many at once (default 8)",
     )
 
 
@@ -182,6 +207,7 @@ def _demo(commands: Commands[Parser]) -> None:
         "file for tail -f, or to another terminal such as /dev/pts/3",
     )
     _screen_options(parser)
+    _serve_options(parser)
 
 
 def _capture(commands: Commands[Parser]) -> None:
@@ -217,7 +243,9 @@ def _capture(commands: Commands[Parser]) -> None:
         help="stop after so many packets",
     )
     parser.add_argument("-w", dest="write", metavar="OUT", help="save the packets as pcapng")
-    _form(parser, "text", "json")
+    output_arguments.saving(parser)
+    output_arguments.until(parser)
+    _form(parser, "text", "json", "csv")
     parser.add_argument(
         "--filter",
         metavar="WORDS",
@@ -272,6 +300,7 @@ def _capture(commands: Commands[Parser]) -> None:
         metavar="[ssh://HOST] BPF WORDS",
         help="such as: tcp port 8000; ssh://[user@]host[:port][/iface] in front captures there",
     )
+    output_arguments.outlets(parser, live=True)
     _screen_options(parser)
 
 
@@ -308,7 +337,10 @@ def _read(commands: Commands[Parser]) -> None:
         help="print the segments that fit, of all connections, a line each (or --json): "
         "mark:retransmission, 'flags:rst ttl<10', remark:ce (tcpviz help filter)",
     )
+    output_arguments.until(parser)
+    output_arguments.outlets(parser, live=False)
     _screen_options(parser)
+    _serve_options(parser)
 
 
 def _doctor(commands: Commands[Parser]) -> None:

@@ -15,11 +15,14 @@ from xml.sax.saxutils import escape, quoteattr
 from tcpviz.core.records import Side
 from tcpviz.export.cells import FONTS
 from tcpviz.export.exchange import Bar, Exchange, Message
-from tcpviz.views import roles
+from tcpviz.views import palettes, roles
 from tcpviz.views.roles import Look
 from tcpviz.views.spans import text_width
 
-GROUNDS: Final = {"light": ("#ffffff", roles.LIGHT), "dark": ("#121212", roles.DARK)}
+GROUNDS: Final = {
+    "light": ("#ffffff", palettes.LIGHT),
+    "dark": (palettes.DARK_HUES.ground, palettes.DARK),
+}
 """Each theme's background and its roles' looks."""
 
 _CELL = 7.3  # a monospaced character at _SIZE, in pixels; text is given its length all the same

@@ -11,6 +11,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from tcpviz.core.onlooker import Onlooker
 from tcpviz.sources.feed import Feed, SourceError
 from tcpviz.ui import looks as all_looks
 from tcpviz.ui.keys import ACTIONS
@@ -29,12 +30,13 @@ class TcpvizApp(App[int]):
     ``pace``     not ``None``: a scenario, played back from its beginning at this pace
     ``title``    of the terminal's window; the feed's own title is in the status line
     ``live``     the records happen now
-    ``looks``    name of the looks to begin with: dark, light, ansi, mono
+    ``looks``    name of the looks to begin with
     ``limit``    steps that the timeline keeps; ``None``: the usual number
     ``filter_text``  the display filter to begin with
     ``memory``   bytes that a live capture may take
     ``again``    makes the same scenario's feed once more, in step mode or not. Raises SourceError
     ``teaching`` the register, what to ask, and where the teacher's notes go
+    ``onlooker`` is told of every step too
     ``on_signal`` is told of a signal that ends the program, before it ends
 
     Afterwards ``trouble`` is what the source complained of, ``failure`` an
@@ -68,6 +70,7 @@ class TcpvizApp(App[int]):
         on_signal: Callable[[int], None] | None = None,
         again: Callable[[bool], Feed] | None = None,
         teaching: Teaching | None = None,
+        onlooker: Onlooker | None = None,
     ) -> None:
         self.teaching = teaching or Teaching()
         self._again = again
@@ -94,6 +97,7 @@ class TcpvizApp(App[int]):
             limit=limit,
             filter_text=filter_text,
             memory=memory,
+            onlooker=onlooker,
         )
         self.trouble: SourceError | None = None
         self.failure: BaseException | None = None

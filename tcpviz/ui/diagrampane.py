@@ -104,9 +104,9 @@ class DiagramPane(PaneView):
             return self._dashboard(cells, rows)
         scene = self.scene()
         self._set_off()
-        key = (cells, rows, scene, self._picture)
+        key = (cells, rows, scene, self._picture, self.looks.legend)
         if self._drawn[0] != key:
-            layout = diagram.layout_for(cells, rows)
+            layout = diagram.layout_for(cells, rows, self.looks.legend)
             share = self._picture / PICTURES if self._moving is not None else None
             self._drawn = (key, diagram.draw(layout, scene, share))
         lines = self._drawn[1]
@@ -228,7 +228,7 @@ class DiagramPane(PaneView):
             self.session.said = dashboard.told(self.board())
             self.draw()
             return self.Listed(state) if again else self.Picked()
-        layout = diagram.layout_for(self.size.width, self.size.height - 1)
+        layout = diagram.layout_for(self.size.width, self.size.height - 1, self.looks.legend)
         found = layout.state_at(x, row) or layout.edge_at(x, row)
         if found is None:
             return None

@@ -14,7 +14,8 @@ from rich.color import Color
 from rich.style import Style
 from textual.theme import BUILTIN_THEMES, Theme
 
-from tcpviz.views import roles
+from tcpviz.views import palettes, roles
+from tcpviz.views.palettes import Hues
 from tcpviz.views.roles import Look
 
 BAR = "ui-bar"
@@ -29,7 +30,10 @@ GONE = "ui-future"
 
 @dataclass(eq=False)
 class Looks:
-    """A named set of styles. ``ground`` is the background and the plain text on it."""
+    """A named set of styles. ``ground`` is the background and the plain text on it.
+
+    ``legend``: rather a smaller figure with its legend than a larger one without.
+    """
 
     name: str
     title: str
@@ -37,6 +41,7 @@ class Looks:
     ground: Style
     palette: Mapping[str, Look]
     ansi: Mapping[str, str] | None = None
+    legend: bool = False
     _styles: dict[tuple[str, str | None], Style] = field(default_factory=dict)
 
     def style(self, role: str, under: str | None = None) -> Style:
@@ -79,59 +84,61 @@ def _rich(look: Look, ansi: Mapping[str, str] | None) -> Style:
     )
 
 
-def _own(fg: str, bar: str, quiet: str, accent: str, alarm: str, flash: str) -> dict[str, Look]:
+def _own(hues: Hues) -> dict[str, Look]:
     """The looks of what only the screen has: bars, rules, the flash."""
+    h = hues
     return {
-        BAR: Look(quiet, bar),
-        BAR_STRONG: Look(fg, bar, bold=True),
-        BAR_ALARM: Look(alarm, bar, bold=True),
-        RULE: Look(quiet),
-        RULE_FOCUS: Look(accent),
-        TITLE_FOCUS: Look(accent, bold=True),
-        FLASH: Look(bar, flash, bold=True),
-        GONE: Look(quiet, dim=True),
+        BAR: Look(h.faint, h.bar),
+        BAR_STRONG: Look(h.text, h.bar, bold=True),
+        BAR_ALARM: Look(h.alarm, h.bar, bold=True),
+        RULE: Look(h.rule),
+        RULE_FOCUS: Look(h.blue),
+        TITLE_FOCUS: Look(h.blue, bold=True),
+        FLASH: Look(h.ground, h.lit, bold=True),
+        GONE: Look(h.rule),
     }
 
 
-def _theme(name: str, *, dark: bool, fg: str, bg: str, bar: str, accent: str, alarm: str) -> Theme:
-    return Theme(
-        name=name,
-        primary=accent,
-        secondary=accent,
-        accent=accent,
-        warning=alarm,
-        error=alarm,
-        success=accent,
-        foreground=fg,
-        background=bg,
-        surface=bar,
-        panel=bar,
-        dark=dark,
+def _coloured(name: str, title: str, hues: Hues, palette: Mapping[str, Look]) -> Looks:
+    """Looks with colours of their own, and Textual's theme in the same ones."""
+    h = hues
+    theme = Theme(
+        name=f"tcpviz-{name}",
+        primary=h.blue,
+        secondary=h.blue,
+        accent=h.blue,
+        warning=h.alarm,
+        error=h.alarm,
+        success=h.blue,
+        foreground=h.text,
+        background=h.ground,
+        surface=h.bar,
+        panel=h.bar,
+        dark=name != "light",
     )
+    ground = Style.parse(f"{h.text} on {h.ground}")
+    return Looks(name, title, theme, ground, {**palette, **_own(hues)})
 
 
 def dark() -> Looks:
-    """Light on dark, Okabe and Ito's hues."""
-    fg, bg, bar, accent, alarm = "#e4e4e4", "#121212", "#262626", "#56b4e9", "#f0743e"
-    return Looks(
-        "dark",
-        "dark",
-        _theme("tcpviz-dark", dark=True, fg=fg, bg=bg, bar=bar, accent=accent, alarm=alarm),
-        Style.parse(f"{fg} on {bg}"),
-        {**roles.DARK, **_own(fg, bar, "#8a8a8a", accent, alarm, "#f0e442")},
-    )
+    """Light on dark."""
+    return _coloured("dark", "dark", palettes.DARK_HUES, palettes.DARK)
 
 
 def light() -> Looks:
     """Dark on light, for projectors and bright rooms."""
-    fg, bg, bar, accent, alarm = "#1c1c1c", "#fafafa", "#e4e4e4", "#00629b", "#b34700"
-    return Looks(
-        "light",
-        "light",
-        _theme("tcpviz-light", dark=False, fg=fg, bg=bg, bar=bar, accent=accent, alarm=alarm),
-        Style.parse(f"{fg} on {bg}"),
-        {**roles.LIGHT, **_own(fg, bar, "#5f5f5f", accent, alarm, "#6b3fa0")},
-    )
+    return _coloured("light", "light", palettes.LIGHT_HUES, palettes.LIGHT)
+
+
+def contrast() -> Looks:
+    """White on black, every word at least 7 to 1, and the legend large."""
+    made = _coloured("contrast", "high contrast", palettes.CONTRAST_HUES, palettes.CONTRAST)
+    return replace(made, legend=True)
+
+
+def safe() -> Looks:
+    """Hues that no colour-blind eye takes for one another."""
+    return _coloured("safe", "colour-blind safe", palettes.SAFE_HUES, palettes.SAFE)
 
 
 def _sixteen() -> dict[str, Look]:
@@ -141,19 +148,19 @@ def _sixteen() -> dict[str, Look]:
     on light grounds. Greys become the default colour, dimmed.
     """
     hue = {
-        roles.DARK[roles.CLIENT].fg: "cyan",
-        roles.DARK[roles.SERVER].fg: "yellow",
-        roles.DARK[roles.BOTH].fg: "magenta",
-        roles.DARK[roles.CALL].fg: "green",
-        roles.DARK[roles.MARK_BAD].fg: "red",
+        palettes.DARK[roles.CLIENT].fg: "cyan",
+        palettes.DARK[roles.SERVER].fg: "yellow",
+        palettes.DARK[roles.BOTH].fg: "magenta",
+        palettes.DARK[roles.CALL].fg: "green",
+        palettes.DARK[roles.MARK_BAD].fg: "red",
     }
-    faint = roles.DARK[roles.DIM].fg
+    faint = {palettes.DARK[roles.DIM].fg, palettes.DARK[roles.EDGE].fg}
     made: dict[str, Look] = {}
-    for role, look in roles.DARK.items():
+    for role, look in palettes.DARK.items():
         made[role] = Look(
             fg=hue.get(look.fg),
             bold=look.bold,
-            dim=look.fg == faint,
+            dim=look.fg in faint,
             italic=look.italic,
             underline=look.underline or role in {roles.LIT, roles.LIT_LABEL},
             reverse=look.bg is not None,
@@ -197,10 +204,10 @@ def monochrome() -> Looks:
         "no colour",
         _ansi_theme("tcpviz-mono"),
         Style.parse("default on default"),
-        {**roles.MONOCHROME, **_plain_own()},
+        {**palettes.MONOCHROME, **_plain_own()},
     )
 
 
 def every() -> tuple[Looks, ...]:
     """All looks, in the order in which the key goes through them."""
-    return (dark(), light(), sixteen(), monochrome())
+    return (dark(), light(), contrast(), safe(), sixteen(), monochrome())

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from typing import TypedDict
 
+from tcpviz.core.onlooker import Onlooker
 from tcpviz.failure import report
 from tcpviz.lab.scenarios import Scenario
 from tcpviz.sources.feed import Feed, SourceError
@@ -19,12 +20,13 @@ from tcpviz.ui.terminal import (
     Emergency,
     Manners,
     claim_terminal,
+    in_browser,
     manners,
     require_terminal,
     restored,
 )
 
-LOOKS = ("dark", "light", "ansi", "mono")
+LOOKS = ("dark", "light", "contrast", "safe", "ansi", "mono")
 
 GRACE_S = 4.0
 """How long an end in good order may take after a signal before the process is ended at once."""
@@ -44,17 +46,19 @@ def run(
     memory: int | None = None,
     again: Callable[[bool], Feed] | None = None,
     teaching: Teaching | None = None,
+    onlooker: Onlooker | None = None,
 ) -> int:
     """Show the feed on the terminal until the person leaves; returns the exit code.
 
     ``pace_s``  seconds a step: the feed is a scenario and is played back
-    ``looks``   dark, light, ansi or mono
+    ``looks``   one of :data:`LOOKS`
     ``fps``     frames a second; ``None``: as the terminal's nearness allows
     ``limit``   steps kept; ``None``: the screen's own limit
     ``filter_text``  the display filter to begin with
     ``memory``  bytes that a live capture may take, with its helpers
     ``again``   makes a scenario's feed once more, in step mode or not
     ``teaching`` the language, the register, and what to ask
+    ``onlooker`` is told of every step too, and of the end
 
     ``feed_factory`` is called with the terminal in place and nothing drawn yet.
     Raises SourceError where the source, or the terminal, cannot be had.
@@ -83,6 +87,7 @@ def run(
             memory=memory,
             again=again,
             teaching=teaching,
+            onlooker=onlooker,
         )
 
 
@@ -106,13 +111,14 @@ def demo(
     )
 
 
-def capture(feed: Feed, options: argparse.Namespace) -> int:
+def capture(feed: Feed, options: argparse.Namespace, onlooker: Onlooker | None = None) -> int:
     """The screen of ``tcpviz capture``. Raises SourceError."""
     return run(
         lambda: feed,
         filter_text=options.filter or "",
         live=True,
         memory=options.memory,
+        onlooker=onlooker,
         **_choices(options),
     )
 
@@ -152,6 +158,8 @@ def _choices(options: argparse.Namespace, scenario: Scenario | None = None) -> _
 
 def _claim_input() -> None:
     """Where a capture is piped in, ``sys.stdin`` is the pipe and descriptor 0 the terminal."""
+    if in_browser():
+        return
     piped = claim_terminal()
     if piped is not None:
         # Kept open as long as the process: sys.stdin owns it now.
@@ -192,6 +200,7 @@ def _show(
     memory: int | None,
     again: Callable[[bool], Feed] | None,
     teaching: Teaching,
+    onlooker: Onlooker | None,
 ) -> int:
     from tcpviz.ui.app import TcpvizApp
     from tcpviz.ui.playback import Pace
@@ -207,6 +216,7 @@ def _show(
         memory=memory,
         again=again,
         teaching=teaching,
+        onlooker=onlooker,
         on_signal=lambda number: _last_resort(emergency, number),
     )
     # What asyncio and threads would print belongs in the log, not across the screen.
@@ -224,6 +234,8 @@ def _show(
     finally:
         threading.excepthook = hook
         app.session.pump.stop(1.0)
+        if onlooker is not None:
+            onlooker.end(app.session.tracker, app.session.latest_ns)
     failure = failure or app.failure
     if isinstance(failure, SourceError):
         raise failure

@@ -31,6 +31,8 @@ from tcpviz.views.layouts_large import LARGE
 from tcpviz.views.layouts_medium import MEDIUM
 from tcpviz.views.layouts_small import SMALL
 from tcpviz.views.layouts_tall import TALL
+from tcpviz.views.legend import ROWS as LEGEND_ROWS
+from tcpviz.views.legend import legend
 from tcpviz.views.spans import Line, Span, clean, fit, fit_text, line, merge, text_width
 from tcpviz.words import _
 
@@ -72,23 +74,28 @@ class Layout:
         return None
 
 
-def layout_for(width: int, height: int) -> Layout:
+def layout_for(width: int, height: int, wanted: bool = False) -> Layout:
     """The largest figure that fits into ``width`` by ``height`` cells, centred.
 
-    Up to two rows below the figure are kept for captions, if they are there.
-    Where not even the small figure fits, the states are a list.
+    Below the figure up to two rows are kept for captions, then some for the legend, if they
+    are there; ``wanted``: a smaller figure is taken so that they are. Where not even the small
+    figure fits, the states are a list.
     """
-    fitting = [f for f in FIGURES if f.width <= width and f.height <= height]
+    room = height - LEGEND_ROWS - 2 if wanted else height
+    fitting = [f for f in FIGURES if f.width <= width and f.height <= room]
+    if not fitting and wanted:
+        return layout_for(width, height)
     if not fitting:
         return Layout(max(width, 0), max(height, 0))
     figure = max(fitting, key=lambda f: f.width * f.height)
     captions = min(2, height - figure.height)
+    below = captions + min(max(height - figure.height - captions, 0), LEGEND_ROWS)
     return Layout(
         width,
         height,
         figure,
         (width - figure.width) // 2,
-        (height - figure.height - captions) // 2,
+        (height - figure.height - below) // 2,
         captions,
     )
 
@@ -174,6 +181,9 @@ def _with_captions(rows: list[Line], layout: Layout, scene: DiagramScene) -> lis
     if layout.captions >= 2:
         rows[bottom] = _placed(caption(scene, Side.CLIENT, width), layout.x, layout.width)
         rows[bottom + 1] = _placed(caption(scene, Side.SERVER, width), layout.x, layout.width)
+        spare = layout.height - bottom - 2
+        for below, words in enumerate(legend(width, spare, scene.ascii), bottom + 2):
+            rows[below] = _placed(words, layout.x, layout.width)
     elif layout.captions == 1:
         rows[bottom] = _placed(_joint(scene, width), layout.x, layout.width)
     elif figure.captions:

@@ -5,11 +5,7 @@ that looks. Letters and shapes carry the meaning already (``S`` for SYN,
 ``●`` and ``◆`` for the two ends, heavy and dashed lines): the colours below only
 repeat it, so that NO_COLOR, sixteen colours and colour-blind eyes lose nothing.
 
-The palettes are Okabe and Ito's (2008), which stay apart under the common
-kinds of colour blindness: blue for the client, orange for the server, yellow
-for what just happened, vermilion for trouble. On light ground the pale ones
-are darkened; every text keeps a contrast of at least 4.5:1 on its ground (a test
-measures it on #ffffff and #121212).
+The palettes are in :mod:`tcpviz.views.palettes`.
 """
 
 from __future__ import annotations
@@ -127,118 +123,6 @@ class Look:
     italic: bool = False
     underline: bool = False
     reverse: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Hues:
-    """The few colours that a palette is made of."""
-
-    text: str
-    quiet: str
-    faint: str
-    blue: str
-    orange: str
-    purple: str
-    green: str
-    alarm: str
-    lit: str
-    cursor: str
-    selected: str
-
-
-_DARK_HUES = _Hues(
-    text="#e4e4e4",
-    quiet="#a8a8a8",
-    faint="#828282",
-    blue="#56b4e9",
-    orange="#e69f00",
-    purple="#cc79a7",
-    green="#2fc79b",
-    alarm="#f0743e",
-    lit="#f0e442",
-    cursor="#303030",
-    selected="#1f3f57",
-)
-
-_LIGHT_HUES = _Hues(
-    text="#1c1c1c",
-    quiet="#5f5f5f",
-    faint="#717171",
-    blue="#00629b",
-    orange="#8f5f00",
-    purple="#9c3f74",
-    green="#00704f",
-    alarm="#b34700",
-    lit="#6b3fa0",
-    cursor="#e4e4e4",
-    selected="#cfe4f2",
-)
-
-
-def _palette(hues: _Hues) -> dict[str, Look]:
-    h = hues
-    return {
-        TEXT: Look(h.text),
-        DIM: Look(h.faint),
-        FRAME: Look(h.faint),
-        TITLE: Look(h.text, bold=True),
-        CLIENT: Look(h.blue, bold=True),
-        SERVER: Look(h.orange, bold=True),
-        BOTH: Look(h.purple, bold=True),
-        LIT: Look(h.lit, bold=True),
-        LIT_LABEL: Look(h.lit, bold=True),
-        TRAIL_CLIENT: Look(h.blue),
-        TRAIL_SERVER: Look(h.orange),
-        TRAIL_BOTH: Look(h.purple),
-        STATE: Look(h.quiet),
-        STATE_VISITED: Look(h.text),
-        STATE_HERE: Look(h.text, bold=True),
-        EDGE: Look(h.faint),
-        EDGE_LABEL: Look(h.faint),
-        SEEN: Look(h.text, bold=True),
-        INFERRED: Look(h.quiet, italic=True),
-        UNKNOWN: Look(h.faint, italic=True),
-        CALL: Look(h.green),
-        CALL_BLOCKED: Look(h.quiet),
-        CALL_ERROR: Look(h.alarm, bold=True),
-        BAND_HANDSHAKE: Look(h.green, bold=True),
-        BAND_DATA: Look(h.quiet, bold=True),
-        BAND_TEARDOWN: Look(h.purple, bold=True),
-        FLAG_SYN: Look(h.green, bold=True),
-        FLAG_FIN: Look(h.purple, bold=True),
-        FLAG_RST: Look(h.alarm, bold=True),
-        FLAG_ACK: Look(h.text),
-        DATA: Look(h.blue),
-        NUMBER: Look(h.text),
-        MARK_NOTE: Look(h.blue),
-        MARK_WARNING: Look(h.orange, bold=True),
-        MARK_BAD: Look(h.alarm, bold=True),
-        LIFELINE: Look(h.quiet),
-        ARROW: Look(h.text),
-        LOST: Look(h.alarm),
-        TIME: Look(h.quiet),
-        CURSOR: Look(bg=h.cursor, bold=True),
-        SELECTED: Look(bg=h.selected, bold=True),
-        KEY: Look(h.lit, bold=True),
-        GRAPH_ACK: Look(h.green),
-        GRAPH_WINDOW: Look(h.lit),
-        GRAPH_SACK: Look(h.purple),
-    }
-
-
-DARK: Final[dict[str, Look]] = _palette(_DARK_HUES)
-LIGHT: Final[dict[str, Look]] = _palette(_LIGHT_HUES)
-
-MONOCHROME: Final[dict[str, Look]] = {
-    role: Look(
-        bold=look.bold,
-        dim=role in {DIM, EDGE, EDGE_LABEL, FRAME},
-        underline=role in {LIT, LIT_LABEL},
-        reverse=role in {CURSOR, SELECTED},
-    )
-    for role, look in DARK.items()
-}
-"""For NO_COLOR: weight, underline and reverse only."""
 
 
 def of_side(side: Side) -> str:

@@ -442,10 +442,10 @@ async def test_notations_and_looks_go_round() -> None:
             charts.add(text(app, "chart"))
         assert any("SYN J" in chart for chart in charts)
         names = []
-        for _ in range(4):
+        for _ in range(6):
             await pilot.press("d")
             names.append(app.looks.name)
-        assert names == ["light", "ansi", "mono", "dark"]
+        assert names == ["light", "contrast", "safe", "ansi", "mono", "dark"]
 
 
 async def test_maximise_and_back() -> None:

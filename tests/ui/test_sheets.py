@@ -18,7 +18,7 @@ from tcpviz.ui.segment import SegmentScreen
 from tcpviz.ui.sheet import SheetScreen
 from tcpviz.views.spans import width
 from tests.ui.fakes import FakeFeed, Recorder, conversation
-from tests.ui.test_app import QUIET, capture_file, running, screen, shown, story, text
+from tests.ui.test_app import QUIET, capture_file, running, screen, settle, shown, story, text
 
 
 def sheet(app: TcpvizApp) -> str:
@@ -287,15 +287,18 @@ async def test_a_move_is_shown_running_along_its_edge_once_and_then_lit() -> Non
     screen_of.motion = True
     async with running(app, (120, 40)) as pilot:
         await pilot.press("home")
-        while app.session.step is None or not app.session.step.changes:
-            await pilot.press("right")
         pane = diagram(app)
         pictures = set()
-        for _ in range(200):
+        drawn = pane._next_picture
+
+        def next_picture() -> None:
+            drawn()
             pictures.add(text(app, "diagram"))
-            await pilot.pause(0.01)
-            if pane._moving is None and len(pictures) > 1:
-                break
+
+        pane._next_picture = next_picture
+        while app.session.step is None or not app.session.step.changes:
+            await pilot.press("right")
+        await settle(pilot, lambda: bool(pictures) and pane._moving is None)
         assert len(pictures) > 2
         assert pane._moving is None
         still = text(app, "diagram")
