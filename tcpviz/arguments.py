@@ -6,8 +6,6 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from tcpviz import output_arguments
-
 USAGE = 2
 
 
@@ -41,10 +39,7 @@ def _screen_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("screen")
     group.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
     group.add_argument(
-        "--theme",
-        metavar="NAME",
-        help="dark, light, contrast (7 to 1), safe (for colour-blind eyes), ansi (the terminal's "
-        "own 16 colours) or mono (the d key goes through them)",
+        "--theme", metavar="NAME", help="dark, light, ansi or mono (the d key goes through them)"
     )
     group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     group.add_argument(
@@ -243,9 +238,7 @@ def _capture(commands: Commands[Parser]) -> None:
         help="stop after so many packets",
     )
     parser.add_argument("-w", dest="write", metavar="OUT", help="save the packets as pcapng")
-    output_arguments.saving(parser)
-    output_arguments.until(parser)
-    _form(parser, "text", "json", "csv")
+    _form(parser, "text", "json")
     parser.add_argument(
         "--filter",
         metavar="WORDS",
@@ -300,7 +293,6 @@ def _capture(commands: Commands[Parser]) -> None:
         metavar="[ssh://HOST] BPF WORDS",
         help="such as: tcp port 8000; ssh://[user@]host[:port][/iface] in front captures there",
     )
-    output_arguments.outlets(parser, live=True)
     _screen_options(parser)
 
 
@@ -337,8 +329,6 @@ def _read(commands: Commands[Parser]) -> None:
         help="print the segments that fit, of all connections, a line each (or --json): "
         "mark:retransmission, 'flags:rst ttl<10', remark:ce (tcpviz help filter)",
     )
-    output_arguments.until(parser)
-    output_arguments.outlets(parser, live=False)
     _screen_options(parser)
     _serve_options(parser)
 

@@ -27,7 +27,7 @@ _NEVER = frozenset(
     (
         *("help", "list", "check", "text", "json", "csv", "write", "ladder", "count", "number"),
         *("out", "form", "file", "words", "bpf", "scenario", "server", "client", "filter"),
-        *("segments", "pid", "process", "netns", "container", "story", "notes"),
+        *("segments", "pid", "process", "netns", "container", "story", "notes", "serve"),
     )
 )
 _MOST_BYTES = 256 * 1024

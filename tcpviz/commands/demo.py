@@ -8,12 +8,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
+from tcpviz.commands import serving
 from tcpviz.commands.stream import complain, tell
 from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.lab.feed import DELAY_MS, LabFeed
 from tcpviz.lab.scenarios import Scenario, list_scenarios, load, own_programs
 from tcpviz.sources.feed import SourceError
+from tcpviz.ui.terminal import in_browser
 
 DEFAULT = "echo"
 """It opens, talks and closes."""
@@ -26,8 +28,11 @@ def run(options: argparse.Namespace) -> int:
             return _list()
         if options.check is not None:
             return _check(options)
+        serve = serving.wanted(options)
         scenario = _chosen(options)
-        screen = not (options.text or options.json) and sys.stdout.isatty()
+        if serve:
+            return serving.run(options, f"tcpviz: {scenario.title}")
+        screen = not (options.text or options.json) and (sys.stdout.isatty() or in_browser())
         if options.step and not screen:
             raise SourceError("--step is for the screen: somebody must let the segments go", 2)
         feed = _feed(scenario, options, step=options.step)

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from tcpviz.commands import serving
 from tcpviz.commands.display_filter import display_filter, remark
 from tcpviz.commands.stream import Notes, complain
 from tcpviz.core.crowds import crowds
@@ -15,6 +16,7 @@ from tcpviz.export import text
 from tcpviz.export.text import encodes
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.files import FileFeed
+from tcpviz.ui.terminal import in_browser
 from tcpviz.views.filter import Filter
 
 SMALL = 1 << 18
@@ -25,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     as_text = options.text or options.json or options.csv or options.ladder is not None
     try:
+        serve = serving.wanted(options)
         if options.segments is not None:
             from tcpviz.commands import read_segments
 
@@ -36,7 +39,9 @@ def run(options: argparse.Namespace) -> int:
         chosen = display_filter(options.words)
         if chosen is not None and options.ladder is not None:
             raise SourceError("--ladder prints one connection's chart: leave the filter away", 2)
-        if not as_text and sys.stdout.isatty():
+        if serve:
+            return _serve(options)
+        if not as_text and (sys.stdout.isatty() or in_browser()):
             from tcpviz.ui import start
 
             return start.read(options)
@@ -44,6 +49,18 @@ def run(options: argparse.Namespace) -> int:
     except SourceError as error:
         complain(str(error))
         return error.exit_code
+
+
+def _serve(options: argparse.Namespace) -> int:
+    """The file in a browser; it is opened once first, to tell here what is wrong with it."""
+    if options.file == "-":
+        raise SourceError("standard input can be read once: --serve needs a file", 2)
+    try:
+        with Path(options.file).open("rb"):
+            pass
+    except OSError as error:
+        raise SourceError(f"{options.file}: {error.strerror}", 2) from None
+    return serving.run(options, f"tcpviz: {Path(options.file).name}")
 
 
 def _print(options: argparse.Namespace, chosen: Filter | None) -> int:

@@ -26,6 +26,16 @@ LEAVE = (
 reports, keyboard protocol, no line wrap, the alternate screen, the hidden cursor."""
 
 
+WEB_DRIVER = "textual.drivers.web_driver:WebDriver"
+"""What ``TEXTUAL_DRIVER`` says where a web server holds the other end (textual-serve)."""
+
+
+def in_browser(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a browser is the terminal: keys and screen go through pipes then."""
+    env = os.environ if environ is None else environ
+    return env.get("TEXTUAL_DRIVER") == WEB_DRIVER
+
+
 @dataclass(frozen=True, slots=True)
 class Manners:
     """How to behave on this terminal.
@@ -59,7 +69,7 @@ def manners(
         period_s=1 / fps if fps else (0.75 if remote else 0.1),
         motion=not remote and env.get("TEXTUAL_ANIMATIONS", "").lower() != "none",
         colours=not env.get("NO_COLOR"),
-        ascii=ascii_only or not speaks_unicode(env),
+        ascii=ascii_only or not (in_browser(env) or speaks_unicode(env)),
     )
 
 
@@ -119,6 +129,8 @@ def hung_up(descriptor: int = 0) -> bool:
 
 def require_terminal() -> None:
     """Raises SourceError where the three panes cannot be drawn or steered at all."""
+    if in_browser():
+        return
     if os.environ.get("TERM", "") == "dumb":
         raise SourceError("this terminal cannot place the cursor (TERM=dumb); use --text", 2)
     try:
@@ -135,8 +147,11 @@ def restored() -> Iterator[None]:
 
     Textual draws on descriptor 2; where that was redirected (``2>log``), it is
     lent the terminal meanwhile. Textual restores modes itself when it ends in
-    good order; this is for when it does not.
+    good order; this is for when it does not. In a browser there is nothing to restore.
     """
+    if in_browser():
+        yield
+        return
     before = _attributes()
     kept = _lend_screen()
     try:
