@@ -15,16 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk import options, sums
+from tcpviz.bulk import options, plain, sums
 from tcpviz.bulk.columns import ECN_SHIFT, ODD, STAMPED, SUM_SHIFT, Piece, Tables
+from tcpviz.bulk.plain import LONGEST
 from tcpviz.bulk.records import Batch
 from tcpviz.wire.numbers import ETHERTYPES, VLAN_TAGS
 from tcpviz.wire.tunnels import TUNNEL_PORTS
 
 Longs = NDArray[Any]
-
-LONGEST = 0xFFFF
-"""Frames above it, bytes, are read one by one: lengths are kept in 16 bits."""
 
 _ETHERNET, _RAW, _IPV4, _IPV6 = 1, (12, 14, 101), 228, 229
 _LOOPBACK, _COOKED, _COOKED2 = (0, 108), 113, 276
@@ -73,17 +71,21 @@ class _Reader:
 
 def gather(batch: Batch, tables: Tables) -> Gathered:
     """What can be taken of a batch."""
+    found: list[_Found] = []
+    left = np.ones(len(batch), np.bool_)
+    links = _different(batch.link_type)
+    if len(links) == 1:
+        taken = plain.take(batch, links[0], tables)
+        if taken is not None:
+            rows, piece = taken
+            if len(rows) == len(batch):
+                return Gathered(rows, piece, [], rows[:0])
+            found.append((rows, piece, []))
+            left[rows] = False
     reader = _Reader(batch.data)
-    found = [_of_link(batch, reader, tables, int(link)) for link in np.unique(batch.link_type)]
-    if len(found) == 1:
-        rows, piece, alike = found[0]
-    else:
-        rows = np.concatenate([each[0] for each in found])
-        names = next(each[1] for each in found)
-        piece = {name: np.concatenate([each[1][name] for each in found]) for name in names}
-        alike = [group for each in found for group in each[2]]
-        order = np.argsort(rows, kind="stable")
-        rows, piece = rows[order], {name: column[order] for name, column in piece.items()}
+    found += [_of_link(batch, reader, tables, link, left) for link in links]
+    rows, piece = _merged([each[:2] for each in found])
+    alike = [group for each in found for group in each[2]]
     slow = np.ones(len(batch), np.bool_)
     slow[rows] = False
     for group in alike:
@@ -92,12 +94,38 @@ def gather(batch: Batch, tables: Tables) -> Gathered:
     return Gathered(rows, piece, counted, np.flatnonzero(slow))
 
 
+def _different(values: Longs) -> list[int]:
+    if not len(values):
+        return []
+    if values.strides == (0,) or (values == values[0]).all():
+        return [int(values[0])]
+    out: list[int] = np.unique(values).tolist()
+    return out
+
+
+def _merged(found: list[tuple[Longs, Piece]]) -> tuple[Longs, Piece]:
+    """What was found in several ways, in the order of the frames."""
+    some = [each for each in found if len(each[0])] or found[:1]
+    if not some:
+        return np.zeros(0, np.int64), {"time": np.zeros(0, np.int64)}
+    if len(some) == 1:
+        return some[0]
+    rows = np.concatenate([each[0] for each in some])
+    order = np.argsort(rows, kind="stable")
+    names = some[0][1]
+    piece = {name: np.concatenate([each[1][name] for each in some])[order] for name in names}
+    return rows[order], piece
+
+
 _Found = tuple[Longs, Piece, list[Longs]]
 
 
-def _of_link(batch: Batch, reader: _Reader, tables: Tables, link: int) -> _Found:
+def _of_link(
+    batch: Batch, reader: _Reader, tables: Tables, link: int, left: NDArray[Any]
+) -> _Found:
+    """Of the frames of a link type that are ``left``."""
     rows = np.flatnonzero(
-        (batch.link_type == link) & (batch.wire <= LONGEST) & (batch.captured >= 40)
+        left & (batch.link_type == link) & (batch.wire <= LONGEST) & (batch.captured >= 40)
     )
     start, captured = batch.start[rows], batch.captured[rows]
     alike: list[Longs] = []
@@ -135,17 +163,8 @@ def _of_link(batch: Batch, reader: _Reader, tables: Tables, link: int) -> _Found
         alike += udp
         scope = _scopes(tables, version, [tag[mine[good]] for tag in tags])
         found.append((part.rows[good], {**piece, "scope": scope}))
-    both = [each for each in found if len(each[0])] or found[:1]
-    taken = np.concatenate([each[0] for each in both])
-    piece = {name: np.concatenate([each[1][name] for each in both]) for name in both[0][1]}
-    if len(both) > 1:
-        order = np.argsort(taken, kind="stable")
-        taken, piece = taken[order], {name: column[order] for name, column in piece.items()}
-    interfaces = batch.interface[taken]
-    source = np.zeros(len(taken), np.int64)
-    for interface in np.unique(interfaces).tolist():
-        source[interfaces == interface] = tables.source(link, interface)
-    piece["source"] = source
+    taken, piece = _merged(found)
+    piece["source"] = plain.sources(tables, link, batch.interface[taken])
     return taken, piece, alike
 
 
@@ -255,7 +274,7 @@ def _ip(
     rows = part.rows[good]
     seen = options.read(batch.data, inner + 20, length - 20)
     ecn = ip["tos"] & 3 if version == 4 else ((ip["first"] >> 20) & 3).astype(np.uint8)
-    right = _sums(batch.data, ip, head, inner, end, limit, version)
+    right = _sums(batch.data, head, inner, end, limit, version)
     bits = seen.stamped * STAMPED + seen.odd * ODD + (right << SUM_SHIFT) + (ecn << ECN_SHIFT)
     piece: Piece = {
         "time": batch.time_ns[rows],
@@ -282,26 +301,14 @@ def _ip(
 
 
 def _sums(
-    data: bytes,
-    ip: NDArray[Any],
-    head: NDArray[Any],
-    inner: Longs,
-    end: Longs,
-    limit: Longs,
-    version: int,
+    data: bytes, head: NDArray[Any], inner: Longs, end: Longs, limit: Longs, version: int
 ) -> NDArray[Any]:
     out = np.full(len(inner), sums.UNKNOWN, np.uint8)
     whole = np.flatnonzero(end <= limit)
-    if not len(whole):
-        return out
-    addresses = np.zeros(len(whole), np.int64)
-    for name in ("src", "dst"):
-        words = np.ascontiguousarray(ip[name][whole]).view(">u2").reshape(len(whole), -1)
-        addresses += words.sum(axis=1, dtype=np.int64)
-    length = end[whole] - inner[whole]
-    body = sums.spans(data, inner[whole], end[whole])
-    out[whole] = sums.check(body, addresses, length, head["sum"][whole].astype(np.int64))
-    del version
+    if len(whole):
+        addresses = 8 if version == 4 else 32  # bytes of both, right before TCP
+        inner = inner[whole]
+        out[whole] = sums.check(data, inner - addresses, inner, end[whole], head["sum"][whole])
     return out
 
 

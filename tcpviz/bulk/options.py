@@ -12,6 +12,7 @@ Longs = NDArray[Any]
 
 _END, _NOP, _MSS, _SCALE, _PERMITTED, _STAMPS = 0, 1, 2, 3, 4, 8
 _USUAL_STAMPS = 0x0101080A
+_USUAL_SYN = 0x0204, 0x0402080A, 0x010303  # MSS; SACK-permitted and timestamps; NOP and scale
 NO_SCALE = 255
 """In ``scale``: the option was absent. A SYN may really ask for 255, which counts as odd."""
 
@@ -51,6 +52,20 @@ def read(data: bytes, start: Longs, size: Longs) -> Read:
         _stamps(out, words, usual, start[usual] + 4)
         others = np.ones(count, np.bool_)
         others[usual] = False
+        rest = rest[others[rest]]
+    twenty = rest[size[rest] == 20]
+    if len(twenty):
+        place = start[twenty]
+        usual = words[place].view(">u4") >> 16 == _USUAL_SYN[0]
+        usual &= words[place + 4].view(">u4") == _USUAL_SYN[1]
+        usual &= words[place + 16].view(">u4") >> 8 == _USUAL_SYN[2]
+        asked = np.frombuffer(data, np.uint8)[place + 19]
+        usual &= asked != NO_SCALE
+        known = twenty[usual]
+        _stamps(out, words, known, place[usual] + 8)
+        out.scale[known] = asked[usual]
+        others = np.ones(count, np.bool_)
+        others[known] = False
         rest = rest[others[rest]]
     _one_by_one(out, data, words, rest, start[rest], start[rest] + size[rest])
     return out

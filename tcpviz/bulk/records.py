@@ -146,8 +146,8 @@ class BulkPcap(PcapParser):
                 np.maximum(fields[:, 3].astype(np.int64), captured),
                 fields[:, 0].astype(np.int64) * 1_000_000_000
                 + fields[:, 1].astype(np.int64) * self._tick_ns,
-                np.full(len(records), self._link_type, np.int64),
-                np.zeros(len(records), np.int64),
+                np.broadcast_to(np.int64(self._link_type or 0), len(records)),
+                np.broadcast_to(np.int64(0), len(records)),
             )
             frames += _hand_over([batch])
             self.number += len(records)

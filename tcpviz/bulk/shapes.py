@@ -27,7 +27,7 @@ _MS = 1_000_000
 _FAR = 1 << 30
 _EXPIRED_NS = 600_000_000_000
 
-LONG = 24
+LONG = 0
 """Segments of an example above which it is made short first."""
 
 SUCCESSOR = 1 << 40
@@ -121,9 +121,10 @@ class Shapes:
 
     def lives(self, number: int) -> int:
         """1 if a SYN would come into a connection that goes on, 0 if not, -1 if timers decide."""
-        now = routing.lives(self.connection(number))
-        if self.lasts(number) or now == routing.lives(self.connection(number, Ending.TIMERS)):
-            return int(now)
+        if not routing.lives(self.connection(number)):
+            return 0  # a timer brings nobody to life
+        if self.lasts(number) or routing.lives(self.connection(number, Ending.TIMERS)):
+            return 1
         return -1
 
     def lasts(self, number: int) -> bool:

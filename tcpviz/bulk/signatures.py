@@ -4,10 +4,10 @@ Of a regular connection (:mod:`tcpviz.bulk.regular`) the states, the letters and
 the bits depend on who sends what kind of segment after which others: SYNs, the
 first data and the first plain ACK of each end, data sent again, FINs and what
 is acknowledged then, a reset; and on whether all checksums of an end are wrong.
-They do not depend on how often the same is repeated between two new things: so
-there, of each kind of segment only the first two count. That connections of one
-signature are of one kind is what the tests hold against the core, connection by
-connection.
+They do not depend on how often the same is repeated: of each kind of segment
+only the first counts, and once an end has closed the first two between two new
+things. That connections of one signature are of one kind is what the tests hold
+against the core, connection by connection.
 """
 
 from __future__ import annotations
@@ -32,13 +32,16 @@ def signatures(work: Work) -> tuple[Array, Array]:
     """
     token = _tokens(work)
     group = token >> 9
-    kept = (group != _TALK) & (group != _AFTER)
-    stage = _stages(work, token)
-    for one in np.unique(token[~kept]).tolist():
-        where = np.flatnonzero(token == one)
-        stages = stage[where]
-        kept[where[:2]] = True
-        kept[where[2:][stages[2:] != stages[:-2]]] = True
+    new = _new(work, token)
+    kept = (group != _TALK) & (group != _AFTER) | new
+    after = np.flatnonzero(group == _AFTER)
+    if len(after):
+        stage = np.cumsum(new)
+        for one in _present(token[after]):
+            where = after[token[after] == one]
+            stages = stage[where]
+            kept[where[:2]] = True
+            kept[where[2:][stages[2:] != stages[:-2]]] = True
     again = np.flatnonzero(work.resent)
     kept[work.first[work.part[again]] + work.mine_at[again]] = True
     order = np.cumsum(kept)
@@ -78,13 +81,18 @@ def _tokens(w: Work) -> Array:
     return token
 
 
-def _stages(work: Work, token: Array) -> Array:
-    """Counts on at each kind of segment that is new to its connection."""
+def _new(work: Work, token: Array) -> Array:
+    """The first of each kind of segment in each connection."""
     new = np.zeros(work.count, np.bool_)
-    for one in np.unique(token).tolist():
+    for one in _present(token):
         where = np.flatnonzero(token == one)
         parts = work.part[where]
         fresh = np.ones(len(where), np.bool_)
         fresh[1:] = parts[1:] != parts[:-1]
         new[where[fresh]] = True
-    return np.cumsum(new)
+    return new
+
+
+def _present(token: Array) -> list[int]:
+    """The different ones."""
+    return np.flatnonzero(np.bincount(token)).tolist()

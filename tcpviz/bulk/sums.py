@@ -27,15 +27,17 @@ def spans(data: bytes, start: Longs, end: Longs) -> Longs:
     total = np.zeros(len(start), np.int64)
     size = len(data)
     octets = np.frombuffer(data, np.uint8)
-    for parity in (0, 1):
-        mine = np.flatnonzero((start & 1) == parity)
-        if not len(mine):
+    odd_place = (start & 1).astype(np.bool_)
+    some = bool(odd_place.any())
+    for parity in (0, 1) if some else (0,):
+        mine = np.flatnonzero(odd_place == bool(parity)) if some else slice(None)
+        begin, size_there = start[mine], (end - start)[mine]
+        if not len(begin):
             continue
         words = np.frombuffer(data, np.uint16, (size - parity) // 2, parity)
-        first = (start[mine] - parity) >> 1
-        last = first + ((end[mine] - start[mine]) >> 1)
-        edges = np.empty(2 * len(mine), np.int64)
-        edges[0::2], edges[1::2] = first, last
+        edges = np.empty(2 * len(begin), np.int64)
+        edges[0::2] = first = (begin - parity) >> 1
+        edges[1::2] = first + (size_there >> 1)
         if edges[-1] >= len(words):
             edges = edges[:-1]
         total[mine] = np.add.reduceat(words, edges, dtype=np.uint32)[::2]
@@ -45,14 +47,18 @@ def spans(data: bytes, start: Longs, end: Longs) -> Longs:
     return total * _SWAP % 65535
 
 
-def check(body: Longs, addresses: Longs, length: Longs, field: Longs) -> NDArray[Any]:
+def check(data: bytes, first: Longs, inner: Longs, end: Longs, field: Longs) -> NDArray[Any]:
     """What :func:`tcpviz.wire.tcp.check` says of each.
 
-    ``body`` is the sum of the TCP part, ``addresses`` that of both addresses,
-    ``length`` the part's length and ``field`` the checksum in the header.
+    ``first``  where both addresses stand, right before the TCP part at ``inner``
+    ``end``    the TCP part's, ``field`` the checksum in its header
     """
-    pseudo = addresses + 6 + length
-    out = np.full(len(body), WRONG, np.uint8)
-    out[(pseudo - field) % 65535 == 0] = UNKNOWN
-    out[(body + pseudo) % 65535 == 0] = RIGHT
+    length = end - inner
+    right = (spans(data, first, end) + (6 + length)) % 65535 == 0
+    out = np.where(right, np.uint8(RIGHT), np.uint8(WRONG))
+    rest = np.flatnonzero(~right)
+    if len(rest):
+        pseudo = spans(data, first[rest], inner[rest]) + (6 + length[rest])
+        unknown = (pseudo - field[rest].astype(np.int64)) % 65535 == 0
+        out[rest[unknown]] = UNKNOWN
     return out

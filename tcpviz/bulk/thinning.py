@@ -57,7 +57,8 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
             sent[me] += one.seq_len
             far[me] = begin + one.seq_len
             steps[me].append((far[me], sent[me]))
-        out.append(replace(one, seq=seq, ack=ack))
+        # With the gaps closed two may be alike that were not: they are no copies.
+        out.append(replace(one, seq=seq, ack=ack, ip_id=len(out) + 1))
     return out
 
 
