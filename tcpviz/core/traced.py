@@ -184,17 +184,17 @@ def _agrees(moves: Moves, end: End, event: KernelEvent) -> bool:
     if after is State.CLOSED:
         return state in _OVER or event.before in _TAKEN_OVER
     peer = moves.connection.end(end.side.other)
-    for event, fits in (
+    for way, fits in (
         (Event.CLOSE, end.fin is None),
         (Event.RCV_SYN_ACK, peer.iss is not None),
         (Event.RCV_ACK_OF_SYN, end.iss is not None and peer.iss is not None),
         (Event.RCV_FIN, peer.fin is not None),
         (Event.RCV_ACK_OF_FIN, end.fin is not None),
     ):
-        row = find(state, event, end.opened) if fits else None
+        row = find(state, way, end.opened) if fits else None
         if row is not None and row.after is after:
-            end.closed_told = end.closed_told or event is Event.CLOSE
-            return moves.move(end, event, Certainty.SEEN, SAYS)
+            end.closed_told = end.closed_told or way is Event.CLOSE
+            return moves.move(end, way, Certainty.SEEN, SAYS)
     return after is not None and _passed(end, after)
 
 
