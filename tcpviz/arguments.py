@@ -39,7 +39,10 @@ def _screen_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("screen")
     group.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
     group.add_argument(
-        "--theme", metavar="NAME", help="dark, light, ansi or mono (the d key goes through them)"
+        "--theme",
+        metavar="NAME",
+        help="dark, light, contrast (7 to 1), safe (for colour-blind eyes), ansi (the terminal's "
+        "own 16 colours) or mono (the d key goes through them)",
     )
     group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     group.add_argument(
