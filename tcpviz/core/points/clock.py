@@ -107,12 +107,14 @@ class Piece:
 class PairClock:
     """Takes what segments tell of two clocks, in about the order of time.
 
+    ``frozen``    it is known well enough, and takes nothing more
     ``mistakes``  segments that no line allowed although those around them fit: they were
                   taken for the same and were not, or a stamp was wrong
     """
 
     def __init__(self) -> None:
         self.mistakes = 0
+        self.frozen = False
         self._open = _Bounds()
         self._rebels: list[tuple[bool, int, int]] = []
         self._since: list[tuple[bool, int, int]] = []
@@ -136,6 +138,8 @@ class PairClock:
 
         ``forward``: on its way to the second. ``ahead_ns``: the second's stamp less that.
         """
+        if self.frozen:
+            return
         if self._open.admits(forward, time_ns, ahead_ns):
             self._take(forward, time_ns, ahead_ns)
             if self._rebels and forward is self._rebels[0][0]:
@@ -180,6 +184,11 @@ class PairClock:
         """From here on :meth:`at` counts with everything that was taken."""
         if self._stale and self._open.count:
             self._latest, self._stale = self._open.piece(), False
+
+    @property
+    def latest(self) -> Piece | None:
+        """The piece that still grows, as it was when it was last settled."""
+        return self._latest or (self._pieces[-1] if self._pieces else None)
 
     def _all(self) -> list[Piece]:
         return [*self._pieces, *([self._latest] if self._latest else [])]
@@ -264,28 +273,32 @@ class _Bounds:
         assert self._base is not None
         lines = _lines(self._above, self._below)
         base_ns, base = self._base
-        slope = lines.widest()
+        slope, slopes = 0.0, (-STEEPEST, STEEPEST)
+        round_trip: float | None = None
+        knots: list[tuple[float, float, float]] = []
         if not self.both:
             ahead = lines.highest(0.0) if self._above else lines.lowest(0.0)
-            least = (-STEEPEST, STEEPEST)
-            return Piece(*self._span, base_ns, base + ahead, 0.0, least, *self._counts, None, ())
-        ahead = (lines.highest(slope) + lines.lowest(slope)) / 2
-        slopes = lines.slopes() or (slope, slope)
-        first, last = (float(one - base_ns) for one in self._span)
-        places = [first + (last - first) * n / (_KNOTS - 1) for n in range(_KNOTS)]
-        knots = []
-        for x in dict.fromkeys(places):
-            low, high = lines.range_at(x, slopes)
-            knots.append((x, base + low, base + high))
+        else:
+            slope = lines.widest()
+            ahead = (lines.highest(slope) + lines.lowest(slope)) / 2
+            slopes = lines.slopes() or (slope, slope)
+            round_trip = lines.gap(slope)
+            first, last = (float(one - base_ns) for one in self._span)
+            places = (first + (last - first) * n / (_KNOTS - 1) for n in range(_KNOTS))
+            for x in dict.fromkeys(places):
+                low, high = lines.range_at(x, slopes)
+                knots.append((x, base + low, base + high))
         return Piece(
-            *self._span,
-            base_ns,
-            base + ahead,
-            slope,
-            slopes,
-            *self._counts,
-            lines.gap(slope),
-            tuple(knots),
+            first_ns=self._span[0],
+            last_ns=self._span[1],
+            base_ns=base_ns,
+            ahead=base + ahead,
+            slope=slope,
+            slopes=slopes,
+            forward=self._counts[0],
+            backward=self._counts[1],
+            round_trip=round_trip,
+            knots=tuple(knots),
         )
 
 
