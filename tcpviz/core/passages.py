@@ -29,7 +29,7 @@ class Doubt(enum.Enum):
 class Passage:
     """A segment's way between two capture points (:mod:`tcpviz.core.points`).
 
-    ``left``, ``arrived``  the frames in the two captures, each a (point, number), point 0 or 1;
+    ``left``, ``arrived``  the frames in the two captures, each (the capture's name, number);
                    ``None`` where it was not seen
     ``delay_ns``   from leaving to arriving (of its first byte), ``error_ns`` how far that may
                    be wrong; ``None``: not known
@@ -38,8 +38,8 @@ class Passage:
     ``changed``    what something on the way wrote anew, such as ``MSS 1460 to 1380``
     """
 
-    left: tuple[int, int] | None = None
-    arrived: tuple[int, int] | None = None
+    left: tuple[str, int] | None = None
+    arrived: tuple[str, int] | None = None
     delay_ns: int | None = None
     error_ns: int | None = None
     pieces: int = 1

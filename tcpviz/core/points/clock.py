@@ -107,6 +107,7 @@ class Piece:
 class PairClock:
     """Takes what segments tell of two clocks, in about the order of time.
 
+    ``guess``     how far the second one is ahead, nanoseconds, before anything is known
     ``frozen``    it is known well enough, and takes nothing more
     ``mistakes``  segments that no line allowed although those around them fit: they were
                   taken for the same and were not, or a stamp was wrong
@@ -115,6 +116,7 @@ class PairClock:
     def __init__(self) -> None:
         self.mistakes = 0
         self.frozen = False
+        self.guess = 0.0
         self._open = _Bounds()
         self._rebels: list[tuple[bool, int, int]] = []
         self._since: list[tuple[bool, int, int]] = []
@@ -202,7 +204,7 @@ class PairClock:
             self.settle()
         pieces = self._all()
         if not pieces:
-            return Reading(0.0, -math.inf, math.inf)
+            return Reading(self.guess, -math.inf, math.inf)
         place = bisect.bisect_right(pieces, time_ns, key=lambda one: one.first_ns)
         return pieces[max(place - 1, 0)].at(time_ns)
 

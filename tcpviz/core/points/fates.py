@@ -93,7 +93,7 @@ class Fates:
             count.lost += 1
             count.bytes_lost += one.segment.payload_len
             segment = self._told(pair, way, one, at)
-            passage = Passage(left=_place(one))
+            passage = Passage(left=self._place(one))
             self._send(at, segment, passage)
             died = at + max(self._usual(way), 1)
             self._joiner.tell(died, SegmentRecord(died, segment, Moment.LOST, passage=passage))
@@ -105,7 +105,7 @@ class Fates:
         count = self._direction(pair, way, one)
         at, delay, error = self._timed(one, mate)
         changed = changes(pair, one, mate)
-        passage = Passage(_place(one), _place(mate), delay, error, changed=changed)
+        passage = Passage(self._place(one), self._place(mate), delay, error, changed=changed)
         segment = self._told(pair, way, one, at)
         self._send(at, segment, passage)
         arrived = segment
@@ -144,7 +144,9 @@ class Fates:
         whole = stretches == [(0, size)]
         joined = max(each.segment.payload_len for _, _, each in pieces) if len(pieces) == 1 else 0
         joined = joined if joined > size else 0
-        passage = Passage(_place(one), _place(pieces[0][2]), delay, error, len(pieces), joined)
+        passage = Passage(
+            self._place(one), self._place(pieces[0][2]), delay, error, len(pieces), joined
+        )
         segment = self._told(pair, way, one, at)
         self._send(at, segment, passage)
         count.sent += 1
@@ -200,7 +202,7 @@ class Fates:
         """It arrived, as what was acknowledged shows; that capture has missed it."""
         at = self._joiner.common(one)
         by = max(self._joiner.moment(1 - one.point, proof_ns), at + 1)
-        passage = Passage(left=_place(one), doubt=Doubt.ARRIVED)
+        passage = Passage(left=self._place(one), doubt=Doubt.ARRIVED)
         segment = self._told(pair, way, one, at)
         self._send(at, segment, passage)
         self._arrive(by, replace(segment, inferred=True), passage, way)
@@ -215,7 +217,7 @@ class Fates:
         known = way.delivered.get(key)
         if known is not None and known.told is not None and known.point != one.point:
             self._direction(pair, way, one).copies += 1
-            passage = Passage(_place(known), _place(one), *self._timed(known, one)[1:])
+            passage = Passage(self._place(known), self._place(one), *self._timed(known, one)[1:])
             record = SegmentRecord(at, known.told, Moment.ARRIVED, again=True, passage=passage)
             self._joiner.tell(at, record)
             return
@@ -243,14 +245,16 @@ class Fates:
         at, count = self._joiner.common(one), self._direction(pair, way, one)
         if matching.passed_over(pair, one, first, last):
             count.missed += 1
-            passage = Passage(arrived=_place(one), doubt=Doubt.LEFT)
+            passage = Passage(arrived=self._place(one), doubt=Doubt.LEFT)
             left_at = at - max(self._usual(way), 1)
             self._send(left_at, replace(segment, inferred=True, time_ns=left_at), passage)
         else:
             count.unsent += 1
             foreign = way.ttl is not None and one.segment.ttl not in (None, way.ttl)
             count.foreign += foreign
-            passage = Passage(arrived=_place(one), doubt=Doubt.FOREIGN if foreign else Doubt.UNSENT)
+            passage = Passage(
+                arrived=self._place(one), doubt=Doubt.FOREIGN if foreign else Doubt.UNSENT
+            )
         self._arrive(at, segment, passage, way)
 
     # -- at one point only --------------------------------------------------
@@ -273,7 +277,7 @@ class Fates:
             count.sent += 1
             count.lost += 1
             count.bytes_lost += segment.payload_len
-            passage = Passage(left=_place(one))
+            passage = Passage(left=self._place(one))
             self._send(at, segment, passage)
             died = at + max(round(self._half_trip()), 1)
             self._joiner.tell(died, SegmentRecord(died, segment, Moment.LOST, passage=passage))
@@ -283,7 +287,7 @@ class Fates:
 
     def _outside(self, pair: Pair, way: Way, one: Sighting, at: int) -> None:
         self._joiner.ledger.outside += 1
-        seen = {"left" if pair.leaves(one) else "arrived": _place(one)}
+        seen = {"left" if pair.leaves(one) else "arrived": self._place(one)}
         passage = Passage(**seen, doubt=Doubt.OUTSIDE)  # type: ignore[arg-type]
         segment = self._told(pair, way, one, at)
         self._joiner.tell(at, SegmentRecord(at, segment, Moment.SEEN, passage=passage))
@@ -330,9 +334,8 @@ class Fates:
         self._toward[id(way)] = direction
         return direction
 
+    def _place(self, one: Sighting) -> tuple[str, int]:
+        return self._joiner.names[one.point], one.segment.frame
+
     def _whence(self, one: Sighting) -> str:
         return f"on the way from {self._joiner.names[one.point]}"
-
-
-def _place(one: Sighting) -> tuple[int, int]:
-    return one.point, one.segment.frame

@@ -131,6 +131,10 @@ class TwoPoints(World):
         return joiner, out
 
 
+def numbered(place: tuple[str, int] | None) -> Place | None:
+    return None if place is None else (("first", "second").index(place[0]), place[1])
+
+
 def fates(
     records: list[SegmentRecord],
 ) -> dict[tuple[int, int], tuple[str, tuple[int, int] | None]]:
@@ -140,5 +144,5 @@ def fates(
         passage = record.passage
         ended = record.moment in (Moment.ARRIVED, Moment.LOST)
         if passage and passage.left and ended and not record.again:
-            told[passage.left] = (record.moment.value, passage.arrived)
+            told[numbered(passage.left)] = (record.moment.value, numbered(passage.arrived))
     return told
