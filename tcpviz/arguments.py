@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from tcpviz import output_arguments
+
 USAGE = 2
 
 
@@ -241,7 +243,9 @@ def _capture(commands: Commands[Parser]) -> None:
         help="stop after so many packets",
     )
     parser.add_argument("-w", dest="write", metavar="OUT", help="save the packets as pcapng")
-    _form(parser, "text", "json")
+    output_arguments.saving(parser)
+    output_arguments.until(parser)
+    _form(parser, "text", "json", "csv")
     parser.add_argument(
         "--filter",
         metavar="WORDS",
@@ -296,6 +300,7 @@ def _capture(commands: Commands[Parser]) -> None:
         metavar="[ssh://HOST] BPF WORDS",
         help="such as: tcp port 8000; ssh://[user@]host[:port][/iface] in front captures there",
     )
+    output_arguments.outlets(parser, live=True)
     _screen_options(parser)
 
 
@@ -332,6 +337,8 @@ def _read(commands: Commands[Parser]) -> None:
         help="print the segments that fit, of all connections, a line each (or --json): "
         "mark:retransmission, 'flags:rst ttl<10', remark:ce (tcpviz help filter)",
     )
+    output_arguments.until(parser)
+    output_arguments.outlets(parser, live=False)
     _screen_options(parser)
     _serve_options(parser)
 

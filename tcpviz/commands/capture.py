@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 
+from tcpviz.commands import onlooking
 from tcpviz.commands.display_filter import display_filter
 from tcpviz.commands.place import go_there
 from tcpviz.commands.stream import MAX_CONNECTIONS, complain, tell
+from tcpviz.core.onlooker import Onlooker
 from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources import privileges
 from tcpviz.sources.feed import Feed, SourceError
 from tcpviz.sources.interfaces import default_interfaces, list_interfaces
 from tcpviz.sources.live import LiveFeed
+from tcpviz.sources.saving import parse
 from tcpviz.views.filter import Filter
 
 KEPT_STEPS = 200_000
@@ -30,6 +34,9 @@ def run(options: argparse.Namespace) -> int:
             from tcpviz.commands import remote
 
             return remote.run(options)
+        saving, limits = parse(options.write, options.autostop, options.ring)
+        screen = on_screen(options)
+        until = onlooking.check(options, screen=screen)
         words, notes = go_there(options)
         options.filter = (
             f"({options.filter}) and {words}"
@@ -37,17 +44,18 @@ def run(options: argparse.Namespace) -> int:
             else (options.filter or words)
         )
         chosen = display_filter([options.filter])
-        screen = not (options.text or options.json) and sys.stdout.isatty()
-        feed = _feed_class(screen)(
+        counts = [each for each in (options.count, limits.packets) if each]
+        feed = _feed_class(screen and not onlooking.wanted(options))(
             options.interfaces or default_interfaces(),
             " ".join(options.bpf),
             options.snaplen,
-            options.count,
-            options.write,
+            min(counts, default=None),
+            saving,
             exclude_ssh=not options.with_ssh,
             give_up=True,
             sockets=sys.platform == "linux",
             keep=options.processes,
+            events=sys.platform == "linux" and os.geteuid() == 0,
         )
         feed.status.notes[:0] = notes
         if hasattr(feed, "spare"):
@@ -55,10 +63,17 @@ def run(options: argparse.Namespace) -> int:
         if screen:
             from tcpviz.ui import app, start  # noqa: F401 - read while we may read everything
         privileges.be_nice()
+        timer = None
         try:
             feed.open()
-            return start.capture(feed, options) if screen else tell_story(feed, options, chosen)
+            looking = onlooking.make(feed, options, chosen, until)
+            timer = onlooking.stop_after(feed, limits.seconds)
+            if screen:
+                return looking.code(start.capture(feed, options, looking))
+            return looking.code(tell_story(feed, options, chosen, looking, here=True))
         finally:
+            if timer is not None:
+                timer.cancel()
             feed.close()
     except SourceError as error:
         complain(str(error))
@@ -100,10 +115,29 @@ def _list() -> int:
     return 0
 
 
-def tell_story(feed: Feed, options: argparse.Namespace, chosen: Filter | None) -> int:
-    """The capture as text or JSON, until it ends; returns the exit code."""
+def on_screen(options: argparse.Namespace) -> bool:
+    """Whether there is to be a screen."""
+    lines = options.text or options.json or options.csv or options.quiet
+    return not lines and options.conn_log != "-" and sys.stdout.isatty()
+
+
+def tell_story(
+    feed: Feed,
+    options: argparse.Namespace,
+    chosen: Filter | None,
+    onlooker: Onlooker | None = None,
+    *,
+    here: bool = False,
+) -> int:
+    """The capture as text or JSON (or neither), until it ends; returns the exit code."""
     tracker = Tracker(keep=False, max_connections=MAX_CONNECTIONS)
-    if options.json:
+    line: Callable[[Step], str | None]
+    if options.quiet or options.csv or options.conn_log == "-":
+        chosen = None
+
+        def line(_step: Step) -> None:
+            return None
+    elif options.json:
         from tcpviz.export import jsonl
 
         def line(step: Step) -> str | None:
@@ -114,7 +148,16 @@ def tell_story(feed: Feed, options: argparse.Namespace, chosen: Filter | None) -
         plain = options.ascii or not encodes(sys.stdout.encoding)
         line = Story(tracker, ascii_only=plain).line
     told = line if chosen is None else _only(chosen, tracker, line)
-    code = tell(feed, tracker, told, sys.stdout, endless=True, memory=options.memory)
+    code = tell(
+        feed,
+        tracker,
+        told,
+        sys.stdout,
+        endless=True,
+        memory=options.memory,
+        onlooker=onlooker,
+        here=here,
+    )
     status = feed.status
     complain(
         f"{status.frames} packets, {status.segments} segments, "

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tcpviz.commands import serving
+from tcpviz.commands import onlooking, read_outlets, serving
 from tcpviz.commands.display_filter import display_filter, remark
 from tcpviz.commands.stream import Notes, complain
 from tcpviz.core.crowds import crowds
@@ -14,10 +14,11 @@ from tcpviz.core.tracker import Tracker
 from tcpviz.core.watch import Watch
 from tcpviz.export import text
 from tcpviz.export.text import encodes
-from tcpviz.sources.feed import SourceError
+from tcpviz.sources.feed import Feed, SourceError
 from tcpviz.sources.files import FileFeed
 from tcpviz.ui.terminal import in_browser
 from tcpviz.views.filter import Filter
+from tcpviz.views.until import Until
 
 SMALL = 1 << 18
 """Bytes of a file up to which it is read record by record: sooner done than numpy is imported."""
@@ -36,7 +37,9 @@ def run(options: argparse.Namespace) -> int:
             from tcpviz.commands import read_troubles
 
             return read_troubles.run(options)
+        as_text = as_text or read_outlets.wanted(options)
         chosen = display_filter(options.words)
+        until = onlooking.check(options, screen=False)
         if chosen is not None and options.ladder is not None:
             raise SourceError("--ladder prints one connection's chart: leave the filter away", 2)
         if serve:
@@ -44,8 +47,16 @@ def run(options: argparse.Namespace) -> int:
         if not as_text and (sys.stdout.isatty() or in_browser()):
             from tcpviz.ui import start
 
-            return start.read(options)
-        return _print(options, chosen)
+            if until is None:
+                return start.read(options)
+            ends: list[Until] = []
+
+            def look(feed: Feed) -> Until:
+                ends.append(Until(until, feed.stop, feed.status.notes.append))
+                return ends[0]
+
+            return start.read(options, look) or ends[0].exit_code
+        return _print(options, chosen, until)
     except SourceError as error:
         complain(str(error))
         return error.exit_code
@@ -63,9 +74,10 @@ def _serve(options: argparse.Namespace) -> int:
     return serving.run(options, f"tcpviz: {Path(options.file).name}")
 
 
-def _print(options: argparse.Namespace, chosen: Filter | None) -> int:
-    code = _by_columns(options, chosen)
-    return _one_by_one(options, chosen) if code is None else code
+def _print(options: argparse.Namespace, chosen: Filter | None, until: Filter | None) -> int:
+    # Columns know neither Zeek's sums nor the moment at which something first fits.
+    code = _by_columns(options, chosen) if until is None and not options.conn_log else None
+    return _one_by_one(options, chosen, until) if code is None else code
 
 
 def _by_columns(options: argparse.Namespace, chosen: Filter | None) -> int | None:
@@ -80,15 +92,21 @@ def _by_columns(options: argparse.Namespace, chosen: Filter | None) -> int | Non
     return read_columns.run(options, chosen)
 
 
-def _one_by_one(options: argparse.Namespace, chosen: Filter | None) -> int:
+def _one_by_one(options: argparse.Namespace, chosen: Filter | None, until: Filter | None) -> int:
     feed = FileFeed(options.file)
     tracker = Tracker(keep=options.ladder is not None)
     notes = Notes(feed)
+    end = None if until is None else Until(until, feed.stop, feed.status.notes.append)
     code = 0
     try:
         for batch in feed.batches():
             for record in batch:
-                tracker.feed(record)
+                if end is None:
+                    tracker.feed(record)
+                elif not end.done:
+                    end.steps(tracker.feed(record), tracker)
+            if end is not None:
+                end.look(tracker, tracker.now_ns)
     except KeyboardInterrupt:
         feed.stop()
         complain("interrupted; what was read so far follows")
@@ -98,6 +116,9 @@ def _one_by_one(options: argparse.Namespace, chosen: Filter | None) -> int:
         code = error.exit_code
         if not tracker.connections:
             return code
+    if end is not None:
+        end.end(tracker, tracker.now_ns)
+        code = code or end.exit_code
     notes.tell()
     return _result(options, feed, tracker, chosen) or code
 
@@ -112,6 +133,14 @@ def _result(
     fits = None if chosen is None else chosen.matches
     if chosen is not None:
         remark(chosen, connections)
+    if read_outlets.wanted(options):
+        watch = Watch(connections)
+        moments = ((each, watch.until(each)) for each in connections)
+        code = read_outlets.write(
+            options, (pair for pair in moments if fits is None or fits(*pair))
+        )
+        if code or read_outlets.alone(options):
+            return code
     if options.ladder is not None:
         connection = tracker.connections.get(options.ladder)
         if connection is None:

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 
+from tcpviz.commands import read_outlets
 from tcpviz.commands.display_filter import remark
 from tcpviz.commands.stream import complain
 from tcpviz.export.text import connection_rows, encodes
@@ -91,6 +92,12 @@ def _result(options: argparse.Namespace, loaded: Loaded, chosen: Filter | None) 
     fits = None if chosen is None else chosen.matches
     moments = zip(table, table.until_ns.tolist(), strict=True)
     shown = ((each, now) for each, now in moments if fits is None or fits(each, now))
+    if read_outlets.wanted(options):
+        kept = list(shown)
+        code = read_outlets.write(options, kept)
+        if code or read_outlets.alone(options):
+            return code
+        shown = (each for each in kept)
     if options.json:
         from tcpviz.export import jsonl
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import TextIO
 
+from tcpviz.core.onlooker import Onlooker, Onlookers
 from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources.feed import Feed, SourceError
@@ -53,13 +55,22 @@ def tell(
     *,
     endless: bool,
     memory: int | None = None,
+    onlooker: Onlooker | None = None,
+    here: bool = False,
 ) -> int:
     """Write ``line(step)`` for every step of ``feed``; returns the exit code.
 
     ``memory``: bytes that it may take with its helpers; connections go before that, counted.
     ``endless``: Ctrl-C is the ordinary way to end it (a capture), not an interruption.
+    ``onlooker``: is told of every step too; once it is done, no more are told to anybody.
+    ``here``: the feed's clock is this machine's.
     """
     notes = Notes(feed)
+    eyes = onlooker or Onlookers(())
+
+    def now() -> int:
+        return max(tracker.now_ns, time.time_ns()) if here else tracker.now_ns
+
     economise = _thrift(tracker, feed, memory)
     code = 0
     # A capture's ordinary end comes in order, so that its last packets and counters do too.
@@ -68,11 +79,16 @@ def tell(
         for batch in feed.batches():
             notes.tell()
             for record in batch:
-                for step in tracker.feed(record):
+                if eyes.done:
+                    break
+                steps = tracker.feed(record)
+                eyes.steps(steps, tracker)
+                for step in steps:
                     text = line(step)
                     if text is not None:
                         out.write(text + "\n")
             out.flush()
+            eyes.look(tracker, now())
             economise()
     except KeyboardInterrupt:
         feed.stop()
@@ -88,6 +104,7 @@ def tell(
     finally:
         if before is not None:
             signal.signal(signal.SIGINT, before)
+        eyes.end(tracker, now())
     notes.tell()
     out.flush()
     return code

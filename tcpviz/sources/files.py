@@ -282,6 +282,7 @@ class FileFeed:
     def __init__(self, path: str | CaptureFile, batch: int = BATCH) -> None:
         self._capture = open_capture(path) if isinstance(path, str) else path
         self._decoder = Decoder()
+        self._said: list[str] = []
         self._replay = Replay()
         self._batch = batch
         self._began = False
@@ -369,7 +370,9 @@ class FileFeed:
         status.skipped = Counter(decoder.skipped) + bad
         status.dropped = stream.dropped
         status.position = self._capture.position
-        status.notes[:] = stream.notes
         damage = self._replay.note()
-        if damage is not None:
-            status.notes.append(f"{self.title}: {damage}")
+        said = [*stream.notes, *([f"{self.title}: {damage}"] if damage is not None else [])]
+        if said != self._said:
+            # Others' notes stay where they are; one whose count has grown takes the old one's place.
+            status.notes[:] = [each for each in status.notes if each not in self._said] + said
+            self._said = said

@@ -340,7 +340,7 @@ def _open_old(path: str) -> int:
 def _create_anew(path: str) -> int:
     """A new file that can be read too, for its owner only. Raises OSError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL, 0o600)
-    _give_to_caller(descriptor)
+    give_to_caller(descriptor)
     return descriptor
 
 
@@ -356,7 +356,7 @@ def _copy(source: int, target: int, size: int) -> None:
         at += len(piece)
 
 
-def _give_to_caller(descriptor: int) -> None:
+def give_to_caller(descriptor: int) -> None:
     """Under sudo the file is whose command it was, not root's."""
     if os.geteuid() != 0:
         return

@@ -16,6 +16,7 @@ from tcpviz.core.census import Census
 from tcpviz.core.claims import Phase
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowds
+from tcpviz.core.onlooker import Onlooker, Onlookers
 from tcpviz.core.timeline import Cursor, Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources.feed import Feed
@@ -103,6 +104,7 @@ class Session:
     ``limit`` steps kept; ``None``: the usual number for a file or a live capture
     ``memory`` bytes that the program and its helpers may take; ``None``: no matter
     ``clock`` seconds of a clock that only goes forward
+    ``onlooker`` is told of every step too, as long as each connection is followed
     ``whole``  all connections are looked at (the dashboard); ``said`` what it says in words
     ``marked``  connections that a person has marked, for one chart of several
     ``plain_words``  explanations come in the register for beginners
@@ -121,7 +123,10 @@ class Session:
         filter_text: str = "",
         memory: int | None = None,
         clock: Callable[[], float] = monotonic,
+        onlooker: Onlooker | None = None,
     ) -> None:
+        self.onlooker = onlooker or Onlookers(())
+        self._shown: int | None = None
         self.thrift = None if memory is None else Thrift(memory)
         self.feed = feed
         self.live = live
@@ -173,7 +178,9 @@ class Session:
         if self.counted is not None:
             return self._pull_followed(self.counted)
         for record in self.pump.records():
-            self.absorb(self.tracker.feed(record))
+            steps = self.tracker.feed(record)
+            self.absorb(steps)
+            self.onlooker.steps(steps, self.tracker)
             taken += 1
             if taken % CHECK_EVERY == 0 and self.clock() >= until:
                 break
@@ -181,6 +188,7 @@ class Session:
             self.thrift.mind(self.tracker, taken_bytes(self.feed))
         if taken:
             self._settle()
+        self._look_on()
         over = self.pump.done
         # Of a file the last count is told, which has them all.
         if not self.story and self.crowds.look(self.tracker.connections, final=over):
@@ -188,6 +196,15 @@ class Session:
         if self.live and counted.falls_behind(self.pump):
             self._count()
         return taken
+
+    def _look_on(self) -> None:
+        """The onlooker looks; a connection that it points at is shown, once."""
+        self.onlooker.look(self.tracker, self.latest_ns)
+        ident = self.onlooker.attention
+        if ident is not None and ident != self._shown:
+            self._shown = ident
+            if self._there(ident):
+                self.select(ident)
 
     def _tell_crowds(self, *, told: bool) -> None:
         """What many connections show together, each once."""
@@ -226,6 +243,7 @@ class Session:
                 self.absorb(self.tracker.feed(record))
         rows.refresh()
         self._settle()
+        self._look_on()
         return 1
 
     def _begin_anew(self, ident: int) -> None:

@@ -46,7 +46,7 @@ def run(
     memory: int | None = None,
     again: Callable[[bool], Feed] | None = None,
     teaching: Teaching | None = None,
-    onlooker: Onlooker | None = None,
+    onlooker: Callable[[Feed], Onlooker] | None = None,
 ) -> int:
     """Show the feed on the terminal until the person leaves; returns the exit code.
 
@@ -58,7 +58,7 @@ def run(
     ``memory``  bytes that a live capture may take, with its helpers
     ``again``   makes a scenario's feed once more, in step mode or not
     ``teaching`` the language, the register, and what to ask
-    ``onlooker`` is told of every step too, and of the end
+    ``onlooker`` makes one for the feed, who is told of every step too, and of the end
 
     ``feed_factory`` is called with the terminal in place and nothing drawn yet.
     Raises SourceError where the source, or the terminal, cannot be had.
@@ -87,7 +87,7 @@ def run(
             memory=memory,
             again=again,
             teaching=teaching,
-            onlooker=onlooker,
+            onlooker=None if onlooker is None else onlooker(feed),
         )
 
 
@@ -118,12 +118,14 @@ def capture(feed: Feed, options: argparse.Namespace, onlooker: Onlooker | None =
         filter_text=options.filter or "",
         live=True,
         memory=options.memory,
-        onlooker=onlooker,
+        onlooker=None if onlooker is None else lambda _: onlooker,
         **_choices(options),
     )
 
 
-def read(options: argparse.Namespace) -> int:
+def read(
+    options: argparse.Namespace, onlooker: Callable[[Feed], Onlooker] | None = None
+) -> int:
     """The screen of ``tcpviz read``; the file is opened here, after the terminal is settled.
 
     Raises SourceError.
@@ -135,7 +137,8 @@ def read(options: argparse.Namespace) -> int:
         feed: Feed = FileFeed(options.file)
         return feed
 
-    return run(opened, filter_text=" ".join(options.words), **_choices(options))
+    words = " ".join(options.words)
+    return run(opened, filter_text=words, onlooker=onlooker, **_choices(options))
 
 
 class _Choices(TypedDict):

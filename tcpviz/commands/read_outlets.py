@@ -1,0 +1,50 @@
+"""``tcpviz read --conn-log`` and ``--parquet``: a file's connections for other programs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+
+from tcpviz.commands import onlooking
+from tcpviz.commands.stream import complain
+from tcpviz.core.connection import Connection
+from tcpviz.export.outlets import Sink, conn_log_sink
+
+
+def wanted(options: argparse.Namespace) -> bool:
+    """Whether connections go elsewhere than to the screen or standard output."""
+    return bool(options.conn_log or options.parquet)
+
+
+def alone(options: argparse.Namespace) -> bool:
+    """Whether nothing else was asked for."""
+    others = options.text or options.json or options.csv or options.ladder is not None
+    return wanted(options) and not others
+
+
+def write(options: argparse.Namespace, shown: Iterable[tuple[Connection, int]]) -> int:
+    """Write ``shown``, each with the moment up to which it is judged; returns the exit code.
+
+    Raises SourceError.
+    """
+    onlooking.check(options, screen=False)
+    sinks: list[tuple[str, Sink]] = []
+    if options.conn_log:
+        sinks.append(
+            (options.conn_log, conn_log_sink(options.conn_log, append=False, tell=complain))
+        )
+    if options.parquet:
+        from tcpviz.export.parquet import ParquetSink
+
+        sinks.append((options.parquet, ParquetSink(options.parquet, complain)))
+    try:
+        for connection, now in shown:
+            for _, sink in sinks:
+                sink.take(connection, now)
+    finally:
+        for _, sink in sinks:
+            sink.close()
+    for path, sink in sinks:
+        if path != "-" and not sink.lost:
+            complain(f"{path}: {sink.written} connections")
+    return int(any(sink.lost for _, sink in sinks))
