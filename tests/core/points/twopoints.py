@@ -16,6 +16,7 @@ from tcpviz.core.segment import Endpoint, Options, Segment
 from tests.core.twoends import CLIENT, MS, SERVER, Packet, World
 
 START = 1_700_000_000_000_000_000
+Place = tuple[int, int]
 
 
 @dataclass
