@@ -1,135 +1,64 @@
 """Pictures of the program, made by the program from real runs: ``make pictures``.
 
-Each scene is a scenario of the lab, run for real, with the cursor put on one
-of its steps. The SVGs go to ``demos/pictures`` (or to the folder named); the
-README shows some of them. With ``--png`` and an SVG renderer on the PATH, PNGs
-are laid beside them, to be looked at.
+The SVGs go to ``demos/pictures`` (or to the folder named); the README shows some of them. With
+``--png`` and an SVG renderer on the PATH, PNGs are laid beside them, to be looked at;
+``--size 80x24`` shows the scenes at another size than their own, ``--theme`` in another theme.
+``--gallery OUT.html`` is ``tcpviz demo --gallery OUT.html``.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-from tcpviz.core.marks import MarkName
 from tcpviz.core.states import State
-from tcpviz.core.timeline import Step, StepKind
-from tcpviz.lab.feed import LabFeed
-from tcpviz.lab.scenarios import load
-from tcpviz.ui.app import TcpvizApp
-from tcpviz.ui.picture import picture as draw
-from tcpviz.ui.playback import Pace
+from tcpviz.sources.feed import SourceError
+from tcpviz.ui.scenes import BUSY, Scene, lost, marked, reaches, repeated, returned, run
 
 FOLDER = Path(__file__).resolve().parents[2] / "demos" / "pictures"
 
-
-@dataclass(frozen=True)
-class Scene:
-    """One picture: ``at`` says at which step the cursor stands (the first that fits).
-
-    ``hand``  instead: in step mode, a key for each segment in hand, until those are used up
-    """
-
-    name: str
-    scenario: str
-    at: Callable[[Step], bool] = lambda _: False
-    size: tuple[int, int] = (120, 40)
-    looks: str = "dark"
-    keys: tuple[str, ...] = ()
-    hand: tuple[str, ...] = ()
-
-
-def reaches(side: str, state: State) -> Callable[[Step], bool]:
-    """The step at which an end comes to a state."""
-    return lambda step: any(
-        str(change.side) == side and change.after.state is state for change in step.changes
-    )
-
-
-def accepted(step: Step) -> bool:
-    """accept() has returned."""
-    return step.kind is StepKind.RETURN and step.call is not None and step.call.name == "accept"
-
-
-def marked(step: Step) -> bool:
-    """Analysis says something of the segment: it is sent again, say."""
-    return step.observation is not None and bool(step.observation.marks)
-
-
-def repeated(step: Step) -> bool:
-    """A segment is sent again."""
-    marks = () if step.observation is None else step.observation.marks
-    return any(mark.name is MarkName.RETRANSMISSION for mark in marks)
-
+SMALL = (80, 24)
+LARGE = (200, 60)
 
 SCENES = (
-    Scene("handshake", "echo", accepted),
-    Scene("closing", "client-closes-first", reaches("client", State.TIME_WAIT)),
-    Scene("handshake-80x24", "echo", reaches("server", State.ESTABLISHED), (80, 24)),
-    Scene("simultaneous-close", "simultaneous-close", reaches("server", State.CLOSING)),
-    Scene("refused", "refused", reaches("client", State.CLOSED)),
-    Scene("light", "half-close", reaches("server", State.LAST_ACK), looks="light"),
-    Scene("to-scale", "lost-data", marked, keys=("3", "z", "T")),
-    Scene("large", "echo", reaches("client", State.FIN_WAIT_2), (200, 60)),
+    Scene("handshake", "echo", returned("accept")),
+    Scene("handshake-80x24", "echo", reaches("server", State.ESTABLISHED), SMALL),
+    Scene("simultaneous-close", "simultaneous-close", reaches("client", State.TIME_WAIT)),
+    Scene("lost-segment", "lost-data", repeated),
     Scene("step-mode", "simultaneous-close", hand=("space",) * 5),
-    Scene("step-mode-80x24", "handshake", size=(80, 24), hand=("space",)),
+    Scene("step-mode-80x24", "handshake", size=SMALL, hand=("space",)),
     Scene("dropped", "echo", hand=("space", "x", "space", "space")),
+    Scene("light", "half-close", reaches("server", State.LAST_ACK), looks="light"),
+    Scene("large", "echo", reaches("client", State.FIN_WAIT_2), LARGE),
     Scene("segment", "fast-retransmission", repeated, keys=("4",)),
-    Scene("graphs", "fast-retransmission", repeated, keys=("5",)),
-    Scene("graphs-80x24", "lost-data", repeated, (80, 24), keys=("5",)),
+    Scene("graphs", "slow-start", last=True, keys=("5",)),
+    Scene("graphs-80x24", "lost-data", repeated, SMALL, keys=("5",)),
+    Scene("to-scale", "lost-data", marked, keys=("3", "z", "T")),
+    Scene("dashboard", BUSY, read=True, keys=("0",)),
+    Scene("troubles", BUSY, read=True, keys=("!",)),
+    Scene("list", BUSY, read=True, keys=("1", "z")),
+    Scene("hosts", BUSY, read=True, keys=("H",)),
+    Scene("story", "half-close", teach="story", keys=("space", "space", "space")),
+    Scene("predict", "handshake", teach="predict", keys=("space", "space")),
+    Scene("chinese", "echo", returned("accept"), lang="zh"),
+    Scene("plain-words", "handshake", reaches("server", State.ESTABLISHED), SMALL, plain=True),
+    Scene("comparison", "lost-data", lost, keys=("m", "n", "n", "C")),
+    Scene("export", "echo", returned("accept"), SMALL, keys=("E",)),
+    Scene("explained", "time-wait", reaches("client", State.TIME_WAIT), keys=("2", "e")),
+    Scene("refused", "refused", reaches("client", State.CLOSED)),
+    Scene("contrast", "half-close", reaches("server", State.CLOSE_WAIT), looks="contrast"),
+    Scene("safe", "lost-data", repeated, looks="safe"),
+    Scene("ansi", "echo", returned("accept"), looks="ansi"),
+    Scene("mono", "echo", returned("accept"), looks="mono"),
+    Scene(
+        "ascii", "simultaneous-close", reaches("client", State.CLOSING), ascii=True, looks="mono"
+    ),
+    Scene("help", "echo", keys=("?",)),
 )
-
-
-async def in_hand(scene: Scene) -> str:
-    """Run the scene in step mode and return the SVG of what is then in the hand."""
-    feed = LabFeed(load(scene.scenario), on="cable", step=True)
-    app = TcpvizApp(feed, pace=Pace(3600.0), looks=scene.looks, live=True)
-    async with app.run_test(size=scene.size) as pilot:
-        hand = app.session.hand
-        for key in (*scene.hand, ""):
-            before = hand.chosen
-            while not hand.blocks:
-                await pilot.pause(0.02)
-            await pilot.press(*([key] if key else []))
-            while key and hand.chosen in (before, None):
-                await pilot.pause(0.02)
-        for key in scene.keys:
-            await pilot.press(key)
-        await pilot.pause(1.2)
-        return screenshot(app, f"tcpviz demo {scene.scenario} --step")
-
-
-async def picture(scene: Scene) -> str:
-    """Run the scene and return its SVG."""
-    if scene.hand:
-        return await in_hand(scene)
-    feed = LabFeed(load(scene.scenario))
-    app = TcpvizApp(feed, pace=Pace(1.2), looks=scene.looks)
-    async with app.run_test(size=scene.size) as pilot:
-        while not app.session.pump.done:
-            await pilot.pause(0.02)
-        session = app.session
-        target = next((step.index for step in session.timeline if scene.at(step)), None)
-        if target is None:
-            raise SystemExit(f"scene {scene.name}: no such step in {scene.scenario}")
-        await pilot.press("home")
-        while session.cursor.index < target:
-            await pilot.press("right")
-        for key in scene.keys:
-            await pilot.press(key)
-        await pilot.pause(0.5)
-        return screenshot(app, f"tcpviz demo {scene.scenario}")
-
-
-def screenshot(app: TcpvizApp, command: str) -> str:
-    """What is on the screen, in a window with the command in its bar."""
-    return draw(app, command, window=command)
 
 
 def main() -> int:
@@ -138,23 +67,42 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="scenes; none: all")
     parser.add_argument("--to", type=Path, default=FOLDER)
     parser.add_argument("--png", action="store_true")
+    parser.add_argument("--size", help="such as 80x24")
+    parser.add_argument("--theme", help="instead of each scene's own")
+    parser.add_argument("--gallery", metavar="OUT.html", type=Path)
     options = parser.parse_args()
+    if options.gallery:
+        from tcpviz.ui.gallery import write
+
+        write(options.gallery, (options.theme,) if options.theme else ())
+        return 0
     known = {scene.name: scene for scene in SCENES}
     unknown = [name for name in options.names if name not in known]
     if unknown:
         print(f"no scene {unknown[0]!r}; there are {', '.join(known)}", file=sys.stderr)
         return 2
     options.to.mkdir(parents=True, exist_ok=True)
-    for name, scene in known.items():
-        if options.names and name not in options.names:
-            continue
+    failed = 0
+    for name in options.names or known:
+        scene = known[name]
+        if options.size:
+            width, height = map(int, options.size.split("x"))
+            scene = replace(scene, size=(width, height))
+        if options.theme:
+            scene = replace(scene, looks=options.theme)
         place = options.to / f"{name}.svg"
-        place.write_text(asyncio.run(picture(scene)))
-        print(place)
+        try:
+            place.write_text(run(scene)[0], "utf-8")
+        except SourceError as error:
+            print(error, file=sys.stderr)
+            failed += 1
+            continue
+        print(place, flush=True)
         if options.png and shutil.which("rsvg-convert"):
+            wide = str(scene.size[0] * 10)
             png = place.with_suffix(".png")
-            subprocess.run(["rsvg-convert", "-w", "1600", str(place), "-o", str(png)], check=True)
-    return 0
+            subprocess.run(["rsvg-convert", "-w", wide, str(place), "-o", str(png)], check=True)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
