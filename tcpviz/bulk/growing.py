@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tcpviz.bulk.building import Building
+from tcpviz.bulk.filetally import tallies
 from tcpviz.bulk.reading import Reading, Unsuited
 from tcpviz.bulk.table import Table
 from tcpviz.bulk.windows import Windows
@@ -41,8 +42,11 @@ PATIENCE_S = 10.0
 class Snapshot:
     """A table with the building and the reading that it rests on.
 
-    ``version`` counts from 1, ``whole`` is true of the last one, ``end_ns`` is the latest moment
-    in it. ``lock`` is held while one of its connections is made: the shapes behind it are shared.
+    ``version``  counts from 1
+    ``whole``    it is the last one
+    ``end_ns``   the latest moment in it
+    ``tallies``  its ends by state
+    ``lock``     is held while one of its connections is made: the shapes behind it are shared
     """
 
     def __init__(self, reading: Reading, version: int, *, whole: bool) -> None:
@@ -51,6 +55,7 @@ class Snapshot:
         self.reading = reading
         self.building = Building(reading)
         self.table = Table(self.building)
+        self.tallies = tallies(self.table)
         self.end_ns = int(self.table.last_ns.max()) if len(self.table) else 0
         if len(self.building.clock.now):
             self.end_ns = max(self.end_ns, int(self.building.clock.now[-1]))

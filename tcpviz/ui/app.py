@@ -14,6 +14,8 @@ from textual.screen import Screen
 from tcpviz.core.onlooker import Onlooker
 from tcpviz.sources.feed import Feed, SourceError
 from tcpviz.ui import looks as all_looks
+from tcpviz.ui.bulkfeed import BulkFeed
+from tcpviz.ui.bulksession import BulkSession
 from tcpviz.ui.keys import ACTIONS
 from tcpviz.ui.looks import Looks
 from tcpviz.ui.playback import Pace
@@ -90,7 +92,8 @@ class TcpvizApp(App[int]):
         self.theme = self.looks.theme.name
         self.title = title or f"tcpviz: {feed.title}"
         self.animation_level = "none"
-        self.session = Session(
+        made: type[Session] = BulkSession if isinstance(feed, BulkFeed) else Session
+        self.session = made(
             feed,
             pace=pace,
             live=live,
@@ -138,6 +141,7 @@ class TcpvizApp(App[int]):
 
     def on_unmount(self) -> None:
         self.session.pump.stop(0.5)
+        self.session.close()
 
     def _hear_signals(self) -> None:
         """Ask to be ended in good order: the driver restores the terminal only then."""

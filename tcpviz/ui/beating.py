@@ -113,7 +113,7 @@ class Beating(_Base):
         self._failed = True
         if not isinstance(error, SourceError):
             raise error
-        if len(self.session.timeline):
+        if len(self.session.timeline) or self.session.count:
             self.say(str(error))
             self.app_.trouble = error
         else:

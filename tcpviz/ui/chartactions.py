@@ -47,6 +47,7 @@ _NONE_BEFORE: Final = {
     Stride.CALL: "no call before this one",
     Stride.PROBLEM: "nothing is wrong before this",
 }
+_SOUGHT: Final = {Stride.PROBLEM: "problem", Stride.STATE: "state"}
 _BY: Final = {
     Stride.STEP: "steps: everything that happened",
     Stride.SEGMENT: "steps: from segment to segment",
@@ -91,10 +92,12 @@ class ChartActions(TimeActions):
             here = index.place(self.session.cursor.index)
             find = index.after if way > 0 else index.before
             found = find(_BITS[stride], here)
-            if found is None and way > 0 and self.session.remaining == 0:
+            if found is None and way > 0 and self.session.remaining == 0 and not self.session.part:
                 found = find(_BITS[stride], -1)  # at the end: once more from the beginning
             if self.session.guessing and way > 0:
                 found = None  # a question is open
+        if found is None and self.session.reach(way, kind=_SOUGHT.get(stride, "")):
+            return True
         if index is None or found is None:
             self.say_briefly(_((_NONE_AFTER if way > 0 else _NONE_BEFORE)[stride]))
             return False

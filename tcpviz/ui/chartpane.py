@@ -79,6 +79,8 @@ class ChartPane(PaneView):
             return ""
         phase = self.session.phase
         said = [phase_text(phase)] if phase is not None else []
+        if self.session.part:
+            said.append(self.session.part)
         ladder = self.ladder
         if ladder is not None:
             if self.settings.scale_ns:
@@ -271,6 +273,8 @@ class ChartPane(PaneView):
         self.top = min(max(self.top, 0), last)
 
     def _empty(self) -> str:
+        if self.session.telling:
+            return _(" reading its packets ...")
         return _(" no connection yet") if self.session.timeline else _(" nothing has come yet")
 
     def show_cursor(self) -> None:
@@ -293,6 +297,8 @@ class ChartPane(PaneView):
         at_end = ladder is None or (
             ladder.at_end and self.top >= len(ladder.rows) - self._space and rows > 0
         )
+        if at_end or (rows < 0 and self.top + rows < 0):
+            self.session.reach(1 if rows > 0 else -1)
         self._reading = self.session.mode is Mode.FOLLOWING and not at_end
         self._follow = at_end and self.session.mode is Mode.FOLLOWING
 

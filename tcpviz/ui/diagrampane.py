@@ -12,6 +12,7 @@ from tcpviz.core.census import Tally
 from tcpviz.core.records import Side
 from tcpviz.core.states import State
 from tcpviz.core.timeline import Step
+from tcpviz.ui.counted import Rows
 from tcpviz.ui.lines import Row
 from tcpviz.ui.looks import FLASH, Looks
 from tcpviz.ui.panes import PaneView
@@ -155,11 +156,9 @@ class DiagramPane(PaneView):
         session = self.session
         chosen = self.selected if isinstance(self.selected, State) else None
         if session.counted is not None:
-            from tcpviz.bulk import livetally
-
-            told = livetally.tallies(session.counted)  # type: ignore[arg-type]
+            told, note = self._counted(session.counted)
             total, now = len(session.counted), session.latest_ns
-            return self._made(told, now, total, chosen, note=_(livetally.TELLS))
+            return self._made(told, now, total, chosen, note=_(note))
         until = monotonic() + COUNT_S
         complete = session.census.seek(session.cursor.index, lambda: monotonic() > until)
         now = session.latest_ns
@@ -168,6 +167,17 @@ class DiagramPane(PaneView):
         return self._made(
             told, now, session.census.connections, chosen, recent=recent, complete=complete
         )
+
+    def _counted(self, rows: Rows) -> tuple[tuple[Tally, ...], str]:
+        """The figures of connections that were counted, and how they were had."""
+        snapshot = getattr(rows, "snapshot", None)
+        if snapshot is not None:
+            from tcpviz.bulk import filetally
+
+            return snapshot.tallies, filetally.TELLS
+        from tcpviz.bulk import livetally
+
+        return livetally.tallies(rows), livetally.TELLS  # type: ignore[arg-type]
 
     def _made(
         self,

@@ -49,7 +49,8 @@ class FilterActions(_Base):
     @property
     def _filtering(self) -> bool:
         """The filter is being typed."""
-        return self.focused is self._entry
+        focused = self.focused  # by its name: it is asked before and after there are widgets
+        return focused is not None and focused.id == "filter"
 
     @property
     def _entry(self) -> Input:

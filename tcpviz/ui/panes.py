@@ -170,11 +170,18 @@ class ConnectionPane(PaneView):
 
     pane = Pane.LIST
 
+    class Sorted(Message):
+        """A heading was clicked: the list by that column."""
+
+        def __init__(self, column: str) -> None:
+            super().__init__()
+            self.column = column
+
     def __init__(self, session: Session, looks: Looks, *, ascii_only: bool) -> None:
         super().__init__(session, looks, ascii_only=ascii_only)
         self._shown: Sequence[Connection] = []
         self._all = 0
-        self._sought: tuple[object, float] = ("", -1)
+        self._sought: tuple[object, ...] = ()
         self._said = ""
 
     @property
@@ -217,8 +224,9 @@ class ConnectionPane(PaneView):
             )
         self.top = max(min(self.top, len(self._shown) - space), 0)
         owners = self.session.tracker.host.latest is not None
-        made = [Row(table.header(cells, ascii_only=self.ascii_only, owners=owners))]
-        now = self.session.now_ns
+        order = self.session.order
+        made = [Row(table.header(cells, ascii_only=self.ascii_only, owners=owners, order=order))]
+        now = self.session.list_ns
         colours, self._said = self.session.colouring.connections, ""
         for one in self._shown[self.top : self.top + space]:
             selected = one.id == self.session.selected
@@ -247,10 +255,16 @@ class ConnectionPane(PaneView):
         sifter = self.session.sifter
         # Looking through very many takes its time: not more often than each second.
         now = int(self.session.clock()) if self._all > MANY else self.session.clock()
-        if self._sought != (sifter.filter, now) or sifter.pending:
-            self._sought = (sifter.filter, now)
+        order, at_ns = self.session.order, self.session.list_ns
+        table_of = getattr(everyone, "snapshot", None)
+        wanted = (sifter.filter, now, order, table_of)
+        if self._sought != wanted or sifter.pending:
+            self._sought = wanted
             until = monotonic() + SIFT_S
-            self._shown = sifter.sift(everyone, self.session.now_ns, lambda: monotonic() > until)
+            self._shown = sifter.sift(everyone, at_ns, lambda: monotonic() > until)
+            if order != ("id", False) and not hasattr(self._shown, "place_of"):
+                by, reverse = order
+                self._shown = table.ordered(self._shown, by, reverse=reverse, now_ns=at_ns)
 
     def _empty(self) -> str:
         if self.session.sifter.pending:
@@ -277,6 +291,32 @@ class ConnectionPane(PaneView):
         place = (0 if rows > 0 else len(self._shown) - 1) if place is None else place + rows
         self.session.select(self._shown[min(max(place, 0), len(self._shown) - 1)].id)
 
+    def go(self, place: int) -> None:
+        """Select the row at a place, from behind where it is negative."""
+        self._settle()
+        if self._shown:
+            last = len(self._shown) - 1
+            self.session.select(
+                self._shown[min(place if place >= 0 else last + 1 + place, last)].id
+            )
+
+    def turn_page(self, way: int) -> None:
+        """Down (1) or up (-1) by what is in sight."""
+        self.move(way * max(self.size.height - 3, 1))
+
+    def columns(self) -> tuple[tuple[table.Column, int], ...]:
+        """The columns that there are, with their widths."""
+        owners = self.session.tracker.host.latest is not None
+        return table.columns(self.size.width, owners=owners)
+
+    def _column_at(self, x: int) -> str | None:
+        at = 1
+        for column, size in self.columns():
+            if at <= x < at + size:
+                return column.name
+            at += size + 1
+        return None
+
     def choose(self) -> bool:
         """Enter: the selected row is chosen, the first one if none is; false if there is none."""
         self._settle()
@@ -286,7 +326,10 @@ class ConnectionPane(PaneView):
         self.session.select(self._shown[place or 0].id)
         return True
 
-    def pick(self, x: int, row: int) -> Message | None:  # noqa: ARG002
+    def pick(self, x: int, row: int) -> Message | None:
+        if row == 0:
+            column = self._column_at(x)
+            return self.Sorted(column) if column is not None else self.Picked()
         place = self.top + row - 1
         if row >= 1 and place < len(self._shown):
             self.session.select(self._shown[place].id)

@@ -119,5 +119,5 @@ class Placing(_Base):
     def _wanted(self) -> int | None:
         """How many rows the list needs, where that will not change under the reader's eyes."""
         if self.session.story or self.session.pump.done:
-            return max(len(self.session.tracker.connections), 1)
+            return max(self.session.count, 1)
         return None

@@ -20,6 +20,7 @@ from tcpviz.ui.filteractions import FilterActions
 from tcpviz.ui.help import HelpScreen
 from tcpviz.ui.insights import InsightActions
 from tcpviz.ui.lessonactions import LessonActions
+from tcpviz.ui.listactions import ListActions
 from tcpviz.ui.looks import Looks
 from tcpviz.ui.lowerbars import LowerBars
 from tcpviz.ui.paneactions import PaneActions
@@ -34,6 +35,7 @@ FLASH_S = 0.45
 class MainScreen(
     Placing,
     Beating,
+    ListActions,
     FilterActions,
     ChartActions,
     PaneActions,
@@ -161,6 +163,8 @@ class MainScreen(
             session.timeline.dropped,
             session.cursor.index,
             session.selected,
+            session.generation,
+            session.count,
             session.mode,
             session.playback.pace,
             session.pump.done,
@@ -171,6 +175,7 @@ class MainScreen(
             self.memory,
             self.flashing,
             self.session.sifter.pending,
+            self.session.order,
             self._second if session.live else 0,
             self.lesson_state,
             self._lower.ticking(fast=self._chart.travelling),

@@ -27,6 +27,7 @@ from tcpviz.ui.past import Past
 from tcpviz.ui.playback import Mode, Pace, Playback
 from tcpviz.ui.process import taken_bytes
 from tcpviz.ui.pump import Pump
+from tcpviz.ui.stops import Stops
 from tcpviz.ui.thrift import Thrift
 from tcpviz.views.digest import Digest
 from tcpviz.views.filter.sifting import Sifter
@@ -58,40 +59,6 @@ CHECK_EVERY = 32
 
 HIDDEN_AMONG = 2_000
 """Among more connections than this, those that have not begun yet are listed in a lesson too."""
-
-
-class Stops:
-    """Indexes of the steps at which stepping stops, so that "n of m" costs a bisection."""
-
-    def __init__(self) -> None:
-        self._all: list[int] = []
-        self._own: dict[int | None, list[int]] = {}
-
-    def add(self, step: Step) -> None:
-        if not step.quiet:
-            self._all.append(step.index)
-            self._own.setdefault(step.connection, []).append(step.index)
-
-    def place(self, index: int, connection: int | None) -> tuple[int, int]:
-        """(n, m): how many stops there are up to ``index``, and in all."""
-        if connection is None:
-            return bisect.bisect_right(self._all, index), len(self._all)
-        lists = (self._own.get(connection, []), self._own.get(None, []))
-        return sum(bisect.bisect_right(one, index) for one in lists), sum(map(len, lists))
-
-    def last(self, index: int, connection: int | None) -> int | None:
-        """The latest stop at or before ``index``."""
-        lists = [self._all]
-        if connection is not None:
-            lists = [self._own.get(connection, []), self._own.get(None, [])]
-        found = [one[place - 1] for one in lists if (place := bisect.bisect_right(one, index))]
-        return max(found, default=None)
-
-    def forget(self, before: int) -> None:
-        """Drop everything below ``before``."""
-        for one in (self._all, *self._own.values()):
-            del one[: bisect.bisect_left(one, before)]
-        self._own = {key: one for key, one in self._own.items() if one}
 
 
 class Session:
@@ -168,6 +135,9 @@ class Session:
         self._past = Past(self.timeline)
         self._digest = Digest(self.timeline)
         self._forgotten = 0
+
+    def close(self) -> None:
+        """Nothing more is asked of it."""
 
     # -- what comes in ------------------------------------------------------
 
@@ -399,7 +369,46 @@ class Session:
         """The connection as it was at the cursor."""
         return self._past.of(connection, self.cursor.index)
 
+    # -- a connection of which only a part is held --------------------------
+
+    @property
+    def part(self) -> str:
+        """Which part of the selected connection is held, in words; empty: all that there is."""
+        return ""
+
+    @property
+    def telling(self) -> bool:
+        """The selected connection's packets are being read."""
+        return False
+
+    def reach(self, way: int, *, end: bool = False, kind: str = "") -> bool:
+        """Get what lies beyond the part that is held, on (1) or back (-1); false if nothing does.
+
+        ``end``: up to the very end; ``kind``: up to the next ``problem`` or ``state``.
+        """
+        del way, end, kind
+        return False
+
     # -- the selection ------------------------------------------------------
+
+    @property
+    def count(self) -> int:
+        """How many connections there are in all."""
+        return len(self.tracker.connections if self.counted is None else self.counted)
+
+    @property
+    def order(self) -> tuple[str, bool]:
+        """The column by which the list is sorted, and whether the other way round."""
+        return self.sifter.order
+
+    @order.setter
+    def order(self, order: tuple[str, bool]) -> None:
+        self.sifter.order = order
+
+    @property
+    def list_ns(self) -> int:
+        """The moment at which the list is looked at."""
+        return self.now_ns
 
     def visible(self) -> Sequence[Connection]:
         """The connections by their first segment; where what comes is hidden, those begun."""
@@ -425,7 +434,7 @@ class Session:
         """Where nobody has chosen, show the first connection; in a story, the one at the cursor."""
         if self.chosen or self.whole:
             return
-        if not self._looked and not self.story and len(self.tracker.connections) >= MANY:
+        if not self._looked and not self.story and self.count >= MANY:
             self.overlook()
             return
         if self.story:

@@ -131,6 +131,7 @@ def read(
     Raises SourceError.
     """
 
+        from tcpviz.ui.bulkfeed import BulkFeed, large
     def opened() -> Feed:
         from tcpviz.sources.files import FileFeed
 

@@ -29,22 +29,26 @@ class TimeActions:
 
     def action_step(self) -> None:
         before = self.session.cursor.index
-        self.session.playback.step()
+        if not self.session.playback.step():
+            self.session.reach(1)
         self.stepped(before)
 
     def action_back(self) -> None:
         before = self.session.cursor.index
-        self.session.playback.back()
+        if not self.session.playback.back():
+            self.session.reach(-1)
         self.stepped(before)
 
     def action_first(self) -> None:
         before = self.session.cursor.index
-        self.session.playback.first()
+        if not self.session.reach(-1, end=True):
+            self.session.playback.first()
         self.stepped(before)
 
     def action_end(self) -> None:
         before = self.session.cursor.index
-        self.session.playback.follow()
+        if not self.session.reach(1, end=True):
+            self.session.playback.follow()
         self.stepped(before)
 
     def action_replay(self) -> None:

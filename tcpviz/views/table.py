@@ -129,16 +129,32 @@ def _exactly(line: Line, width: int) -> Line:
     return merge((*line, Span(" " * max(width - size, 0))))
 
 
-def header(width: int, *, ascii_only: bool = False, owners: bool = False) -> Line:
-    """The headings; exactly ``width`` cells."""
+def header(
+    width: int,
+    *,
+    ascii_only: bool = False,
+    owners: bool = False,
+    order: tuple[str, bool] = ("id", False),
+) -> Line:
+    """The headings; exactly ``width`` cells. ``order``: what the list is sorted by, turned round.
+
+    An arrow stands behind that column's heading, unless the list is as it comes.
+    """
     if width < 5:
         return (Span(" " * max(width, 0)),) if width > 0 else ()
     cells = _row(
-        (_(c.title, "column"), roles.TITLE, size, c.right)
+        (_heading(c, size, order), roles.TITLE, size, c.right)
         for c, size in columns(width, owners=owners)
     )
     line = _exactly((Span(" "), *cells), width)
     return ascii_line(line) if ascii_only else line
+
+
+def _heading(column: Column, size: int, order: tuple[str, bool]) -> str:
+    title = _(column.title, "column")
+    if column.name != order[0] or order == ("id", False):
+        return title
+    return fit_text(title, size - 1) + ("▲" if order[1] else "▼")
 
 
 def row(
@@ -245,7 +261,18 @@ SORTS: Final[dict[str, Callable[[Connection], object]]] = {
 """Sort keys by column; numbers sort with the greatest first. Ties keep their order."""
 
 
-def ordered(connections: Iterable[Connection], by: str = "id") -> list[Connection]:
-    """The connections sorted by a column. Raises KeyError for an unknown one."""
+def ordered(
+    connections: Iterable[Connection],
+    by: str = "id",
+    *,
+    reverse: bool = False,
+    now_ns: int | None = None,
+) -> list[Connection]:
+    """The connections sorted by a column, ties in their order. Raises KeyError for an unknown one.
+
+    ``now_ns`` is the moment at which verdicts are told.
+    """
     key = SORTS[by]
-    return sorted(connections, key=key)  # type: ignore[arg-type]
+    if by == "verdict" and now_ns is not None:
+        return sorted(connections, key=lambda c: verdict(c, now_ns), reverse=reverse)
+    return sorted(connections, key=key, reverse=reverse)  # type: ignore[arg-type]

@@ -34,11 +34,13 @@ class Sifter:
     ``filter``   what counts: what was typed, without its last condition while that is unfinished;
                  where something else is wrong, the latest that could be read
     ``error``    what is wrong with ``typed``, if anything is
+    ``order``    the column by which the list is to be sorted, and whether the other way round
     ``pending``  connections that have not been asked yet (the latest :meth:`sift` was broken off)
     """
 
     def __init__(self, text: str = "") -> None:
         self.typed = ""
+        self.order: tuple[str, bool] = ("id", False)
         self.filter: Filter = language.compile("")
         self.error: FilterError | None = None
         self.pending = 0

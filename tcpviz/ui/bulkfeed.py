@@ -1,0 +1,96 @@
+"""A large capture file for the screen: read by columns in the feed's thread.
+
+It gives no records. What the screen shows of it are the tables that come while it is read
+(:class:`tcpviz.bulk.growing.Growing`). Where columns are not for the file, it goes on as the
+feed of its segments.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tcpviz.core.records import Record
+from tcpviz.sources.feed import Feed, FeedStatus
+from tcpviz.sources.files import FileFeed, open_capture
+
+if TYPE_CHECKING:
+    from tcpviz.bulk.growing import Growing, Snapshot
+
+LARGE = 1 << 20
+"""Bytes of a file from which on it is read by columns; below, all of it has one timeline."""
+
+
+class BulkFeed:
+    """A file's tables. Raises SourceError if it cannot be opened.
+
+    ``instead``  the feed of its segments, where columns turned out not to be for it
+    ``limit``    bytes of memory that its columns may take; the rest lies on disk
+    """
+
+    def __init__(self, path: str, *, follow: bool | None = None, limit: int | None = None) -> None:
+        capture = open_capture(path)  # so that a wrong file is known before anything is shown
+        capture.close()
+        self._path, self._follow = path, follow
+        self.limit = limit
+        self.title = capture.name
+        self.status = FeedStatus(size=capture.size)
+        self.instead: Feed | None = None
+        self._growing: Growing | None = None
+        self._stopped = False
+
+    @property
+    def latest(self) -> Snapshot | None:
+        """The newest table."""
+        return None if self._growing is None else self._growing.latest
+
+    @property
+    def waiting(self) -> bool:
+        """All has been read, and the file may still grow."""
+        return self._growing is not None and self._growing.waiting
+
+    @property
+    def on_disk(self) -> int:
+        """Bytes of columns that lie on disk."""
+        windows = None if self._growing is None else self._growing.windows
+        return 0 if windows is None else windows.on_disk
+
+    def batches(self) -> Iterator[list[Record]]:
+        """Read it; nothing is given but where ``instead`` gives it. Raises SourceError."""
+        # numpy starts a thread for each processor to multiply matrices, of which we have none.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        from tcpviz.bulk.growing import Growing, Unsuited
+        from tcpviz.bulk.windows import Windows
+
+        windows = None if self.limit is None else Windows(self.limit)
+        growing = Growing(self._path, follow=self._follow, windows=windows)
+        growing.status.notes += self.status.notes
+        self.status, self._growing = growing.status, growing
+        if self._stopped:
+            return
+        try:
+            growing.run()
+        except Unsuited as why:
+            self._growing = None
+            growing.close()
+            self.instead = FileFeed(self._path)
+            self.status = self.instead.status
+            self.status.notes.append(f"{self.title}: read packet by packet: {why}")
+            yield from self.instead.batches()
+
+    def stop(self) -> None:
+        self._stopped = True
+        for each in (self.instead, self._growing):
+            if each is not None:
+                each.stop()
+
+
+def large(path: str) -> bool:
+    """Whether the screen reads this file by columns."""
+    try:
+        there = Path(path)
+        return path != "-" and there.is_file() and there.stat().st_size >= LARGE
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,87 @@
+"""The list of a large file: filtered and sorted by columns, in a thread, while one types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from tcpviz.core.connection import Connection
+from tcpviz.ui.latest import Enough, Latest
+from tcpviz.views.filter import Filter
+from tcpviz.views.filter.sifting import Sifter
+
+if TYPE_CHECKING:
+    from tcpviz.bulk.filerows import FileRows
+    from tcpviz.bulk.sorting import Keys
+
+
+class BulkSifter(Sifter):
+    """As :class:`Sifter`, but what has been typed is asked of a table, elsewhere, and sorted."""
+
+    def __init__(self, text: str = "") -> None:
+        self._worker: Latest[FileRows] = Latest("tcpviz-list")
+        self._keys: Keys | None = None
+        self._asked: tuple[object, ...] = ()
+        self._shown: FileRows | None = None
+        super().__init__(text)
+
+    def stop(self) -> None:
+        """No more lists are wanted."""
+        self._worker.stop()
+
+    def sift(
+        self,
+        connections: Sequence[Connection],
+        now_ns: int,
+        enough: Callable[[], bool] | None = None,
+    ) -> Sequence[Connection]:
+        """Those that fit, sorted; until that is known the list as it was, ``pending`` set."""
+        snapshot = getattr(connections, "snapshot", None)
+        if snapshot is None:
+            return super().sift(connections, now_ns, enough)
+        rows: FileRows = connections  # type: ignore[assignment]
+        self.pending = 0
+        if self.filter.everything and self.order == ("id", False):
+            self._asked, self._shown = (), None
+            return rows
+        wanted = (snapshot.version, self.filter.node, self.order)
+        if wanted != self._asked:
+            self._asked = wanted
+            chosen, order = self.filter, self.order
+            self._worker.ask(lambda stop: self._arrange(rows, chosen, order, stop))
+            made = self._worker.take(0.01)
+        else:
+            made = self._worker.take()
+        if made is not None:
+            self._shown = made
+        if self._worker.error is not None:
+            raise self._worker.error
+        self.pending = int(self._worker.busy)
+        return [] if self._shown is None else self._shown
+
+    def _arrange(
+        self, rows: FileRows, chosen: Filter, order: tuple[str, bool], stop: Enough
+    ) -> FileRows | None:
+        """In the thread: those that fit, in that order; ``None`` if something else is wanted."""
+        import numpy as np
+
+        from tcpviz.bulk.sieve import Interrupted, Sieve
+        from tcpviz.bulk.sorting import Keys
+
+        snapshot = rows.snapshot
+        keys = self._keys
+        if keys is None or keys.table is not snapshot.table:
+            keys = self._keys = Keys(snapshot.table, snapshot.end_ns)
+        column, reverse = order
+        try:
+            if chosen.everything:
+                return rows.arranged(keys.order(column, reverse=reverse))
+            places = Sieve(keys, rows.at, stop).places(chosen)
+        except Interrupted:
+            return None
+        if order == ("id", False):
+            return rows.arranged(places)
+        fits = np.zeros(len(snapshot), np.bool_)
+        fits[places] = True
+        sorted_ = keys.order(column, reverse=reverse)
+        return rows.arranged(sorted_[fits[sorted_]])

@@ -1,0 +1,250 @@
+"""Session of a large file: its table in the list, one connection at a time segment by segment.
+
+The feed's thread reads and makes tables, one thread filters and sorts, one tells connections;
+this object, used from the screen's thread only, takes what they have made and waits for nobody.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from tcpviz.core.timeline import Cursor
+from tcpviz.ui.bulkfeed import BulkFeed
+from tcpviz.ui.bulklist import BulkSifter
+from tcpviz.ui.counted import Rows
+from tcpviz.ui.past import Past
+from tcpviz.ui.playback import Mode
+from tcpviz.ui.session import Session
+from tcpviz.ui.telling import AT_LAST, Teller, Told
+from tcpviz.views.numbers import count
+from tcpviz.words import _
+
+if TYPE_CHECKING:
+    from tcpviz.bulk.filerows import FileRows
+    from tcpviz.bulk.growing import Snapshot
+
+PATIENCE_S = 0.012
+"""How long a key waits for a short connection's story, so that nothing blinks."""
+
+
+class BulkSession(Session):
+    """As :class:`Session`; where the feed gives records after all, it is one.
+
+    ``rows``   the table that the list shows
+    ``told``   what is known of the selected connection, once it is
+    """
+
+    def __init__(self, feed: BulkFeed, *, filter_text: str = "", **fields: Any) -> None:
+        super().__init__(feed, **fields)
+        self._bulk = feed
+        self._list = BulkSifter(filter_text)
+        self.sifter = self._list
+        self._teller = Teller()
+        self._snapshot: Snapshot | None = None
+        self.rows: FileRows | None = None
+        self.told: Told | None = None
+        self._wanted: tuple[int, int, int | None] | None = None
+        self._seeking: tuple[str, int, int] | None = None
+
+    def close(self) -> None:
+        """The threads end; nothing more is asked."""
+        self._list.stop()
+        self._teller.stop()
+
+    # -- what comes in ------------------------------------------------------
+
+    def pull(self, budget_s: float) -> int:
+        feed = self._bulk
+        if feed.instead is not None:
+            if self.rows is not None:
+                self.rows = self.counted = None
+                self._begin_anew(1)
+            return super().pull(budget_s)
+        while self.pump.batch() is not None:
+            pass
+        latest, news = feed.latest, 0
+        if latest is not None and latest is not self._snapshot:
+            self._take(latest)
+            news = 1
+        told = self._teller.take()
+        if told is not None:
+            self._adopt(told)
+            news = 1
+        if self._seeking is not None:
+            self._seek_on()
+        return news
+
+    def _take(self, snapshot: Snapshot) -> None:
+        """Another table has been made."""
+        from tcpviz.bulk.filerows import FileRows
+
+        before = self._snapshot
+        self._snapshot = snapshot
+        self.rows = FileRows(snapshot)
+        self.counted = cast("Rows", self.rows)
+        self._teller.begin(snapshot)
+        told = self.told
+        if self.selected is None:
+            self.follow_selection()
+        elif told is None or self.selected != told.story.ident:
+            self._want(self.selected, AT_LAST, None)
+        elif before is not None and self._grew(told, before, snapshot):
+            following = self.mode is Mode.FOLLOWING
+            self._want(self.selected, AT_LAST if following else told.story.begin, self._standing())
+        if snapshot.whole and not self._told:
+            self._tell_of(snapshot)
+
+    def _grew(self, told: Told, before: Snapshot, snapshot: Snapshot) -> bool:
+        place = told.story.ident - 1
+        if place >= len(before) or place >= len(snapshot):
+            return True
+        then, now = before.table.connection(place), snapshot.table.connection(place)
+        return any(
+            getattr(then, side).segments != getattr(now, side).segments
+            or getattr(then, side).claim.state is not getattr(now, side).claim.state
+            for side in ("client", "server")
+        )
+
+    def _tell_of(self, snapshot: Snapshot) -> None:
+        """What many connections show together, once all has been read."""
+        self.crowds.found = list(snapshot.table.crowds)
+        self._tell_crowds(told=True)
+
+    # -- the selected connection --------------------------------------------
+
+    def _follow_only(self, ident: int) -> None:
+        self.selected = ident
+        if self._snapshot is None:
+            return
+        self._want(ident, AT_LAST, None)
+        if self.told is None or self.told.story.ident != ident:
+            told = self._teller.take(PATIENCE_S)
+            if told is not None:
+                self._adopt(told)
+            else:
+                self.told = None
+                self._begin_anew(ident)
+
+    def _want(self, ident: int, begin: int, goal: int | None) -> None:
+        known = self._teller.known(ident, begin)
+        if known is not None:
+            known.goal = goal
+            self._adopt(known)
+        else:
+            self._teller.ask(ident, begin, goal)
+
+    def _adopt(self, told: Told) -> None:
+        """Show a story from now on."""
+        story = told.story
+        if story.ident != self.selected:
+            return
+        again = self.told is not None and self.told.story.ident == story.ident
+        following = told.goal is None and (not again or self.mode is Mode.FOLLOWING)
+        self.told = told
+        self.tracker = story.tracker
+        self.timeline = story.tracker.timeline
+        self.cursor = self.playback.cursor = Cursor(self.timeline)
+        self.cursor.connection = story.ident if self.chosen else None
+        self.stops, self.held, self.census = told.stops, told.held, told.census
+        self._digest = told.digest
+        self._readings, self._forgotten = [], self.timeline.first
+        self._past = Past(self.timeline)
+        if following or told.goal is None:
+            self.playback.follow()
+        else:
+            self.playback.seek(told.step_of(told.goal))
+        self.generation += 1
+        if not story.whole:
+            self._teller.look_through(story.ident)
+
+    @property
+    def telling(self) -> bool:
+        """The selected connection's packets are being read."""
+        return self.selected is not None and self.told is None and self._teller.busy
+
+    def _standing(self) -> int | None:
+        """Which of the connection's segments the cursor stands at; ``None``: it follows."""
+        told = self.told
+        if told is None or self.mode is Mode.FOLLOWING:
+            return None
+        index, story = self.cursor.index, told.story
+        steps = story.tracker.timeline
+        upto = [n for n in steps.of(story.ident) if n <= index and steps[n].segment is not None]
+        return story.begin + max(len(upto) - 1, 0)
+
+    @property
+    def part(self) -> str:
+        told = self.told
+        if told is None or told.story.whole:
+            return ""
+        story = told.story
+        said = _("segments {a} to {b} of {n}").format(
+            a=story.begin + 1, b=story.end, n=count(story.total)
+        )
+        odd = self._teller.oddities
+        if story.joint is None:
+            said += ", " + _("what came before is not known here")
+        if self._seeking is not None and odd is not None:
+            said += ", " + _("looking on from {n}").format(n=count(odd.seen))
+        return said
+
+    # -- beyond what is held ------------------------------------------------
+
+    def reach(self, way: int, *, end: bool = False, kind: str = "") -> bool:
+        from tcpviz.bulk.stories import MOST, OVERLAP
+
+        told = self.told
+        if told is None or told.story.whole:
+            return False
+        story = told.story
+        beyond = story.end < story.total if way > 0 else story.begin > 0
+        if not beyond:
+            return False
+        if kind:
+            place = story.end - 1 if way > 0 else story.begin
+            self._seeking = (kind, place, way)
+            self._seek_on()
+        elif end:
+            goal = None if way > 0 else 0
+            self._want(story.ident, AT_LAST if way > 0 else 0, goal)
+        elif way > 0:
+            self._want(story.ident, story.end - OVERLAP, story.end)
+        else:
+            self._want(story.ident, max(story.begin + OVERLAP - MOST, 0), story.begin - 1)
+        return True
+
+    def _seek_on(self) -> None:
+        """Go to what is looked for, once it is found; or stop looking."""
+        from tcpviz.bulk.stories import MOST
+
+        assert self._seeking is not None
+        kind, place, way = self._seeking
+        told, odd = self.told, self._teller.oddities
+        if told is None or odd is None or odd.ident != told.story.ident:
+            self._seeking = None
+            return
+        if way < 0 and odd.seen < place:
+            return  # not looked at so far yet
+        find = odd.problem if kind == "problem" else odd.control
+        found = find(place, way)
+        if found is not None:
+            self._seeking = None
+            begin = max(min(found - MOST // 4, odd.total - MOST), 0)
+            self._want(told.story.ident, begin, found)
+        elif way < 0 or odd.complete:
+            self._seeking = None
+            self.feed.status.notes.append(_("nothing more of that kind in this direction"))
+
+    # -- the list -----------------------------------------------------------
+
+    @property
+    def list_ns(self) -> int:
+        return self.now_ns if self._snapshot is None else self._snapshot.end_ns
+
+    @property
+    def now_ns(self) -> int:
+        """The moment at the cursor; where it follows, or nothing is selected, the capture's end."""
+        index, first = self.cursor.index, self.timeline.first
+        if self._snapshot is not None and (self.cursor.following or index < first):
+            return self._snapshot.end_ns
+        return self.timeline[index].time_ns if index >= first else 0
