@@ -16,6 +16,7 @@ from tcpviz.bulk.following import Follower
 from tcpviz.bulk.reading import Reading
 from tcpviz.bulk.shapes import After, Ending, Kind, Shapes
 from tcpviz.bulk.signatures import signatures
+from tcpviz.bulk.work import SYN, Work
 from tcpviz.core.connection import Connection
 from tcpviz.core.segment import Segment
 from tcpviz.core.timers import SYN_ACK_GIVE_UP_NS, SYN_GIVE_UP_NS, TIME_WAIT_NS
@@ -99,7 +100,7 @@ class Building:
         edges = self.flows.begin[begin : end + 1]
         base = int(edges[0])
         rows = self.flows.order[base : int(edges[-1])].astype(np.int64)
-        work = regular.Work(self.reading.columns, self.clock, rows, edges - base)
+        work = Work(self.reading.columns, self.clock, rows, edges - base)
         fine = regular.check(work)
         sums, fine = regular.sums_of(work, fine)
         fine = self._same_data(work, fine)
@@ -108,7 +109,7 @@ class Building:
                 fine &= work.flow != flow - begin
         fine = self._flows_fine(work, fine)
         shape, fine = self._shapes(work, fine, rows, base)
-        last = np.append(work.first[1:], work.count) - 1
+        last = work.last
         ending, fine = self._endings(work, fine, last, shape)
         fine = _whole_flows(work, fine)
         mine = np.flatnonzero(fine)
@@ -134,13 +135,13 @@ class Building:
         self._pieces.append({name: made[name].astype(kind) for name, kind in FIELDS.items()})
         return [begin + flow for flow in np.unique(work.flow[~fine]).tolist()]
 
-    def _same_data(self, work: regular.Work, fine: Array) -> Array:
+    def _same_data(self, work: Work, fine: Array) -> Array:
         """Fine only where what was sent again is what was sent before, as far as it is there."""
         again = np.flatnonzero(work.resent & fine[work.part])
         if not len(again):
             return fine
         fine = fine.copy()
-        before = work.first[work.part[again]] + work.mine_at[again]
+        before = work.mine_at[again]
         array, rows = self.reading.columns.array, work.rows
         whole = array["captured"][rows] >= array["wire"][rows]
         told = whole[again] | whole[before]
@@ -149,23 +150,28 @@ class Building:
                 fine[work.part[one]] = False
         return fine
 
-    def _flows_fine(self, work: regular.Work, fine: Array) -> Array:
+    def _flows_fine(self, work: Work, fine: Array) -> Array:
         """Regular also in how the connections of one flow follow upon each other."""
         first, leads = work.first, work.leads
         # What answers the new SYN must not fit the connection before by chance: that is, the
         # latest that was answered or came first; unanswered ones between count for nothing.
-        number = np.maximum.reduceat(np.where(work.side, -1, work.seq - work.rel + work.end), first)
+        mine = np.flatnonzero(~work.side)
+        number = work.seq[first]
+        number[work.part[mine]] = work.seq[first][work.part[mine]] + work.end[mine].view(np.uint32)
         later = np.flatnonzero(~leads)
         if len(later):
             standing = np.where(work.answered | leads, np.arange(len(first)), 0)
             before = np.maximum.accumulate(standing)[later - 1]
-            mine = (work.seq[first[later]] + 1) & 0xFFFFFFFF
+            mine = work.seq[first[later]] + np.uint32(1)
             fine = fine.copy()
             fine[later] &= (mine != number[before]) & (mine != number[later - 1])
         # A SYN or its answer with a number that was used before is a late one of that time.
-        answer = np.minimum(work.answer, work.count - 1)
-        syn = work.answered & (work.flags[answer] & regular.SYN != 0)
-        for number in (work.seq[first], np.where(syn, work.seq[answer], -1)):
+        answer = work.answer_at
+        syn = work.answered & (work.flags[answer] & SYN != 0)
+        for number in (
+            work.seq[first].astype(np.int64),
+            np.where(syn, work.seq[answer], np.int64(-1)),
+        ):
             order = np.lexsort((number, work.flow))
             same = np.zeros(len(first), np.bool_)
             same[order[1:]] = (
@@ -176,9 +182,7 @@ class Building:
             fine &= ~same
         return _whole_flows(work, fine)
 
-    def _shapes(
-        self, work: regular.Work, fine: Array, rows: Array, base: int
-    ) -> tuple[Array, Array]:
+    def _shapes(self, work: Work, fine: Array, rows: Array, base: int) -> tuple[Array, Array]:
         """Each connection's shape; not fine where it is open what a SYN came into."""
         codes, kept = signatures(work)
         self.kept[base : base + work.count] = kept
@@ -204,7 +208,7 @@ class Building:
 
     def _number(
         self,
-        work: regular.Work,
+        work: Work,
         codes: Array,
         after: Array,
         which: Array,
@@ -216,13 +220,12 @@ class Building:
         keys = codes[which] ^ mixed(after[which], 1)
         unique, where, back = np.unique(keys, return_index=True, return_inverse=True)
         numbers = np.zeros(len(unique), np.int64)
-        last = np.append(work.first[1:], work.count)
         for at, code in enumerate(unique.tolist()):
             example = int(which[where[at]])
             kind = Kind(code, After(int(after[example])))
             known = self.shapes.known(kind)
             if known is None:
-                span = slice(int(work.first[example]), int(last[example]))
+                span = slice(int(work.first[example]), int(work.last[example]) + 1)
                 offload = bool(work.offload[0][example]), bool(work.offload[1][example])
                 known = self.shapes.number(kind, rows[span], kept[span], offload)
             numbers[at] = known
@@ -238,9 +241,7 @@ class Building:
             table[number] = self.shapes.lives(number)
         return np.where(which, table[shape], 0)
 
-    def _endings(
-        self, work: regular.Work, fine: Array, last: Array, shape: Array
-    ) -> tuple[Array, Array]:
+    def _endings(self, work: Work, fine: Array, last: Array, shape: Array) -> tuple[Array, Array]:
         """What came after each; not fine where it cannot be told without the exact deadlines."""
         steady, first = self.clock.steady[work.rows], work.first
         now = self.clock.now[work.rows]
@@ -248,12 +249,12 @@ class Building:
         # its SYN and the answer.
         by = _replaced(work)
         replaced = by >= 0
-        answer = np.minimum(work.answer, work.count - 1)[by]
+        answer = work.answer_at[by]
         low = np.where(replaced, steady[first[by]], self.clock.steady_end)
         high = np.where(replaced, steady[answer], self.clock.steady_end)
         leapt = np.where(replaced, now[answer], self.clock.end) - high
         since_last = low - steady[last]
-        closing = np.minimum.reduceat(np.where(work.fin, work.index, work.count), first)
+        closing = np.minimum(*work.fin_at)
         began = np.where(closing < work.count, np.minimum(closing, work.count - 1), first)
         single = (last == first) & ~work.answered
         lasting = np.zeros(max(len(self.shapes), 1), np.bool_)
@@ -293,7 +294,7 @@ class Building:
         """Follow a long flow without its stretches in order; false if there are none."""
         rows = self.flows.rows(flow).astype(np.int64)
         edges = np.array([0, len(rows)])
-        work = regular.Work(self.reading.columns, self.clock, rows, edges)
+        work = Work(self.reading.columns, self.clock, rows, edges, exact=True)
         excerpt = excerpts.Excerpt(work)
         if not excerpt.cuts:
             return False
@@ -310,7 +311,7 @@ class Building:
         return True
 
 
-def _replaced(work: regular.Work) -> Array:
+def _replaced(work: Work) -> Array:
     """Of each connection the one that took its place, the next that was answered; -1 if none did.
 
     An unanswered SYN that is not the first takes nobody's place, and has none.
@@ -324,7 +325,7 @@ def _replaced(work: regular.Work) -> Array:
     return np.where(had, later, -1)
 
 
-def _whole_flows(work: regular.Work, fine: Array) -> Array:
+def _whole_flows(work: Work, fine: Array) -> Array:
     """Fine are only flows all of whose connections are."""
     wrong = np.zeros(len(work.begin) - 1, np.bool_)
     wrong[work.flow[~fine]] = True

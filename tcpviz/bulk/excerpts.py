@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk import regular, sums
 from tcpviz.bulk.columns import SUM_SHIFT
+from tcpviz.bulk.work import FIN, RST, SYN, Work
 from tcpviz.core.connection import Connection
 from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side
@@ -52,12 +53,12 @@ class Cut:
 class Excerpt:
     """A flow of one connection with its cuts."""
 
-    def __init__(self, work: regular.Work) -> None:
+    def __init__(self, work: Work) -> None:
         self._work = work
         *self._marked, windows = regular.windows(work)
         self._clean = regular.fits(work) & windows
-        self._clean &= work.flags & (regular.FIN | regular.SYN | regular.RST) == 0
-        self._clean &= ~work.resent
+        self._clean &= work.flags & (FIN | SYN | RST) == 0
+        self._clean &= ~work.resent & ~(work.closed & work.ended)
         # The first wrong checksum of an end is told.
         wrong = work.bits >> SUM_SHIFT & 3 == sums.WRONG
         for side in (False, True):
@@ -75,7 +76,7 @@ class Excerpt:
         kinds, first = np.unique(self._kind, return_index=True)
         self._met[kinds] = first
         # A timestamp from elsewhere goes on counting against all that follow.
-        steady = regular.stamps(work, np.zeros(1, np.bool_)).all()
+        steady = regular.stamps(work).all()
         self.cuts = list(self._cuts()) if len(work.first) == 1 and steady else []
 
         self._ends = [cut.end for cut in self.cuts]

@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.flows import mixed
-from tcpviz.bulk.regular import SYN, Work
+from tcpviz.bulk.work import SYN, Work
 
 Array = NDArray[Any]
 
-_TALK, _SYN, _SYN_ACK, _RESET, _CLOSE, _AFTER, _AGAIN = range(7)
+_TALK, _SYN, _SYN_ACK, _RESET, _CLOSE, _AFTER, _AGAIN = (np.uint16(n << 9) for n in range(7))
+_GROUP = np.uint16(0xFE00)
 
 
 def signatures(work: Work) -> tuple[Array, Array]:
@@ -31,53 +32,53 @@ def signatures(work: Work) -> tuple[Array, Array]:
     In connections of one signature the first that counts does the same, and so on.
     """
     token = _tokens(work)
-    group = token >> 9
+    group = token & _GROUP
     new = _new(work, token)
     kept = (group != _TALK) & (group != _AFTER) | new
     after = np.flatnonzero(group == _AFTER)
     if len(after):
-        stage = np.cumsum(new)
-        for one in _present(token[after]):
-            where = after[token[after] == one]
+        stage = np.cumsum(new, dtype=np.int32)
+        tokens = token[after]
+        for one in _present(tokens):
+            where = after[tokens == one]
             stages = stage[where]
             kept[where[:2]] = True
             kept[where[2:][stages[2:] != stages[:-2]]] = True
     again = np.flatnonzero(work.resent)
-    kept[work.first[work.part[again]] + work.mine_at[again]] = True
-    order = np.cumsum(kept)
-    before = np.zeros(len(work.first), np.int64)
-    before[1:] = order[work.first[1:] - 1]
-    place = order - before[work.part]
-    codes = mixed(token.astype(np.uint64) | place.astype(np.uint64) << np.uint64(16))
-    codes[~kept] = 0
-    codes = np.add.reduceat(codes, work.first)
+    kept[work.mine_at[again]] = True
+    counting = np.flatnonzero(kept)
+    begin = np.searchsorted(counting, work.first)
+    place = np.arange(len(counting)) - begin[work.part[counting]]
+    codes = mixed(token[counting] | place.astype(np.uint64) << np.uint64(16))
+    codes = np.add.reduceat(codes, begin)
     if work.offload.any():
         codes ^= mixed(work.offload[0] + 2 * work.offload[1].astype(np.int64), 2)
     return codes, kept
 
 
 def _tokens(w: Work) -> Array:
-    side, data = w.side.astype(np.int64), (w.length > 0).astype(np.int64)
-    syn, opening = w.flags & SYN != 0, w.opening
+    one, two, three = np.uint16(1), np.uint16(2), np.uint16(3)
+    token = w.side.astype(np.uint16)
+    token |= (w.length > 0).astype(np.uint16) << one
     # Whether the server acknowledges more than the SYN: the client's own ACKs always do.
-    beyond = (w.side & w.has_ack & (w.back > 1)).astype(np.int64)
-    token = np.full(w.count, _TALK << 9, np.int64)
-    closing = w.closed | w.ended
-    token[closing] = _AFTER << 9
-    token[w.resent] = _AGAIN << 9
-    token[w.fin] = _CLOSE << 9
-    token[w.rst] = _RESET << 9
-    token[syn] = _SYN_ACK << 9
-    token[opening] = _SYN << 9
-    token |= side | data << 1 | beyond << 2
-    late = closing | w.fin | w.rst
-    whole = w.ended & w.has_ack & (w.back == w.theirs)
-    token |= np.where(
-        late, w.closed.astype(np.int64) << 3 | w.ended.astype(np.int64) << 4 | whole << 5, 0
-    )
-    heard = np.where(w.has_ack, w.back, w.acked)
-    waiting = (w.mine > w.heard).astype(np.int64) << 6 | (w.theirs > heard).astype(np.int64) << 7
-    token |= np.where(w.rst, waiting | w.has_ack.astype(np.int64) << 8, 0)
+    token |= (w.side & w.has_ack & (w.back > 1)).astype(np.uint16) << two
+    token[w.resent] |= _AGAIN
+    syns = np.flatnonzero(w.flags & SYN)
+    token[syns] |= np.where(w.opening[syns], _SYN, _SYN_ACK)
+    late = np.flatnonzero(w.closed | w.ended | w.fin | w.rst)
+    fin, rst, closed, ended = w.fin[late], w.rst[late], w.closed[late], w.ended[late]
+    has_ack, back, theirs = w.has_ack[late], w.back[late], w.theirs[late]
+    said = token[late] & np.uint16(7)
+    said |= np.where(rst, _RESET, np.where(fin, _CLOSE, _AFTER))
+    whole = ended & has_ack & (back == theirs)
+    said |= closed.astype(np.uint16) << three | ended.astype(np.uint16) << np.uint16(4)
+    said |= whole.astype(np.uint16) << np.uint16(5)
+    heard = np.where(has_ack, back, w.acked[late])
+    waiting = (w.mine[late] > w.heard[late]).astype(np.uint16) << np.uint16(6)
+    waiting |= (theirs > heard).astype(np.uint16) << np.uint16(7)
+    waiting |= has_ack.astype(np.uint16) << np.uint16(8)
+    said[rst] |= waiting[rst]
+    token[late] = said
     return token
 
 
@@ -93,6 +94,6 @@ def _new(work: Work, token: Array) -> Array:
     return new
 
 
-def _present(token: Array) -> list[int]:
+def _present(token: Array) -> list[np.uint16]:
     """The different ones."""
-    return np.flatnonzero(np.bincount(token)).tolist()
+    return [np.uint16(one) for one in np.flatnonzero(np.bincount(token)).tolist()]

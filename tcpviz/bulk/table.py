@@ -23,8 +23,8 @@ from tcpviz.bulk import sums
 from tcpviz.bulk.building import Building
 from tcpviz.bulk.columns import SUM_SHIFT
 from tcpviz.bulk.crowding import FATES, Facts, crowds_of
-from tcpviz.bulk.regular import ACK, FIN, RST, SYN
 from tcpviz.bulk.shapes import SUCCESSOR, Ending
+from tcpviz.bulk.work import ACK, FIN, RST, SYN
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowd, crowds, fate
 from tcpviz.core.halfconn import End

@@ -29,7 +29,7 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
     fin: list[int | None] = [None, None]  # and where its FIN was, counted from its first number
     far = [0, 0]  # how far each really had come, and
     steps: list[list[tuple[int, int]]] = [[], []]  # where that was and where it is now
-    out = []
+    out: list[Segment] = []
     for one in segments:
         me = int(one.src != client)
         peer = 1 - me
