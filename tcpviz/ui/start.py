@@ -135,7 +135,7 @@ def read(
     def opened() -> Feed:
         from tcpviz.sources.files import FileFeed
 
-        feed: Feed = FileFeed(options.file)
+        feed: Feed = BulkFeed(options.file) if large(options.file) else FileFeed(options.file)
         return feed
 
     words = " ".join(options.words)
