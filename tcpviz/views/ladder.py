@@ -75,6 +75,7 @@ class LadderSettings:
     ``detail``   window and options of SYNs on the arrows where there is room
     ``fold``     long runs of plain data fold to one row each
     ``hide_acks`` segments that only acknowledge have no row
+    ``calls``    socket calls are shown, in lanes beside the lifelines where there is room
     ``scale_ns`` the time that a row stands for, if the chart is to scale (0: it is not)
     ``client_name``, ``server_name``  what the hosts are called; empty: by their role
     ``zone``     time zone of absolute times; ``None``: the machine's
@@ -89,6 +90,7 @@ class LadderSettings:
     ascii_only: bool = False
     fold: bool = False
     hide_acks: bool = False
+    calls: bool = True
     scale_ns: int = 0
     client_name: str = ""
     server_name: str = ""
@@ -122,7 +124,7 @@ class Ladder:
 
     def _start(self) -> None:
         travel = 0 if self.settings.scale_ns else max(self.settings.travel, 0)
-        self._window.start(travel, self._merging, self.settings.scale_ns)
+        self._window.start(travel, self._merging, self.settings.scale_ns, self.settings.calls)
 
     @property
     def _build(self) -> FoldingBuilder:
@@ -418,7 +420,7 @@ class Ladder:
 def _rules(settings: LadderSettings) -> tuple[object, ...]:
     """Those settings that rows depend on."""
     s = settings
-    return (s.travel, s.merge, s.scale_ns, s.fold, s.hide_acks)
+    return (s.travel, s.merge, s.scale_ns, s.fold, s.hide_acks, s.calls)
 
 
 def blank(width: int) -> Line:

@@ -34,7 +34,7 @@ class FoldingBuilder(RowBuilder):
         self._last_ns = self._stands_ns = before.time_ns
         self._started = True
         self.fins = dict(fins)
-        self._bars = tuple(bars)[-MAX_BARS:]
+        self._bars = tuple(bars)[-MAX_BARS:] if self.calls else ()
         self.tracks = max((bar.track + 1 for bar in self._bars), default=self.tracks)
 
     def fold(self, first: Step, last: Step, stretch: Stretch, among: Iterable[Step]) -> None:
@@ -57,7 +57,7 @@ class FoldingBuilder(RowBuilder):
                     pending[key] = Flight(step, step.side, row.number)
                 elif step.kind in ENDS:
                     pending.pop(key, None)
-            elif step.call is not None:
+            elif step.call is not None and self.calls:
                 call = step.call
                 bars = [bar for bar in bars if bar.call.id != call.id]
                 if step.kind is StepKind.CALL:

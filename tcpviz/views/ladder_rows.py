@@ -60,12 +60,14 @@ class RowBuilder:
     ``merge`` lets a call share the row of the segment that it causes, and a
     return that of the segment that it waited for. ``scale_ns``: the time that a
     row stands for, with empty rows where nothing happens (0: not to scale).
+    ``calls``: socket calls have rows, and bars in their lanes.
     """
 
     connection: int
     travel: int = 1
     merge: bool = True
     scale_ns: int = 0
+    calls: bool = True
     rows: list[Row] = field(default_factory=list)
     dropped: int = 0
     tracks: int = 0
@@ -118,7 +120,8 @@ class RowBuilder:
         if step.kind in _SEGMENTS and step.segment is not None:
             self._segment(step, step.segment)
         elif step.call is not None:
-            self._call(step, step.call)
+            if self.calls:
+                self._call(step, step.call)
         elif step.handled is not None:
             self._handled(step, step.handled)
         else:

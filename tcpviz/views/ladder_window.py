@@ -45,7 +45,7 @@ class ChartWindow:
         self.reach = reach
         self.made = 0
         self.build = FoldingBuilder(index.connection)
-        self._new = (1, True, 0)
+        self._new = (1, True, 0, True)
         self._from = 0
         self._next = 0
         self._entries = 0
@@ -72,9 +72,9 @@ class ChartWindow:
         """Index of the first step whose row is made."""
         return self.index.steps[self._from] if self._from < len(self.index) else -1
 
-    def start(self, travel: int, merge: bool, scale_ns: int) -> None:
+    def start(self, travel: int, merge: bool, scale_ns: int, calls: bool = True) -> None:
         """Make the rows anew, by these rules, where they were."""
-        self._new = (travel, merge, scale_ns)
+        self._new = (travel, merge, scale_ns, calls)
         self.remake()
 
     def remake(self) -> None:
@@ -103,8 +103,8 @@ class ChartWindow:
     def look_at(self, place: int, *, whole: bool = False) -> None:
         """Make the rows around this position."""
         index = self.index
-        travel, merge, scale_ns = self._new
-        self.build = build = FoldingBuilder(index.connection, travel, merge, scale_ns)
+        travel, merge, scale_ns, calls = self._new
+        self.build = build = FoldingBuilder(index.connection, travel, merge, scale_ns, calls)
         self.made += 1
         self._entries = 0
         floor = index.floor
