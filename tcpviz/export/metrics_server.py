@@ -9,6 +9,8 @@ at most :data:`CLIENTS` at a time, of whom the oldest goes when another comes, e
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import re
 import selectors
 import socket
@@ -62,9 +64,11 @@ class MetricsServer:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             family, _, _, _, where = found[0]
-            self._listener = socket.create_server(where[:2], family=family, backlog=CLIENTS)
+            self._listener = socket.create_server(where[:2], family=family, backlog=128)
         except (OSError, UnicodeError, OverflowError) as error:
-            why = getattr(error, "strerror", None) or str(error)
+            # What create_server() says repeats the address; a name's lookup has no errno.
+            number: int = getattr(error, "errno", None) or 0
+            why = os.strerror(number) if number in errno.errorcode else error
             raise SourceError(f"--metrics {host}:{port}: {why}; choose another place") from None
         self._listener.setblocking(False)
         name = self._listener.getsockname()
