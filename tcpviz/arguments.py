@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from tcpviz import output_arguments
+from tcpviz import output_arguments, point_arguments
 
 USAGE = 2
 
@@ -300,6 +300,7 @@ def _capture(commands: Commands[Parser]) -> None:
         metavar="[ssh://HOST] BPF WORDS",
         help="such as: tcp port 8000; ssh://[user@]host[:port][/iface] in front captures there",
     )
+    point_arguments.other(parser, live=True)
     output_arguments.outlets(parser, live=True)
     _screen_options(parser)
 
@@ -339,6 +340,7 @@ def _read(commands: Commands[Parser]) -> None:
     )
     output_arguments.until(parser)
     output_arguments.outlets(parser, live=False)
+    point_arguments.other(parser)
     _screen_options(parser)
     _serve_options(parser)
 
@@ -414,6 +416,7 @@ def _export(commands: Commands[Parser]) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("file", metavar="FILE|-|demo:SCENARIO", help="where the connection is")
+    point_arguments.other(parser)
     parser.add_argument(
         "-n",
         dest="number",

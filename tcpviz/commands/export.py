@@ -6,13 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from tcpviz.commands.points import feed_of
 from tcpviz.commands.stream import Notes, complain
 from tcpviz.core.connection import Connection
 from tcpviz.core.tracker import Tracker
 from tcpviz.export.documents import SUFFIXES, document, write_file
 from tcpviz.export.text import encodes
 from tcpviz.sources.feed import Feed, SourceError
-from tcpviz.sources.files import FileFeed
 from tcpviz.sources.redact import Redactor
 from tcpviz.views.ladder_labels import Notation
 
@@ -72,7 +72,7 @@ def _read(options: argparse.Namespace) -> tuple[Tracker, str]:
             raise SourceError("a demo is saved by: tcpviz demo SCENARIO --text -w OUT.pcapng", 2)
         feed = LabFeed(load(options.file.removeprefix(_SCENARIO)))
     else:
-        feed = FileFeed(options.file)
+        feed = feed_of(options)
     tracker = Tracker()
     notes = Notes(feed)
     redactor = Redactor(all_ports=options.redact == "all") if options.redact else None

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tcpviz.commands import onlooking, read_outlets, serving
+from tcpviz.commands import onlooking, points, read_outlets, serving
 from tcpviz.commands.display_filter import display_filter, remark
 from tcpviz.commands.stream import Notes, complain
 from tcpviz.core.crowds import crowds
@@ -15,7 +15,6 @@ from tcpviz.core.watch import Watch
 from tcpviz.export import text
 from tcpviz.export.text import encodes
 from tcpviz.sources.feed import Feed, SourceError
-from tcpviz.sources.files import FileFeed
 from tcpviz.ui.terminal import in_browser
 from tcpviz.views.filter import Filter
 from tcpviz.views.until import Until
@@ -76,7 +75,8 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _print(options: argparse.Namespace, chosen: Filter | None, until: Filter | None) -> int:
     # Columns know neither Zeek's sums nor the moment at which something first fits.
-    code = _by_columns(options, chosen) if until is None and not options.conn_log else None
+    fast = until is None and not options.conn_log and points.other(options) is None
+    code = _by_columns(options, chosen) if fast else None
     return _one_by_one(options, chosen, until) if code is None else code
 
 
@@ -93,7 +93,7 @@ def _by_columns(options: argparse.Namespace, chosen: Filter | None) -> int | Non
 
 
 def _one_by_one(options: argparse.Namespace, chosen: Filter | None, until: Filter | None) -> int:
-    feed = FileFeed(options.file)
+    feed = points.feed_of(options)
     tracker = Tracker(keep=options.ladder is not None)
     notes = Notes(feed)
     end = None if until is None else Until(until, feed.stop, feed.status.notes.append)
@@ -124,7 +124,7 @@ def _one_by_one(options: argparse.Namespace, chosen: Filter | None, until: Filte
 
 
 def _result(
-    options: argparse.Namespace, feed: FileFeed, tracker: Tracker, chosen: Filter | None
+    options: argparse.Namespace, feed: Feed, tracker: Tracker, chosen: Filter | None
 ) -> int:
     out = sys.stdout
     connections = list(tracker.connections.values())
@@ -161,6 +161,7 @@ def _result(
         summary = jsonl.summary_object(
             feed.status, len(connections), None if fits is None else shown, many
         )
+        summary["summary"].update(points.summary(feed))
         out.write(jsonl.dumps(summary) + "\n")
     elif options.csv:
         from tcpviz.export import csv_table
@@ -172,4 +173,5 @@ def _result(
                 connections, feed.status, ascii_only=plain, fits=fits, crowds=many
             )
         )
+        out.write(points.closing(feed, ascii_only=plain))
     return 0

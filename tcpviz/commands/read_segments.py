@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable
 
 from tcpviz.commands.display_filter import display_filter
+from tcpviz.commands.points import feed_of
 from tcpviz.commands.stream import Notes, complain
 from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.export.text import Story, encodes
 from tcpviz.sources.feed import SourceError
-from tcpviz.sources.files import FileFeed
 from tcpviz.views.filter import SEGMENTS
 
 
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     if options.csv or options.ladder is not None:
         raise SourceError("--segments prints lines of text or --json, not --csv or --ladder", 2)
     chosen = display_filter([options.segments], SEGMENTS)
-    feed = FileFeed(options.file)
+    feed = feed_of(options)
     tracker, notes = Tracker(keep=False), Notes(feed)
     told: Callable[[Step], str | None] | None = None
     shown = steps = code = 0

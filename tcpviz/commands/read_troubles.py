@@ -7,19 +7,20 @@ import json
 import sys
 
 from tcpviz.commands.display_filter import display_filter
+from tcpviz.commands.points import feed_of
 from tcpviz.commands.stream import Notes, complain
+from tcpviz.core.crowds import crowds
 from tcpviz.core.tracker import Tracker
 from tcpviz.core.troubles import Gathering
 from tcpviz.core.watch import Watch
 from tcpviz.sources.feed import SourceError
-from tcpviz.sources.files import FileFeed
 from tcpviz.views import troubles
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code. Raises SourceError."""
     chosen = display_filter(options.words)
-    feed = FileFeed(options.file)
+    feed = feed_of(options)
     tracker = Tracker(keep=False)
     code = 0
     try:
@@ -33,12 +34,12 @@ def run(options: argparse.Namespace) -> int:
             return code
     Notes(feed).tell()
     connections = list(tracker.connections.values())
-    watch, gathering = Watch(connections), Gathering()
+    watch, gathering = Watch(connections), Gathering(known=tracker.connections)
     for connection in connections:
         until = watch.until(connection)
         if chosen is None or chosen.matches(connection, until):
             gathering.add(connection, until)
-    found = gathering.troubles()
+    found = gathering.troubles(crowds=crowds(connections) if chosen is None else ())
     if options.json:
         for each in found:
             made = {
@@ -50,7 +51,9 @@ def run(options: argparse.Namespace) -> int:
                 "worst_ns": each.worst_ns,
                 "facts": each.facts,
                 "ids": list(each.ids),
+                "worst": each.worst or None,
                 "text": troubles.sentence(each),
+                "details": troubles.details(each),
                 "filter": troubles.words(each),
             }
             sys.stdout.write(json.dumps({"trouble": made}) + "\n")

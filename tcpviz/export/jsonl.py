@@ -27,6 +27,7 @@ from tcpviz.core.segment import Endpoint, Flags, Segment
 from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.core.verdicts import Verdict
+from tcpviz.export.points_object import passage_object
 from tcpviz.sources.feed import FeedStatus
 from tcpviz.views.remarks import ECN, remarks
 from tcpviz.views.verdict import crowd_sentence, sentences
@@ -356,6 +357,8 @@ def step_object(step: Step, tracker: Tracker | None = None) -> Object:
         }
     if step.gap is not None:
         out["gap"] = {"count": step.gap.count, "where": step.gap.where}
+    if step.passage is not None:
+        out["passage"] = passage_object(step.passage)
     out["changes"] = [_change(change) for change in step.changes]
     out["disagreements"] = [
         {

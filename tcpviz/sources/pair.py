@@ -87,9 +87,10 @@ class PairFeed:
         self._stopped = threading.Event()
         self._joiner = Joiner(self.names)
         self.title = " + ".join(self.names)
-        self.status = PairStatus(parts=tuple(feed.status for feed in self._feeds))
+        self._counts = PairStatus(parts=tuple(feed.status for feed in self._feeds))
+        self.status: FeedStatus = self._counts
         self.skew: Skew | None = None
-        self.status.gather(2 if twice else 1)
+        self._counts.gather(2 if twice else 1)
 
     @property
     def ledger(self) -> Ledger:
@@ -103,7 +104,7 @@ class PairFeed:
             self.skew = skew(self._joiner.clock)
             for feed in self._feeds:
                 feed.stop()
-            self.status.gather()
+            self._counts.gather()
             self.status.done = True
 
     def stop(self) -> None:
@@ -127,8 +128,8 @@ class PairFeed:
             )
         read = self.status.position
         self._feeds = self._opened()
-        self.status.parts = tuple(feed.status for feed in self._feeds)
-        self.status.gather(2, read)
+        self._counts.parts = tuple(feed.status for feed in self._feeds)
+        self._counts.gather(2, read)
         streams = [_Stream(feed) for feed in self._feeds]
         since = 0
         while not self._stopped.is_set():
@@ -146,16 +147,16 @@ class PairFeed:
             if since >= _BATCH:
                 since = 0
                 batch = joiner.release(when - FILE_HOLD_NS) + joiner.hurry()
-                self.status.gather(2, read)
+                self._counts.gather(2, read)
                 if batch:
                     yield batch
         yield joiner.release(None)
-        self.status.gather(2, read)
+        self._counts.gather(2, read)
 
     def _survey(self) -> Survey:
         def records(feed: Feed) -> Iterator[Record]:
             for batch in feed.batches():
-                self.status.gather(2)
+                self._counts.gather(2)
                 yield from batch
 
         return survey(records(feed) for feed in self._feeds)
@@ -182,8 +183,8 @@ class PairFeed:
             self._look()
             if not told_alone and merge.seconds > LONELY_S and not self.ledger.pairs:
                 told_alone = True
-                self.status.own.append("no segment has been seen at both points so far")
-            self.status.gather()
+                self._counts.own.append("no segment has been seen at both points so far")
+            self._counts.gather()
             yield batch
         for feed in self._feeds:
             feed.stop()
@@ -191,7 +192,7 @@ class PairFeed:
             failed = merge.take(one) or failed
         yield self._joiner.release(None)
         self._look()
-        self.status.gather()
+        self._counts.gather()
         if failed is not None:
             raise failed
 
