@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.sorting import Keys
+from tcpviz.bulk.headlines import _kinds
+from tcpviz.bulk.load import told
+from tcpviz.bulk.sorting import Keys, at_moment
 from tcpviz.bulk.table import Table
 from tcpviz.core.claims import Certainty
 from tcpviz.core.connection import Connection
@@ -40,10 +42,22 @@ _SHAPED = frozenset(
     {
         *(f"{side}{name}" for name in ("state", "certainty", "syns", "fins", "rsts")
           for side in ("", "client.", "server.")),
-        *("phase", "conn_state", "completeness", "opened_by", "closed_by", "reset_by"),
+        *("phase", "conn_state", "completeness", "history"),
+        *("opened_by", "closed_by", "reset_by"),
     }
 )  # fmt: skip
 """Fields that are the same in all connections of a shape."""
+
+
+_COUNTED = {"window_update": "updates", "duplicate_ack": "repeats", "window_full": "full"}
+"""Marks that differ within a shape, and the table's columns of them."""
+
+MOST_FOLLOWED = 20_000
+"""Connections of which a question may be asked that their own packets have to answer."""
+
+
+class TooMany(Exception):  # noqa: N818 - it is no failure
+    """A question that would take too long; the text says which, and what to do."""
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no failure
@@ -53,7 +67,7 @@ class Interrupted(Exception):  # noqa: N818 - it is no failure
 class Sieve:
     """Asks filters of one table at one moment.
 
-    ``connection``  gives the one at a place
+    ``connection``  gives the one at a place, ``whole`` the same followed packet by packet
     ``enough``      says whether to break off: :class:`Interrupted` is raised then
     """
 
@@ -61,17 +75,19 @@ class Sieve:
         self,
         keys: Keys,
         connection: Callable[[int], Connection],
+        whole: Callable[[int], Connection] | None = None,
         enough: Callable[[], bool] = lambda: False,
     ) -> None:
         self._keys = keys
         self._table: Table = keys.table
         self._now = keys.now_ns
         self._connection = connection
+        self._whole = whole or connection
         self._enough = enough
         self._text = ""
 
     def places(self, chosen: Filter) -> Array:
-        """Places of the connections that fit, in the table's order. Raises Interrupted."""
+        """Places of the connections that fit, in their order. Raises Interrupted, TooMany."""
         self._text = chosen.text
         everyone = np.ones(len(self._table), np.bool_)
         return np.flatnonzero(self._fits(chosen.node, everyone))
@@ -103,7 +119,9 @@ class Sieve:
         if isinstance(node, Word):
             return 1
         if isinstance(node, Test):
-            return 0 if self._column(node) is not None or node.field in _SHAPED else 2
+            if self._column(node) is not None or self._shaped(node):
+                return 0
+            return 1 if node.field in ("verdict", "severity") and node.op != "~" else 2
         inner = (node.item,) if isinstance(node, Not) else getattr(node, "items", ())
         return max((self._dear(each) for each in inner), default=0)
 
@@ -114,9 +132,14 @@ class Sieve:
         question, now = self._question(node), self._now
         found = np.zeros(len(wanted), np.bool_)
         places = np.flatnonzero(wanted)
+        connection = self._connection
+        if isinstance(node, Test) and not told(node.field):
+            connection = self._whole
+            if len(places) > MOST_FOLLOWED:
+                raise TooMany(node.field)
         for at in self._pieces(len(places)):
             for place in places[at : at + PIECE // 16].tolist():
-                found[place] = question(self._connection(place), now)
+                found[place] = question(connection(place), now)
         return found
 
     def _pieces(self, count: int) -> Iterator[int]:
@@ -129,9 +152,9 @@ class Sieve:
 
     def _test(self, test: Test) -> Mask | None:
         """Who fits; ``None``: that has to be asked one by one."""
-        if test.field in _SHAPED or (
-            test.field == "is" and not any(each.text.startswith("ip") for each in test.values)
-        ):
+        if test.field in ("verdict", "severity") and test.op != "~":
+            return self._by_kind(test)
+        if self._shaped(test):
             question, now = self._question(test), self._now
             alike: Mask = self._table.shaped(lambda c: int(question(c, now))) > 0
             return alike
@@ -144,6 +167,31 @@ class Sieve:
         for numbers, value in column():
             found |= self._values(numbers, value, asked)
         return ~found if test.op == "!=" else found
+
+    @staticmethod
+    def _shaped(test: Test) -> bool:
+        """The answer is the same in all connections of a shape."""
+        if test.field == "is":
+            return not any(each.text.lower().startswith("ip") for each in test.values)
+        if test.field == "mark":
+            return not any(each.text.lower() in _COUNTED for each in test.values)
+        name = test.field.removeprefix("mark.")
+        return test.field in _SHAPED or (name != test.field and name not in _COUNTED)
+
+    def _by_kind(self, test: Test) -> Mask:
+        """What rests on verdicts: asked once for all that are told alike."""
+        table, question, now = self._table, self._question(test), self._now
+        kinds, alone = _kinds(at_moment(table, now))
+        alone = alone.astype(np.bool_)
+        found = np.zeros(len(table), np.bool_)
+        places = np.flatnonzero(~alone)
+        if len(places):
+            _, first, back = np.unique(kinds[places], return_index=True, return_inverse=True)
+            examples = places[first].tolist()
+            found[places] = np.array(
+                [bool(question(self._connection(each), now)) for each in examples], np.bool_
+            )[back]
+        return found | self._one_by_one(test, alone)
 
     def _values(self, numbers: Array, value: Callable[[int], Any], asked: Asked) -> Mask:
         """Each value that occurs is asked once; ``value`` of a negative number is not known."""
@@ -170,6 +218,9 @@ class Sieve:
             "age": self._ages,
             "id": lambda: np.arange(1, len(table) + 1),
         }
+        counted = _COUNTED.get(test.field.removeprefix("mark."))
+        if counted is not None and test.field.startswith("mark."):
+            return lambda: [(self._marks(test.field[5:], counted), int)]
         if test.field in plain:
             made = plain[test.field]
             return lambda: [(made(), int)]
@@ -181,6 +232,11 @@ class Sieve:
         if test.op != "~" and any(read.host(each.text)[1] is not None for each in test.values):
             return lambda: [(self._pairs(one), self._endpoint) for one in which]
         return lambda: [(self._keys.ends()[one][0], self._address) for one in which]
+
+    def _marks(self, name: str, column: str) -> Array:
+        return self._table.column(
+            self._table._array[column], lambda c: (c.marks or {}).get(name, 0)
+        )
 
     def _ages(self) -> Array:
         table = self._table

@@ -9,6 +9,7 @@ from tcpviz.core.connection import Connection
 from tcpviz.ui.latest import Enough, Latest
 from tcpviz.views.filter import Filter
 from tcpviz.views.filter.sifting import Sifter
+from tcpviz.words import _
 
 if TYPE_CHECKING:
     from tcpviz.bulk.filerows import FileRows
@@ -16,13 +17,17 @@ if TYPE_CHECKING:
 
 
 class BulkSifter(Sifter):
-    """As :class:`Sifter`, but what has been typed is asked of a table, elsewhere, and sorted."""
+    """As :class:`Sifter`, but what has been typed is asked of a table, elsewhere, and sorted.
+
+    ``complaint``  why something cannot be asked of so many, until somebody has said it
+    """
 
     def __init__(self, text: str = "") -> None:
         self._worker: Latest[FileRows] = Latest("tcpviz-list")
         self._keys: Keys | None = None
         self._asked: tuple[object, ...] = ()
         self._shown: FileRows | None = None
+        self.complaint = ""
         super().__init__(text)
 
     def stop(self) -> None:
@@ -65,8 +70,9 @@ class BulkSifter(Sifter):
         """In the thread: those that fit, in that order; ``None`` if something else is wanted."""
         import numpy as np
 
-        from tcpviz.bulk.sieve import Interrupted, Sieve
+        from tcpviz.bulk.sieve import Interrupted, Sieve, TooMany
         from tcpviz.bulk.sorting import Keys
+        from tcpviz.bulk.stories import Stories
 
         snapshot = rows.snapshot
         keys = self._keys
@@ -76,9 +82,20 @@ class BulkSifter(Sifter):
         try:
             if chosen.everything:
                 return rows.arranged(keys.order(column, reverse=reverse))
-            places = Sieve(keys, rows.at, stop).places(chosen)
+            stories = Stories(snapshot)
+
+            def whole(place: int) -> Connection:
+                return stories.tell(place + 1).tracker.connections[place + 1]
+
+            places = Sieve(keys, rows.at, whole, stop).places(chosen)
         except Interrupted:
             return None
+        except TooMany as field:
+            self.complaint = _(
+                "{field} is in no column: {n} connections would have to be followed. Narrow the "
+                "list by other words first"
+            ).format(field=field, n=len(snapshot))
+            return rows.arranged(np.zeros(0, np.int64))
         if order == ("id", False):
             return rows.arranged(places)
         fits = np.zeros(len(snapshot), np.bool_)

@@ -72,6 +72,9 @@ class BulkSession(Session):
             news = 1
         if self._seeking is not None:
             self._seek_on()
+        if self._list.complaint:
+            self.feed.status.notes.append(self._list.complaint)
+            self._list.complaint = ""
         return news
 
     def _take(self, snapshot: Snapshot) -> None:

@@ -154,7 +154,9 @@ def _heading(column: Column, size: int, order: tuple[str, bool]) -> str:
     title = _(column.title, "column")
     if column.name != order[0] or order == ("id", False):
         return title
-    return fit_text(title, size - 1) + ("▲" if order[1] else "▼")
+    while text_width(title) >= size:
+        title = title[:-1]
+    return title + ("▲" if order[1] else "▼")
 
 
 def row(

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tcpviz.bulk.filerows import FileRows
-from tcpviz.bulk.growing import Growing, Snapshot
+from tcpviz.bulk.growing import Growing
 from tcpviz.bulk.sieve import Interrupted, Sieve
 from tcpviz.bulk.sorting import Keys
+from tcpviz.bulk.stories import Stories
+from tcpviz.core.connection import Connection
 from tcpviz.views import filter as language
 from tcpviz.views import table
 from tcpviz.views.verdict import verdict
@@ -49,6 +51,11 @@ completeness:31
 history~S
 mark:retransmission
 mark.window_update>0
+mark:window_update
+mark:duplicate_ack,retransmission
+verdict!=refused
+severity:info,warning
+mss>1400
 opened_by:client
 closed_by:server
 syns>1
@@ -67,7 +74,7 @@ zzz
 
 
 @pytest.fixture(scope="module")
-def snapshots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Snapshot]]:
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[FileRows]]:
     folder = tmp_path_factory.mktemp("sieve")
     made = []
     writers: list[tuple[str, Callable[[Path], object]]] = [
@@ -81,28 +88,35 @@ def snapshots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Snapsho
         growing = Growing(str(path), follow=False)
         growing.run()
         assert growing.latest is not None
-        made.append(growing.latest)
+        made.append(FileRows(growing.latest))
     yield made
     for each in made:
-        each.reading.close()
+        each.snapshot.reading.close()
 
 
 @pytest.mark.parametrize("text", FILTERS)
 def test_a_filter_by_column_finds_what_the_scalar_one_finds(
-    snapshots: list[Snapshot], text: str
+    tables: list[FileRows], text: str
 ) -> None:
-    for snapshot in snapshots:
+    for rows in tables:
+        snapshot = rows.snapshot
         chosen = language.compile(text)
-        rows, now = FileRows(snapshot), snapshot.end_ns
-        sieve = Sieve(Keys(snapshot.table, now), rows.at)
-        wanted = [n for n, one in enumerate(rows) if chosen.matches(one, now)]
+        now = snapshot.end_ns
+        stories = Stories(snapshot)
+
+        def whole(place: int, stories: Stories = stories) -> Connection:
+            return stories.tell(place + 1).tracker.connections[place + 1]
+
+        sieve = Sieve(Keys(snapshot.table, now), rows.at, whole)
+        everyone = [whole(n) for n in range(len(rows))] if "mss" in text else list(rows)
+        wanted = [n for n, one in enumerate(everyone) if chosen.matches(one, now)]
         assert sieve.places(chosen).tolist() == wanted
 
 
 @pytest.mark.parametrize("column", sorted(table.SORTS))
-def test_an_order_by_column_is_the_scalar_order(snapshots: list[Snapshot], column: str) -> None:
-    for snapshot in snapshots:
-        rows = FileRows(snapshot)
+def test_an_order_by_column_is_the_scalar_order(tables: list[FileRows], column: str) -> None:
+    for rows in tables:
+        snapshot = rows.snapshot
         keys, now = Keys(snapshot.table, snapshot.end_ns), snapshot.end_ns
         # What the list says, it says of its own moment.
         found = [verdict(c, now) if column == "verdict" else table.SORTS[column](c) for c in rows]
@@ -110,9 +124,9 @@ def test_an_order_by_column_is_the_scalar_order(snapshots: list[Snapshot], colum
         assert keys.order(column).tolist() == wanted
 
 
-def test_what_is_found_knows_its_places(snapshots: list[Snapshot]) -> None:
-    rows = FileRows(snapshots[0])
-    keys = Keys(snapshots[0].table, snapshots[0].end_ns)
+def test_what_is_found_knows_its_places(tables: list[FileRows]) -> None:
+    rows = tables[0]
+    keys = Keys(rows.snapshot.table, rows.snapshot.end_ns)
     turned = rows.arranged(keys.order("id", reverse=True)[:10])
     assert [one.id for one in turned] == [len(rows) - n for n in range(10)]
     assert turned.place_of(len(rows) - 3) == 3
@@ -120,15 +134,15 @@ def test_what_is_found_knows_its_places(snapshots: list[Snapshot]) -> None:
     assert turned.get(1) is rows[0]
 
 
-def test_a_filter_is_broken_off_at_once(snapshots: list[Snapshot]) -> None:
-    keys = Keys(snapshots[0].table, snapshots[0].end_ns)
+def test_a_filter_is_broken_off_at_once(tables: list[FileRows]) -> None:
+    keys = Keys(tables[0].snapshot.table, tables[0].snapshot.end_ns)
     asked: list[int] = []
 
     def connection(place: int):  # type: ignore[no-untyped-def]
         asked.append(place)
-        return FileRows(snapshots[0]).at(place)
+        return tables[0].at(place)
 
-    sieve = Sieve(keys, connection, lambda: len(asked) > 10)
+    sieve = Sieve(keys, connection, enough=lambda: len(asked) > 10)
     with pytest.raises(Interrupted):
-        sieve.places(language.compile("history~S"))
+        sieve.places(language.compile("community_id~a"))
     assert len(asked) < 400
