@@ -131,9 +131,9 @@ def read(
     Raises SourceError.
     """
 
-        from tcpviz.ui.bulkfeed import BulkFeed, large
     def opened() -> Feed:
         from tcpviz.sources.files import FileFeed
+        from tcpviz.ui.bulkfeed import BulkFeed, large
 
         feed: Feed = BulkFeed(options.file) if large(options.file) else FileFeed(options.file)
         return feed
