@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from tcpviz.sources import over_ip
-from tcpviz.sources.feed import Feed, SourceError
+from tcpviz.sources.feed import Feed
 from tcpviz.sources.files import FileFeed
-from tcpviz.sources.pair import PairFeed
+from tcpviz.sources.pair import PairFeed, pair_of
 
 
 def other(options: argparse.Namespace) -> str | None:
@@ -22,36 +20,6 @@ def feed_of(options: argparse.Namespace) -> Feed:
     """The file that the options name, or it and the other one as one. Raises SourceError."""
     second = other(options)
     return FileFeed(options.file) if second is None else pair_of(options.file, second)
-
-
-def pair_of(one: str, two: str) -> PairFeed:
-    """Two captures that can be read: files, ``-`` or ``TCP@host:port``. Raises SourceError."""
-    if one == two:
-        raise SourceError(f"{one} is both points of view: name two captures", 2)
-
-    def opened() -> tuple[Feed, Feed]:
-        first = FileFeed(one)
-        try:
-            return first, FileFeed(two)
-        except SourceError:
-            first.stop()
-            raise
-
-    return PairFeed((name_of(one), name_of(two)), opened, twice=all(map(_plain, (one, two))))
-
-
-def name_of(source: str) -> str:
-    """What a source is called on the screen."""
-    if source == "-":
-        return "standard input"
-    return source if source.startswith(over_ip.PREFIX) else Path(source).name or source
-
-
-def _plain(source: str) -> bool:
-    try:
-        return source != "-" and Path(source).is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def summary(feed: Feed) -> dict[str, Any]:

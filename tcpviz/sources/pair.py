@@ -12,12 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tcpviz.core.points.joiner import Joiner
 from tcpviz.core.points.ledger import Ledger, Skew, skew
 from tcpviz.core.points.survey import Survey, survey
 from tcpviz.core.records import Record
+from tcpviz.sources import over_ip
 from tcpviz.sources.feed import Feed, FeedStatus, SourceError
+from tcpviz.sources.files import FileFeed
 from tcpviz.sources.parser import clean
 
 HOLD_NS = 1_000_000_000
@@ -349,3 +352,33 @@ def _apart(names: tuple[str, str]) -> tuple[str, str]:
     """Names that tell the points apart, and are fit to be shown."""
     one, two = (clean(name) for name in names)
     return (one, two) if one != two else (f"{one} (1)", f"{two} (2)")
+
+
+def pair_of(one: str, two: str) -> PairFeed:
+    """Two captures that can be read: files, ``-`` or ``TCP@host:port``. Raises SourceError."""
+    if one == two:
+        raise SourceError(f"{one} is both points of view: name two captures", 2)
+
+    def opened() -> tuple[Feed, Feed]:
+        first = FileFeed(one)
+        try:
+            return first, FileFeed(two)
+        except SourceError:
+            first.stop()
+            raise
+
+    return PairFeed((name_of(one), name_of(two)), opened, twice=all(map(_plain, (one, two))))
+
+
+def name_of(source: str) -> str:
+    """What a source is called on the screen."""
+    if source == "-":
+        return "standard input"
+    return source if source.startswith(over_ip.PREFIX) else Path(source).name or source
+
+
+def _plain(source: str) -> bool:
+    try:
+        return source != "-" and Path(source).is_file()
+    except (OSError, ValueError):
+        return False

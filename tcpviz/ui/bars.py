@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tcpviz.sources.pair import PairFeed
 from tcpviz.ui.keys import Action
 from tcpviz.ui.looks import BAR, BAR_ALARM, BAR_STRONG
 from tcpviz.ui.playback import Mode
 from tcpviz.ui.session import Session
-from tcpviz.views import roles
+from tcpviz.views import points, roles
 from tcpviz.views.hand_words import held_time
 from tcpviz.views.ladder_canvas import ascii_line
 from tcpviz.views.numbers import count, plural, seconds, size
@@ -67,6 +68,10 @@ def status_items(session: Session, memory: int | None, glyphs: Glyphs = UNICODE)
         items.append(Item(85, said, _("{n} behind").format(n=behind), BAR_STRONG))
     title = clean(session.feed.title)
     items.append(Item(60, title, fit_text(title, 20)))
+    if isinstance(session.feed, PairFeed):
+        names, known = session.feed.names, session.feed.skew
+        told = points.clocks(known, names)
+        items.append(Item(65, told, points.clocks(known, names, short=True)))
     if session.acting and session.timeline:
         real = seconds(session.scenario_ns, decimals=3)
         held = session.held_ns
@@ -143,9 +148,12 @@ def _counters(session: Session) -> list[Item]:
 def _host(session: Session) -> list[Item]:
     """What the watched host's own kernel has had to let fall since the capture began."""
     host = session.tracker.host
-    if host.latest is None:
-        return []
     items = []
+    if session.troubles:
+        many = counted(session.troubles, "trouble")
+        items.append(Item(86, f"! {many}", f"! {session.troubles}", BAR_ALARM))
+    if host.latest is None:
+        return items
     overflows = host.latest.counters.get("ListenOverflows", 0)
     if overflows:
         long, short = _("accept queues overflowed {n} times"), _("{n} overflows")
@@ -190,6 +198,10 @@ def _arrange(items: Sequence[Item], cells: int, gap: str) -> Line:
     return line(*spans)
 
 
+KEPT = 3
+"""So many hints stay, however narrow it is: by the menu everything can be reached."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hint:
     """A hint as it was placed: columns ``start`` up to ``end`` do ``action``."""
@@ -205,14 +217,14 @@ def hints(
     """The bottom line, and where on it each action is.
 
     ``words`` replaces an action's hint (``pause`` is "pause" or "play"; empty: none). What
-    does not fit is left out from the middle: help and quit stay.
+    does not fit is left out before the last three: help, menu and quit stay.
     """
     chosen = [action for action in actions if words.get(action.name, action.hint)]
     while True:
         spans, places = _hint_spans(chosen, words, ascii_only)
-        if width(spans) <= cells or len(chosen) <= 2:
+        if width(spans) <= cells or len(chosen) <= KEPT:
             return fit(spans, cells), places
-        del chosen[-3 if len(chosen) > 2 else -1]
+        del chosen[-KEPT - 1]
 
 
 def _hint_spans(

@@ -123,19 +123,25 @@ def capture(feed: Feed, options: argparse.Namespace, onlooker: Onlooker | None =
     )
 
 
-def read(
-    options: argparse.Namespace, onlooker: Callable[[Feed], Onlooker] | None = None
-) -> int:
+def read(options: argparse.Namespace, onlooker: Callable[[Feed], Onlooker] | None = None) -> int:
     """The screen of ``tcpviz read``; the file is opened here, after the terminal is settled.
 
     Raises SourceError.
     """
 
     def opened() -> Feed:
+        if getattr(options, "other", None) is not None:
+            from tcpviz.sources.pair import pair_of
+
+            return pair_of(options.file, options.other)
         from tcpviz.sources.files import FileFeed
         from tcpviz.ui.bulkfeed import BulkFeed, large
 
-        feed: Feed = BulkFeed(options.file) if large(options.file) else FileFeed(options.file)
+        feed: Feed = (
+            BulkFeed(options.file)
+            if large(options.file) and onlooker is None
+            else FileFeed(options.file)
+        )
         return feed
 
     words = " ".join(options.words)
