@@ -29,7 +29,7 @@ FORMS: tuple[tuple[str, str, str, str, str], ...] = (
     ("8", "json", "chart", ".json", "everything, for programs (JSON lines)"),
 )
 
-_EXPORT = "Hand the connection on"
+_EXPORT = "Export the connection"
 
 
 def _here() -> str:

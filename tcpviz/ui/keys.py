@@ -13,6 +13,7 @@ from tcpviz.ui.chartkeys import CHART_ACTIONS, TIME_ACTIONS
 from tcpviz.ui.handkeys import HAND, HAND_ACTIONS
 from tcpviz.ui.keymap import CHOSEN, remapped
 from tcpviz.ui.plan import Pane
+from tcpviz.ui.presenterkeys import PRESENTER_ACTIONS
 from tcpviz.ui.teachkeys import TEACHING_ACTIONS
 
 __all__ = ["ACTIONS", "HOLDING", "TABLE", "Action", "bindings", "hinted"]
@@ -240,18 +241,18 @@ TABLE: tuple[Action, ...] = (
         "export",
         ("E",),
         "E",
-        "Hand the connection on",
+        "Export the connection",
         "Write the connection as a picture, a page, a diagram's source or a ticket, or copy it",
-        "",
+        "export",
         (),
         _PANES,
     ),
     Action(
         "maximise",
-        ("z",),
-        "z",
+        ("z", "f5"),
+        "z F5",
         "Maximise the pane",
-        "Give the focused pane the whole screen, or take it back",
+        "Give the focused pane the whole screen, or take it back (a clicker's start key is F5)",
         "maximise",
         (),
         _PANES,
@@ -297,6 +298,7 @@ TABLE: tuple[Action, ...] = (
         _LOOK,
     ),
     *CHART_ACTIONS,
+    *PRESENTER_ACTIONS,
     Action(
         "listeners",
         ("Q",),
@@ -325,10 +327,11 @@ TABLE: tuple[Action, ...] = (
         ("ctrl+p", "colon"),
         "Ctrl+P :",
         "Command palette",
-        "Find any of these by its name",
-        "",
+        "All of this in one list, for the keyboard and the mouse: find it by its name",
+        "menu",
         (),
         _PROGRAM,
+        hint_key=(":", ":"),
     ),
     Action("quit", ("q", "ctrl+c"), "q Ctrl+C", "Quit", "Leave the program", "quit", (), _PROGRAM),
 )
@@ -354,7 +357,7 @@ def bindings() -> list[Binding]:
 
 HOLDING: tuple[str, ...] = (
     *("pause", "drop", "duplicate", "delay", "behind", "corrupt", "next_held"),
-    *("step_mode", "help", "quit"),
+    *("step_mode", "help", "palette", "quit"),
 )
 """What the bottom line names while something is in the hand; what it leaves out first, last."""
 

@@ -26,6 +26,7 @@ RULE_FOCUS = "ui-rule-focus"
 TITLE_FOCUS = "ui-title-focus"
 FLASH = "ui-flash"
 GONE = "ui-future"
+POINTER = "ui-pointer"
 
 
 @dataclass(eq=False)
@@ -63,6 +64,9 @@ class Looks:
             # flatten the difference between what is bold in it and what is not.
             row = self.palette.get(under, Look())
             style += _rich(Look(bg=row.bg, reverse=row.reverse), self.ansi)
+            if row.reverse:  # a hue would become the ground of its words alone
+                look = self.palette.get(role, Look())
+                return style + _rich(replace(look, fg=None, dim=False), self.ansi)
         return style + _rich(self.palette.get(role, Look()), self.ansi)
 
 
@@ -96,6 +100,7 @@ def _own(hues: Hues) -> dict[str, Look]:
         TITLE_FOCUS: Look(h.blue, bold=True),
         FLASH: Look(h.ground, h.lit, bold=True),
         GONE: Look(h.rule),
+        POINTER: Look(h.lit, h.selected, bold=True),
     }
 
 
@@ -178,6 +183,7 @@ def _plain_own() -> dict[str, Look]:
         TITLE_FOCUS: Look(bold=True, reverse=True),
         FLASH: Look(reverse=True),
         GONE: Look(dim=True),
+        POINTER: Look(bold=True, reverse=True),
     }
 
 

@@ -36,11 +36,26 @@ DIAGRAM = Shape(37, 16)
 
 CHART = Shape(40, 8)
 
+TALL = 36
+"""From so many rows on an explanation may take one more of them."""
+
 DASHBOARD_LOW = 13
 """A title, headings and eleven states."""
 
 CHART_COMFORT = 64
 """The chart gets this much before the diagram gets a larger figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines under the panes, and which of them are wanted."""
+
+    explain: bool = True
+    status: bool = True
+    keys: bool = True
+
+
+ALL_LINES = Lines()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +65,7 @@ class Plan:
     ``panes``    width and height of each visible pane; absent: not shown
     ``beside``   diagram and chart stand side by side (else one over the other)
     ``tabs``     panes that take turns in one place; empty where none do
-    ``explain``, ``keys``  rows for the explanation and for the key hints
+    ``explain``, ``status``, ``keys``  rows for the explanation, the status, the key hints
     ``host``     made for looking at all connections
     """
 
@@ -62,6 +77,7 @@ class Plan:
     explain: int = 1
     keys: int = 1
     host: bool = False
+    status: int = 1
 
     @property
     def too_small(self) -> bool:
@@ -76,17 +92,26 @@ def plan(
     banner: int = 0,
     wanted: int | None = None,
     host: bool = False,
+    hidden: frozenset[Pane] = frozenset(),
+    lines: Lines = ALL_LINES,
 ) -> Plan:
     """Lay the panes out; ``active`` is shown where only one of several can be.
 
     ``banner``: rows that are needed for a message and the hand. ``wanted``: the list will never
     have more connections than this; ``None``: nobody knows. ``host``: all connections are looked
-    at and none in particular, so there is no chart.
+    at and none in particular, so there is no chart. ``hidden``: panes that nobody wants to see
+    now (never all of them); ``lines``: which of the lines below are wanted.
     """
+    left = [pane for pane in Pane if pane not in hidden and not (host and pane is Pane.CHART)]
     if host and active is Pane.CHART:
         active = Pane.DIAGRAM
-    made = _plan(width, height, active, maximised, banner, wanted, host)
-    return replace(made, host=host)
+    if left and active not in left:
+        active = left[-1]
+    if len(left) == 1:
+        maximised = left[0]
+    two = tuple(left) if len(left) == 2 and not host else ()
+    made = _plan(width, height, active, maximised, banner, wanted, host, two, lines)
+    return replace(made, host=host, status=int(lines.status))
 
 
 def _plan(
@@ -97,18 +122,22 @@ def _plan(
     banner: int,
     wanted: int | None,
     host: bool,
+    two: tuple[Pane, ...],
+    lines: Lines,
 ) -> Plan:
     if width < MIN_WIDTH or height < MIN_HEIGHT:
         return Plan(width, height, {}, explain=0, keys=0)
-    explain = 2 if width < 160 and height >= 14 else 1
-    keys = 1 if height >= 12 else 0
-    room = height - explain - 1 - keys - banner  # one row of status, always
+    explain = (2 if width < 160 and height >= 14 else 1) if lines.explain else 0
+    keys = 1 if height >= 12 and lines.keys else 0
+    room = height - explain - lines.status - keys - banner
     if maximised is not None:
         return Plan(width, height, {maximised: (width, room)}, explain=explain, keys=keys)
     upper = _list_height(height)
     if wanted is not None:
         upper = max(3, min(upper, wanted + 2))
     lower = room - upper
+    if two:
+        return _two(width, height, two, active, room, upper, explain, keys)
     if host and lower >= DASHBOARD_LOW:
         panes = {Pane.LIST: (width, upper), Pane.DIAGRAM: (width, lower)}
         return Plan(width, height, panes, beside=False, explain=explain, keys=keys)
@@ -157,6 +186,36 @@ def _plan(
     return Plan(
         width, height, {active: (width, room)}, tabs=tuple(Pane), explain=explain, keys=keys
     )
+
+
+def _two(
+    width: int,
+    height: int,
+    two: tuple[Pane, ...],
+    active: Pane,
+    room: int,
+    upper: int,
+    explain: int,
+    keys: int,
+) -> Plan:
+    """Where one of the three panes is hidden: the other two have its room."""
+    first, second = two
+    if first is Pane.LIST:
+        least = CHART.low if second is Pane.CHART else DIAGRAM.low - 3
+        if room - upper < least:
+            panes = {active: (width, room)}
+            return Plan(width, height, panes, tabs=two, explain=explain, keys=keys)
+        panes = {first: (width, upper), second: (width, room - upper)}
+        return Plan(width, height, panes, beside=False, explain=explain, keys=keys)
+    if width >= DIAGRAM.narrow + 1 + CHART.narrow and room >= DIAGRAM.low - 3:
+        left = _diagram_width(width, room)
+        panes = {first: (left, room), second: (width - left - 1, room)}
+        return Plan(width, height, panes, explain=explain, keys=keys)
+    if room >= DIAGRAM.low + CHART.low:
+        panes = {first: (width, DIAGRAM.low), second: (width, room - DIAGRAM.low)}
+        return Plan(width, height, panes, beside=False, explain=explain, keys=keys)
+    panes = {active: (width, room)}
+    return Plan(width, height, panes, tabs=two, explain=explain, keys=keys)
 
 
 def _list_height(height: int) -> int:

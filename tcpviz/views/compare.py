@@ -129,8 +129,14 @@ def compare(
                     roles.TEXT if pair.differs else roles.DIM,
                 ),
                 Span(_pad(fit_text(pair.left, column), column) + "  ", tone),
-                Span(_pad(fit_text(pair.right, column), column) + "  ", tone),
-                Span(fit_text(pair.by, last), roles.NUMBER),
+                *(
+                    (
+                        Span(_pad(fit_text(pair.right, column), column) + "  ", tone),
+                        Span(fit_text(pair.by, last), roles.NUMBER),
+                    )
+                    if pair.by
+                    else (Span(fit_text(pair.right, column + 2 + last), tone),)
+                ),
             )
         )
     drawn = [fit(one, cells) for one in made]

@@ -83,8 +83,8 @@ def layout_for(width: int, height: int, wanted: bool = False) -> Layout:
     """
     room = height - LEGEND_ROWS - 2 if wanted else height
     fitting = [f for f in FIGURES if f.width <= width and f.height <= room]
-    if not fitting and wanted:
-        return layout_for(width, height)
+    if wanted and not any(figure.labels for figure in fitting):
+        return layout_for(width, height)  # a legend is not worth the edges' words
     if not fitting:
         return Layout(max(width, 0), max(height, 0))
     figure = max(fitting, key=lambda f: f.width * f.height)

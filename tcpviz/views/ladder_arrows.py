@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tcpviz.core.records import Act, Doer, Side
 from tcpviz.core.segment import Segment
 from tcpviz.core.timeline import Step, StepKind
-from tcpviz.views import roles
+from tcpviz.views import points, roles
 from tcpviz.views.hand_words import HAND_LEFT, HAND_RIGHT, by_whom, held_time, times
 from tcpviz.views.ladder_canvas import Canvas
 from tcpviz.views.ladder_labels import (
@@ -274,8 +274,14 @@ def _slope(flight: Flight, row: Row, share: tuple[int, int, int], pen: Pen) -> l
     if pen.travelled is not None and flight.end is None:
         full = reach(flight, row, replace(pen, travelled=None))
         whole = last if full is None else full[1]
-    start, end = (0.5 if k == 0 else 0.0), (0.5 if k == rows else 1.0)
-    fall = heights(whole - first, start, end, right=pen.rightward(flight.side))
+    right = pen.rightward(flight.side)
+    if k == 0 and rows:  # level as far as the label reaches, for that is level too
+        level = min(max(_label_reach(flight.step, pen) - 3, 0), whole)
+        fall = heights(level, 0.5, 0.5, right=right)
+        fall += heights(whole - level, 0.5, 1.0, right=right)
+    else:
+        end = 0.5 if k == rows else 1.0
+        fall = heights(whole - first, 0.0 if rows else 0.5, end, right=right)
     return fall[: last - first]
 
 
@@ -307,7 +313,10 @@ def _words_at_end(flight: Flight, row: Row, room: int, pen: Pen) -> str:
     if flight.lost:
         dropped = next((each for each in done if each.act is Act.DROPPED), None)
         return _("lost") if dropped is None else by_whom(dropped.by)
+    passage = flight.step.passage
     said = [_("copy")] if flight.copy else []
+    if passage is not None and flight.copy:
+        said = [told] if (told := points.short_doubt(passage)) else said
     if any(each.act is Act.CORRUPTED for each in done):
         said.append(_("corrupted"))
     let_go = [each for each in done if each.act in LETS_GO]
@@ -324,8 +333,11 @@ def _words_at_end(flight: Flight, row: Row, room: int, pen: Pen) -> str:
     if row.number - flight.start > 4 or len(row.flights) > 1:
         # Far from its departure, or among others: say once more which one it is.
         variants = segment_variants(flight.step, pen.notation, pen.fins)
-        return next((each for each in variants[:-1] if text_width(each) <= room), "")
-    return ""
+        found = next((each for each in variants[:-1] if text_width(each) <= room), "")
+        if found:
+            return found
+    time = "" if passage is None else points.way_time(passage)
+    return time if text_width(time) <= room else ""
 
 
 _HANDS = frozenset({HAND_RIGHT, HAND_LEFT})

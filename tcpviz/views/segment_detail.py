@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 
 from tcpviz.core.claims import Certainty, Claim, StateChange
 from tcpviz.core.connection import Connection
+from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side
 from tcpviz.core.segment import Segment
 from tcpviz.core.timeline import Step, StepKind
-from tcpviz.views import roles
+from tcpviz.views import points, roles
 from tcpviz.views.explain import name_roles, sentences
 from tcpviz.views.explain_fill import NAMES, capital
 from tcpviz.views.explain_segments import MARKS as MARK_TEXTS
@@ -40,6 +41,10 @@ _MOMENTS = {
 }
 
 _ECN = {1: "ECT(1)", 2: "ECT(0)", 3: "CE, congestion experienced"}
+
+
+_MORE_EXACT = {MarkName.FAST_RETRANSMISSION, MarkName.SPURIOUS_RETRANSMISSION}
+"""With these the plain retransmission's sentence would say another cause."""
 
 
 def detail(
@@ -117,7 +122,10 @@ def _told(
     seen = step.observation
     if seen is not None and seen.marks:
         yield from _section(_("Marks"))
+        told = {mark.name for mark in seen.marks}
         for mark in seen.marks:
+            if mark.name is MarkName.RETRANSMISSION and told & _MORE_EXACT:
+                continue  # another mark says why
             sign, name, role = MARKS[mark.name]
             why = MARK_TEXTS.get(str(mark.name), "")
             who = {"who": _(NAMES[seen.side]), "peer": _(NAMES[seen.side.other])}
@@ -137,6 +145,10 @@ def _told(
     yield from _section(_("Computed"))
     since = None if before is None else max(step.time_ns - before.time_ns, 0)
     yield from _entries(computed(step, segment, since), cells)
+    if step.passage is not None:
+        yield from _section(_("Between the two points"))
+        for each in points.sentences(step.passage):
+            yield from (line("  ", *row) for row in wrap((Span(each),), cells - 3, 20))
     yield from _section(_("Fields"))
     yield from _entries(fields(step, segment, connection), cells)
     yield from _section("IP")

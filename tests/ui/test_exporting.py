@@ -26,7 +26,7 @@ async def test_each_form_becomes_a_file_that_nothing_had_before(here):
     app = capture_file(1)
     async with running(app) as pilot:
         await pilot.press("E")
-        assert "Hand the connection on" in sheet(app)
+        assert "Export the connection" in sheet(app)
         for key, *_ in FORMS:
             await pilot.press(key)
         await pilot.press("1")
