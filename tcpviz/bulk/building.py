@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk import excerpts, regular
 from tcpviz.bulk.clock import Clock
 from tcpviz.bulk.errors import units
-from tcpviz.bulk.flows import Flows, flows_of, mixed
+from tcpviz.bulk.flows import Flows, distinct, flows_of, mixed
 from tcpviz.bulk.following import Follower
 from tcpviz.bulk.reading import Reading
 from tcpviz.bulk.shapes import After, Ending, Kind, Shapes
@@ -133,7 +133,7 @@ class Building:
             "rtt": sums.rtt[mine],
         }
         self._pieces.append({name: made[name].astype(kind) for name, kind in FIELDS.items()})
-        return [begin + flow for flow in np.unique(work.flow[~fine]).tolist()]
+        return [begin + flow for flow in distinct(work.flow[~fine])]
 
     def _same_data(self, work: Work, fine: Array) -> Array:
         """Fine only where what was sent again is what was sent before, as far as it is there."""
@@ -160,11 +160,11 @@ class Building:
         number[work.part[mine]] = work.seq[first][work.part[mine]] + work.end[mine].view(np.uint32)
         later = np.flatnonzero(~leads)
         if len(later):
-            standing = np.where(work.answered | leads, np.arange(len(first)), 0)
+            standing: Array = np.where(work.answered | leads, np.arange(len(first)), 0)
             before = np.maximum.accumulate(standing)[later - 1]
-            mine = work.seq[first[later]] + np.uint32(1)
+            fits = work.seq[first[later]] + np.uint32(1)
             fine = fine.copy()
-            fine[later] &= (mine != number[before]) & (mine != number[later - 1])
+            fine[later] &= (fits != number[before]) & (fits != number[later - 1])
         # A SYN or its answer with a number that was used before is a late one of that time.
         answer = work.answer_at
         syn = work.answered & (work.flags[answer] & SYN != 0)
@@ -237,7 +237,7 @@ class Building:
         0 if not, and for those that are not asked.
         """
         table = np.zeros(max(len(self.shapes), 1), np.int64)
-        for number in np.unique(shape[which]).tolist():
+        for number in distinct(shape[which]):
             table[number] = self.shapes.lives(number)
         return np.where(which, table[shape], 0)
 
@@ -258,7 +258,7 @@ class Building:
         began = np.where(closing < work.count, np.minimum(closing, work.count - 1), first)
         single = (last == first) & ~work.answered
         lasting = np.zeros(max(len(self.shapes), 1), np.bool_)
-        for number in np.unique(shape[fine]).tolist():
+        for number in distinct(shape[fine]):
             lasting[number] = self.shapes.lasts(number)
         lasting = lasting[shape] & fine
         over = np.where(single, since_last >= SYN_GIVE_UP_NS, since_last >= _SURE_NS)

@@ -37,16 +37,34 @@ DTYPES: dict[str, str] = {
     "echo": "u4",
 }
 
+_ROW = (
+    *("time", "src", "dst", "sport", "dport", "scope", "flags"),
+    *("seq", "ack", "value", "echo", "length", "window", "ttl", "bits"),
+)
+
+ROW = np.dtype([(name, DTYPES[name]) for name in _ROW])
+"""What is asked of a segment together with its flow's others: 48 bytes that lie together."""
+
 STAMPED, ODD = 1, 2
 SUM_SHIFT, ECN_SHIFT = 2, 4
 """In ``bits``: two bits of :mod:`tcpviz.bulk.sums`' and two of ECN's."""
 
 Column = NDArray[Any]
+
+_SPACES: dict[str, Any] = {"row": ROW} | {
+    name: kind for name, kind in DTYPES.items() if name not in _ROW
+}
 Piece = dict[str, Column]
 
 _LEAST_ROOM = 1 << 12
 
 Scope = tuple[int, tuple[str, ...]]
+
+
+def rows_at(array: Piece, rows: Column) -> Column:
+    """These rows of ``array["row"]``, one behind the other."""
+    whole: Column = array["row"].view(f"V{ROW.itemsize}")[rows]
+    return whole.view(ROW)
 
 
 def _empty(count: int, kind: str) -> Column:
@@ -100,11 +118,18 @@ class Tables:
         return self.long[number]
 
 
+def _named(spaces: Piece, part: slice) -> Piece:
+    """The columns by their names."""
+    parts = {name: space[part] for name, space in spaces.items()}
+    return parts | {name: parts["row"][name] for name in _ROW}
+
+
 class Columns:
     """All segments, in the order in which the scalar core would take them.
 
     ``kept``   those that were not read by columns, by their place
-    ``array``  a column by its name, once :meth:`close` has been called
+    ``array``  a column by its name, once :meth:`close` has been called; those of :data:`ROW`
+               lie together, and are there as one, too: ``array["row"]``
     ``room``   for about how many rows to make room at first
     ``empty``  what makes an array of so many numbers of a kind, where memory's is not wanted
     """
@@ -116,28 +141,29 @@ class Columns:
         self.count = 0
         self.array: dict[str, Column] = {}
         self._room = max(room, _LEAST_ROOM)
-        self._space = {name: self.empty(self._room, kind) for name, kind in DTYPES.items()}
+        self._space = {name: self.empty(self._room, kind) for name, kind in _SPACES.items()}
 
     def append(self, piece: Piece) -> None:
         """Add rows; what a piece does not name is 0."""
         begin, end = self.count, self.count + len(piece["time"])
         if end > self._room:
             self._grow(end)
-        for name, space in self._space.items():
-            space[begin:end] = piece.get(name, 0)
+        for name, space in _named(self._space, slice(begin, end)).items():
+            if name != "row":
+                space[:] = piece.get(name, 0)
         self.count = end
 
     def _grow(self, need: int) -> None:
         """Make room for half as many again, one column after the other."""
         self._room = max(need, self._room + self._room // 2)
-        for name, kind in DTYPES.items():
+        for name, kind in _SPACES.items():
             space = self.empty(self._room, kind)
             space[: self.count] = self._space[name][: self.count]
             self._space[name] = space
 
     def so_far(self) -> Piece:
         """The columns of the rows there are now; they stay as they are while more come."""
-        return {name: space[: self.count] for name, space in self._space.items()}
+        return _named(self._space, slice(self.count))
 
     def close(self) -> None:
         """No more rows will come."""

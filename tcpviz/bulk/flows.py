@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from random import SystemRandom
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.columns import Columns
+from tcpviz.bulk.columns import Columns, rows_at
 
 Array = NDArray[Any]
 
 # Odd, and drawn anew in each run, so that nobody can write a capture whose keys collide.
-_ODD: tuple[np.uint64, ...] = tuple(np.uint64(SystemRandom().getrandbits(64) | 1) for _ in range(4))
+_ODD: tuple[np.uint64, ...] = tuple(np.frombuffer(os.urandom(32), np.uint64) | np.uint64(1))
 
 
 def mixed(numbers: Array, which: int = 0) -> Array:
@@ -44,7 +44,7 @@ class Flows:
         return self.order[self.begin[flow] : self.begin[flow + 1]]
 
 
-def ends(array: dict[str, Array], rows: Array | slice) -> tuple[Array, Array]:
+def ends(array: dict[str, Array] | Array, rows: Array | slice) -> tuple[Array, Array]:
     """Sender and receiver of each row: address and port in one number of 48 bits."""
     out = []
     for address, port in (("src", "sport"), ("dst", "dport")):
@@ -54,25 +54,41 @@ def ends(array: dict[str, Array], rows: Array | slice) -> tuple[Array, Array]:
     return out[0], out[1]
 
 
-def _keys(array: dict[str, Array], rows: Array | slice) -> tuple[Array, Array, Array]:
+def _keys(array: dict[str, Array] | Array, rows: Array | slice) -> tuple[Array, Array, Array]:
     """The same for both directions: the two ends, and the scope."""
     one, other = ends(array, rows)
     return np.minimum(one, other), np.maximum(one, other), array["scope"][rows]
+
+
+def distinct(values: Array) -> list[int]:
+    """The different ones, ascending."""
+    ordered = np.sort(values)
+    fresh = np.ones(len(ordered), np.bool_)
+    fresh[1:] = ordered[1:] != ordered[:-1]
+    out: list[int] = ordered[fresh].tolist()
+    return out
 
 
 def flows_of(columns: Columns) -> Flows:
     """Sort all rows by flow."""
     count, array = columns.count, columns.array
     bits = np.uint64(max(count, 1).bit_length())
+    several = len(columns.tables.scopes) > 1
     packed = np.empty(count, np.uint64)
-    step = 1 << 18
+    step = 1 << 16
     for at in range(0, count, step):
         part = slice(at, min(at + step, count))
-        low, high, scope = _keys(array, part)
-        code = mixed(low) ^ mixed(high, 1) * np.uint64(3)
-        code ^= mixed(scope, 2)
-        code = mixed(code, 2) >> bits << bits
-        packed[part] = code | np.arange(part.start, part.stop, dtype=np.uint64)
+        one, other = ends(array, part)
+        # Whichever of both is which: the sum is the same.
+        code = mixed(one)
+        code += mixed(other)
+        if several:
+            code += mixed(array["scope"][part], 2)
+        code *= _ODD[1]
+        code >>= bits
+        code <<= bits
+        code |= np.arange(part.start, part.stop, dtype=np.uint64)
+        packed[part] = code
     packed.sort()
     kind = np.uint32 if count < 1 << 32 else np.uint64
     order = (packed & np.uint64((1 << int(bits)) - 1)).astype(kind)
@@ -92,8 +108,8 @@ def _changes(array: dict[str, Array], order: Array) -> Array:
     new = np.ones(len(order), np.bool_)
     step = 1 << 18
     for at in range(0, len(order), step):
-        rows = order[max(at - 1, 0) : at + step]
-        low, high, scope = _keys(array, rows)
+        rows = rows_at(array, order[max(at - 1, 0) : at + step])
+        low, high, scope = _keys(rows, slice(None))
         differ = (low[1:] != low[:-1]) | (high[1:] != high[:-1]) | (scope[1:] != scope[:-1])
         first = 1 if at == 0 else at
         new[first : first + len(differ)] = differ

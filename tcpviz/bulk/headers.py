@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk import options, plain, sums
 from tcpviz.bulk.columns import ECN_SHIFT, ODD, STAMPED, SUM_SHIFT, Piece, Tables
+from tcpviz.bulk.flows import distinct
 from tcpviz.bulk.plain import LONGEST
 from tcpviz.bulk.records import Batch
 from tcpviz.wire.numbers import ETHERTYPES, VLAN_TAGS
@@ -99,8 +100,7 @@ def _different(values: Longs) -> list[int]:
         return []
     if values.strides == (0,) or (values == values[0]).all():
         return [int(values[0])]
-    out: list[int] = np.unique(values).tolist()
-    return out
+    return distinct(values)
 
 
 def _merged(found: list[tuple[Longs, Piece]]) -> tuple[Longs, Piece]:
@@ -194,7 +194,7 @@ def _unknown(rows: Longs, kind: Longs, tags: list[Longs]) -> list[Longs]:
     if not len(lost):
         return []
     kinds = kind[lost]
-    return [rows[lost[kinds == one]] for one in np.unique(kinds)]
+    return [rows[lost[kinds == one]] for one in distinct(kinds)]
 
 
 def _scopes(tables: Tables, version: int, tags: list[Longs]) -> Longs:
@@ -202,7 +202,7 @@ def _scopes(tables: Tables, version: int, tags: list[Longs]) -> Longs:
     outer, inner = (np.maximum(tag, 0) for tag in tags)
     both = outer << 12 | inner
     out = np.zeros(len(both), np.int64)
-    for pair in np.unique(both).tolist():
+    for pair in distinct(both):
         names = tuple(f"vlan {tag}" for tag in (pair >> 12, pair & 0xFFF) if tag)
         out[both == pair] = tables.scope(version, names)
     return out

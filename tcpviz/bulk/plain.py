@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk import options, sums
 from tcpviz.bulk.columns import ECN_SHIFT, ODD, STAMPED, SUM_SHIFT, Piece, Tables
+from tcpviz.bulk.flows import distinct
 from tcpviz.bulk.records import Batch
 
 Array = NDArray[Any]
@@ -136,7 +137,7 @@ def sources(tables: Tables, link: int, interface: Array) -> Array:
     if interface.strides == (0,) or (interface == first).all():
         return np.broadcast_to(np.int64(tables.source(link, first)), interface.shape)
     out = np.zeros(len(interface), np.int64)
-    for one in np.unique(interface).tolist():
+    for one in distinct(interface):
         out[interface == one] = tables.source(link, one)
     return out
 

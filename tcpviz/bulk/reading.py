@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -115,6 +114,8 @@ class Reading:
         if self._file is not None and batch.origin >= 0 and not self._capture.stream.packed:
             return None
         if self._spool is None:
+            import tempfile  # not for nothing: that takes its time
+
             self._spool = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as we
         at = os.lseek(self._spool.fileno(), 0, os.SEEK_END)
         self._spool.write(batch.data)

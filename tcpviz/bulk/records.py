@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.flows import distinct
 from tcpviz.sources.parser import MAX_BLOCK
 from tcpviz.sources.pcap import MAX_FRAME, PcapParser, header_size
 from tcpviz.sources.pcapng import ENHANCED_PACKET, PcapngParser
@@ -236,7 +237,7 @@ class BulkPcapng(PcapngParser):
         whole = ticks[:count].astype(np.int64)
         time_ns = np.empty(count, np.int64)
         link_type = np.empty(count, np.int64)
-        for index in np.unique(interface).tolist():
+        for index in distinct(interface):
             clock, mine = self._clocks[index], interface == index
             link_type[mine] = self.interfaces[self._base + index].link_type
             if clock.divide == 1 and clock.multiply in (1, 1000) and abs(clock.offset_ns) < 1 << 61:

@@ -107,7 +107,7 @@ def _special(w: Work, at: Array, both: Array, heard: Array) -> Array:
 
 def _ttls(w: Work) -> Array:
     """Every segment of an end came with the same TTL as its first."""
-    ttl = w.array["ttl"][w.rows]
+    ttl = w.row["ttl"]
     part = w.part
     same: Array = ttl == np.where(w.side, ttl[w.answer_at][part], ttl[w.first][part])
     return same
@@ -142,7 +142,7 @@ def stamps(w: Work) -> Array:
     stamped = w.bits & STAMPED != 0
     if not stamped.any():
         return np.ones(w.count, np.bool_)
-    value, echo = w.array["value"][w.rows], w.array["echo"][w.rows]
+    value, echo = np.ascontiguousarray(w.row["value"]), w.row["echo"]
     part, mine, theirs = w.part, w.mine_at, w.theirs_at
     # Behind the last place there is one that stands for none.
     had = np.append(stamped, True)

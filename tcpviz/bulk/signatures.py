@@ -79,7 +79,8 @@ def _tokens(w: Work) -> Array:
     waiting |= has_ack.astype(np.uint16) << np.uint16(8)
     said[rst] |= waiting[rst]
     token[late] = said
-    return token
+    tokens: Array = token
+    return tokens
 
 
 def _new(work: Work, token: Array) -> Array:
@@ -96,4 +97,5 @@ def _new(work: Work, token: Array) -> Array:
 
 def _present(token: Array) -> list[np.uint16]:
     """The different ones."""
-    return [np.uint16(one) for one in np.flatnonzero(np.bincount(token)).tolist()]
+    met: Array = np.bincount(token)
+    return [np.uint16(one) for one in np.flatnonzero(met).tolist()]

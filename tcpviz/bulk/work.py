@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk import sums
 from tcpviz.bulk.clock import Clock
-from tcpviz.bulk.columns import SUM_SHIFT, Columns
+from tcpviz.bulk.columns import SUM_SHIFT, Columns, rows_at
 from tcpviz.core.marks import FAST_NS
 from tcpviz.core.twice import SAME_PACKET_NS
 
@@ -33,6 +33,7 @@ _LONGEST = 1 << 24  # bytes of one segment; none is, and sums of two numbers sta
 class Work:
     """Segments of whole flows. Indices are places among them.
 
+    ``row``    them as :data:`tcpviz.bulk.columns.ROW`, ``rows`` where they are in the capture
     ``part``   which connection each belongs to, ``side`` 1 if the server sent it
     ``first``, ``last``  by connection: its first and its last segment; ``answer`` the server's
                first one, ``answered`` whether there is one; ``flow`` it belongs to, which it
@@ -55,21 +56,21 @@ class Work:
     def __init__(
         self, columns: Columns, clock: Clock, rows: Array, begin: Array, *, exact: bool = False
     ) -> None:
-        array = columns.array
-        self.array, self.rows, self.begin, self.clock = array, rows, begin, clock
+        self.array, self.rows, self.begin, self.clock = columns.array, rows, begin, clock
+        self.row = array = rows_at(columns.array, rows)
         self.count = count = len(rows)
         self.index = np.arange(count, dtype=np.int32)
-        self.flags = array["flags"][rows] & np.uint16(0x1FF)
-        self.seq = array["seq"][rows]
-        self.length = array["length"][rows].astype(np.int32)
-        self.time = array["time"][rows]
-        self.window = array["window"][rows].astype(np.int32)
-        self.bits = array["bits"][rows]
+        self.flags = array["flags"] & np.uint16(0x1FF)
+        self.seq = np.ascontiguousarray(array["seq"])
+        self.length = array["length"].astype(np.int32)
+        self.time = np.ascontiguousarray(array["time"])
+        self.window = array["window"].astype(np.int32)
+        self.bits = np.ascontiguousarray(array["bits"])
         self.opening = self.flags & _OPENING == SYN
         self.has_ack = self.flags & ACK != 0
         self.fin, self.rst = self.flags & FIN != 0, self.flags & RST != 0
         self._split()
-        self._number(array["ack"][rows])
+        self._number(array["ack"])
         self._look_back()
         if exact:
             self._look_at_all()
@@ -78,9 +79,8 @@ class Work:
 
     def _split(self) -> None:
         """Into connections: each SYN with a new number begins one."""
-        array, rows, seq = self.array, self.rows, self.seq
-        src, dst = array["src"][rows], array["dst"][rows]
-        sport, dport = array["sport"][rows], array["dport"][rows]
+        array, seq = self.row, self.seq
+        src, dst, sport, dport = (array[name] for name in ("src", "dst", "sport", "dport"))
         up = src > dst
         same = np.flatnonzero(src == dst)
         up[same] = sport[same] > dport[same]
@@ -226,13 +226,15 @@ class Work:
 
     def of_part(self, ok: Array) -> Array:
         """Whether it holds for every segment of each connection."""
-        out = ~self.wrong
+        out: Array = ~self.wrong
         out[self.part[np.flatnonzero(~ok)]] = False
         return out
 
     def total(self, what: Array) -> Array:
         """The sum over each connection."""
         if what.dtype == np.bool_:
-            return np.bincount(self.part[np.flatnonzero(what)], minlength=len(self.first))
+            where = self.part[np.flatnonzero(what)]
+            counts: Array = np.bincount(where, minlength=len(self.first))
+            return counts
         sums_of: Array = np.add.reduceat(what, self.first, dtype=np.int64)
         return sums_of
