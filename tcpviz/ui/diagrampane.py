@@ -25,7 +25,7 @@ from tcpviz.views.explain_edges import edge_text, state_text
 from tcpviz.views.layouts import FIGURE_ROWS, Pair
 from tcpviz.views.spans import Line, Span
 from tcpviz.views.trail import Trail
-from tcpviz.words import _
+from tcpviz.words import _, language
 
 COUNT_S = 0.02
 """Time for counting at each drawing; the rest is counted at the next."""
@@ -198,14 +198,18 @@ class DiagramPane(PaneView):
 
     def _dashboard(self, cells: int, rows: int) -> list[Row]:
         """All ends by state; while segments keep coming and are followed, twice a second."""
-        session, now, shown = self.session, monotonic(), (cells, rows, self.selected)
+        session, now = self.session, monotonic()
         rushes = session.mode is Mode.FOLLOWING and not session.pump.done
-        if rushes and self._board == shown and now - self._board_at < BOARD_S and self._placed:
+        moment = 0 if rushes else (session.cursor.index, session.latest_ns)
+        shown = (cells, rows, self.selected, moment, id(session.timeline), language())
+        still = not rushes or now - self._board_at < BOARD_S
+        if self._placed and self._board == shown and still:
             return [Row(one) for one in self._placed.lines]
         self._board, self._board_at = shown, now
         board = self.board()
         self.session.said = dashboard.told(board)
         if not board.complete:
+            self._board = None
             self.set_timer(MOTION_S, self.draw)
         self._placed = dashboard.draw(board, cells, rows)
         return [Row(one) for one in self._placed.lines]

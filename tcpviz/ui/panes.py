@@ -35,10 +35,11 @@ class Signs:
     heavy: str = "━"
     up: str = "▲"
     down: str = "▼"
+    pointer: str = "►"
 
 
 UNICODE = Signs()
-ASCII = Signs("-", "=", "^", "v")
+ASCII = Signs("-", "=", "^", "v", ">")
 
 
 class PaneView(LinesView, can_focus=True):
@@ -57,6 +58,14 @@ class PaneView(LinesView, can_focus=True):
         def __init__(self, step: int | None = None) -> None:
             super().__init__()
             self.step = step
+
+    class Titled(Message):
+        """A pane's name was clicked; ``whole``: it is to be maximised, or not any more."""
+
+        def __init__(self, pane: Pane, *, whole: bool) -> None:
+            super().__init__()
+            self.pane = pane
+            self.whole = whole
 
     class Closer(Message):
         """Somebody wants to see the segment at the cursor field by field."""
@@ -78,6 +87,8 @@ class PaneView(LinesView, can_focus=True):
         self.flashing: int | None = None
         self.tabs: tuple[Pane, ...] = ()
         self.top = 0
+        self._places: list[tuple[int, Pane]] = []
+        self._all_at = -1
 
     def begin(self, session: Session) -> None:
         """Show another session from now on."""
@@ -122,22 +133,40 @@ class PaneView(LinesView, can_focus=True):
         rule = RULE_FOCUS if self.active else RULE
         stroke = self.signs.heavy if self.active else self.signs.rule
         spans: list[Span] = [Span(stroke, rule)]
+        self._places = []
         for number, pane in enumerate(Pane, 1):
             here = pane is self.pane
             if not here and pane not in self.tabs:
                 continue
             role = (TITLE_FOCUS if self.active else roles.TITLE) if here else roles.DIM
+            self._places.append((width(spans), pane))
             spans += [Span(f" {number} {_(NAMES[pane])} ", role), Span(stroke, rule)]
         more = self.heading()
         room = cells - width(spans) - 3
         if more and room > 3:
             spans.append(Span(f" {fit_text(clean(more, self.ascii_only), room)} ", roles.TIME))
+        self._all_at = -1
         if self.maximised and cells - width(spans) > 22:
+            self._all_at = width(spans)
             spans += [Span(stroke, rule), Span(_(" z: all panes "), roles.DIM)]
         spans.append(Span(stroke * max(cells - width(spans), 0), rule))
         return line(*crop(spans, cells))
 
     # -- events -------------------------------------------------------------
+
+    def on_focus(self, event: events.Focus) -> None:
+        """As Textual does, but for drawing all of it: the screen sees what has changed."""
+        event.prevent_default()
+        self.has_focus = True
+        if self.parent is not None:
+            self.parent.post_message(events.DescendantFocus(self))
+
+    def on_blur(self, event: events.Blur) -> None:
+        """See :meth:`on_focus`."""
+        event.prevent_default()
+        self.has_focus = False
+        if self.parent is not None:
+            self.parent.post_message(events.DescendantBlur(self))
 
     def on_resize(self) -> None:
         self.draw()
@@ -153,7 +182,12 @@ class PaneView(LinesView, can_focus=True):
         self.draw()
 
     def on_click(self, event: events.Click) -> None:
-        if event.y >= 1:
+        """A row is picked; in the title a name brings its pane to the front, twice maximises."""
+        if event.y == 0:
+            before = [pane for start, pane in self._places if start <= event.x]
+            whole = event.chain == 2 or 0 <= self._all_at <= event.x
+            self.post_message(self.Titled(before[-1] if before else self.pane, whole=whole))
+        else:
             told = self.pick(event.x, event.y - 1)
             if told is not None:
                 self.post_message(told)

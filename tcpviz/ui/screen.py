@@ -8,7 +8,9 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
+from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.widget import Widget
 
 from tcpviz.ui import keys
 from tcpviz.ui.beating import Beating
@@ -19,7 +21,6 @@ from tcpviz.ui.filter_entry import FilterEntry
 from tcpviz.ui.filteractions import FilterActions
 from tcpviz.ui.help import HelpScreen
 from tcpviz.ui.insights import InsightActions
-from tcpviz.ui.lessonactions import LessonActions
 from tcpviz.ui.listactions import ListActions
 from tcpviz.ui.looks import Looks
 from tcpviz.ui.lowerbars import LowerBars
@@ -27,6 +28,7 @@ from tcpviz.ui.paneactions import PaneActions
 from tcpviz.ui.panes import ConnectionPane, PaneView
 from tcpviz.ui.placing import Placing
 from tcpviz.ui.plan import Pane, Plan, plan
+from tcpviz.ui.presenting import PresentingActions
 from tcpviz.ui.session import Session
 
 FLASH_S = 0.45
@@ -39,7 +41,7 @@ class MainScreen(
     FilterActions,
     ChartActions,
     PaneActions,
-    LessonActions,
+    PresentingActions,
     InsightActions,
     Screen[None],
 ):
@@ -51,6 +53,8 @@ class MainScreen(
 
     BINDINGS: ClassVar[list[BindingType]] = list(keys.bindings())
     AUTO_FOCUS = ""
+    # Textual draws the whole screen anew when the focus moves; here two rules change.
+    focused = Reactive[Widget | None](None, repaint=False)
     CSS = """
     MainScreen { layout: vertical; overflow: hidden; background: $background; }
     #lower { overflow: hidden; }
@@ -73,6 +77,7 @@ class MainScreen(
         self._second = -1
         self._generation = session.generation
         self._stale = False
+        self._drawn_for: Widget | None = None
         self._planned_for: int | None = None
         self._catching_up = False
         self._failed = False
@@ -87,6 +92,7 @@ class MainScreen(
             Pane.CHART: self._chart,
         }
         self.make_lesson(looks, ascii_only=ascii_only)
+        self.make_presenting(looks, ascii_only=ascii_only)
         self._lower = LowerBars(session, looks, ascii_only=ascii_only)
         self._lower.instead = self.key_line
         self._lower.track = lambda: self.track
@@ -106,6 +112,8 @@ class MainScreen(
     # -- building and laying out --------------------------------------------
 
     def compose(self) -> ComposeResult:
+        self.large_view.add_class("bar")
+        yield self.large_view
         yield self._list
         with Container(id="lower"):
             yield self._diagram
@@ -122,6 +130,7 @@ class MainScreen(
         self._lay_out(self.app.size)
         self.teach(self.app_.teaching)
         self.focus_pane(self.active)
+        self.begin_lookout()
 
     def on_resize(self, event: events.Resize) -> None:
         self._lay_out(event.size)
@@ -131,7 +140,7 @@ class MainScreen(
 
     def wear(self, looks: Looks) -> None:
         """Put other looks on everything."""
-        for view in (*self.views.values(), *self._bars.values(), self.panel_view):
+        for view in (*self.views.values(), *self._bars.values(), self.panel_view, self.large_view):
             view.wear(looks)
 
     def begin_again(self, *, step: bool) -> str | None:
@@ -190,7 +199,7 @@ class MainScreen(
 
     def redraw_soon(self) -> None:
         """Draw everything once all that has happened is dealt with, if nobody did meanwhile."""
-        if not self._stale:
+        if not self._stale and self.focused is not self._drawn_for:
             self._stale = True
             self.call_later(lambda: self.redraw() if self._stale else None)
 
@@ -199,13 +208,16 @@ class MainScreen(
         self._stale = False
         if not self.is_mounted:
             return
+        self._drawn_for = self.focused
         if self._generation != self.session.generation:
             self._generation = self.session.generation
             for pane, view in self.views.items():
                 if pane is not Pane.LIST:
                     view.begin(self.session)
         with self.app.batch_update():
-            self.draw_panel(self.plan.width, self.panel_rows(self.plan.height))
+            width, height = self.plan.width, self.plan.height
+            self.draw_panel(width, self.panel_rows(height))
+            self.draw_large(width, self.large_rows(width, height))
             for pane, view in self.views.items():
                 if pane in self.plan.panes:
                     view.active = pane is self.focused_pane
@@ -235,6 +247,7 @@ class MainScreen(
 
     def focus_pane(self, pane: Pane) -> None:
         """Go to a pane, bringing it to the front where panes take turns."""
+        self.show_pane(pane)
         if pane is Pane.CHART and self.session.whole:
             self.session.overlook(False)
         self.active = pane
@@ -281,7 +294,7 @@ class MainScreen(
         if self._filtering:
             self._clear_filter()
             self.focus_pane(Pane.LIST)
-        elif self.session.hand.cancel_delay():
+        elif self.session.hand.cancel_delay() or self.undo_choosing():
             pass
         elif self.banner:
             self.banner = ""
@@ -291,6 +304,8 @@ class MainScreen(
             self._clear_filter()
         elif self.session.chosen:
             self.unchoose()
+        else:
+            self.undo_hiding()
         self._lay_out(self.app.size)
 
     def stepped(self, before: int) -> None:

@@ -95,7 +95,7 @@ def draw(board: Board, cells: int, rows: int) -> Placed:
         made = table
     else:
         left = _figure(figure, board, rows)
-        made = [line(*pad(left[y], start), *table[y]) for y in range(rows)]
+        made = [(*pad(left[y], start), *table[y]) for y in range(rows)]
     made = [fit(one, cells) for one in made]
     if board.ascii:
         made = [ascii_line(one) for one in made]
@@ -239,8 +239,7 @@ def told(board: Board) -> Line:
 
 
 def _figure(figure: Figure, board: Board, rows: int) -> list[Line]:
-    canvas = Canvas(figure.width, rows)
-    draw_figure(canvas, figure, DiagramScene(ascii=board.ascii), (0, 0))
+    canvas = _empty(figure, rows, board.ascii)
     for tally in board.tallies:
         if tally.state is None:
             continue
@@ -263,6 +262,20 @@ def _figure(figure: Figure, board: Board, rows: int) -> list[Line]:
             said = f" {count(tally.count)} "
         _write_below(canvas, box, said, odd.role if odd else roles.NUMBER)
     return [canvas.row(y) for y in range(rows)]
+
+
+_EMPTY: Final[dict[tuple[str, int, bool], Canvas]] = {}
+
+
+def _empty(figure: Figure, rows: int, ascii_only: bool) -> Canvas:
+    """The figure with nobody in it: what is drawn anew at each beat are only the counts."""
+    key = (figure.name, rows, ascii_only)
+    if key not in _EMPTY:
+        if len(_EMPTY) > 8:
+            _EMPTY.clear()
+        canvas = _EMPTY[key] = Canvas(figure.width, rows)
+        draw_figure(canvas, figure, DiagramScene(ascii=ascii_only), (0, 0))
+    return _EMPTY[key].copy()
 
 
 def _write_below(canvas: Canvas, box: Box, said: str, role: str) -> None:

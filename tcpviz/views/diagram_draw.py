@@ -36,6 +36,14 @@ class Canvas:
         self.chars = [[" "] * width for _ in range(height)]
         self.roles = [[roles.TEXT] * width for _ in range(height)]
 
+    def copy(self) -> Canvas:
+        """Another one with the same in it."""
+        other = Canvas(0, 0)
+        other.width, other.height = self.width, self.height
+        other.chars = [row[:] for row in self.chars]
+        other.roles = [row[:] for row in self.roles]
+        return other
+
     def put(self, x: int, y: int, char: str, role: str) -> None:
         if 0 <= x < self.width and 0 <= y < self.height:
             self.chars[y][x] = char
@@ -102,7 +110,10 @@ def _rank(pair: Pair, scene: DiagramScene, lit: dict[Pair, bool]) -> int:
     )
 
 
-def _uses(figure: Figure, scene: DiagramScene, lit: dict[Pair, bool]) -> dict[Cell, list[_Use]]:
+def _uses(
+    figure: Figure, scene: DiagramScene, lit: dict[Pair, bool], within: set[Cell] | None = None
+) -> dict[Cell, list[_Use]]:
+    """By cell, the edges that use it; ``within`` these cells, or all."""
     uses: dict[Cell, list[_Use]] = {}
     for way in figure.ways:
         if way.shy and way.pair not in lit:
@@ -110,7 +121,8 @@ def _uses(figure: Figure, scene: DiagramScene, lit: dict[Pair, bool]) -> dict[Ce
         rank = _rank(way.pair, scene, lit)
         dashed = rank == _SERVER or (rank == _LIT and not lit[way.pair])
         for cell, strokes, head in figure.strokes[way.pair]:
-            uses.setdefault(cell, []).append(_Use(rank, strokes, head, dashed, way.shy))
+            if within is None or cell in within:
+                uses.setdefault(cell, []).append(_Use(rank, strokes, head, dashed, way.shy))
     return uses
 
 
@@ -151,12 +163,36 @@ def _cell(users: list[_Use], crossing: bool, ascii_only: bool, single: bool) -> 
     return linework.glyph((n, e, s, w), rounded=True, dashed=dashed), role
 
 
+_Drawn = dict[Cell, tuple[str, str]]
+_at_rest: dict[tuple[int, bool], tuple[Figure, _Drawn]] = {}
+
+
+def _resting(figure: Figure, ascii_only: bool) -> _Drawn:
+    """The ways where nobody went and nothing is lit: made once, most cells are always so."""
+    kept = _at_rest.get((id(figure), ascii_only))
+    if kept is None or kept[0] is not figure:
+        uses = _uses(figure, DiagramScene(ascii=ascii_only), {})
+        kept = _at_rest[id(figure), ascii_only] = (figure, _cells(figure, uses, ascii_only))
+    return kept[1]
+
+
+def _cells(figure: Figure, uses: dict[Cell, list[_Use]], ascii_only: bool) -> _Drawn:
+    lonely = figure.lonely
+    return {
+        cell: _cell(users, cell in figure.crossings, ascii_only, cell in lonely)
+        for cell, users in uses.items()
+    }
+
+
 def _draw_ways(canvas: Canvas, figure: Figure, scene: DiagramScene, at: Cell) -> None:
     lit = lit_edges(scene)
-    uses = _uses(figure, scene, lit)
-    lonely = {cells[0] for cells in figure.way_cells.values() if len(cells) == 1}
-    for cell, users in uses.items():
-        char, role = _cell(users, cell in figure.crossings, scene.ascii, cell in lonely)
+    drawn = _resting(figure, scene.ascii)
+    busy = (lit.keys() | scene.trail_client | scene.trail_server) & figure.strokes.keys()
+    if busy:
+        within = {cell for pair in busy for cell, _, _ in figure.strokes[pair]}
+        uses = _uses(figure, scene, lit, within)
+        drawn = drawn | _cells(figure, uses, scene.ascii)
+    for cell, (char, role) in drawn.items():
         canvas.put(at[0] + cell[0], at[1] + cell[1], char, role)
 
 

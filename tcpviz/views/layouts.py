@@ -189,6 +189,11 @@ class Figure:
         return {way.pair: way.cells for way in self.ways}
 
     @cached_property
+    def lonely(self) -> frozenset[Cell]:
+        """Cells that are all of a way."""
+        return frozenset(cells[0] for cells in self.way_cells.values() if len(cells) == 1)
+
+    @cached_property
     def docks(self) -> dict[Pair, tuple[Cell, Cell]]:
         """Each way's direction of leaving its first box and of entering its last one."""
         docks: dict[Pair, tuple[Cell, Cell]] = {}
