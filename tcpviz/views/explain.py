@@ -18,7 +18,7 @@ from tcpviz.core.records import Call, Side
 from tcpviz.core.segment import Flags, Segment
 from tcpviz.core.states import Event, Opened, State, Transition
 from tcpviz.core.timeline import Step, StepKind
-from tcpviz.views import explain_event, explain_kernel, hand_words, roles
+from tcpviz.views import explain_event, explain_kernel, hand_words, points, roles
 from tcpviz.views.explain_calls import (
     ALIASES,
     CALLED,
@@ -306,10 +306,11 @@ def _segment(
     values = values_of(step, segment)
     if step.kind is StepKind.LOST:
         yield fill(LOST[FAMILY.get(kind, "other")], **values)
-        return
-    if step.kind is StepKind.ARRIVED:
-        if not step.changes:
-            yield fill(ARRIVED[FAMILY.get(kind, "other")], **values)
+    if step.kind is StepKind.ARRIVED and not step.changes:
+        yield fill(ARRIVED[FAMILY.get(kind, "other")], **values)
+    if step.kind in (StepKind.ARRIVED, StepKind.LOST):
+        if step.passage is not None:
+            yield from points.told(step.passage)
         return
     marks = [] if step.observation is None else list(step.observation.marks)
     names = {str(mark.name) for mark in marks}

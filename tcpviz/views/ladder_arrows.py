@@ -160,11 +160,16 @@ def reach(flight: Flight, row: Row, pen: Pen) -> tuple[int, int, int] | None:
 
 
 def _was_held(flight: Flight, pen: Pen) -> bool:
-    """It has lain in a hand, or does now (a copy that waits there too)."""
-    return any(
-        each.act is Act.HELD or (flight.copy and not each.delay_ns)
-        for each in flight.handled(pen.cursor)
-    )
+    """It has lain in a hand, or does now (a copy that waits there too).
+
+    What the script alone held, so that segments cross, is an arrow like any other once it has
+    arrived: the crossing is what is to be seen.
+    """
+    arrived = flight.end_step is not None and not hidden(flight.end_step, pen.cursor)
+    done = flight.handled(pen.cursor)
+    if arrived and not flight.copy and all(each.by is Doer.SCRIPT for each in done):
+        return any(each.held_ns >= _WORTH_TELLING_NS for each in done)
+    return any(each.act is Act.HELD or (flight.copy and not each.delay_ns) for each in done)
 
 
 def _hand_at(flight: Flight, cells: int, pen: Pen) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tcpviz.core.claims import Claim, Phase, PhaseName
+from tcpviz.core.passages import Doubt
 from tcpviz.core.records import Act, Call, Handled, KernelReading, Side
 from tcpviz.core.segment import Endpoint, Segment
 from tcpviz.core.timeline import Step, StepKind
@@ -51,6 +52,12 @@ def identity_of(segment: Segment) -> tuple[object, ...]:
     """What stays the same of a segment between its moments (not its time, frame, TTL)."""
     s = segment
     return (s.src, s.dst, s.seq, s.ack, s.flags, s.window, s.payload_len, s.ip_id, s.options)
+
+
+def appears(step: Step) -> bool:
+    """It arrives and did not leave, or only with more around it: its arrow begins on the way."""
+    passage = step.passage
+    return passage is not None and (passage.left is None or passage.doubt is Doubt.PART)
 
 
 @dataclass(slots=True)
@@ -298,12 +305,13 @@ class RowBuilder:
                 if each.side is side and identity_of(each.step.segment or segment) == key
             ),
             None,
-        ) or self._spoilt(segment, side)
+        ) or self._spoilt(step, segment, side)
         row = self._append(RowKind.STEP, step)
         if flight is None:
-            # The same segment once more, or one whose departure nobody saw.
+            # The same segment once more, a part of one, or one whose departure nobody saw.
             known = self._done.get(key)
-            flight = Flight(step, side, row.number, copy=known is not None)
+            copy = known is not None or appears(step)
+            flight = Flight(step, side, row.number, copy=copy)
             row.flights = (*self._flights, flight)
         else:
             self._flights = tuple(each for each in self._flights if each is not flight)
@@ -315,12 +323,16 @@ class RowBuilder:
         if len(self._done) > 8 * MAX_FLIGHTS:
             del self._done[next(iter(self._done))]
 
-    def _spoilt(self, segment: Segment, side: Side) -> Flight | None:
+    def _spoilt(self, step: Step, segment: Segment, side: Side) -> Flight | None:
         """The flight of a segment that arrives otherwise than it left: by its number."""
+        passage = step.passage
+        if passage is not None and not passage.changed:
+            return None
         for each in self._flights:
             left = each.step.segment
             same = left is not None and left.frame == segment.frame > 0 and each.side is side
-            if same and any(one.act is Act.CORRUPTED for one in each.handled(None)):
+            spoilt = any(one.act is Act.CORRUPTED for one in each.handled(None))
+            if same and (passage is not None or spoilt):
                 return each
         return None
 

@@ -68,13 +68,35 @@ def clocks(known: Skew | None, names: tuple[str, str], *, short: bool = False) -
 # -- one segment ----------------------------------------------------------------
 
 
+def short_doubt(passage: Passage) -> str:
+    """A few words for the end of an arrow that began on the way; empty: nothing to say."""
+    if passage.doubt is Doubt.PART:
+        return _("{bytes} of it").format(bytes=size(passage.bytes))
+    if passage.left is None:
+        foreign = passage.doubt is Doubt.FOREIGN
+        return _("from elsewhere") if foreign else _("not seen leaving")
+    return ""
+
+
 def way_time(passage: Passage) -> str:
     """One way's time for a chart: ``12.3 ms``; empty where it is not known."""
     return "" if passage.delay_ns is None else duration(passage.delay_ns)
 
 
+def told(passage: Passage) -> Iterator[str]:
+    """What is to be said where a segment ends: all but in which frames it is."""
+    yield from _times(passage)
+    yield from _oddities(passage)
+
+
 def sentences(passage: Passage) -> Iterator[str]:
     """What is known of a segment's way, a sentence each."""
+    yield from _times(passage)
+    yield from _frames(passage)
+    yield from _oddities(passage)
+
+
+def _times(passage: Passage) -> Iterator[str]:
     if passage.delay_ns is not None:
         if passage.error_ns is None:
             text = _("One way it took {time}, if the clocks agree: one direction only was seen.")
@@ -82,6 +104,9 @@ def sentences(passage: Passage) -> Iterator[str]:
         else:
             text = _("One way it took {time}, give or take {error}.")
             yield text.format(time=duration(passage.delay_ns), error=duration(passage.error_ns))
+
+
+def _frames(passage: Passage) -> Iterator[str]:
     places = (passage.left, passage.arrived)
     if passage.left and passage.arrived:
         text = _("Frame {one} at {left} is frame {other} at {arrived}.")
@@ -95,6 +120,9 @@ def sentences(passage: Passage) -> Iterator[str]:
         where = passage.left or passage.arrived
         assert where is not None
         yield _("Frame {one} at {left}.").format(one=where[1], left=where[0])
+
+
+def _oddities(passage: Passage) -> Iterator[str]:
     if passage.pieces > 1:
         text = _("It arrived in {pieces} pieces: segmentation was left to the network card.")
         yield text.format(pieces=passage.pieces)
