@@ -28,6 +28,7 @@ from tcpviz.sources import ring
 from tcpviz.sources.child import Child
 from tcpviz.sources.live import LiveFeed
 from tcpviz.sources.order import Plan
+from tcpviz.sources.recent import Kept
 from tcpviz.wire.decoder import Decoder
 
 KEPT = 64 << 20
@@ -74,6 +75,7 @@ class RingFeed(LiveFeed):
         self._fast = Decoder(verify=False)
         self._log: deque[tuple[Stretch, Ints]] = deque()
         self._logged = 0
+        self._let_go = False
         self._kept = KEPT
         super().__init__(*arguments, **more)
 
@@ -177,7 +179,7 @@ class RingFeed(LiveFeed):
             idents = np.zeros(len(stretch), np.int64)
             idents[columns.place] = self.table.ident[rows]
         self._keep(stretch, idents)
-        if self._writer:
+        if self._keeping.writes:
             self._write_all(stretch)
         self.status.frames += len(stretch)
         self.status.segments += len(columns)
@@ -243,12 +245,21 @@ class RingFeed(LiveFeed):
 
     # -- what is kept -------------------------------------------------------
 
+    def kept(self) -> Kept | None:
+        """The frames of the latest stretches; from any thread."""
+        if not self.ring:
+            return super().kept()
+        stretches = [stretch for stretch, _ in self._log.copy()]
+        frames = (frame for stretch in stretches for frame in stretch.frames())
+        return Kept(frames, [self.interfaces[0].name], whole=not self._let_go)
+
     def _keep(self, stretch: Stretch, idents: Ints) -> None:
         self._log.append((stretch, idents))
         self._logged += len(stretch.data) + idents.nbytes
         while self._logged > self._kept and len(self._log) > 1:
             old, numbers = self._log.popleft()
             self._logged -= len(old.data) + numbers.nbytes
+            self._let_go = True
 
     def _again(self, ident: int) -> list[Record]:
         """What is still kept of one connection; a note, if that is not all."""
@@ -273,4 +284,4 @@ class RingFeed(LiveFeed):
     def _write_all(self, stretch: Stretch) -> None:
         lost, at = stretch.lost, stretch.lost_before() if stretch.lost else -1
         for place, frame in enumerate(stretch.frames()):
-            self._save(frame, lost if place == at else 0)
+            self._keeping.save(frame, lost if place == at else 0)

@@ -28,7 +28,7 @@ def cut_out(path: str, connection: Connection, out: str) -> int:
         with PcapngWriter(out) as writer:
             for frames in capture.pieces():
                 for frame in frames:
-                    if not _wanted(decoder, frame, connection):
+                    if not wanted(decoder, frame, connection):
                         continue
                     index = known.get(frame.interface)
                     if index is None:
@@ -48,17 +48,18 @@ def _described(writer: PcapngWriter, interfaces: list[Interface], frame: Frame) 
     return writer.add_interface(name, frame.link_type)
 
 
-def _wanted(decoder: Decoder, frame: Frame, connection: Connection) -> bool:
+def wanted(decoder: Decoder, frame: Frame, connection: Connection) -> bool:
+    """Whether the frame carries a segment of the connection, or an ICMP error about one."""
     segment = decoder.decode(frame)
-    wanted = segment is not None and _is_of(segment, connection)
+    found = segment is not None and _is_of(segment, connection)
     while decoder.extra:
-        wanted |= _is_of(decoder.extra.popleft(), connection)
+        found |= _is_of(decoder.extra.popleft(), connection)
     while decoder.errors:
         error = decoder.errors.popleft()
         keys = {FlowKey.of(key.low, key.high) for key in error.keys(())}
         mine = FlowKey.of(connection.key.low, connection.key.high)
-        wanted |= mine in keys and _within(error.time_ns, connection)
-    return wanted
+        found |= mine in keys and _within(error.time_ns, connection)
+    return found
 
 
 def _is_of(segment: Segment, connection: Connection) -> bool:

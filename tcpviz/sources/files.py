@@ -20,6 +20,7 @@ from tcpviz.core.records import Gap, Moment, Record, SegmentRecord
 from tcpviz.sources import over_ip
 from tcpviz.sources.feed import FeedStatus, SourceError
 from tcpviz.sources.parser import Interface, clean
+from tcpviz.sources.recent import Kept, Recent
 from tcpviz.sources.replay import Replay
 from tcpviz.sources.stream import CaptureStream
 from tcpviz.wire.decoder import Decoder
@@ -277,7 +278,10 @@ class CaptureFile:
 
 
 class FileFeed:
-    """A capture file or pipe as a feed of segments. Raises SourceError if it cannot be opened."""
+    """A capture file or pipe as a feed of segments. Raises SourceError if it cannot be opened.
+
+    ``path``  of a file that can be read again, ``None`` where nothing can
+    """
 
     def __init__(self, path: str | CaptureFile, batch: int = BATCH) -> None:
         self._capture = open_capture(path) if isinstance(path, str) else path
@@ -289,6 +293,21 @@ class FileFeed:
         self._lock = threading.Lock()
         self.title = self._capture.name
         self.status = FeedStatus(size=self._capture.size)
+        again = isinstance(path, str) and path != "-" and self._capture.size is not None
+        self.path = str(path) if again else None
+        self._recent: Recent | None = None
+
+    def remember(self) -> None:
+        """Keep the latest frames of what cannot be read again."""
+        if self.path is None:
+            self._recent = Recent()
+
+    def kept(self) -> Kept | None:
+        """The latest frames, where they are kept; from any thread."""
+        if self._recent is None:
+            return None
+        names = [each.name for each in self._capture.interfaces]
+        return Kept(self._recent.frames(), names, whole=not self._recent.gone)
 
     def batches(self) -> Iterator[list[Record]]:
         """Segments in batches; of a pipe at once, when nothing more is waiting.
@@ -326,7 +345,10 @@ class FileFeed:
         decode = self._decoder.decode
         losses = self._capture.stream.losses
         customs = deque(self._capture.stream.customs)
+        recent = self._recent
         for frame in frames:
+            if recent is not None:
+                recent.add(frame)
             if customs:
                 self._take_customs(customs, frame.number, batch)
             if losses and frame.number in losses:
@@ -373,6 +395,6 @@ class FileFeed:
         damage = self._replay.note()
         said = [*stream.notes, *([f"{self.title}: {damage}"] if damage is not None else [])]
         if said != self._said:
-            # Others' notes stay where they are; one whose count has grown takes the old one's place.
+            # Others' notes stay; one whose count has grown takes the place of the old one.
             status.notes[:] = [each for each in status.notes if each not in self._said] + said
             self._said = said

@@ -122,10 +122,11 @@ class FileSet:
         dropped: int | None,
         time_ns: int | None = None,
         customs: Iterable[bytes] = (),
+        comments: Iterable[str] = (),
     ) -> None:
         """What an interface counted, into the file that is open."""
         if self._writer is not None:
-            self._writer.write_statistics(interface, received, dropped, time_ns, customs)
+            self._writer.write_statistics(interface, received, dropped, time_ns, customs, comments)
 
     def flush(self) -> None:
         """Hand everything to the operating system."""

@@ -23,14 +23,14 @@ from tcpviz.sources.bpf import MAX_SNAPLEN
 from tcpviz.sources.child import Child
 from tcpviz.sources.clockwatch import ClockWatch, told
 from tcpviz.sources.feed import FeedStatus, SourceError
-from tcpviz.sources.fileset import FileSet
 from tcpviz.sources.helpers import complaint
 from tcpviz.sources.interfaces import Interface, resolve
+from tcpviz.sources.keeping import Keeping
 from tcpviz.sources.kernelword import KernelWord
 from tcpviz.sources.order import Order, Plan
+from tcpviz.sources.recent import Kept
 from tcpviz.sources.saving import Saving
 from tcpviz.sources.stepping_down import step_down
-from tcpviz.sources.writer import PcapngWriter
 from tcpviz.wire.decoder import Decoder
 from tcpviz.wire.frame import Frame
 
@@ -98,7 +98,7 @@ class LiveFeed:
         self._words = bpf.strip()
         self._snaplen = snaplen if 0 < snaplen < MAX_SNAPLEN else 0
         self._left = count
-        self._write = write
+        self._keeping = Keeping(write, self._snaplen, self.status, self.stop)
         self._give_up = give_up
         self._kernel = KernelWord(sockets=sockets, keep=keep, events=events)
         self._clock = ClockWatch()
@@ -127,8 +127,6 @@ class LiveFeed:
         self._decoder = Decoder(verify=False)  # what leaves has no checksum yet
         self._children: list[Child] = []
         self._first: list[int] = []  # each child's first interface, counted over all
-        self._writer: PcapngWriter | FileSet | None = None
-        self._write_error: SourceError | None = None
         self._early: list[Record] = []
         self._dropped = 0
         self._helper_dropped = 0
@@ -152,6 +150,18 @@ class LiveFeed:
         """The capturing processes, for those who look after them."""
         return [*(child.pid for child in self._children), *self._kernel.pids]
 
+    def remember(self) -> None:
+        """Keep the latest frames, so that they can still be saved."""
+        self._keeping.remember()
+
+    def kept(self) -> Kept | None:
+        """The latest frames, where they are kept; from any thread."""
+        return self._keeping.recent([interface.name for interface in self.interfaces])
+
+    def mark(self, text: str) -> None:
+        """A comment for the next frame that is written; from any thread."""
+        self._keeping.mark(text)
+
     def open(self) -> None:
         """Start capturing. From its return on, every packet is captured or counted as dropped."""
         if self._begun:
@@ -159,7 +169,7 @@ class LiveFeed:
         self._begun = True
         try:
             if not self._give_up:
-                self._begin_file()
+                self._keeping.begin()
             with self._lock:
                 self._wake = os.pipe()
             self._selector = selectors.DefaultSelector()
@@ -172,18 +182,12 @@ class LiveFeed:
             self._kernel.open(lambda: self._order.wants(self.interfaces), self._selector)
             if self._give_up:
                 self.status.notes += step_down()
-                self._begin_file()
+                self._keeping.begin()
             self._await_start()
             self._kernel.begin()  # after the packets, so that no connection falls between
         except BaseException:
             self.close()
             raise
-
-    def _begin_file(self) -> None:
-        if isinstance(self._write, Saving):
-            self._writer = FileSet(self._write, self._snaplen)
-        elif self._write:
-            self._writer = PcapngWriter(self._write, self._snaplen)
 
     def _await_start(self) -> None:
         deadline = time.monotonic() + _START_PATIENCE
@@ -221,16 +225,14 @@ class LiveFeed:
     def _describe(self) -> None:
         """Number the interfaces over all children, and tell the file of them."""
         first = 0
+        told: list[tuple[str, int]] = []
         for child in self._children:
             self._first.append(first)
             described = child.parser.interfaces if child.parser else []
             first += len(described)
-            for interface in described:
-                if self._writer:
-                    name = interface.name or self.interfaces[len(self._first) - 1].name
-                    self._writer.add_interface(name, interface.link_type, "", self._words)
-        if self._writer:
-            self._writer.flush()
+            own = self.interfaces[len(self._first) - 1].name if described else ""
+            told += [(each.name or own, each.link_type) for each in described]
+        self._keeping.describe(told, self._words)
 
     def _turn(self, wait: float) -> list[tuple[Child, list[Frame]]]:
         """Wait for something, read it; the frames that came, by child."""
@@ -267,8 +269,8 @@ class LiveFeed:
                 yield self._early
                 self._early = []
             yield from self._run()
-            if self._write_error:
-                raise self._write_error
+            if self._keeping.error:
+                raise self._keeping.error
         finally:
             self.close()
 
@@ -337,7 +339,7 @@ class LiveFeed:
             self.status.frames += 1
             if self._left is not None:
                 self._left -= 1
-            self._save(frame, lost)
+            self._keeping.take(frame, lost)
             if segment is not None:
                 records.append(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
         for segment in self._decoder.extra:
@@ -352,19 +354,6 @@ class LiveFeed:
             records.append(Gap(when, rise, "the kernel"))
         self.status.segments += sum(isinstance(record, SegmentRecord) for record in records)
         return records
-
-    def _save(self, frame: Frame, lost: int) -> None:
-        if self._writer is None or self._write_error:
-            return
-        try:
-            self._writer.write(frame, lost=lost)
-        except SourceError as error:
-            self._cannot_write(error)
-
-    def _cannot_write(self, error: SourceError) -> None:
-        """Go on showing what is captured; the error comes at the end."""
-        self._write_error = error
-        self.status.notes.append(f"{error}; capturing goes on without writing")
 
     def _tell(self) -> None:
         """Bring counters, notes and the file up to date."""
@@ -382,23 +371,7 @@ class LiveFeed:
         else:
             self.status.skipped = Counter(self._decoder.skipped)
         self.status.dropped = self._dropped
-        if self._writer and not self._write_error:
-            try:
-                self._writer.flush()
-                saved = self._writer.look_after()
-                if saved:
-                    self.status.notes.append(saved)
-                self._look_at_files()
-            except SourceError as error:
-                self._cannot_write(error)
-
-    def _look_at_files(self) -> None:
-        """Tell the files what was lost; end where their plan says so."""
-        if isinstance(self._writer, FileSet):
-            self._writer.dropped = self._dropped
-            if self._writer.full and not self._stopping.is_set():
-                self.status.notes.append("the files are full, as -a asked: the capture ends")
-                self.stop()
+        self._keeping.look_after(self._dropped)
 
     def _note(self, message: dict[str, Any]) -> None:
         if "note" in message or "error" in message:
@@ -434,12 +407,7 @@ class LiveFeed:
                 how = f"was killed (signal {-code})" if code < 0 else f"failed (code {code})"
                 self.status.notes.append(f"the capturing process {how}; what was seen is shown")
         self._tell()
-        if self._writer and not self._write_error and len(self.interfaces) == 1:
-            with contextlib.suppress(SourceError):
-                self._writer.write_statistics(0, None, self._dropped, time.time_ns())
-        if isinstance(self._writer, FileSet) and self._writer.missed and not self._write_error:
-            self._write_error = SourceError(f"{self._writer.missed} packets could not be saved")
-        last = self._kernel.among(last, over=True)
+        self._keeping.finish(len(self.interfaces), self._dropped)
         if last:
             yield last
 
@@ -462,9 +430,6 @@ class LiveFeed:
             for descriptor in self._wake:
                 os.close(descriptor)
             self._wake = ()
-        if self._writer:
-            writer, self._writer = self._writer, None
-            with contextlib.suppress(SourceError):
-                writer.close()
+        self._keeping.close()
         self._begun = True
         self.status.done = True

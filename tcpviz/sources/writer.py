@@ -57,6 +57,7 @@ class PcapngWriter:
     ``target``  a path (``-`` is standard output), or a binary file that the
                 caller keeps and closes
     ``snaplen`` bytes of each frame that are kept; 0 keeps all
+    ``fresh``   there must be no file of that name yet
 
     A file is created readable by its owner only, and under sudo belongs to
     whoever called it. What was written before the last ``flush`` is the
@@ -65,7 +66,13 @@ class PcapngWriter:
     ``unsaved`` is then how many blocks were not written.
     """
 
-    def __init__(self, target: str | os.PathLike[str] | BinaryIO, snaplen: int = 0) -> None:
+    def __init__(
+        self,
+        target: str | os.PathLike[str] | BinaryIO,
+        snaplen: int = 0,
+        *,
+        fresh: bool = False,
+    ) -> None:
         self.snaplen = snaplen
         self.frames = 0
         self.unsaved = 0
@@ -83,7 +90,7 @@ class PcapngWriter:
             self.name = "standard output" if path == "-" else clean(path)
             self._owned = path != "-"
             self._path = path if self._owned else None
-            self._file = _create(path, self.name) if self._owned else sys.stdout.buffer
+            self._file = _create(path, self.name, fresh) if self._owned else sys.stdout.buffer
         else:
             self.name = clean(str(getattr(target, "name", "the output")))
             self._owned = False
@@ -178,11 +185,12 @@ class PcapngWriter:
         dropped: int | None,
         time_ns: int | None = None,
         customs: Iterable[bytes] = (),
+        comments: Iterable[str] = (),
     ) -> None:
         """Write what an interface counted since the capture began; None where nobody knows.
 
         ``time_ns`` is when it was asked: the last frame's time, if not given;
-        ``customs`` as for a frame.
+        ``customs`` as for a frame; ``comments`` of the block.
         """
         time = self._last_ns if time_ns is None else max(0, min(_TIME_LIMIT, time_ns))
         options = [
@@ -190,6 +198,7 @@ class PcapngWriter:
             for code, count in ((ISB_IFRECV, received), (ISB_IFDROP, dropped))
             if count is not None
         ]
+        options += [(COMMENT, text.encode(errors="replace")) for text in comments]
         options += [(CUSTOM, _custom(each)) for each in customs]
         head = struct.pack("<III", interface, time >> 32, time & 0xFFFFFFFF)
         self._block(STATISTICS, head, options)
@@ -309,13 +318,15 @@ def _option(code: int, value: bytes) -> bytes:
     return struct.pack("<HH", code, len(value)) + _padded(value)
 
 
-def _create(path: str, name: str) -> RawIOBase:
+def _create(path: str, name: str, fresh: bool = False) -> RawIOBase:
     """Open a file for writing: a new one for its owner only, an old one emptied as it is."""
     try:
         try:
             descriptor = _create_anew(path)
             new = True
         except FileExistsError:
+            if fresh:
+                raise
             descriptor = _open_old(path)
             new = False
     except (OSError, ValueError) as error:
@@ -374,6 +385,8 @@ def _cannot_create(name: str, error: OSError | ValueError) -> SourceError:
             return SourceError(
                 f"{name}: its folder does not exist (or it is a link to nowhere); make it first", 2
             )
+        case FileExistsError():
+            return SourceError(f"{name}: is there already, and stays as it is", 2)
         case IsADirectoryError():
             return SourceError(f"{name}: a directory; name a file in it", 2)
         case PermissionError():

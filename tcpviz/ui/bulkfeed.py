@@ -26,6 +26,7 @@ LARGE = 1 << 20
 class BulkFeed:
     """A file's tables. Raises SourceError if it cannot be opened.
 
+    ``path``     of the file
     ``instead``  the feed of its segments, where columns turned out not to be for it
     ``limit``    bytes of memory that its columns may take; the rest lies on disk
     """
@@ -33,7 +34,7 @@ class BulkFeed:
     def __init__(self, path: str, *, follow: bool | None = None, limit: int | None = None) -> None:
         capture = open_capture(path)  # so that a wrong file is known before anything is shown
         capture.close()
-        self._path, self._follow = path, follow
+        self.path, self._follow = path, follow
         self.limit = limit
         self.title = capture.name
         self.status = FeedStatus(size=capture.size)
@@ -65,7 +66,7 @@ class BulkFeed:
         from tcpviz.bulk.windows import Windows
 
         windows = None if self.limit is None else Windows(self.limit)
-        growing = Growing(self._path, follow=self._follow, windows=windows)
+        growing = Growing(self.path, follow=self._follow, windows=windows)
         growing.status.notes += self.status.notes
         self.status, self._growing = growing.status, growing
         if self._stopped:
@@ -75,7 +76,7 @@ class BulkFeed:
         except Unsuited as why:
             self._growing = None
             growing.close()
-            self.instead = FileFeed(self._path)
+            self.instead = FileFeed(self.path)
             self.status = self.instead.status
             self.status.notes.append(f"{self.title}: read packet by packet: {why}")
             yield from self.instead.batches()

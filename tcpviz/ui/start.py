@@ -72,6 +72,8 @@ def run(
     teaching.speak(ascii_only=behaviour.ascii)
     _before_textual(behaviour, looks)
     feed = feed_factory()
+    if hasattr(feed, "remember"):
+        feed.remember()  # so that a person can still save what has just been seen
     emergency = Emergency()
     with restored():
         return _show(

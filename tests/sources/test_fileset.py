@@ -199,8 +199,8 @@ class FullDisk:
         self.full = False
         real = writer._create
 
-        def create(path: str, name: str):
-            file = real(path, name)
+        def create(path: str, name: str, fresh: bool = False):
+            file = real(path, name, fresh)
             disk = self
 
             class Guarded(type(file)):  # type: ignore[misc]

@@ -1,0 +1,141 @@
+"""What a live capture keeps of its frames: the file of ``-w``, the latest ones, and marks."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from tcpviz.sources.feed import FeedStatus, SourceError
+from tcpviz.sources.fileset import FileSet
+from tcpviz.sources.recent import Kept, Recent
+from tcpviz.sources.saving import Saving
+from tcpviz.sources.writer import PcapngWriter
+from tcpviz.wire.frame import Frame
+
+
+class Keeping:
+    """Keeps what it is told to.
+
+    ``write``   a pcapng file (``-``: standard output), a plan of several, or nothing
+    ``status``  where notes go
+    ``stop``    ends the capture: the plan's files are full
+    ``error``   why the file could not be written any more; the capture goes on
+    """
+
+    def __init__(
+        self,
+        write: str | Saving | None,
+        snaplen: int,
+        status: FeedStatus,
+        stop: Callable[[], None],
+    ) -> None:
+        self.error: SourceError | None = None
+        self._write = write
+        self._snaplen = snaplen
+        self._status = status
+        self._stop = stop
+        self._full = False
+        self._writer: PcapngWriter | FileSet | None = None
+        self._recent: Recent | None = None
+        self._marks: deque[str] = deque()
+
+    # -- the latest -----------------------------------------------------------
+
+    def remember(self) -> None:
+        """Keep the latest frames from now on."""
+        self._recent = Recent()
+
+    def recent(self, names: Sequence[str]) -> Kept | None:
+        """The latest frames, if they are kept; ``names`` of the interfaces. From any thread."""
+        if self._recent is None:
+            return None
+        return Kept(self._recent.frames(), names, whole=not self._recent.gone)
+
+    def mark(self, text: str) -> None:
+        """A comment for the next frame that is written; from any thread."""
+        if self._write:
+            self._marks.append(text)
+
+    # -- the file ---------------------------------------------------------------
+
+    @property
+    def writes(self) -> bool:
+        """There is a file."""
+        return self._writer is not None
+
+    def begin(self) -> None:
+        """Make the file, if there is to be one. Raises SourceError."""
+        if isinstance(self._write, Saving):
+            self._writer = FileSet(self._write, self._snaplen)
+        elif self._write:
+            self._writer = PcapngWriter(self._write, self._snaplen)
+
+    def describe(self, interfaces: Sequence[tuple[str, int]], words: str) -> None:
+        """Tell the file of the interfaces: names and link types; ``words`` of the filter."""
+        if self._writer:
+            for name, link_type in interfaces:
+                self._writer.add_interface(name, link_type, "", words)
+            self._writer.flush()
+
+    def take(self, frame: Frame, lost: int) -> None:
+        """A frame, before which so many packets are missing."""
+        if self._recent is not None:
+            self._recent.add(frame)
+        self.save(frame, lost)
+
+    def save(self, frame: Frame, lost: int) -> None:
+        """The same for the file alone."""
+        if self._writer is None or self.error:
+            return
+        try:
+            self._writer.write(frame, self._comments(), lost=lost)
+        except SourceError as error:
+            self._cannot_write(error)
+
+    def look_after(self, dropped: int) -> None:
+        """Bring the file up to date; ``dropped`` packets were lost so far."""
+        if self._writer is None or self.error:
+            return
+        try:
+            self._writer.flush()
+            saved = self._writer.look_after()
+        except SourceError as error:
+            self._cannot_write(error)
+            return
+        if saved:
+            self._status.notes.append(saved)
+        if isinstance(self._writer, FileSet):
+            self._writer.dropped = dropped
+            if self._writer.full and not self._full:
+                self._full = True
+                self._status.notes.append("the files are full, as -a asked: the capture ends")
+                self._stop()
+
+    def finish(self, interfaces: int, dropped: int) -> None:
+        """The capture has ended: last words."""
+        if self._writer is None or self.error:
+            return
+        if interfaces == 1:
+            with contextlib.suppress(SourceError):
+                marks, now = self._comments(), time.time_ns()
+                self._writer.write_statistics(0, None, dropped, now, comments=marks)
+        if isinstance(self._writer, FileSet) and self._writer.missed:
+            self.error = SourceError(f"{self._writer.missed} packets could not be saved")
+
+    def close(self) -> None:
+        """Close the file; more than once does no harm."""
+        if self._writer:
+            writer, self._writer = self._writer, None
+            with contextlib.suppress(SourceError):
+                writer.close()
+
+    def _comments(self) -> list[str]:
+        """The marks that wait to be written."""
+        return [self._marks.popleft() for _ in range(len(self._marks))]
+
+    def _cannot_write(self, error: SourceError) -> None:
+        """Go on showing what is captured; the error comes at the end."""
+        self.error = error
+        self._status.notes.append(f"{error}; capturing goes on without writing")
