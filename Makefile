@@ -7,6 +7,7 @@
 #   make check-all               lint, and every test, the slow ones too
 #   make bench                   how fast it is here
 #   make pictures                the README's pictures, made anew from real runs
+#   make recordings              the recordings in demos/, made anew from real runs
 #   make words                   the catalogue of translations, in step with the sources
 #   make man                     the manual page, dist/tcpviz.1
 #   make format                  put every file into the project's format
@@ -20,7 +21,7 @@ TESTS ?= tests
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format check-all bench pictures words clean
+.PHONY: help venv demo test lint format check-all bench pictures recordings words clean
 
 help:
 	@sed -n '4,12s/^# *//p' Makefile
@@ -52,6 +53,9 @@ bench: venv
 
 pictures: venv
 	@$(BIN)/python -m tests.scenes $(ARGS)
+
+recordings: venv
+	@$(BIN)/python -m tests.scenes --record $(ARGS)
 
 words: venv
 	@$(BIN)/python -m tests.messages $(ARGS)

@@ -1,5 +1,7 @@
 """The scenario of the gallery: a busy server, with connections that end in many ways."""
 
+from typing import Any
+
 TITLE = "A busy server"
 SECTION = "resets"
 SHOWS = "Clients come and go; one is refused, one gets no answer, one is left half-closed."
@@ -9,14 +11,14 @@ SERVER: list[str] = []
 NEEDS = "cable"
 
 
-def run(lab):  # type: ignore[no-untyped-def]
+def run(lab: Any) -> None:
     """Play it."""
     client, server = lab.client, lab.server
     server.socket("web")
     server.bind(8080)
     server.listen()
 
-    def opened(name):  # type: ignore[no-untyped-def]
+    def opened(name: str) -> None:
         server.use("web")
         server.accept(name)
         client.socket(name)

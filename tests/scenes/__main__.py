@@ -3,7 +3,8 @@
 The SVGs go to ``demos/pictures`` (or to the folder named); the README shows some of them. With
 ``--png`` and an SVG renderer on the PATH, PNGs are laid beside them, to be looked at;
 ``--size 80x24`` shows the scenes at another size than their own, ``--theme`` in another theme.
-``--gallery OUT.html`` is ``tcpviz demo --gallery OUT.html``.
+``--record`` makes the recordings (``make recordings``); ``--gallery OUT.html`` is
+``tcpviz demo --gallery OUT.html``.
 """
 
 from __future__ import annotations
@@ -70,7 +71,12 @@ def main() -> int:
     parser.add_argument("--size", help="such as 80x24")
     parser.add_argument("--theme", help="instead of each scene's own")
     parser.add_argument("--gallery", metavar="OUT.html", type=Path)
+    parser.add_argument("--record", action="store_true", help="the recordings in demos/ instead")
     options = parser.parse_args()
+    if options.record:
+        from tests.scenes.recording import main as record
+
+        return record(options.names)
     if options.gallery:
         from tcpviz.ui.gallery import write
 
