@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterable
+from time import perf_counter
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -19,6 +21,7 @@ from tcpviz.ui.bulksession import BulkSession
 from tcpviz.ui.keys import ACTIONS
 from tcpviz.ui.looks import Looks
 from tcpviz.ui.playback import Pace
+from tcpviz.ui.rubbish import Rubbish
 from tcpviz.ui.screen import MainScreen
 from tcpviz.ui.session import Session
 from tcpviz.ui.teaching import Teaching
@@ -102,6 +105,7 @@ class TcpvizApp(App[int]):
             memory=memory,
             onlooker=onlooker,
         )
+        self.rubbish = Rubbish()
         self.trouble: SourceError | None = None
         self.failure: BaseException | None = None
         self._main = MainScreen(
@@ -138,9 +142,11 @@ class TcpvizApp(App[int]):
         self.call_after_refresh(self._main.beat)
         if not self.is_headless:
             self.set_interval(1.0, self._watch_terminal)
+            self.rubbish.begin()
 
     def on_unmount(self) -> None:
         self.session.pump.stop(0.5)
+        self.rubbish.end()
         self.session.close()
 
     def _hear_signals(self) -> None:
@@ -152,7 +158,14 @@ class TcpvizApp(App[int]):
             except (ValueError, RuntimeError, NotImplementedError):
                 return  # not the main thread: whoever runs us hears them
 
+    async def on_event(self, event: events.Event) -> None:
+        """Everything from outside comes by here first."""
+        if isinstance(event, events.InputEvent):
+            self.rubbish.touched = perf_counter()
+        await super().on_event(event)
+
     def _watch_terminal(self) -> None:
+        self.rubbish.look()
         if hung_up():
             self._signalled(signal.SIGHUP)
 
