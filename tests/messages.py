@@ -26,7 +26,8 @@ TABLES = (
     "ERRORS explain_moves:MOVES,MOVES_ACTIVE,FOUND explain_kernel:READING,TIMERS explain_event:EVENTS,RESETS "
     "explain_fill:NAMES icmp_words:REASON_WORDS,ICMP hand_words:DOERS,SHORT,SENTENCES,REBOOT,_HAND "
     "plain_words:SAID,SAID_MARKS,HEARD,LOST,MOVED,CALLED,RETURNED,FAILED,FAILED_OTHER,TIMER "
-    "kernel_words:TIMERS verdict:NAMES,NAMES_MIDSTREAM explain_states:STATES"
+    "kernel_words:TIMERS verdict:NAMES,NAMES_MIDSTREAM troubles:TEXTS,DETAILS explain_states:STATES "
+    "points:DOUBTS"
 )
 """Texts that are data, by module of ``tcpviz.views`` and name: all that teaches."""
 
@@ -157,6 +158,7 @@ def _scenarios() -> Iterator[Source]:
 
 def _screen() -> Iterator[Source]:
     from tcpviz.ui import help as help_screen
+    from tcpviz.ui import presenting
     from tcpviz.ui.keys import ACTIONS
     from tcpviz.ui.panes import NAMES
 
@@ -172,6 +174,11 @@ def _screen() -> Iterator[Source]:
         for _sign, text in entries:
             yield Source(text, "screen")
     for text in NAMES.values():
+        yield Source(text, "screen")
+    for text in presenting.NAMES.values():
+        yield Source(text, "screen", "part")
+    yield Source("all", "screen", "part")
+    for text in presenting.LIGHTS.values():
         yield Source(text, "screen")
 
 
