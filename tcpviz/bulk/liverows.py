@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import overload
 
@@ -20,9 +21,13 @@ from tcpviz.bulk.livetable import LiveTable
 from tcpviz.core.claims import Certainty, Claim
 from tcpviz.core.connection import Connection
 from tcpviz.core.halfconn import End
+from tcpviz.core.hosts import HostSocket
 from tcpviz.core.records import Side
 from tcpviz.core.segment import Endpoint, FlowKey
 from tcpviz.core.states import State
+
+MOST_SOCKETS = 100_000
+"""Sockets of the host's table that are remembered; the oldest go first."""
 
 KEPT = 2048
 """Connections that are kept as made until something happens to them."""
@@ -66,6 +71,7 @@ class LiveRows(Sequence[Connection]):
         self._rows = np.zeros(0, np.int64)
         self._idents = np.zeros(0, np.int64)
         self._born = -1
+        self._sockets: dict[bytes, HostSocket] = {}
         self.refresh()
 
     def refresh(self) -> bool:
@@ -117,18 +123,41 @@ class LiveRows(Sequence[Connection]):
                     return int(self._idents[place])
         return None
 
+    def note(self, sock: HostSocket) -> None:
+        """Keep what the host's table of sockets says of one: whose it is, above all."""
+        if sock.peer is None:
+            return
+        place = packed(sock.local) + packed(sock.peer)
+        before = self._sockets.pop(place, None)
+        if sock.state is None:
+            if before is None:
+                return
+            sock = replace(before, state=None, recv_queue=0, send_queue=0)
+        self._sockets[place] = sock
+        if len(self._sockets) > MOST_SOCKETS:
+            del self._sockets[next(iter(self._sockets))]
+
+    def _owned(self, made: Connection, ends: bytes) -> Connection:
+        """With its sockets, where they are known; both ends as the row has them."""
+        mine, theirs = self._sockets.get(ends), self._sockets.get(ends[18:] + ends[:18])
+        if mine is not None or theirs is not None:
+            both = {Side.CLIENT: mine, Side.SERVER: theirs}
+            made.sockets = {side: sock for side, sock in both.items() if sock is not None}
+        return made
+
     def _of(self, row: int) -> Connection:
         table = self.table
         ident, total = int(table.ident[row]), int(table.packets[row].sum())
         known = self._made.get(ident)
+        ends = table.ends[row].tobytes() if self._sockets else b""
         if known is not None and known[0] == total and known[1] == table.gaps:
-            return known[2]
+            return self._owned(known[2], ends)
         made = _connection(table, row)
         if len(self._made) >= KEPT:
             del self._made[next(iter(self._made))]
         self._made.pop(ident, None)
         self._made[ident] = (total, table.gaps, made)
-        return made
+        return self._owned(made, ends)
 
 
 def packed(end: Endpoint) -> bytes:

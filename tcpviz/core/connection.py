@@ -67,6 +67,8 @@ class Connection:
     ``crowd``         the many of which it is one, where somebody has counted them
     ``sockets``       what the watched host's table of sockets has of its ends, and whose they
                       are; ``None`` where it was not asked or has neither
+    ``reset_in``      where the end stood that sent a reset, right before it
+    ``reset_why``     why, in its kernel's own word, where that was told
     """
 
     def __init__(
@@ -102,6 +104,8 @@ class Connection:
         self.inherits = False
         self.crowd: Crowd | None = None
         self.sockets: dict[Side, HostSocket] | None = None
+        self.reset_in: State | None = None
+        self.reset_why = ""
         self._third = False
         self._data_began = False
 
@@ -196,6 +200,8 @@ class Connection:
             late.take(moves, me, peer, segment)
             return moves.changes
         self._note_phase(segment, me, time_ns)
+        if segment.rst and self.reset_by is None:
+            self.reset_in = me.state
         if not departures.sent(moves, me, peer, segment):
             return moves.changes
         if not segment.rst:

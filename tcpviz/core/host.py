@@ -161,6 +161,7 @@ class Host:
                     rtt_us=sock.rtt_us,
                 )
                 for side, sock in known.items()
+                if sock.listed
             ),
             SOURCE,
         )
@@ -254,7 +255,7 @@ class Host:
         told: list[Told] = []
         for side in tuple(sides):
             sock = (connection.sockets or {}).get(side)
-            if sock is not None:
+            if sock is not None and sock.listed:
                 told += self._compare(connection, connection.end(side), sock.state, time_ns)
         return told
 
@@ -299,7 +300,7 @@ def note_caller(connection: Connection, end: End, process: Process) -> None:
     known = connection.sockets.get(end.side)
     if known is None:
         peer = connection.end(end.side.other).endpoint
-        made = HostSocket(end.endpoint, peer, end.state, process=process)
+        made = HostSocket(end.endpoint, peer, None, process=process, listed=False)
         connection.sockets[end.side] = made
     elif known.process is None or not known.process.certain:
         connection.sockets[end.side] = replace(known, process=process)

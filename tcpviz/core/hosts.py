@@ -48,6 +48,8 @@ class HostSocket:
     ``accepted``    false: it still waits in a listener's accept queue
     ``quiet_ms``    milliseconds since data or a FIN last came from the peer, where asked
     ``fresh``       it was not there at the reading before
+    ``read_ns``     when it was read
+    ``listed``      false: not the table but an event told of it, and only whose it is
     """
 
     local: Endpoint
@@ -64,6 +66,8 @@ class HostSocket:
     rtt_us: int | None = None
     quiet_ms: int | None = None
     fresh: bool = False
+    read_ns: int = 0
+    listed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,8 @@ class HostReading:
     ``total``      connections in the table; ``left_out`` of them were too many to be followed
     ``cost_ns``    processor time that this reading took; ``interval_ns`` until the next
     ``first``      the table as it was when the capture began
+    ``time_waits`` sockets in TIME-WAIT, which the table leaves out; ``None``: not told
+    ``ports``      how many ports this host gives out by itself (net.ipv4.ip_local_port_range)
     """
 
     time_ns: int
@@ -87,3 +93,5 @@ class HostReading:
     cost_ns: int = 0
     interval_ns: int = 1_000_000_000
     first: bool = False
+    time_waits: int | None = None
+    ports: int | None = None

@@ -138,6 +138,8 @@ class Traced:
         moves = Moves(connection, 0, time_ns)
         if event.process is not None and is_call(event):
             note_caller(connection, end, event.process)
+        if event.told is Told.RESET_SENT:
+            connection.reset_why = event.reason
         if event.told is Told.STATE and event.after is not None:
             self._doubtful.pop((connection.id, end.side), None)
             if not _agrees(moves, end, event) and len(self._doubtful) < MOST_WAITING:

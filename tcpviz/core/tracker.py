@@ -56,7 +56,8 @@ class Tracker:
     ``analyse``      also keep Wireshark's marks and Zeek's letters of each connection
     ``limit``        bounds the steps kept; ``max_connections`` the connections:
                      finished ones go first, then the oldest, counted in ``evicted``
-    ``host``         what the watched host's own kernel says, where one is asked
+    ``host``         what the watched host's own kernel says, where one is asked; another
+                     tracker's may go on here
     ``traced``       its tracepoints, where they are told
     """
 
@@ -68,9 +69,10 @@ class Tracker:
         limit: int | None = None,
         max_connections: int | None = None,
         time_wait_ns: int = TIME_WAIT_NS,
+        host: Host | None = None,
     ) -> None:
         self.timeline = Timeline(limit)
-        self.host = Host()
+        self.host = host or Host()
         self.traced = Traced()
         self.now_ns = 0
         self._keep = keep

@@ -2,42 +2,47 @@
 
 A verdict says what is wrong with one connection; an operator wants to know what is
 wrong with the host. So verdicts that ask for a look are put together by what
-they say and by whose doing it is: a service that refuses, a host that never
-closes, a peer to which much is lost. What no single connection shows is added:
-handshakes that are slow for a part of those who come, and ports that run out.
+they say and by whose doing it is: a service that refuses, a program that never
+closes, a peer to which much is lost. What no single connection shows is added by
+:mod:`tcpviz.core.troubles_many`, and what the host's own kernel says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from tcpviz.core.connection import Connection
+from tcpviz.core.crowds import Crowd
+from tcpviz.core.host import Host
+from tcpviz.core.hosts import HostSocket
 from tcpviz.core.records import Side
-from tcpviz.core.states import State
-from tcpviz.core.verdict_codes import Code, Severity, Verdict
+from tcpviz.core.troubles_many import (
+    Handshakes,
+    Losses,
+    Ports,
+    Reuse,
+    Trouble,
+    of_crowd,
+    of_host,
+)
+from tcpviz.core.verdict_codes import Code, Fact, Severity, Verdict, signs_of
 from tcpviz.core.verdicts import verdicts
 
 MOST_GROUPS: Final = 4096
 """Kinds of trouble by place that are told apart; further ones are counted only."""
 
 MOST_IDS: Final = 1000
-"""Connections that a trouble remembers by number."""
+"""Connections that a trouble remembers by number, and others' addresses."""
 
-MOST_TIMES: Final = 100_000
-"""Handshakes measured for each service; percentiles are of the first that many."""
-
-EPHEMERAL: Final = 28_232
-"""Ports that Linux takes for clients of its own accord (net.ipv4.ip_local_port_range)."""
-
-SLOW_NS: Final = 100_000_000
-"""A tenth of a second: a 95th percentile below it troubles nobody."""
+FEW_SOURCES: Final = 3
+"""From so many addresses, half-open handshakes are told by where they come from."""
 
 _SERVICE: Final = frozenset(
     {
-        Code.REFUSED, Code.NO_ANSWER, Code.UNREACHABLE, Code.HALF_OPEN, Code.SLOW_HANDSHAKE,
-        Code.CHALLENGED, Code.ICMP_ERROR,
+        Code.REFUSED, Code.NO_ANSWER, Code.UNREACHABLE, Code.SLOW_HANDSHAKE, Code.CHALLENGED,
+        Code.ICMP_ERROR,
     }
 )  # fmt: skip
 """Whose doing it is: the service that was asked."""
@@ -45,150 +50,236 @@ _SERVICE: Final = frozenset(
 _OTHER_END: Final = frozenset({Code.LOSSY, Code.PATH_MTU, Code.NEEDLESS_RETRANSMISSIONS})
 """A matter of the way between two hosts, told by the far one's address."""
 
-_QUIET: Final = frozenset(
-    {Code.SYN_FLOOD, Code.PORT_SCAN, Code.HOST_SCAN, Code.BACKSCATTER, Code.MID_STREAM}
-)
-"""Told of all connections already, or of none."""
+_OWNED: Final = frozenset({Code.NEVER_CLOSED, Code.ZERO_WINDOW_STALL, Code.HALF_CLOSED})
+"""A program's doing: told for each by itself."""
 
+_ASKED: Final = frozenset({Code.NO_ANSWER, Code.REFUSED, Code.UNREACHABLE, Code.CHALLENGED})
+"""Here it is of interest who asked."""
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """One thing that is wrong in one place.
+_QUIET: Final = frozenset({Code.SYN_FLOOD, Code.PORT_SCAN, Code.HOST_SCAN, Code.BACKSCATTER})
+"""Told of the crowd."""
 
-    ``code``      a verdict's code, or ``slow-handshakes``, ``ports-running-out``
-    ``where``     an address, or an address with a port
-    ``count``     connections that show it, of ``of`` in the same place
-    ``worst_ns``  the longest time among them, where the verdict has one
-    ``facts``     further numbers: sums over the connections, percentiles in ``_ns``
-    ``ids``       the first connections' numbers
-    """
-
-    code: str
-    severity: Severity
-    where: str
-    count: int
-    of: int
-    worst_ns: int = 0
-    facts: dict[str, int] = field(default_factory=dict)
-    ids: tuple[int, ...] = ()
+_LARGEST: Final = frozenset({"bytes", "arrived_bytes", "mtu"})
+"""Of these facts the largest counts; others are added."""
 
 
 @dataclass(slots=True)
 class _Group:
     severity: Severity
+    where: str
+    verdict: Verdict
+    process: str = ""
     count: int = 0
     worst_ns: int = 0
-    sums: dict[str, int] = field(default_factory=dict)
+    worst: int = 0
+    sums: dict[str, Fact] = field(default_factory=dict)
     ids: list[int] = field(default_factory=list)
+    peers: dict[str, int] = field(default_factory=dict)
+    fds: list[int] = field(default_factory=list)
 
 
 class Gathering:
     """Connections in, one by one; troubles out, the gravest and most frequent first.
 
-    ``left_out``  verdicts for which there was no room any more
+    ``interfaces`` this host's addresses and the names of the interfaces that have them
+    ``known``      the connections by number, to look back at former ones
+    ``left_out``   verdicts for which there was no room any more
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        interfaces: Mapping[str, str] | None = None,
+        known: Mapping[int, Connection] | None = None,
+    ) -> None:
         self.left_out = 0
-        self._groups: dict[tuple[str, str], _Group] = {}
+        self._losses = Losses(interfaces or {})
+        self._groups: dict[tuple[str, ...], _Group] = {}
         self._of: dict[str, int] = {}
-        self._rtts: dict[str, list[int]] = {}
-        self._waiting: dict[tuple[str, str], list[int]] = {}
+        self._handshakes = Handshakes(MOST_GROUPS)
+        self._ports = Ports(MOST_GROUPS)
+        self._reuse = Reuse(MOST_GROUPS, known or {})
 
     def add(self, c: Connection, now_ns: int | None = None) -> None:
         """Take a connection as it stands at ``now_ns``."""
         service, client = str(c.server.endpoint), c.client.endpoint.addr
         for place in {service, client, c.server.endpoint.addr}:
             self._count(self._of, place)
-        if c.handshake_rtt_ns is not None:
-            times = self._rtts.get(service)
-            if times is None and len(self._rtts) < MOST_GROUPS:
-                times = self._rtts[service] = []
-            if times is not None and len(times) < MOST_TIMES:
-                times.append(c.handshake_rtt_ns)
-        if c.client.state is State.TIME_WAIT:
-            self._waits(client, service, c.id)
+        self._handshakes.add(c)
+        self._ports.add(c)
+        self._reuse.add(c)
+        self._losses.add(c)
         for verdict in verdicts(c, now_ns):
             if verdict.severity > Severity.INFO and verdict.code not in _QUIET:
-                self._take(c, verdict)
+                self._take(c, verdict, now_ns)
 
-    def troubles(self) -> list[Trouble]:
-        """All there are so far."""
+    def troubles(self, host: Host | None = None, crowds: Iterable[Crowd] = ()) -> list[Trouble]:
+        """All there are so far, those of the host and the crowds with them."""
         found = [
-            Trouble(
-                code, each.severity, where, each.count, max(self._of.get(where, 0), each.count),
-                each.worst_ns, dict(each.sums), tuple(each.ids),
-            )
-            for (code, where), each in self._groups.items()
-            if each.severity >= Severity.WARNING
-        ]  # fmt: skip
-        found += self._slow()
-        found += self._running_out()
+            self._made(group)
+            for key, group in self._groups.items()
+            if group.severity >= Severity.WARNING and key[0] != Code.HALF_OPEN
+        ]
+        found += self._half_open()
+        found += self._handshakes.troubles()
+        found += self._ports.troubles(None if host is None else host.latest)
+        found += self._reuse.troubles()
+        found += self._losses.troubles()
+        found += map(of_crowd, crowds)
+        if host is not None:
+            found += of_host(host)
         return sorted(found, key=lambda t: (-t.severity, -t.count, t.code, t.where))
 
     # -- how ----------------------------------------------------------------
 
-    def _take(self, c: Connection, verdict: Verdict) -> None:
-        key = (str(verdict.code), _where(c, verdict))
+    def _take(self, c: Connection, verdict: Verdict, now_ns: int | None) -> None:
+        sock = _socket(c, verdict)
+        owned = verdict.code in _OWNED or verdict.code in _ASKED
+        process = _process(sock) if owned else ""
+        where = _where(c, verdict)
+        key: tuple[str, ...] = (str(verdict.code), where)
+        if verdict.code in _OWNED:
+            key = (*key, process)
+        elif verdict.code is Code.RESET:
+            key = (*key, str(c.reset_in or ""))
+        elif verdict.code is Code.HALF_OPEN:
+            key = (*key, c.client.endpoint.addr)
+        elif verdict.code is Code.PATH_MTU:
+            key = (*key, verdict.how)
         group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= MOST_GROUPS:
                 self.left_out += 1
                 return
-            group = self._groups[key] = _Group(verdict.severity)
+            group = self._groups[key] = _Group(verdict.severity, where, verdict, process)
         group.severity = max(group.severity, verdict.severity)
         group.count += 1
         if len(group.ids) < MOST_IDS:
             group.ids.append(c.id)
+        longest = self._note_facts(group, verdict)
+        if verdict.code is Code.NEVER_CLOSED:
+            longest = _note_close_wait(group, c, verdict, sock, now_ns) or longest
+        if longest > group.worst_ns or not group.worst:
+            group.worst_ns, group.worst = longest, c.id
+        if verdict.code is Code.RESET:
+            group.sums["state"] = str(c.reset_in or "")
+            group.sums["reason"] = c.reset_why or group.sums.get("reason", "")
+        elif verdict.code in (Code.LOSSY, Code.HALF_OPEN, Code.NO_ANSWER):
+            peer = c.client.endpoint.addr
+            if verdict.code is Code.HALF_OPEN:
+                peer = str(c.server.endpoint)
+            if peer in group.peers or len(group.peers) < MOST_IDS:
+                group.peers[peer] = group.peers.get(peer, 0) + 1
+
+    @staticmethod
+    def _note_facts(group: _Group, verdict: Verdict) -> int:
+        """Add its facts; returns the longest time among them."""
+        longest = 0
         for name, fact in verdict.facts.items():
             if isinstance(fact, str):
                 continue
             if name.endswith("_ns"):
-                group.worst_ns = max(group.worst_ns, fact)
+                longest = max(longest, fact)
             else:
-                group.sums[name] = group.sums.get(name, 0) + fact
+                before = group.sums.get(name, 0)
+                assert isinstance(before, int)
+                group.sums[name] = max(before, fact) if name in _LARGEST else before + fact
+        return longest
+
+    def _made(self, group: _Group) -> Trouble:
+        facts: dict[str, Fact] = dict(group.sums)
+        if group.process:
+            facts["process"] = group.process
+        if group.fds:
+            facts["fds"] = ", ".join(map(str, group.fds[:3]))
+        if group.peers:
+            facts["peers"] = len(group.peers)
+        if group.verdict.how and group.verdict.code is Code.PATH_MTU:
+            facts["how"] = group.verdict.how
+        return Trouble(
+            str(group.verdict.code), group.severity, group.where, group.count,
+            max(self._of.get(group.where, 0), group.count), group.worst_ns, facts,
+            tuple(group.ids), group.worst,
+        )  # fmt: skip
+
+    def _half_open(self) -> Iterable[Trouble]:
+        """By source, or, where they are many, by service."""
+        by_service: dict[str, list[_Group]] = {}
+        for key, group in self._groups.items():
+            if key[0] == Code.HALF_OPEN:
+                by_service.setdefault(group.where, []).append(group)
+        for service, groups in by_service.items():
+            if max(group.severity for group in groups) < Severity.WARNING:
+                continue
+            count = sum(group.count for group in groups)
+            worst = max(groups, key=lambda group: group.worst_ns)
+            facts: dict[str, Fact] = {"sources": len(groups)}
+            if len(groups) <= FEW_SOURCES:
+                names = sorted(key[2] for key in self._groups if key[:2] == ("half-open", service))
+                facts["source"] = ", ".join(names)
+            yield Trouble(
+                "half-open", Severity.WARNING, service, count,
+                max(self._of.get(service, 0), count), worst.worst_ns, facts,
+                tuple(one for group in groups for one in group.ids)[:MOST_IDS], worst.worst,
+            )  # fmt: skip
 
     @staticmethod
     def _count(counts: dict[str, int], place: str) -> None:
         if place in counts or len(counts) < 16 * MOST_GROUPS:
             counts[place] = counts.get(place, 0) + 1
 
-    def _waits(self, client: str, service: str, ident: int) -> None:
-        key = (client, service)
-        if key in self._waiting or len(self._waiting) < MOST_GROUPS:
-            ids = self._waiting.setdefault(key, [])
-            ids.append(ident)
-
-    def _slow(self) -> Iterable[Trouble]:
-        """Services that most reach quickly and some only slowly: RTT of the handshake."""
-        for service, times in self._rtts.items():
-            if len(times) < 20:
-                continue
-            ordered = sorted(times)
-            half, most, nearly = (ordered[len(ordered) * p // 100] for p in (50, 95, 99))
-            if most > SLOW_NS and most > 3 * half:
-                slow = sum(time > 3 * half for time in ordered)
-                facts = {"half_ns": half, "most_ns": most, "nearly_ns": nearly}
-                yield Trouble(
-                    "slow-handshakes", Severity.WARNING, service, slow, len(ordered), ordered[-1],
-                    facts,
-                )  # fmt: skip
-
-    def _running_out(self) -> Iterable[Trouble]:
-        """A client's ports towards one service, held by TIME-WAIT (RFC 9293, 3.6.1)."""
-        for (client, service), ids in self._waiting.items():
-            share = len(ids) * 100 // EPHEMERAL
-            if share >= 50:
-                severity = Severity.BAD if share >= 90 else Severity.WARNING
-                yield Trouble(
-                    "ports-running-out", severity, f"{client} to {service}", len(ids), EPHEMERAL,
-                    facts={"share": share}, ids=tuple(ids[:MOST_IDS]),
-                )  # fmt: skip
-
 
 def _where(c: Connection, verdict: Verdict) -> str:
-    if verdict.code in _SERVICE or verdict.side is None:
+    if verdict.code in _SERVICE or verdict.code is Code.HALF_OPEN or verdict.side is None:
         return str(c.server.endpoint)
     side = verdict.side.other if verdict.code in _OTHER_END else verdict.side
+    if verdict.code in _OTHER_END:
+        return c.end(side).endpoint.addr
     # A client's port says nothing; a server's is the service.
     return str(c.server.endpoint) if side is Side.SERVER else c.client.endpoint.addr
+
+
+def _socket(c: Connection, verdict: Verdict) -> HostSocket | None:
+    """This host's socket of the end whose doing it is; of those who asked, the client's."""
+    side = Side.CLIENT if verdict.code in _ASKED else verdict.side
+    return None if side is None or c.sockets is None else c.sockets.get(side)
+
+
+def _process(sock: HostSocket | None) -> str:
+    if sock is None or sock.process is None:
+        return ""
+    process = sock.process
+    sure = "" if process.certain else "?"
+    place = f" in container {sock.container}" if sock.container else ""
+    number = "" if process.pid is None else f" ({process.pid})"
+    return f"{process.name}{sure}{number}{place}"
+
+
+def _note_close_wait(
+    group: _Group, c: Connection, verdict: Verdict, sock: HostSocket | None, now_ns: int | None
+) -> int:
+    """When the FIN came, and what lies unread; returns how long ago, 0 where nobody knows."""
+    assert verdict.side is not None
+    fin_ns = signs_of(c, verdict.side.other).first_fin_ns
+    if sock is not None:
+        if fin_ns is None and sock.quiet_ms is not None:
+            fin_ns = sock.read_ns - sock.quiet_ms * 1_000_000
+        unread = max(sock.recv_queue - 1, 0)  # the FIN counts as one (tcp_diag_get_info())
+        if unread:
+            _add(group, "unread", unread)
+            _add(group, "unread_in", 1)
+        fd = None if sock.process is None else sock.process.fd
+        if fd is not None and len(group.fds) < MOST_IDS:
+            group.fds.append(fd)
+    if fin_ns is None:
+        return 0
+    waited = (c.last_ns if now_ns is None else now_ns) - fin_ns
+    before = group.sums.get("fin_at")
+    if not isinstance(before, int) or fin_ns < before:
+        group.sums["fin_at"] = fin_ns
+    return max(waited, 0)
+
+
+def _add(group: _Group, name: str, more: int) -> None:
+    before = group.sums.get(name, 0)
+    assert isinstance(before, int)
+    group.sums[name] = before + more

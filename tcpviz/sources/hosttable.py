@@ -140,7 +140,7 @@ class HostTable:
         first = bool(message["first"])
         sockets = []
         for entry in message["sockets"]:
-            sock = _socket(entry, fresh=not first)
+            sock = _socket(entry, fresh=not first, read_ns=int(message["time"]))
             if sock.peer is not None and self._wanted(sock.local, sock.peer):
                 sockets.append(sock)
         for addr, port, far, far_port in message["gone"]:
@@ -161,6 +161,8 @@ class HostTable:
             int(message["cost"]),
             int(message.get("interval", 1_000_000_000)),
             first,
+            message.get("time_waits"),
+            message.get("ports"),
         )
 
     def close(self) -> None:
@@ -181,7 +183,7 @@ class HostTable:
         self.ended = True
 
 
-def _socket(entry: list[Any], *, fresh: bool) -> HostSocket:
+def _socket(entry: list[Any], *, fresh: bool, read_ns: int = 0) -> HostSocket:
     (addr, port, far, far_port, state, recv_queue, send_queue, user, owner, unit, container,
      accepted, retransmits, rtt, quiet) = entry  # fmt: skip
     process = None if owner is None else Process(*owner)
@@ -200,4 +202,5 @@ def _socket(entry: list[Any], *, fresh: bool) -> HostSocket:
         rtt,
         quiet,
         fresh,
+        read_ns,
     )

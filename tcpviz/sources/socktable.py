@@ -16,6 +16,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from tcpviz.core.segment import Endpoint
 from tcpviz.core.states import State
@@ -283,3 +284,37 @@ class HostCounters:
                 pairs = zip(names.split()[1:], values.split()[1:], strict=False)
                 found = {name: int(value) for name, value in pairs if name in COUNTERS}
         return found
+
+
+class Gauges:
+    """What the host has and gives: sockets in TIME-WAIT, and ports for clients.
+
+    ``ports``  how many it gives out by itself; ``None`` where nobody tells
+    """
+
+    def __init__(self, proc: Path = Path("/proc")) -> None:
+        self.ports = _ports(proc / "sys/net/ipv4/ip_local_port_range")
+        self._file: BinaryIO | None = None
+        with contextlib.suppress(OSError):
+            self._file = (proc / "thread-self/net/sockstat").open("rb", buffering=0)
+
+    def time_waits(self) -> int | None:
+        """Sockets in TIME-WAIT now; ``None`` where nobody tells."""
+        if self._file is None:
+            return None
+        self._file.seek(0)
+        words = self._file.read(4096).decode("ascii", "replace").partition("TCP:")[2].split()
+        pairs = dict(zip(words[::2], words[1::2], strict=False))
+        return int(pairs["tw"]) if pairs.get("tw", "").isdigit() else None
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _ports(path: Path) -> int | None:
+    try:
+        first, last = map(int, path.read_text("ascii").split())
+    except (OSError, ValueError):
+        return None
+    return max(last - first + 1, 1)

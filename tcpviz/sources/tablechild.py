@@ -24,7 +24,7 @@ from tcpviz.core.segment import Endpoint
 from tcpviz.core.states import State
 from tcpviz.sources import confine, privileges
 from tcpviz.sources.owners import Groups, Owners, group_names, users
-from tcpviz.sources.socktable import MOST_TOLD, HostCounters, Row, SocketTable
+from tcpviz.sources.socktable import MOST_TOLD, Gauges, HostCounters, Row, SocketTable
 
 LEAST_INTERVAL = 1.0
 """Seconds between two readings, at least."""
@@ -44,6 +44,7 @@ class Teller:
     def __init__(self) -> None:
         self.table = SocketTable()
         self.counters = HostCounters()
+        self.gauges = Gauges()
         self.owners = Owners()
         self._groups = Groups()
         self._users = users()
@@ -59,6 +60,7 @@ class Teller:
     def close(self) -> None:
         self.table.close()
         self.counters.close()
+        self.gauges.close()
 
     def reading(self) -> dict[str, Any]:
         """The next one; takes as long as the kernel takes."""
@@ -86,6 +88,8 @@ class Teller:
             "counters": self.counters.risen(),
             "hidden": self.owners.hidden,
             "first": self._first,
+            "time_waits": self.gauges.time_waits(),
+            "ports": self.gauges.ports,
         }
         listening = [self._told(row) for row in listeners[:MOST_TOLD]]
         if listening != self._listening or self._first:

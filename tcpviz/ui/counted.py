@@ -9,9 +9,11 @@ whichever connection is selected is followed from as far back as its segments ar
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from tcpviz.core.connection import Connection
+from tcpviz.core.hosts import HostReading, HostSocket
 from tcpviz.core.segment import FlowKey
 from tcpviz.sources.feed import Feed
 from tcpviz.ui.pump import Pump
@@ -34,12 +36,22 @@ class Rows(Protocol):
     def get(self, ident: int) -> Connection | None: ...
     def place_of(self, ident: int) -> int | None: ...
     def ident_of(self, key: FlowKey) -> int | None: ...
+    def note(self, sock: HostSocket) -> None: ...
 
 
 def rows_of(feed: Feed) -> Rows | None:
     """What the feed counts, if it does."""
     rows: Rows | None = getattr(feed, "rows", None) if getattr(feed, "ring", False) else None
     return rows
+
+
+def about(reading: HostReading, connection: Connection | None) -> HostReading:
+    """What a reading of the kernel's table says of that connection alone."""
+    ends = set()
+    if connection is not None:
+        ends = {connection.client.endpoint, connection.server.endpoint}
+    kept = tuple(sock for sock in reading.sockets if {sock.local, sock.peer} == ends)
+    return replace(reading, sockets=kept)
 
 
 def falls_behind(pump: Pump) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tcpviz.ui.diagrampane import DiagramPane
 from tcpviz.ui.page import PageScreen, clean_lines
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from textual.app import App
 
     from tcpviz.ui.looks import Looks
+    from tcpviz.ui.screen import MainScreen
     from tcpviz.ui.sheet import SheetScreen
 
 
@@ -87,6 +88,14 @@ class InsightActions(TimeActions):
             self.go_to(event.step)
         self.redraw()
 
+    def on_pane_view_titled(self, event: PaneView.Titled) -> None:
+        """A pane's name was clicked."""
+        if event.whole:
+            self.maximised = None if self.maximised is not None else event.pane
+            self.lay_out_anew()
+        else:
+            self.focus_pane(event.pane)
+
     def on_pane_view_asked(self, event: PaneView.Asked) -> None:
         """Somebody wants to know more."""
         text = clean_lines(event.text, ascii_only=self.ascii_only)
@@ -120,6 +129,21 @@ class InsightActions(TimeActions):
         from tcpviz.ui.troubles import TroublesScreen
 
         self._open(TroublesScreen)
+
+    def begin_lookout(self) -> None:
+        """A capture of this host opens on the troubles that it has."""
+        if not self.session.live or not hasattr(self.session.feed, "interfaces"):
+            return
+        from tcpviz.ui.lookout import BEAT_S, Lookout
+        from tcpviz.ui.troubles import Judge, TroublesScreen
+
+        def show(judge: Judge) -> None:
+            looks: Looks = self.app.looks  # type: ignore[attr-defined]
+            sheet = TroublesScreen(looks, ascii_only=self.ascii_only, judge=judge)
+            self.app.push_screen(sheet)
+
+        lookout = Lookout(cast("MainScreen", self), show)
+        self.app.set_interval(BEAT_S, lookout.beat)
 
     def action_export(self) -> None:
         """The connection as a file, or copied."""

@@ -16,6 +16,7 @@ from tcpviz.core.census import Census
 from tcpviz.core.claims import Phase
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowds
+from tcpviz.core.hosts import HostReading
 from tcpviz.core.onlooker import Onlooker, Onlookers
 from tcpviz.core.timeline import Cursor, Step
 from tcpviz.core.tracker import Tracker
@@ -72,6 +73,7 @@ class Session:
     ``memory`` bytes that the program and its helpers may take; ``None``: no matter
     ``clock`` seconds of a clock that only goes forward
     ``onlooker`` is told of every step too, as long as each connection is followed
+    ``troubles``  how many there are, as they were last looked for in passing
     ``whole``  all connections are looked at (the dashboard); ``said`` what it says in words
     ``marked``  connections that a person has marked, for one chart of several
     ``plain_words``  explanations come in the register for beginners
@@ -117,6 +119,7 @@ class Session:
         self.census = Census()
         self.whole = False
         self.said: Line | None = None
+        self.troubles = 0
         self._looked = False
         self._evicted = 0
         self.crowds = Crowds()
@@ -173,7 +176,7 @@ class Session:
         ident = self.onlooker.attention
         if ident is not None and ident != self._shown:
             self._shown = ident
-            if self._there(ident):
+            if self.has(ident):
                 self.select(ident)
 
     def _tell_crowds(self, *, told: bool) -> None:
@@ -191,6 +194,9 @@ class Session:
             return
         former = self.tracker.connections.get(self.selected or 0)
         rows.refresh()
+        for connection in self.tracker.connections.values():
+            for sock in (connection.sockets or {}).values():
+                rows.note(sock)
         self.counted = rows
         self.feed.status.notes.append(counted.TELLS)
         ident = None if former is None else rows.ident_of(former.key)
@@ -210,15 +216,24 @@ class Session:
             if getattr(batch, "fresh", False):
                 self._begin_anew(ident)
             for record in batch:
+                if isinstance(record, HostReading):
+                    record = self._of_followed(record, rows)
                 self.absorb(self.tracker.feed(record))
         rows.refresh()
         self._settle()
         self._look_on()
         return 1
 
+    def _of_followed(self, reading: HostReading, rows: counted.Rows) -> HostReading:
+        """What the table says of the one that is followed; whose the others are, the rows keep."""
+        for sock in reading.sockets:
+            rows.note(sock)
+        return counted.about(reading, rows.get(self.selected or 0))
+
     def _begin_anew(self, ident: int) -> None:
         """An empty timeline for the connection with that number; panes are to look again."""
-        self.tracker = Tracker(limit=STEPS_KEPT_LIVE, max_connections=1)
+        host = self.tracker.host
+        self.tracker = Tracker(limit=STEPS_KEPT_LIVE, max_connections=1, host=host)
         self.tracker.number_from(ident)  # that it has in the list
         self.timeline = self.tracker.timeline
         self.cursor = self.playback.cursor = Cursor(self.timeline)
@@ -256,11 +271,12 @@ class Session:
                 self.tracker.connections, len(self.timeline) - 1, self.tracker.now_ns
             )
             del self._readings[: bisect.bisect_left(self._readings, self._forgotten)]
-        if self.selected is not None and not self._there(self.selected):
+        if self.selected is not None and not self.has(self.selected):
             self.select(None, chosen=False)  # evicted
         self.follow_selection()
 
-    def _there(self, ident: int) -> bool:
+    def has(self, ident: int) -> bool:
+        """Whether the connection with that number is still known."""
         if self.counted is not None:
             return self.counted.place_of(ident) is not None
         return ident in self.tracker.connections

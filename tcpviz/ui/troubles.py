@@ -1,30 +1,119 @@
-"""The sheet of troubles: what goes wrong among all connections; Enter lists the ones meant."""
+"""The sheet of troubles: what goes wrong among all connections; Enter leads to those meant."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import perf_counter
 from typing import ClassVar
 
 from textual.binding import BindingType
 
 from tcpviz.core.connection import Connection
-from tcpviz.core.troubles import Gathering, Trouble
+from tcpviz.core.troubles import Gathering
+from tcpviz.core.troubles_many import Trouble
 from tcpviz.core.watch import Watch
 from tcpviz.ui.keys import Action
 from tcpviz.ui.plan import Pane
+from tcpviz.ui.session import Session
 from tcpviz.ui.sheet import CLOSING, SheetScreen, bindings
+from tcpviz.ui.words import wrap
 from tcpviz.views import roles, troubles
 from tcpviz.views.spans import Line, Span, fit, line
-from tcpviz.words import _
+from tcpviz.views.verdict import TONES
+from tcpviz.words import _, counted
 
-_A_BEAT = 400
-"""Connections that are judged at a beat, so that no key waits for it."""
+A_BEAT_S = 0.02
+"""Seconds that judging may take at a beat, so that no key waits for it."""
+
+MOST_JUDGED = 50_000
+"""Connections that are judged one by one; of more the latest. A busy link's are all counted."""
+
+AGAIN_S = 2.0
+"""Seconds between two judgements of a capture that goes on."""
 
 _TITLE = "Troubles"
 
 
+class Judge:
+    """Judges a session's connections a few at a time, and begins anew when there is more.
+
+    ``found`` the troubles so far, ``complete`` once all were judged; ``judged`` of ``count``
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.found: tuple[Trouble, ...] = ()
+        self.complete = False
+        self.judged = 0
+        self.count = 0
+        self._gathering = Gathering()
+        self._left: Iterator[Connection] | None = None
+        self._watch: Watch | None = None
+        self._known: object = None
+        self._ended_at = 0.0
+
+    def work(self, budget_s: float = A_BEAT_S) -> None:
+        """Judge for about so long."""
+        if self._left is None and not self._begin():
+            return
+        assert self._left is not None
+        session, until = self.session, perf_counter() + budget_s
+        for connection in self._left:
+            now = session.latest_ns if self._watch is None else self._watch.until(connection)
+            self._gathering.add(connection, now)
+            self.judged += 1
+            if self.judged % 16 == 0 and perf_counter() >= until:
+                break
+        else:
+            self._left, self.complete = None, True
+            self._ended_at = session.clock()
+        if self.complete and self._left is not None:
+            return  # what was found before stands until it is known anew
+        self.found = tuple(self._all())
+
+    def _begin(self) -> bool:
+        session = self.session
+        known = (session.generation, len(session.timeline), session.counted and session.count)
+        if known == self._known and not session.live:
+            return False
+        if self.complete and session.clock() < self._ended_at + AGAIN_S:
+            return False
+        self._known = known
+        tallied = self._tally()
+        connections = [] if tallied is not None else list(session.visible()[-MOST_JUDGED:])
+        self.count = session.count if tallied is not None else len(connections)
+        # Of a file that was put together from several, not every stretch lasts to its end.
+        self._watch = None if session.live else Watch(connections)
+        self._gathering, self.judged = self._make(), 0
+        self._left = iter(connections)
+        return True
+
+    def _make(self) -> Gathering:
+        session = self.session
+        names = {
+            address: each.name
+            for each in getattr(session.feed, "interfaces", ())
+            for address in getattr(each, "addresses", ())
+        }
+        return Gathering(names, session.tracker.connections)
+
+    def _tally(self) -> list[Trouble] | None:
+        """What the rows of a busy link say by themselves."""
+        tally = getattr(self.session.counted, "troubles", None)
+        return None if tally is None else list(tally())
+
+    def _all(self) -> list[Trouble]:
+        session = self.session
+        crowds = () if session.counted is not None else session.crowds.found
+        made = self._gathering.troubles(session.tracker.host, crowds)
+        tallied = self._tally()
+        if tallied:
+            made = sorted([*made, *tallied], key=lambda t: (-t.severity, -t.count, t.code))
+        return made
+
+
 class TroublesScreen(SheetScreen):
-    """One line a trouble, the gravest first."""
+    """One line a trouble, the gravest first; under them all that is known of the chosen one."""
 
     about = _TITLE
     actions: ClassVar[tuple[Action, ...]] = (
@@ -33,70 +122,75 @@ class TroublesScreen(SheetScreen):
         Action(
             "list", ("enter",), "Enter", "Its connections", "List the connections meant", "list"
         ),
+        Action(
+            "ladder", ("l", "right"), "l →", "The worst one",
+            "The sequence chart of the connection that shows it best", "chart", plain="l Right",
+        ),
         *CLOSING,
-    )
+    )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = bindings(actions)
 
-    found: tuple[Trouble, ...] = ()
     chosen = 0
-    judged = 0
 
-    def __init__(self, *args: object, **fields: object) -> None:
+    def __init__(self, *args: object, judge: Judge | None = None, **fields: object) -> None:
         super().__init__(*args, **fields)  # type: ignore[arg-type]
-        self._gathering = Gathering()
-        self._left: Iterator[Connection] | None = None
-        self._watch: Watch | None = None
-        self._known = -1
-        self._complete = False
+        self._judge = judge
+
+    @property
+    def judge(self) -> Judge:
+        if self._judge is None or self._judge.session is not self.session:
+            self._judge = Judge(self.session)
+        return self._judge
+
+    @property
+    def found(self) -> tuple[Trouble, ...]:
+        return self.judge.found
 
     def key(self) -> object:
-        return self.found, self.chosen, self._complete
+        judge = self.judge
+        return judge.found, self.chosen, judge.complete, judge.judged if not judge.found else 0
 
     def work(self) -> None:
         """Judge some more connections; begin anew when there are others."""
-        session = self.session
-        connections = session.tracker.connections
-        if self._left is None:
-            if self._known == len(session.timeline):
-                return
-            self._known = len(session.timeline)
-            self._gathering, self.judged = Gathering(), 0
-            self._left = iter(list(connections.values()))
-            # Of a file that was put together from several, not every stretch lasts to its end.
-            self._watch = None if session.live else Watch(connections.values())
-        for _number in range(_A_BEAT):
-            connection = next(self._left, None)
-            if connection is None:
-                self._left, self._complete = None, True
-                self.found = tuple(self._gathering.troubles())
-                return
-            until = session.latest_ns if self._watch is None else self._watch.until(connection)
-            self._gathering.add(connection, until)
-            self.judged += 1
-        if not self._complete:
-            self.found = tuple(self._gathering.troubles())
+        self.judge.work()
 
     def lines(self, cells: int, rows: int) -> list[Line]:
-        self.chosen = min(max(self.chosen, 0), max(len(self.found) - 1, 0))
-        count = len(self.session.tracker.connections)
-        said = _("in {count} connections").format(count=count)
-        if not self._complete:
-            said = _("{judged} of {count} connections judged").format(
-                judged=self.judged, count=count
+        judge, found = self.judge, self.found
+        self.chosen = min(max(self.chosen, 0), max(len(found) - 1, 0))
+        said = _("in {connections}").format(connections=counted(judge.count, "connection"))
+        if not judge.complete:
+            said = _("{judged} of {connections} judged").format(
+                judged=judge.judged, connections=counted(judge.count, "connection")
             )
         lines = [line(Span(f" {_(_TITLE)} ", roles.TITLE), Span(said, roles.DIM)), ()]
-        if not self.found:
+        if not found:
             quiet = _("no trouble found: no verdict asks for a look")
-            lines.append(line(f" {quiet if self._complete else '…'}"))
+            lines.append(line(f" {quiet if judge.complete else '…'}"))
             return lines
-        room = max(rows - 4, 1)
+        told = self._told(found[self.chosen], cells, max(rows // 2, 4))
+        room = max(rows - 3 - len(told), 1)
         top = max(0, self.chosen - room + 1)
-        shown = list(self.found[top : top + room])
+        shown = list(found[top : top + room])
         lines += troubles.rows(shown, cells, self.chosen - top)
-        lines += [()] * max(0, rows - 1 - len(lines))
-        seek = troubles.words(self.found[self.chosen])
-        lines.append(fit(line(Span(f" {_('Enter lists')} ", roles.DIM), seek), cells))
-        return lines
+        lines += [()] * max(0, rows - len(lines) - len(told))
+        return lines + told
+
+    def _told(self, trouble: Trouble, cells: int, most: int) -> list[Line]:
+        """All of one: its sentence in full, what else is known, where the keys lead."""
+        role = TONES[trouble.severity]
+        lines: list[Line] = [
+            line(" ", *each)
+            for each in wrap(line(Span(troubles.sentence(trouble), role)), max(cells - 2, 20), most)
+        ]
+        for detail in troubles.details(trouble):
+            rows = wrap(line(detail), max(cells - 2, 20), most)
+            lines += [line(" ", *each) for each in rows]
+        seek = troubles.words(trouble)
+        keys = [fit(line(Span(f" {_('Enter lists')} ", roles.DIM), seek), cells)]
+        if trouble.worst:
+            worst = _("l shows connection {number}").format(number=trouble.worst)
+            keys.append(fit(line(Span(f" {worst}", roles.DIM)), cells))
+        return [(), *lines[: max(most - len(keys) - 1, 1)], *keys]
 
     def action_up(self) -> None:
         self.chosen -= 1
@@ -107,8 +201,19 @@ class TroublesScreen(SheetScreen):
         self.redraw()
 
     def action_list(self) -> None:
+        self._go(Pane.LIST)
+
+    def action_ladder(self) -> None:
+        self._go(Pane.CHART)
+
+    def _go(self, pane: Pane) -> None:
+        """To the connections meant, the worst one selected, and there to one of the panes."""
         if not self.found:
             return
-        self.session.sifter.type(troubles.words(self.found[self.chosen]))
-        self.main.focus_pane(Pane.LIST)
+        trouble, session = self.found[self.chosen], self.session
+        session.sifter.type(troubles.words(trouble))
+        if trouble.worst and session.has(trouble.worst):
+            session.select(trouble.worst)
+        self.main.focus_pane(pane)
+        self.main.lay_out_anew()
         self.dismiss()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tcpviz.core.claims import Certainty
-from tcpviz.core.hosts import Process
+from tcpviz.core.hosts import HostReading, Process
 from tcpviz.core.kernel_events import EventsLost, KernelEvent, Told
 from tcpviz.core.records import SegmentRecord, Side
 from tcpviz.core.segment import Endpoint, Flags, Segment
@@ -11,6 +11,7 @@ from tcpviz.core.states import State
 from tcpviz.core.timeline import StepKind
 from tcpviz.core.traced import MOST_WAITING, SETTLE_NS
 from tcpviz.core.tracker import Tracker
+from tcpviz.views.table import owner_text
 
 US = 1_000
 CLIENT, SERVER = Endpoint("10.0.0.1", 40000), Endpoint("10.0.0.2", 80)
@@ -104,6 +105,18 @@ def test_a_whole_connection_with_every_event_is_seen_and_differs_nowhere():
     assert w.tracker.traced.taken == 10
     sockets = w.connection.sockets
     assert (sockets[Side.CLIENT].process, sockets[Side.SERVER].process) == (CURL, NGINX)
+
+
+def test_who_called_is_known_and_the_table_is_not_said_to_have_told_more():
+    """The end of a short connection is not held against what nobody has read."""
+    w = Watched()
+    w.state(9, CLIENT, State.CLOSED, State.SYN_SENT, CURL)
+    w.sent(10, CLIENT, S, 100)
+    w.sent(11, SERVER, R | A, 0, 101)
+    for second in (2, 3, 4):
+        w.feed(HostReading(second * 10**9, ()))
+    assert w.connection.disagreements == 0
+    assert owner_text(w.connection) == "curl"
 
 
 def test_what_the_kernel_says_and_no_segment_bears_out_is_a_difference_and_counts():

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
 from tcpviz.core.segment import Endpoint
+from tcpviz.ui import lookout
 from tcpviz.ui.app import TcpvizApp
 from tcpviz.ui.troubles import TroublesScreen
 from tests.ui.fakes import FakeFeed, Recorder, conversation
@@ -49,4 +52,58 @@ async def test_nothing_wrong_is_said():
         await pilot.press("exclamation_mark")
         await settle(pilot, lambda: "no trouble found" in sheet(app))
         await pilot.press("enter", "escape")
+        assert not isinstance(app.screen, TroublesScreen)
+
+
+async def test_it_leads_to_the_ladder_of_the_worst_one():
+    app = app_of(3)
+    async with running(app) as pilot:
+        await pilot.press("exclamation_mark")
+        await settle(pilot, lambda: "l shows connection" in sheet(app))
+        await pilot.press("l")
+        assert not isinstance(app.screen, TroublesScreen)
+        chosen = app.session.tracker.connections[app.session.selected]
+        assert chosen.refused
+        assert "RST" in text(app, "chart")
+
+
+async def test_one_connection_is_one():
+    app = TcpvizApp(FakeFeed(refused(0)), behaviour=QUIET)
+    async with running(app) as pilot:
+        await pilot.press("exclamation_mark")
+        await settle(pilot, lambda: "in 1 connection" in sheet(app))
+        assert "in 1 connections" not in sheet(app)
+        assert "A host answers so where nobody listens" in sheet(app)
+
+
+def capture_of(monkeypatch):
+    monkeypatch.setattr(lookout, "SETTLED_S", 0.0)
+    feed = FakeFeed([*itertools.chain.from_iterable(refused(n) for n in range(3))], hold=True)
+    feed.interfaces = []
+    return TcpvizApp(feed, live=True, behaviour=QUIET)
+
+
+def came(app):
+    return lambda: len(app.session.tracker.connections) == 3
+
+
+async def test_a_capture_opens_on_its_troubles(monkeypatch):
+    app = capture_of(monkeypatch)
+    async with running(app, until=came(app)) as pilot:
+        await settle(pilot, lambda: isinstance(app.screen, TroublesScreen))
+        assert "10.9.9.9:81 refuses" in sheet(app)
+        await pilot.press("escape")
+        assert not isinstance(app.screen, TroublesScreen)
+        await settle(pilot, lambda: "! 1 trouble" in text(app, "status"))
+
+
+async def test_it_does_not_come_over_what_somebody_is_doing_already(monkeypatch):
+    monkeypatch.setattr(lookout, "BEAT_S", 1000.0)
+    app = capture_of(monkeypatch)
+    async with running(app, until=came(app)) as pilot:
+        screen = app.screen_stack[0]
+        watch = lookout.Lookout(screen, lambda judge: pytest.fail("it came"))
+        await pilot.press("z")
+        while not app.session.troubles:
+            watch.beat()
         assert not isinstance(app.screen, TroublesScreen)
