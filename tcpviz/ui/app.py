@@ -18,6 +18,7 @@ from tcpviz.sources.feed import Feed, SourceError
 from tcpviz.ui import looks as all_looks
 from tcpviz.ui.bulkfeed import BulkFeed
 from tcpviz.ui.bulksession import BulkSession
+from tcpviz.ui.keyoverlay import PressedKeys
 from tcpviz.ui.keys import ACTIONS
 from tcpviz.ui.looks import Looks
 from tcpviz.ui.playback import Pace
@@ -56,7 +57,7 @@ class TcpvizApp(App[int]):
     ENABLE_COMMAND_PALETTE = True
     ESCAPE_TO_MINIMIZE = False
     CSS = """
-    Screen { background: $background; color: $foreground; }
+    Screen { background: $background; color: $foreground; layers: default pressed; }
     SearchIcon { display: none; }
     """
 
@@ -105,6 +106,7 @@ class TcpvizApp(App[int]):
             memory=memory,
             onlooker=onlooker,
         )
+        self.pressed = PressedKeys(self, ascii_only=self.behaviour.ascii)
         self.rubbish = Rubbish()
         self.trouble: SourceError | None = None
         self.failure: BaseException | None = None
@@ -162,6 +164,8 @@ class TcpvizApp(App[int]):
         """Everything from outside comes by here first."""
         if isinstance(event, events.InputEvent):
             self.rubbish.touched = perf_counter()
+        if isinstance(event, events.Key):
+            self.pressed.pressed(event.key, event.character)
         await super().on_event(event)
 
     def _watch_terminal(self) -> None:

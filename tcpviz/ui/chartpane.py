@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from time import monotonic, time_ns
 
+from textual import events
 from textual.message import Message
 
 from tcpviz.core.connection import Connection
 from tcpviz.ui.lines import Row, signed
-from tcpviz.ui.looks import GONE, Looks
+from tcpviz.ui.looks import GONE, POINTER, Looks
 from tcpviz.ui.panes import PaneView
+from tcpviz.ui.parts import Part
 from tcpviz.ui.plan import Pane
 from tcpviz.ui.playback import Mode
+from tcpviz.ui.pointing import Pointing
 from tcpviz.ui.session import Session
 from tcpviz.views import overview, roles
 from tcpviz.views.colours import painted
@@ -25,7 +28,7 @@ from tcpviz.views.ladder_window import WINDOW
 from tcpviz.views.numbers import count, duration
 from tcpviz.views.phase_words import phase_text
 from tcpviz.views.remarks import remarks
-from tcpviz.views.spans import Line, Span, fit, line
+from tcpviz.views.spans import Line, Span, crop, fit, line
 from tcpviz.words import _, counted
 
 KERNEL_ROOM, ROOMY = 9, 24
@@ -58,6 +61,8 @@ class ChartPane(PaneView):
         self.settings = LadderSettings(ascii_only=ascii_only, fold=True)
         self.ladder: Ladder | None = None
         self.marked: int | None = None
+        self.pointing = Pointing()
+        self.kernel_shown = True
         self._follow = True
         self._reading = False
         self._space = 1
@@ -72,6 +77,7 @@ class ChartPane(PaneView):
     def begin(self, session: Session) -> None:
         super().begin(session)
         self.ladder, self.marked, self._follow = None, None, True
+        self.pointing.rest()
 
     def heading(self) -> str:
         connection = self.connection
@@ -146,16 +152,21 @@ class ChartPane(PaneView):
         acting = self.session.acting and self.session.cursor.following
         travelled = self.session.hand.travelled if acting else None
         self.travelling = acting and ladder.travelling
-        for place in range(self.top, min(self.top + self._space, there)):
+        low, high = self.top, min(self.top + self._space, there)
+        bright, pointed = self.pointing.bright(ladder, here, low, high), self.pointing.place(ladder)
+        for place in range(low, high):
             row = ladder.rows[place]
             at = place == here
             drawn = ladder.render(row, cells, at, limit, travelled)
             drawn = painted(drawn, self._rule(row))
-            if place >= happened:
+            if place >= happened or place not in bright:
                 drawn = tuple(Span(span.text, GONE) for span in drawn)
             elif self.marked is not None and row.step_index <= self.marked <= row.last_index:
                 drawn = signed(drawn, "m")
-            made.append(Row(drawn, roles.CURSOR if at else None))
+            if place == pointed:
+                drawn = (Span(self.signs.pointer, POINTER), *crop(drawn, wide, 1))
+            under = POINTER if place == pointed else roles.CURSOR if at else None
+            made.append(Row(drawn, under))
         return self._beside(ladder, made, cells, there) if wide > cells else made
 
     def _rule(self, row: ChartRow) -> str | None:
@@ -223,7 +234,7 @@ class ChartPane(PaneView):
         """The kernel's word about both ends at the cursor, where it was asked."""
         session = self.session
         step = session.reading
-        if step is None or step.reading is None or rows < KERNEL_ROOM:
+        if step is None or step.reading is None or rows < KERNEL_ROOM or not self.kernel_shown:
             return []
         passed = 0
         if session.acting and session.cursor.following and not session.pump.done:
@@ -341,6 +352,48 @@ class ChartPane(PaneView):
             said = [*sentences(step, connection, plain=True), "", *said]
         title = _("Step {n}").format(n=self.session.place[0])
         return self.Asked(title, "\n".join(said))
+
+    # -- pointing, and what is left out -------------------------------------
+
+    def point_by(self, rows: int) -> bool:
+        """The pointer so many rows on, from the cursor's row if it was not there; and in sight.
+
+        False: there is nothing to point at.
+        """
+        ladder = self.ladder
+        if ladder is None or not ladder.rows:
+            return False
+        index = self.session.cursor.index
+        last = ladder.rows_upto(index) if self.session.hides_future else len(ladder.rows)
+        now = self.pointing.place(ladder)
+        if now is None:
+            now, rows = max(ladder.row_of(index), 0), 0
+        place = min(max(now + rows, 0), max(last - 1, 0))
+        self.pointing.point(ladder, place)
+        if not self.top <= place < self.top + self._space:
+            self.move(place - (self.top if place < self.top else self.top + self._space - 1))
+        return True
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """A pointer that is shown follows the mouse."""
+        ladder = self.ladder
+        if not self.pointing.on or ladder is None:
+            return
+        place = self.top + event.y - 1 - self._head
+        if (
+            event.y > self._head
+            and place < len(ladder.rows)
+            and place != self.pointing.place(ladder)
+        ):
+            self.pointing.point(ladder, place)
+            self.draw()
+
+    def without(self, hidden: frozenset[Part]) -> None:
+        """Leave out what nobody wants to see now."""
+        self.kernel_shown = Part.KERNEL not in hidden
+        if self.settings.calls is (Part.CALLS in hidden):
+            self._change(calls=Part.CALLS not in hidden)
+            self.show_cursor()
 
     # -- how it is shown ----------------------------------------------------
 

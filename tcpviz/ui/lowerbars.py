@@ -35,6 +35,7 @@ class LowerBars:
         self._ascii = ascii_only
         self.hints: list[bars.Hint] = []
         self.instead: Callable[[int], Line | None] = lambda _cells: None
+        self.instead_hints: list[bars.Hint] = []
         self.views = {name: LinesView(looks, id=name, ascii_only=ascii_only) for name in NAMES}
         self.track: Callable[[], ChartIndex | None] = lambda: None
         self.scrubber = self.views["scrubber"] = ScrubberView(looks, ascii_only=ascii_only)
@@ -108,7 +109,7 @@ class LowerBars:
         )
         other = self.instead(width)
         if other is not None:
-            self.hints = []
+            self.hints = self.instead_hints
             views["keys"].show([Row(other)])
             return
         shown, self.hints = bars.hints(actions, width, self._words(active), ascii_only=self._ascii)

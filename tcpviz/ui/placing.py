@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from textual.geometry import Size
 
 from tcpviz.ui.lowerbars import LowerBars, display, size_to
-from tcpviz.ui.plan import Pane, Plan, plan
+from tcpviz.ui.parts import Part
+from tcpviz.ui.plan import Lines, Pane, Plan, plan
 from tcpviz.ui.scrubber import ROOM as SCRUBBER_ROOM
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ class Placing(_Base):
     plan: Plan
     banner: str
     panel_view: LinesView
+    large_view: LinesView
+    hidden: frozenset[Part]
+    choosing: bool
     _bars: dict[str, LinesView]
     _lower: LowerBars
     _handed: bool
@@ -50,6 +54,15 @@ class Placing(_Base):
 
         def panel_rows(self, height: int) -> int:
             """How many rows the lesson's panel wants on a screen of ``height``."""
+            raise NotImplementedError
+
+        def large_rows(self, width: int, height: int) -> int:
+            """How many rows the large letters want."""
+            raise NotImplementedError
+
+        @property
+        def hidden_panes(self) -> frozenset[Pane]:
+            """The panes that nobody wants to see now."""
             raise NotImplementedError
 
         def redraw(self) -> None:
@@ -77,10 +90,19 @@ class Placing(_Base):
         """Give every widget its size; changes nothing where nothing changed."""
         self._handed = self._lower.hand_shown
         taught = self.panel_rows(size.height)
-        scrubbed = size.height >= SCRUBBER_ROOM
-        more = bool(self.banner) + self._handed + taught + scrubbed
+        scrubbed = size.height >= SCRUBBER_ROOM and Part.TIME not in self.hidden
+        big = self.large_rows(size.width, size.height)
+        more = bool(self.banner) + self._handed + taught + scrubbed + big
+        lines = Lines(
+            Part.WORDS not in self.hidden,
+            Part.STATUS not in self.hidden,
+            self.choosing or Part.KEYS not in self.hidden,
+        )
         active, host = self.active, self.session.whole
-        made = plan(size.width, size.height, active, self.maximised, more, self._wanted, host)
+        made = plan(
+            size.width, size.height, active, self.maximised, more, self._wanted, host,
+            self.hidden_panes, lines,
+        )  # fmt: skip
         self.plan = made
         self._planned_for = self._wanted
         for pane, view in self.views.items():
@@ -108,7 +130,9 @@ class Placing(_Base):
         self.panel_view.styles.height = max(taught, 1)
         display(self._bars["explain"], made.explain > 0)
         self._bars["explain"].styles.height = max(made.explain, 1)
-        display(self._bars["status"], not made.too_small)
+        display(self._bars["status"], made.status > 0 and not made.too_small)
+        display(self.large_view, big > 0 and not made.too_small)
+        self.large_view.styles.height = max(big, 1)
         filtering = self._filtering
         display(self._entry, filtering and not made.too_small)
         display(self._bars["keys"], made.keys > 0 and not filtering)
