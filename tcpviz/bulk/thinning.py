@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tcpviz.core.segment import Segment
+from tcpviz.core.segment import NO_OPTIONS, Segment
 
 _MASK = 0xFFFFFFFF
 
@@ -57,8 +57,10 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
             sent[me] += one.seq_len
             far[me] = begin + one.seq_len
             steps[me].append((far[me], sent[me]))
-        # With the gaps closed two may be alike that were not: they are no copies.
-        out.append(replace(one, seq=seq, ack=ack, ip_id=len(out) + 1))
+        # With the gaps closed two may be alike that were not: they are no copies. And what
+        # a timestamp echoes may be left out: those that fit say nothing.
+        options = one.options if one.syn else NO_OPTIONS
+        out.append(replace(one, seq=seq, ack=ack, ip_id=len(out) + 1, options=options))
     return out
 
 

@@ -10,13 +10,14 @@ import argparse
 import os
 import sys
 import time
+from typing import TYPE_CHECKING
 
-from tcpviz.commands import read_outlets
-from tcpviz.commands.display_filter import remark
 from tcpviz.commands.stream import complain
-from tcpviz.export.text import connection_rows, encodes
+from tcpviz.export.table_text import connection_rows, encodes
 from tcpviz.sources.feed import FeedStatus, SourceError
-from tcpviz.views.filter import Filter
+
+if TYPE_CHECKING:
+    from tcpviz.views.filter import Filter
 
 # numpy starts a thread for each processor to multiply matrices, of which we have none.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -86,13 +87,17 @@ def _result(options: argparse.Namespace, loaded: Loaded, chosen: Filter | None) 
     out, table, status = sys.stdout, loaded.table, loaded.status
     plain = options.ascii or not encodes(out.encoding)
     if chosen is not None:
+        from tcpviz.commands.display_filter import remark
+
         remark(chosen, table)
     if options.ladder is not None:
         return _ladder(options, loaded, plain)
     fits = None if chosen is None else chosen.matches
     moments = zip(table, table.until_ns.tolist(), strict=True)
     shown = ((each, now) for each, now in moments if fits is None or fits(each, now))
-    if read_outlets.wanted(options):
+    if options.conn_log or options.parquet:
+        from tcpviz.commands import read_outlets
+
         kept = list(shown)
         code = read_outlets.write(options, kept)
         if code or read_outlets.alone(options):

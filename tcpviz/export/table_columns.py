@@ -16,10 +16,9 @@ from tcpviz.bulk.headlines import headlines
 from tcpviz.bulk.table import Table
 from tcpviz.core.connection import Connection
 from tcpviz.core.segment import Endpoint
-from tcpviz.export.text import RIGHT, TITLES, closing_lines, state_cell
+from tcpviz.export.table_text import RIGHT, TITLES, closing_lines, state_cell
 from tcpviz.sources.feed import FeedStatus
 from tcpviz.views import numbers
-from tcpviz.views.ladder_canvas import ascii_text
 from tcpviz.views.spans import text_width
 
 Array = NDArray[Any]
@@ -137,7 +136,7 @@ def _told(table: Table, text: Callable[[Connection], str]) -> Cells:
 
 
 def cells(table: Table) -> list[Cells]:
-    """The columns of :data:`tcpviz.export.text.TITLES`."""
+    """The columns of :data:`tcpviz.export.table_text.TITLES`."""
     client, server = table.ends()
     origin = int(table.first_ns.min(initial=np.iinfo(np.int64).max)) if len(table) else 0
     lines, texts = headlines(table)
@@ -166,7 +165,13 @@ def write(table: Table, status: FeedStatus, out: BinaryIO, *, ascii_only: bool =
     """The whole table and its closing lines, in UTF-8."""
 
     def put(text: bytes) -> None:
-        out.write(ascii_text(text.decode()).encode() if ascii_only else text)
+        out.write(text)
+
+    if ascii_only:
+        from tcpviz.views.ladder_canvas import ascii_text
+
+        def put(text: bytes) -> None:
+            out.write(ascii_text(text.decode()).encode())
 
     if len(table):
         columns = cells(table)
