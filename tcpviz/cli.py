@@ -143,9 +143,26 @@ def _run(argv: Sequence[str] | None) -> int:
         from tcpviz.commands import capture
 
         return capture.run(options)
-    from tcpviz.commands import read
+    if not _plain(options, parsers["read"]):
+        from tcpviz.commands import read
 
-    return read.run(options)
+        return read.run(options)
+    from tcpviz.ui.firstpaint import first_rows
+
+    with first_rows(options):
+        from tcpviz.commands import read
+
+        return read.run(options)
+
+
+def _plain(options: argparse.Namespace, parser: argparse.ArgumentParser) -> bool:
+    """Nothing is asked of a file but its screen, so that its first rows can be shown at once."""
+    shown = {"command", "file", "theme", "ascii", "no_mouse", "fps", "lang", "memory", "follow"}
+    return options.file != "-" and all(
+        value == parser.get_default(name) or value == []
+        for name, value in vars(options).items()
+        if name not in shown
+    )
 
 
 def _parsers(parser: Parser) -> dict[str, argparse.ArgumentParser]:

@@ -18,6 +18,7 @@ from tcpviz.sources.feed import Feed, SourceError
 from tcpviz.ui import looks as all_looks
 from tcpviz.ui.bulkfeed import BulkFeed
 from tcpviz.ui.bulksession import BulkSession
+from tcpviz.ui.driver import StillDriver
 from tcpviz.ui.keyoverlay import PressedKeys
 from tcpviz.ui.keys import ACTIONS
 from tcpviz.ui.looks import Looks
@@ -26,7 +27,7 @@ from tcpviz.ui.rubbish import Rubbish
 from tcpviz.ui.screen import MainScreen
 from tcpviz.ui.session import Session
 from tcpviz.ui.teaching import Teaching
-from tcpviz.ui.terminal import Manners, hung_up, manners
+from tcpviz.ui.terminal import Manners, hung_up, in_browser, manners
 from tcpviz.words import _
 
 
@@ -43,6 +44,7 @@ class TcpvizApp(App[int]):
     ``again``    makes the same scenario's feed once more, in step mode or not. Raises SourceError
     ``teaching`` the register, what to ask, and where the teacher's notes go
     ``onlooker`` is told of every step too
+    ``painted``  the first rows stand on the terminal already, on its alternate screen
     ``on_signal`` is told of a signal that ends the program, before it ends
 
     Afterwards ``trouble`` is what the source complained of, ``failure`` an
@@ -76,6 +78,7 @@ class TcpvizApp(App[int]):
         on_signal: Callable[[int], None] | None = None,
         again: Callable[[bool], Feed] | None = None,
         teaching: Teaching | None = None,
+        painted: bool = False,
         onlooker: Onlooker | None = None,
     ) -> None:
         self.teaching = teaching or Teaching()
@@ -90,7 +93,10 @@ class TcpvizApp(App[int]):
         self._choices = choices
         self.looks: Looks = next((one for one in choices if one.name == looks), choices[0])
         # Sixteen colours and none are for terminals whose own colours are to be kept.
-        super().__init__(ansi_color=True if self.looks.theme.ansi else None)
+        super().__init__(
+            driver_class=StillDriver if painted and not in_browser() else None,
+            ansi_color=True if self.looks.theme.ansi else None,
+        )
         for one in choices:
             self.register_theme(one.theme)
         self.theme = self.looks.theme.name
@@ -146,6 +152,14 @@ class TcpvizApp(App[int]):
             self.set_interval(1.0, self._watch_terminal)
             self.rubbish.begin()
 
+    async def on_event(self, event: events.Event) -> None:
+        """Every key comes by here before anything is done with it."""
+        if isinstance(event, events.InputEvent):
+            self.rubbish.touched = perf_counter()
+        if isinstance(event, events.Key):
+            self.pressed.pressed(event.key, event.character)
+        await super().on_event(event)
+
     def on_unmount(self) -> None:
         self.session.pump.stop(0.5)
         self.rubbish.end()
@@ -159,14 +173,6 @@ class TcpvizApp(App[int]):
                 loop.add_signal_handler(number, self._signalled, number)
             except (ValueError, RuntimeError, NotImplementedError):
                 return  # not the main thread: whoever runs us hears them
-
-    async def on_event(self, event: events.Event) -> None:
-        """Everything from outside comes by here first."""
-        if isinstance(event, events.InputEvent):
-            self.rubbish.touched = perf_counter()
-        if isinstance(event, events.Key):
-            self.pressed.pressed(event.key, event.character)
-        await super().on_event(event)
 
     def _watch_terminal(self) -> None:
         self.rubbish.look()

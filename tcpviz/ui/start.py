@@ -22,6 +22,7 @@ from tcpviz.ui.terminal import (
     claim_terminal,
     in_browser,
     manners,
+    own_looks,
     require_terminal,
     restored,
 )
@@ -47,6 +48,7 @@ def run(
     again: Callable[[bool], Feed] | None = None,
     teaching: Teaching | None = None,
     onlooker: Callable[[Feed], Onlooker] | None = None,
+    painted: bool = False,
 ) -> int:
     """Show the feed on the terminal until the person leaves; returns the exit code.
 
@@ -58,6 +60,7 @@ def run(
     ``memory``  bytes that a live capture may take, with its helpers
     ``again``   makes a scenario's feed once more, in step mode or not
     ``teaching`` the language, the register, and what to ask
+    ``painted`` the first rows stand on the terminal already
     ``onlooker`` makes one for the feed, who is told of every step too, and of the end
 
     ``feed_factory`` is called with the terminal in place and nothing drawn yet.
@@ -71,7 +74,14 @@ def run(
     teaching = teaching or Teaching()
     teaching.speak(ascii_only=behaviour.ascii)
     _before_textual(behaviour, looks)
-    feed = feed_factory()
+    try:
+        feed = feed_factory()
+    except SourceError:
+        if painted:
+            from tcpviz.ui.firstpaint import wipe
+
+            wipe()  # or it would be said where nobody can read it
+        raise
     if hasattr(feed, "remember"):
         feed.remember()  # so that a person can still save what has just been seen
     emergency = Emergency()
@@ -82,7 +92,8 @@ def run(
             behaviour,
             pace_s=pace_s,
             live=live,
-            looks=looks or ("dark" if _many_colours() else "ansi"),
+            looks=looks or own_looks(),
+            painted=painted,
             mouse=mouse,
             limit=limit,
             filter_text=filter_text,
@@ -147,7 +158,9 @@ def read(options: argparse.Namespace, onlooker: Callable[[Feed], Onlooker] | Non
         return feed
 
     words = " ".join(options.words)
-    return run(opened, filter_text=words, onlooker=onlooker, **_choices(options))
+    first = sys.modules.get("tcpviz.ui.firstpaint")
+    painted = first is not None and first.standing()
+    return run(opened, filter_text=words, onlooker=onlooker, painted=painted, **_choices(options))
 
 
 class _Choices(TypedDict):
@@ -190,14 +203,6 @@ def _before_textual(behaviour: Manners, looks: str | None) -> None:
         os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "standard")
 
 
-def _many_colours() -> bool:
-    """Whether the terminal says that it can show more than its own sixteen colours."""
-    term = os.environ.get("TERM", "")
-    return bool(os.environ.get("COLORTERM")) or any(
-        word in term for word in ("256", "direct", "kitty", "alacritty", "ghostty", "tmux")
-    )
-
-
 def _show(
     feed: Feed,
     emergency: Emergency,
@@ -206,6 +211,7 @@ def _show(
     pace_s: float | None,
     live: bool,
     looks: str,
+    painted: bool,
     mouse: bool,
     limit: int | None,
     filter_text: str,
@@ -223,6 +229,7 @@ def _show(
         live=live,
         looks=looks,
         behaviour=behaviour,
+        painted=painted,
         limit=limit,
         filter_text=filter_text,
         memory=memory,

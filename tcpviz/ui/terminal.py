@@ -127,6 +127,19 @@ def hung_up(descriptor: int = 0) -> bool:
     return any(what & (select.POLLHUP | select.POLLERR) for _, what in watch.poll(0))
 
 
+def own_looks() -> str:
+    """The looks where nobody has chosen any."""
+    return "dark" if _many_colours() else "ansi"
+
+
+def _many_colours() -> bool:
+    """Whether the terminal says that it can show more than its own sixteen colours."""
+    term = os.environ.get("TERM", "")
+    return bool(os.environ.get("COLORTERM")) or any(
+        word in term for word in ("256", "direct", "kitty", "alacritty", "ghostty", "tmux")
+    )
+
+
 def require_terminal() -> None:
     """Raises SourceError where the three panes cannot be drawn or steered at all."""
     if in_browser():

@@ -49,9 +49,6 @@ NAMES: Final[Mapping[str, str]] = {
 }
 """What a person's own rules call the roles."""
 
-CELLS: Final = ("id", "phase", "verdict")
-"""Columns of the list that take a rule's role; the others say what they are by their own."""
-
 _OF_SEGMENT: Final = frozenset(
     (
         roles.ARROW,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tcpviz.core.claims import Claim, PhaseName
+from tcpviz.core.claims import Claim
 from tcpviz.core.records import Side
 from tcpviz.core.states import SYNCHRONIZED, State
 from tcpviz.core.timeline import Step, StepKind
@@ -29,15 +29,9 @@ from tcpviz.views.ladder_labels import (
 )
 from tcpviz.views.ladder_parts import Bar, Row, RowKind
 from tcpviz.views.numbers import duration
-from tcpviz.views.phase_words import PHASES
+from tcpviz.views.phase_words import BAND_ROLES, PHASES
 from tcpviz.views.spans import fit_text, text_width
 from tcpviz.words import _
-
-BAND_ROLES: Final = {
-    PhaseName.HANDSHAKE: roles.BAND_HANDSHAKE,
-    PhaseName.DATA: roles.BAND_DATA,
-    PhaseName.TEARDOWN: roles.BAND_TEARDOWN,
-}
 
 _ONE_ARROW: Final = frozenset({StepKind.SEGMENT})
 

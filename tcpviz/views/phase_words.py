@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tcpviz.core.claims import Phase, PhaseName
+from tcpviz.views import roles
 from tcpviz.words import _
 
 PHASES: Final[dict[PhaseName, str]] = {
@@ -12,6 +13,13 @@ PHASES: Final[dict[PhaseName, str]] = {
     PhaseName.DATA: "data",
     PhaseName.TEARDOWN: "teardown",
 }
+
+BAND_ROLES: Final = {
+    PhaseName.HANDSHAKE: roles.BAND_HANDSHAKE,
+    PhaseName.DATA: roles.BAND_DATA,
+    PhaseName.TEARDOWN: roles.BAND_TEARDOWN,
+}
+"""How each phase is drawn."""
 
 
 def phase_text(phase: Phase) -> str:

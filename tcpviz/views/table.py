@@ -17,14 +17,15 @@ from tcpviz.core.records import Side
 from tcpviz.core.segment import Endpoint
 from tcpviz.views import numbers, roles
 from tcpviz.views.ages import age_ns
-from tcpviz.views.colours import CELLS
 from tcpviz.views.ladder_canvas import ascii_line
-from tcpviz.views.ladder_draw import BAND_ROLES
 from tcpviz.views.ladder_labels import state_text
-from tcpviz.views.phase_words import phase_text
+from tcpviz.views.phase_words import BAND_ROLES, phase_text
 from tcpviz.views.spans import Line, Span, clean, fit_text, merge, text_width
 from tcpviz.views.verdict import TONES, leading, verdict
 from tcpviz.words import _
+
+CELLS: Final = ("id", "phase", "verdict")
+"""Columns that take a colouring rule's role; the others say what they are by their own."""
 
 RETRANSMISSION: Final = "retransmission"
 """Name of the mark whose count has a column."""
