@@ -17,6 +17,7 @@ from tcpviz.ui.plan import Pane
 from tcpviz.ui.session import Session
 from tcpviz.views import roles, table
 from tcpviz.views.filter.verdicts import headline
+from tcpviz.views.owners import whose
 from tcpviz.views.spans import Line, Span, clean, crop, fit_text, line, width
 from tcpviz.words import _
 
@@ -275,7 +276,8 @@ class ConnectionPane(PaneView):
                 role=colours.role(shown, now),
             )
             if selected:
-                self._said = f"#{one.id} {headline(shown, now)}"
+                said = (f"#{one.id} {headline(shown, now)}", whose(shown))
+                self._said = "  ".join(each for each in said if each)
             if one.id in self.session.marked:
                 drawn = signed(drawn, "m")
             made.append(Row(drawn, roles.SELECTED if selected else None))
