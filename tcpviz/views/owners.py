@@ -1,4 +1,4 @@
-"""Whose a connection is, in a line: process, descriptor, user, service and container of each end."""
+"""Whose a connection is, in a line: each end's process, descriptor, user, service, container."""
 
 from __future__ import annotations
 
