@@ -165,7 +165,12 @@ class MainScreen(
     # -- drawing ------------------------------------------------------------
 
     def redraw_if_changed(self) -> None:
-        """Draw, if anything that is drawn is other than when it was last drawn."""
+        """Draw, if anything that is drawn is other than when it was last drawn.
+
+        Not below a sheet that hides all of it: Textual would write out the sheet each time.
+        """
+        if not self.is_current and self.app.screen.styles.background.a == 1:
+            return
         session, feed = self.session, self.session.feed.status
         now = (
             len(session.timeline),
