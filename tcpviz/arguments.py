@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from tcpviz import output_arguments, point_arguments
+from tcpviz import output_arguments, point_arguments, presenter_arguments
 
 USAGE = 2
 
@@ -64,26 +64,6 @@ def _screen_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _serve_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("in a browser")
-    group.add_argument(
-        "--serve",
-        nargs="?",
-        const="",
-        metavar="HOST:PORT",
-        help="show it in a browser instead (default 127.0.0.1:8000, for this machine alone; at any "
-        "other address only who has the printed URL's token gets in). Each visitor has a run of "
-        "their own. Needs the package textual-serve: pip install 'tcpviz[serve]'",
-    )
-    group.add_argument(
-        "--visitors",
-        type=_whole("N", 1, 200),
-        default=8,
-        metavar="N",
-        help="with --serve: so many at once (default 8)",
-    )
-
-
 def language_option(parser: argparse._ActionsContainer) -> None:
     """``--lang``."""
     parser.add_argument(
@@ -123,6 +103,12 @@ def _demo(commands: Commands[Parser]) -> None:
         help="a name from --list, or a script (default: echo)",
     )
     parser.add_argument("--list", action="store_true", help="list the scenarios")
+    parser.add_argument(
+        "--gallery",
+        metavar="OUT.html",
+        help="write one page with every state of the screen in every theme (or in --theme's), "
+        "each from a run made for it; takes a minute or two",
+    )
     parser.add_argument(
         "--check",
         nargs="*",
@@ -194,20 +180,9 @@ def _demo(commands: Commands[Parser]) -> None:
         "--pace", type=_pace, metavar="SECONDS", help="seconds a step in playback (default 1.2)"
     )
     parser.add_argument("-6", dest="ipv6", action="store_true", help="use IPv6")
-    teaching = parser.add_argument_group("teaching")
-    teaching.add_argument(
-        "--story",
-        action="store_true",
-        help="walk through the scenario with its questions (S key)",
-    )
-    teaching.add_argument(
-        "--notes",
-        metavar="FILE|TTY",
-        help="write what the class must not see (the question, its answer, what comes next) to a "
-        "file for tail -f, or to another terminal such as /dev/pts/3",
-    )
+    presenter_arguments.teaching(parser)
     _screen_options(parser)
-    _serve_options(parser)
+    presenter_arguments.browser(parser, _whole("N", 1, 200))
 
 
 def _capture(commands: Commands[Parser]) -> None:
@@ -301,6 +276,7 @@ def _capture(commands: Commands[Parser]) -> None:
         help="such as: tcp port 8000; ssh://[user@]host[:port][/iface] in front captures there",
     )
     point_arguments.other(parser, live=True)
+    point_arguments.serving(parser)
     output_arguments.outlets(parser, live=True)
     _screen_options(parser)
 
@@ -338,11 +314,12 @@ def _read(commands: Commands[Parser]) -> None:
         help="print the segments that fit, of all connections, a line each (or --json): "
         "mark:retransmission, 'flags:rst ttl<10', remark:ce (tcpviz help filter)",
     )
+    output_arguments.large(parser, _bytes)
     output_arguments.until(parser)
     output_arguments.outlets(parser, live=False)
     point_arguments.other(parser)
     _screen_options(parser)
-    _serve_options(parser)
+    presenter_arguments.browser(parser, _whole("N", 1, 200))
 
 
 def _doctor(commands: Commands[Parser]) -> None:
@@ -353,6 +330,18 @@ def _doctor(commands: Commands[Parser]) -> None:
         "terminal) and tell what works, and for what does not, how to get it.",
         allow_abbrev=False,
     )
+
+
+def _notes(commands: Commands[Parser]) -> None:
+    parser = commands.add_parser(
+        "notes",
+        help="a teacher's notes on a second terminal, while tcpviz demo --notes runs",
+        description="Show what the class must not see, step by step: the question and its answer, "
+        "what comes next, what to ask. Begin it before or after tcpviz demo --notes, on a terminal "
+        "that only you see; Ctrl-C ends it.",
+        allow_abbrev=False,
+    )
+    presenter_arguments.notes(parser)
 
 
 def _whole(name: str, low: int, high: int) -> Callable[[str], int]:
@@ -485,5 +474,5 @@ def _completion(commands: Commands[Parser]) -> None:
     parser.add_argument("shell", choices=("bash", "zsh", "tcsh"), metavar="bash|zsh|tcsh")
 
 
-BUILDERS = (_demo, _capture, _read, _export, _doctor, _config, _completion)
+BUILDERS = (_demo, _capture, _read, _export, _notes, _doctor, _config, _completion)
 """One for each command, in the order of the help."""

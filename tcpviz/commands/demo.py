@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
+from tcpviz.browser import in_browser
 from tcpviz.commands import serving
 from tcpviz.commands.stream import complain, tell
 from tcpviz.core.timeline import Step
@@ -15,7 +16,6 @@ from tcpviz.core.tracker import Tracker
 from tcpviz.lab.feed import DELAY_MS, LabFeed
 from tcpviz.lab.scenarios import Scenario, list_scenarios, load, own_programs
 from tcpviz.sources.feed import SourceError
-from tcpviz.ui.terminal import in_browser
 
 DEFAULT = "echo"
 """It opens, talks and closes."""
@@ -26,9 +26,12 @@ def run(options: argparse.Namespace) -> int:
     try:
         if options.list:
             return _list()
+        if options.gallery is not None:
+            return _gallery(options)
         if options.check is not None:
             return _check(options)
         serve = serving.wanted(options)
+        _sort_out(options)
         scenario = _chosen(options)
         if serve:
             return serving.run(options, f"tcpviz: {scenario.title}")
@@ -45,6 +48,15 @@ def run(options: argparse.Namespace) -> int:
     except SourceError as error:
         complain(str(error))
         return error.exit_code
+
+
+def _sort_out(options: argparse.Namespace) -> None:
+    """``--notes handshake``: a scenario's name, unless a file of that name is there."""
+    name = options.notes
+    if not name or options.scenario is not None or Path(name).exists():
+        return
+    if name in {scenario.name for scenario in list_scenarios()}:
+        options.scenario, options.notes = name, ""
 
 
 def _chosen(options: argparse.Namespace) -> Scenario:
@@ -109,6 +121,16 @@ def _list() -> int:
             print(f"{section}:")
         print(f"  {scenario.name:<{width}}  {scenario.title}")
     return 0
+
+
+def _gallery(options: argparse.Namespace) -> int:
+    """Every state of the screen on one page; exit code 1 where some did not come about."""
+    from pathlib import Path
+
+    from tcpviz.ui import gallery
+
+    themes = (options.theme,) if options.theme else ()
+    return 1 if gallery.write(Path(options.gallery), themes) else 0
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -25,7 +25,7 @@ from tcpviz.lab.feed import LabFeed
 from tcpviz.lab.scenarios import load
 from tcpviz.sources.feed import Feed, SourceError
 from tcpviz.ui.app import TcpvizApp
-from tcpviz.ui.lesson import Story
+from tcpviz.ui.lesson import Stage, Story
 from tcpviz.ui.playback import Pace
 from tcpviz.ui.teaching import Teaching
 from tcpviz.ui.terminal import Manners
@@ -181,6 +181,7 @@ async def _to_the_step(app: TcpvizApp, pilot: Pilot[Any], scene: Scene) -> None:
     await _until(pilot, lambda: app.session.pump.done, scene)
     session = app.session
     if scene.teach:
+        await _to_the_question(app, pilot, scene)
         return
     if scene.read or scene.last:
         await pilot.press("end")
@@ -193,6 +194,17 @@ async def _to_the_step(app: TcpvizApp, pilot: Pilot[Any], scene: Scene) -> None:
         raise SourceError(f"scene {scene.name}: no such step in {scene.scenario}", 1)
     while session.cursor.index < target:
         await pilot.press("right")
+
+
+async def _to_the_question(app: TcpvizApp, pilot: Pilot[Any], scene: Scene) -> None:
+    """Step until the lesson asks something."""
+    lesson = app._main.lesson
+    for _ in range(len(app.session.timeline)):
+        if lesson.stage in (Stage.ASKING, Stage.POINT):
+            return
+        await pilot.press("space" if lesson.stage is Stage.OPENING else "right")
+        await pilot.pause()
+    raise SourceError(f"scene {scene.name}: {scene.scenario} asks nothing", 1)
 
 
 def run(scene: Scene, looks: tuple[str, ...] = ()) -> list[str]:

@@ -40,11 +40,11 @@ SCENES = (
     Scene("graphs-80x24", "lost-data", repeated, SMALL, keys=("5",)),
     Scene("to-scale", "lost-data", marked, keys=("3", "z", "T")),
     Scene("dashboard", BUSY, read=True, keys=("0",)),
-    Scene("troubles", BUSY, read=True, keys=("!",)),
+    Scene("troubles", BUSY, read=True, keys=("exclamation_mark",)),
     Scene("list", BUSY, read=True, keys=("1", "z")),
     Scene("hosts", BUSY, read=True, keys=("H",)),
-    Scene("story", "half-close", teach="story", keys=("space", "space", "space")),
-    Scene("predict", "handshake", teach="predict", keys=("space", "space")),
+    Scene("story", "half-close", teach="story"),
+    Scene("predict", "handshake", teach="predict"),
     Scene("chinese", "echo", returned("accept"), lang="zh"),
     Scene("plain-words", "handshake", reaches("server", State.ESTABLISHED), SMALL, plain=True),
     Scene("comparison", "lost-data", lost, keys=("m", "n", "n", "C")),
@@ -58,7 +58,7 @@ SCENES = (
     Scene(
         "ascii", "simultaneous-close", reaches("client", State.CLOSING), ascii=True, looks="mono"
     ),
-    Scene("help", "echo", keys=("?",)),
+    Scene("help", "echo", keys=("question_mark",)),
 )
 
 
