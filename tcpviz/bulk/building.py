@@ -13,7 +13,7 @@ from tcpviz.bulk.clock import Clock
 from tcpviz.bulk.errors import units
 from tcpviz.bulk.flows import Flows, distinct, flows_of, mixed
 from tcpviz.bulk.following import Follower
-from tcpviz.bulk.reading import Reading
+from tcpviz.bulk.reading import Reading, Unsuited
 from tcpviz.bulk.shapes import After, Ending, Kind, Shapes
 from tcpviz.bulk.signatures import signatures
 from tcpviz.bulk.work import SYN, Work
@@ -34,8 +34,8 @@ _SURE_NS = SYN_GIVE_UP_NS + 2 * TIME_WAIT_NS
 _FIRST_NS = min(TIME_WAIT_NS, SYN_ACK_GIVE_UP_NS, SYN_GIVE_UP_NS)
 
 FIELDS: dict[str, str] = {
-    "first": "u8",  # row of the first segment
-    "place": "u8",  # where its segments begin in the flows' order
+    "first": "u4",  # row of the first segment
+    "place": "u4",  # where its segments begin in the flows' order
     "size": "u4",  # how many there are
     "shape": "u4",
     "ending": "u1",
@@ -56,13 +56,15 @@ FIELDS: dict[str, str] = {
 class Building:
     """The connections of a capture in columns.
 
-    ``array``     of the regular ones, the columns of :data:`FIELDS`
+    ``array``     of the regular ones, the columns of :data:`FIELDS`, in the order of ``first``
     ``kept``      by the flows' order, segments that count for a signature
     ``followed``  the others, each with the row of its first segment
     """
 
     def __init__(self, reading: Reading, enough: Callable[[], bool] | None = None) -> None:
         columns = reading.columns
+        if columns.count >> 32:
+            raise Unsuited("more segments than places can be told of")
         self.reading = reading
         self.clock = Clock(columns.array["time"], reading.errors)
         self.flows: Flows = flows_of(columns)
@@ -71,6 +73,7 @@ class Building:
         self.followed: list[tuple[int, Connection]] = []
         self.kept = np.zeros(columns.count, np.bool_)
         self._pieces: list[dict[str, Array]] = []
+        self._placed: Array | None = None
         self._units = units(reading, self.flows)
         for begin, end in self._chunks():
             if enough is not None and enough():
@@ -79,10 +82,29 @@ class Building:
                 self._follow(flow)
         # One column after the other, and the pieces of each forgotten, so that no two are there.
         self.array = {}
+        order = self._order()
         for name, kind in FIELDS.items():
             pieces = [piece.pop(name) for piece in self._pieces]
-            self.array[name] = np.concatenate(pieces) if pieces else np.zeros(0, kind)
+            self.array[name] = (np.concatenate(pieces) if pieces else np.zeros(0, kind))[order]
         self._pieces.clear()
+
+    def _order(self) -> Array:
+        """What brings the pieces into the order of their first segments."""
+        begins = np.zeros(self.reading.columns.count, np.uint32)
+        count = 0
+        for piece in self._pieces:
+            more = len(piece["first"])
+            begins[piece["first"]] = np.arange(count + 1, count + 1 + more, dtype=np.uint32)
+            count += more
+        return begins[np.flatnonzero(begins)] - np.uint32(1)
+
+    def next(self, at: int) -> int:
+        """Which of ``array`` came next on the same addresses and ports; there is one."""
+        place = self.array["place"]
+        if self._placed is None:
+            self._placed = np.argsort(place)
+        after = int(place[at]) + int(self.array["size"][at])
+        return int(self._placed[np.searchsorted(place, after, sorter=self._placed)])
 
     def _chunks(self) -> list[tuple[int, int]]:
         """Flows in stretches of about :data:`CHUNK` segments."""

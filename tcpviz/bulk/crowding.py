@@ -6,6 +6,7 @@ both together.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,9 @@ FATES = ("", "silent", "half-open", "refused", "scanned", "odd")
 """What :func:`tcpviz.core.crowds.fate` says, by number."""
 
 _WAITING = (1, 2)
+
+_BUCKETS = 20  # bits
+_ODD = np.frombuffer(os.urandom(16), np.uint64) | np.uint64(1)
 
 
 @dataclass(slots=True)
@@ -70,12 +74,15 @@ def _groups(
 
     Only groups large enough; counted from the first failure on.
     """
+    failed = (facts.fate > 0) & (member < 0)
     asked = np.flatnonzero(facts.fate >= 0)
+    asked = asked[_perhaps(one[asked], other[asked], failed[asked], least)]
+    if not len(asked):
+        return []
     order, fresh = _sorted(one[asked], other[asked])
     edges = np.append(np.flatnonzero(fresh), len(order))
     asked = asked[order]
-    failed = (facts.fate[asked] > 0) & (member[asked] < 0)
-    counts = np.add.reduceat(failed.astype(np.int64), edges[:-1])
+    counts = np.add.reduceat(failed[asked], edges[:-1], dtype=np.int64)
     out = []
     for at in np.flatnonzero(counts >= least).tolist():
         places = asked[edges[at] : edges[at + 1]]
@@ -86,6 +93,19 @@ def _groups(
         out.append((int(first), members, total))
     out.sort(key=lambda each: each[0])
     return [(members, total) for _, members, total in out]
+
+
+def _perhaps(one: Array, other: Array, failed: Array, least: int) -> Array:
+    """False where so many cannot have failed: counted by a part of the key alone."""
+    if not failed.any():
+        return failed
+    code = one.astype(np.uint64) * _ODD[0]
+    code += other.astype(np.uint64) * _ODD[1]
+    code >>= np.uint64(64 - _BUCKETS)
+    code = code.astype(np.int64)
+    counts = np.bincount(code[failed], minlength=1 << _BUCKETS)
+    there: Array = counts[code] >= least
+    return there
 
 
 def _sorted(one: Array, other: Array) -> tuple[Array, Array]:

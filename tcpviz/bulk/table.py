@@ -70,7 +70,7 @@ class Table:
         # A shape that tells none has none, whatever the time between its segments.
         self.rtt = self.column(
             rtt, lambda c: -1 if c.handshake_rtt_ns is None else c.handshake_rtt_ns
-        )
+        ).copy()
         self.rtt[self.shaped(lambda c: int(c.handshake_rtt_ns is None)) > 0] = -1
         self.crowds, self.crowd = self._crowds()
 
@@ -90,7 +90,9 @@ class Table:
         """A number of each: of the regular ones as it is in ``regular``, of the others ``of``."""
         others = [of(each) for _, each in self._building.followed]
         if not others:
-            return regular.astype(np.int64, copy=False)[self._from]
+            same = regular.astype(np.int64, copy=False).view()
+            same.flags.writeable = False
+            return same
         both = np.concatenate([regular.astype(np.int64), np.array(others, np.int64)])
         return both[self._from]
 
@@ -238,9 +240,9 @@ class Table:
     def _successor(self, at: int) -> int:
         """The frame by which the next connection of the same ends stands when it is answered."""
         array, order = self._array, self._building.flows.order
-        at += 1
+        at = self._building.next(at)
         while not array["answered"][at]:
-            at += 1
+            at = self._building.next(at)
         place = int(array["place"][at])
         if self._building.shapes.connection(int(array["shape"][at])).refused:
             place += int(array["size"][at]) - 1
