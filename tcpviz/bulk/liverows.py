@@ -25,6 +25,7 @@ from tcpviz.core.hosts import HostSocket
 from tcpviz.core.records import Side
 from tcpviz.core.segment import Endpoint, FlowKey
 from tcpviz.core.states import State
+from tcpviz.core.troubles_many import Trouble
 
 MOST_SOCKETS = 100_000
 """Sockets of the host's table that are remembered; the oldest go first."""
@@ -122,6 +123,13 @@ class LiveRows(Sequence[Connection]):
                 if {both[place, 0].tobytes(), both[place, 1].tobytes()} == ends:
                     return int(self._idents[place])
         return None
+
+    def troubles(self) -> list[Trouble]:
+        """What all rows together show to be wrong."""
+        from tcpviz.bulk.livetroubles import troubles
+
+        with self._lock:
+            return troubles(self.table)
 
     def note(self, sock: HostSocket) -> None:
         """Keep what the host's table of sockets says of one: whose it is, above all."""

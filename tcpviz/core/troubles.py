@@ -59,6 +59,9 @@ _ASKED: Final = frozenset({Code.NO_ANSWER, Code.REFUSED, Code.UNREACHABLE, Code.
 _QUIET: Final = frozenset({Code.SYN_FLOOD, Code.PORT_SCAN, Code.HOST_SCAN, Code.BACKSCATTER})
 """Told of the crowd."""
 
+_CROWDED: Final = frozenset({Code.HALF_OPEN, Code.NO_ANSWER, Code.REFUSED, Code.SYN_SCAN})
+"""What each of a crowd's shows by itself is told of the crowd, and not once more."""
+
 _LARGEST: Final = frozenset({"bytes", "arrived_bytes", "mtu"})
 """Of these facts the largest counts; others are added."""
 
@@ -108,8 +111,9 @@ class Gathering:
         self._ports.add(c)
         self._reuse.add(c)
         self._losses.add(c)
+        told = _QUIET if c.crowd is None else _QUIET | _CROWDED
         for verdict in verdicts(c, now_ns):
-            if verdict.severity > Severity.INFO and verdict.code not in _QUIET:
+            if verdict.severity > Severity.INFO and verdict.code not in told:
                 self._take(c, verdict, now_ns)
 
     def troubles(self, host: Host | None = None, crowds: Iterable[Crowd] = ()) -> list[Trouble]:

@@ -47,6 +47,7 @@ class Judge:
         self.judged = 0
         self.count = 0
         self._gathering = Gathering()
+        self._tallied: list[Trouble] | None = None
         self._left: Iterator[Connection] | None = None
         self._watch: Watch | None = None
         self._known: object = None
@@ -79,7 +80,7 @@ class Judge:
         if self.complete and session.clock() < self._ended_at + AGAIN_S:
             return False
         self._known = known
-        tallied = self._tally()
+        tallied = self._tallied = self._tally()
         connections = [] if tallied is not None else list(session.visible()[-MOST_JUDGED:])
         self.count = session.count if tallied is not None else len(connections)
         # Of a file that was put together from several, not every stretch lasts to its end.
@@ -106,9 +107,8 @@ class Judge:
         session = self.session
         crowds = () if session.counted is not None else session.crowds.found
         made = self._gathering.troubles(session.tracker.host, crowds)
-        tallied = self._tally()
-        if tallied:
-            made = sorted([*made, *tallied], key=lambda t: (-t.severity, -t.count, t.code))
+        if self._tallied:
+            made = sorted([*made, *self._tallied], key=lambda t: (-t.severity, -t.count, t.code))
         return made
 
 
