@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 
 def saving(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +26,25 @@ def saving(parser: argparse.ArgumentParser) -> None:
         help="save into several files, each with its number and date in its name, and begin the "
         "next after filesize:KB, duration:SECONDS, packets:N, or when the clock is a multiple of "
         "interval:SECONDS; files:N keeps the latest N; as dumpcap's",
+    )
+
+
+def large(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> None:
+    """What concerns large files on the screen; ``size`` reads an amount of memory."""
+    group = parser.add_argument_group("large files, on the screen")
+    group.add_argument(
+        "--memory",
+        type=size,
+        metavar="SIZE",
+        help="what the packets' columns may take of the machine's memory, such as 2G (default: "
+        "half of what is free); what is more lies on disk in $TMPDIR, unreadable for others, and "
+        "goes with the program",
+    )
+    group.add_argument(
+        "--follow",
+        action="store_true",
+        help="wait at the file's end for what is written to it, until you quit (a file that is "
+        "being written is followed anyway as long as more comes)",
     )
 
 

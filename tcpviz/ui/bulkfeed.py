@@ -7,6 +7,7 @@ feed of its segments.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,8 @@ class BulkFeed:
 
     ``path``     of the file
     ``instead``  the feed of its segments, where columns turned out not to be for it
-    ``limit``    bytes of memory that its columns may take; the rest lies on disk
+    ``limit``    bytes of memory that its columns may take (half of what is free, if ``None``);
+                 the rest lies on disk
     """
 
     def __init__(self, path: str, *, follow: bool | None = None, limit: int | None = None) -> None:
@@ -65,7 +67,7 @@ class BulkFeed:
         from tcpviz.bulk.growing import Growing, Unsuited
         from tcpviz.bulk.windows import Windows
 
-        windows = None if self.limit is None else Windows(self.limit)
+        windows = Windows(_half_of_what_is_free() if self.limit is None else self.limit)
         growing = Growing(self.path, follow=self._follow, windows=windows)
         growing.status.notes += self.status.notes
         self.status, self._growing = growing.status, growing
@@ -86,6 +88,17 @@ class BulkFeed:
         for each in (self.instead, self._growing):
             if each is not None:
                 each.stop()
+
+
+def _half_of_what_is_free() -> int:
+    """Bytes of memory that the columns may take where nobody has said it."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024 // 2
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+    return 1 << 30
 
 
 def large(path: str) -> bool:

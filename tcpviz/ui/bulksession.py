@@ -17,11 +17,15 @@ from tcpviz.ui.playback import Mode
 from tcpviz.ui.session import Session
 from tcpviz.ui.telling import AT_LAST, Teller, Told
 from tcpviz.views.numbers import count
+from tcpviz.views.progress import Progress
 from tcpviz.words import _
 
 if TYPE_CHECKING:
     from tcpviz.bulk.filerows import FileRows
     from tcpviz.bulk.growing import Snapshot
+
+RATE_S = 0.5
+"""The time over which bytes a second are counted."""
 
 PATIENCE_S = 0.012
 """How long a key waits for a short connection's story, so that nothing blinks."""
@@ -43,7 +47,7 @@ class BulkSession(Session):
         self._snapshot: Snapshot | None = None
         self.rows: FileRows | None = None
         self.told: Told | None = None
-        self._wanted: tuple[int, int, int | None] | None = None
+        self._measured, self._rate = (0.0, 0), 0.0
         self._seeking: tuple[str, int, int] | None = None
 
     def close(self) -> None:
@@ -112,6 +116,19 @@ class BulkSession(Session):
         """What many connections show together, once all has been read."""
         self.crowds.found = list(snapshot.table.crowds)
         self._tell_crowds(told=True)
+
+    @property
+    def progress(self) -> Progress | None:
+        feed = self._bulk
+        if feed.instead is not None or self.pump.done or not feed.status.size:
+            return None
+        now, at = self.clock(), feed.status.position
+        if now - self._measured[0] >= RATE_S:
+            before, then = self._measured
+            self._rate = (at - then) / (now - before) if before else 0.0
+            self._measured = (now, at)
+        known = 0 if self.rows is None else len(self.rows)
+        return Progress(at, feed.status.size, self._rate, known, feed.waiting, feed.on_disk)
 
     # -- the selected connection --------------------------------------------
 

@@ -15,6 +15,7 @@ from tcpviz.ui.scrubber import ScrubberView
 from tcpviz.ui.session import Session
 from tcpviz.ui.words import explanation, wrap
 from tcpviz.views.ladder_index import ChartIndex
+from tcpviz.views.progress import bar
 from tcpviz.views.spans import Line, Span, clean, fit, line
 from tcpviz.words import _
 
@@ -75,8 +76,8 @@ class LowerBars:
     ) -> None:
         """Everything. ``wrong``: what stands instead of the explanation, if anything."""
         session, views, width = self._session, self.views, plan.width
-        bar = "|" if self._ascii else "│"
-        views["divider"].show([Row((Span(bar, RULE),))] * plan.height)
+        stroke = "|" if self._ascii else "│"
+        views["divider"].show([Row((Span(stroke, RULE),))] * plan.height)
         if banner:
             said = Span(f" {clean(banner, self._ascii)}  (Esc)", BAR_ALARM)
             views["banner"].show([Row(fit((said,), width, BAR_ALARM))])
@@ -94,7 +95,10 @@ class LowerBars:
                     secret=session.guessing,
                 )
             views["hand"].show([Row(fit(hand, width))])
-        if self.scrubber.display:
+        progress = session.progress
+        if self.scrubber.display and progress is not None and not session.chosen:
+            self.scrubber.show([Row(bar(progress, width, ascii_only=self._ascii))])
+        elif self.scrubber.display:
             self.scrubber.draw(session, self.track())
         told = wrong or explanation(session, ascii_only=self._ascii)
         rows = wrap(told, max(width - 2, 1), plan.explain)

@@ -165,12 +165,7 @@ class MainScreen(
     # -- drawing ------------------------------------------------------------
 
     def redraw_if_changed(self) -> None:
-        """Draw, if anything that is drawn is other than when it was last drawn.
-
-        Not below a sheet that hides all of it: Textual would write out the sheet each time.
-        """
-        if not self.is_current and self.app.screen.styles.background.a == 1:
-            return
+        """Draw, if anything that is drawn is other than when it was last drawn."""
         session, feed = self.session, self.session.feed.status
         now = (
             len(session.timeline),
@@ -190,6 +185,7 @@ class MainScreen(
             self.flashing,
             self.session.sifter.pending,
             self.session.order,
+            self.session.progress,
             self._second if session.live else 0,
             self.lesson_state,
             self._lower.ticking(fast=self._chart.travelling),
@@ -202,6 +198,11 @@ class MainScreen(
             else:
                 self.redraw()
 
+    @property
+    def _covered(self) -> bool:
+        above = self.app.screen
+        return above is not self and above.styles.background.a == 1
+
     def redraw_soon(self) -> None:
         """Draw everything once all that has happened is dealt with, if nobody did meanwhile."""
         if not self._stale and self.focused is not self._drawn_for:
@@ -209,9 +210,12 @@ class MainScreen(
             self.call_later(lambda: self.redraw() if self._stale else None)
 
     def redraw(self) -> None:
-        """Draw everything; rows that are as they were are not written out."""
+        """Draw everything; rows that are as they were are not written out.
+
+        Nothing below a sheet that hides all of it: Textual would write out the sheet each time.
+        """
         self._stale = False
-        if not self.is_mounted:
+        if not self.is_mounted or self._covered:
             return
         self._drawn_for = self.focused
         if self._generation != self.session.generation:

@@ -33,6 +33,7 @@ from tcpviz.ui.thrift import Thrift
 from tcpviz.views.digest import Digest
 from tcpviz.views.filter.sifting import Sifter
 from tcpviz.views.held_time import HeldTime
+from tcpviz.views.progress import Progress
 from tcpviz.views.spans import Line
 from tcpviz.views.verdict import crowd_sentence
 
@@ -391,6 +392,11 @@ class Session:
     def part(self) -> str:
         """Which part of the selected connection is held, in words; empty: all that there is."""
         return ""
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far a large file has been read; ``None``: that is not what the screen waits for."""
+        return None
 
     @property
     def telling(self) -> bool:

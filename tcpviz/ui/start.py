@@ -151,8 +151,8 @@ def read(options: argparse.Namespace, onlooker: Callable[[Feed], Onlooker] | Non
         from tcpviz.ui.bulkfeed import BulkFeed, large
 
         feed: Feed = (
-            BulkFeed(options.file)
-            if large(options.file) and onlooker is None
+            BulkFeed(options.file, follow=options.follow or None, limit=options.memory)
+            if (options.follow or large(options.file)) and onlooker is None
             else FileFeed(options.file)
         )
         return feed
