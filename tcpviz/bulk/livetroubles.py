@@ -39,8 +39,8 @@ def troubles(table: LiveTable) -> list[Trouble]:
         return []
     look = _Look(table, rows)
     return [
+        *look.scans(),  # first: what belongs to a scan is not told once more
         *look.unanswered(),
-        *look.scans(),
         *look.refused(),
         *look.resets(),
         *look.never_closed(),
@@ -63,13 +63,14 @@ class _Look:
         self.server_host = _key(ends[:, 1, :16])
         self.opened = table.iss[rows, 0] >= 0
         self.ident = table.ident[rows]
+        self.scanned = np.zeros(len(rows), np.bool_)
 
     # -- kinds --------------------------------------------------------------
 
     def unanswered(self) -> Iterator[Trouble]:
         """Handshakes that stand still: a flood, if they are many at once and from nobody."""
         waits = self.opened & ~self.third & (self.table.reset_by[self.rows] < 0)
-        waits &= self.still > SECOND
+        waits &= (self.still > SECOND) & ~self.scanned
         answered = self.table.iss[self.rows, 1] >= 0
         once = self.table.syns[self.rows, 0] == 1
         first = self.table.first_ns[self.rows]
@@ -98,12 +99,13 @@ class _Look:
         for place in self._places(pair, failed):
             ports = len(np.unique(self.server[place]))
             if ports >= SCAN:
+                self.scanned[place] = True
                 who, target = self._client(place), self._host(place)
                 facts: dict[str, Fact] = {"who": who, "target": target, "targets": ports}
                 yield self._made("port-scan", BAD, target, place, len(place), facts)
 
     def refused(self) -> Iterator[Trouble]:
-        for place in self._places(self.server, self.was_refused):
+        for place in self._places(self.server, self.was_refused & ~self.scanned):
             total = self._total(self.server, place)
             yield self._made("refused", WARNING, self._service(place), place, total, {})
 
