@@ -314,7 +314,7 @@ def _read(commands: Commands[Parser]) -> None:
         help="print the segments that fit, of all connections, a line each (or --json): "
         "mark:retransmission, 'flags:rst ttl<10', remark:ce (tcpviz help filter)",
     )
-    output_arguments.large(parser, _bytes)
+    output_arguments.large(parser, lambda text: _bytes(text, 1))
     output_arguments.until(parser)
     output_arguments.outlets(parser, live=False)
     point_arguments.other(parser)
@@ -359,14 +359,14 @@ def _whole(name: str, low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def _bytes(text: str) -> int:
+def _bytes(text: str, least: int = 96) -> int:
     units = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
     number, unit = text[:-1], units.get(text[-1:].lower())
     if unit is None:
         number, unit = text, 1
     size = int(number) * unit if number.isascii() and number.isdecimal() and len(number) < 16 else 0
-    if size < 96 << 20:
-        message = f"SIZE is 96M or more, such as 256M or 1G, not {text!r}"
+    if size < least << 20:
+        message = f"SIZE is {least}M or more, such as 256M or 1G, not {text!r}"
         raise argparse.ArgumentTypeError(message)
     return size
 

@@ -30,10 +30,10 @@ from tcpviz.ui.process import taken_bytes
 from tcpviz.ui.pump import Pump
 from tcpviz.ui.stops import Stops
 from tcpviz.ui.thrift import Thrift
+from tcpviz.ui.whole import Whole
 from tcpviz.views.digest import Digest
 from tcpviz.views.filter.sifting import Sifter
 from tcpviz.views.held_time import HeldTime
-from tcpviz.views.progress import Progress
 from tcpviz.views.spans import Line
 from tcpviz.views.verdict import crowd_sentence
 
@@ -63,7 +63,7 @@ HIDDEN_AMONG = 2_000
 """Among more connections than this, those that have not begun yet are listed in a lesson too."""
 
 
-class Session:
+class Session(Whole):
     """One run of the program over one feed.
 
     ``pace``  not ``None``: a scenario, played back from its beginning
@@ -139,9 +139,6 @@ class Session:
         self._past = Past(self.timeline)
         self._digest = Digest(self.timeline)
         self._forgotten = 0
-
-    def close(self) -> None:
-        """Nothing more is asked of it."""
 
     # -- what comes in ------------------------------------------------------
 
@@ -385,31 +382,6 @@ class Session:
     def as_of_cursor(self, connection: Connection) -> Connection:
         """The connection as it was at the cursor."""
         return self._past.of(connection, self.cursor.index)
-
-    # -- a connection of which only a part is held --------------------------
-
-    @property
-    def part(self) -> str:
-        """Which part of the selected connection is held, in words; empty: all that there is."""
-        return ""
-
-    @property
-    def progress(self) -> Progress | None:
-        """How far a large file has been read; ``None``: that is not what the screen waits for."""
-        return None
-
-    @property
-    def telling(self) -> bool:
-        """The selected connection's packets are being read."""
-        return False
-
-    def reach(self, way: int, *, end: bool = False, kind: str = "") -> bool:
-        """Get what lies beyond the part that is held, on (1) or back (-1); false if nothing does.
-
-        ``end``: up to the very end; ``kind``: up to the next ``problem`` or ``state``.
-        """
-        del way, end, kind
-        return False
 
     # -- the selection ------------------------------------------------------
 

@@ -1,0 +1,35 @@
+"""What the screen asks of a session because of large files; others hold all that there is."""
+
+from __future__ import annotations
+
+from tcpviz.views.progress import Progress
+
+
+class Whole:
+    """A session that has all segments of what it shows. :class:`BulkSession` answers otherwise."""
+
+    @property
+    def part(self) -> str:
+        """Which part of the selected connection is held, in words; empty: all that there is."""
+        return ""
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far a large file has been read; ``None``: that is not what the screen waits for."""
+        return None
+
+    @property
+    def telling(self) -> bool:
+        """The selected connection's packets are being read."""
+        return False
+
+    def reach(self, way: int, *, end: bool = False, kind: str = "") -> bool:
+        """Get what lies beyond the part that is held, on (1) or back (-1); false if nothing does.
+
+        ``end``: up to the very end; ``kind``: up to the next ``problem`` or ``state``.
+        """
+        del way, end, kind
+        return False
+
+    def close(self) -> None:
+        """Nothing more is asked of it."""
