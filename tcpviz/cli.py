@@ -16,7 +16,7 @@ from tcpviz.arguments import BUILDERS, USAGE, Parser, language_option
 
 FAILURE, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 
-COMMANDS = ("demo", "capture", "read", "export", "doctor", "config", "completion", "help")
+COMMANDS = ("demo", "capture", "read", "export", "notes", "doctor", "config", "completion", "help")
 
 SUMMARY = "See TCP as it happens: both ends' states, every segment, and the calls behind them."
 
@@ -131,6 +131,10 @@ def _run(argv: Sequence[str] | None) -> int:
         from tcpviz.commands import config
 
         return config.run(options, parsers)
+    if options.command == "notes":
+        from tcpviz.commands import notes
+
+        return notes.run(options, sys.stdout)
     if options.command == "export":
         from tcpviz.commands import export
 

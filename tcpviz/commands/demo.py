@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from tcpviz.browser import in_browser
 from tcpviz.commands import serving

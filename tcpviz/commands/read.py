@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcpviz.browser import in_browser
 from tcpviz.sources.feed import Feed, SourceError
 
 if TYPE_CHECKING:
@@ -63,7 +64,6 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _in_browser() -> bool:
-    from tcpviz.ui.terminal import in_browser
 
     return in_browser()
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tcpviz
-from tcpviz.serve.address import PORT, Address, parse, written
+from tcpviz.browser import in_browser
 from tcpviz.sources.feed import SourceError
-from tcpviz.ui.terminal import in_browser
+
+if TYPE_CHECKING:
+    from tcpviz.serve.address import Address
 
 MISSING = "--serve needs one more package: pip install 'tcpviz[serve]'"
 
@@ -34,6 +37,8 @@ def place(options: argparse.Namespace) -> Address:
 
     Raises SourceError for what can be neither.
     """
+    from tcpviz.serve.address import Address, parse
+
     text = options.serve
     try:
         found = parse(text) if text else Address()
@@ -55,6 +60,8 @@ def run(options: argparse.Namespace, title: str) -> int:
             said = "-w" if name == "write" else f"--{name}"
             raise SourceError(f"either --serve or {said}: visitors see a screen each", 2)
     import asyncio
+
+    from tcpviz.serve.address import PORT, written
 
     try:
         from tcpviz.serve.server import ScreenServer, reachable

@@ -13,6 +13,7 @@ import stat
 import struct
 import termios
 from collections.abc import Sequence
+from pathlib import Path
 
 from tcpviz.sources.feed import SourceError
 
@@ -20,8 +21,22 @@ FILE_WIDTH = 78
 _CLEAR = "\x1b[H\x1b[2J"
 
 
+def usual_place() -> Path:
+    """Where ``--notes`` writes and ``tcpviz notes`` reads where neither names a file.
+
+    In a folder that is this user's alone: the session's own (XDG_RUNTIME_DIR), which goes with
+    it, else the one for the state of programs.
+    """
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if runtime and Path(runtime).is_dir():
+        return Path(runtime) / "tcpviz" / "notes"
+    import platformdirs
+
+    return platformdirs.user_state_path("tcpviz") / "notes"
+
+
 class NotesSink:
-    """Opens ``path`` at once. Raises SourceError where it cannot be written to.
+    """Opens ``path`` at once; empty: the usual place, begun anew. Raises SourceError.
 
     A file is appended to; another terminal is cleared for each block, so that it
     always shows the present. ``left_out`` counts blocks that did not go through.
@@ -30,6 +45,9 @@ class NotesSink:
     def __init__(self, path: str) -> None:
         self.left_out = 0
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
+        if not path:
+            path = str(_prepared(usual_place()))
+            flags |= os.O_TRUNC | os.O_NOFOLLOW
         flags |= os.O_NOCTTY | os.O_CLOEXEC
         try:
             self._descriptor = os.open(path, flags, 0o600)
@@ -69,6 +87,15 @@ class NotesSink:
     def close(self) -> None:
         """Write no more."""
         os.close(self._descriptor)
+
+
+def _prepared(place: Path) -> Path:
+    """The folder is made, if it was not there."""
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SourceError(f"cannot write notes to {place}: {error.strerror}", 2) from None
+    return place
 
 
 def _same(descriptor: int) -> bool:

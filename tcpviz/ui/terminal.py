@@ -14,6 +14,7 @@ import termios
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from tcpviz.browser import in_browser as in_browser
 from tcpviz.sources.feed import SourceError
 
 TTY = "/dev/tty"
@@ -24,16 +25,6 @@ LEAVE = (
 )
 """What undoes everything that Textual's driver switches on: mouse, paste and focus
 reports, keyboard protocol, no line wrap, the alternate screen, the hidden cursor."""
-
-
-WEB_DRIVER = "textual.drivers.web_driver:WebDriver"
-"""What ``TEXTUAL_DRIVER`` says where a web server holds the other end (textual-serve)."""
-
-
-def in_browser(environ: Mapping[str, str] | None = None) -> bool:
-    """Whether a browser is the terminal: keys and screen go through pipes then."""
-    env = os.environ if environ is None else environ
-    return env.get("TEXTUAL_DRIVER") == WEB_DRIVER
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,12 @@ def heavy(found: set[str]) -> set[str]:
 def test_to_be_told_how_it_is_used_takes_the_arguments_alone(words):
     found = modules(_RUN, *words)
     assert ours(found) <= {
-        *("tcpviz.cli", "tcpviz.arguments", "tcpviz.output_arguments"),
+        *(
+            "tcpviz.cli",
+            "tcpviz.arguments",
+            "tcpviz.output_arguments",
+            "tcpviz.presenter_arguments",
+        ),
         "tcpviz.point_arguments",
         *("tcpviz.words", "tcpviz.catalogue"),
     }
