@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 
 from tcpviz.core.connection import Connection
@@ -11,6 +13,7 @@ from tcpviz.core.tracker import Tracker
 from tcpviz.core.watch import Watch
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.redact import Redactor
+from tcpviz.sources.writer import give_to_caller
 from tcpviz.views.ladder_labels import Notation
 from tcpviz.views.layouts import Pair
 
@@ -150,12 +153,21 @@ def _record(step: Step) -> Record | None:
 
 
 def write_file(path: str, text: str) -> None:
-    """Write a document so that a failure leaves what was there before. Raises SourceError."""
+    """Write a document, for its owner only, so that a failure leaves what was there before.
+
+    Raises SourceError.
+    """
     target = Path(path)
-    beside = target.with_name(f".{target.name}.part")
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        beside.write_text(text, encoding="utf-8")
+        with contextlib.suppress(FileNotFoundError):
+            beside.unlink()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(beside, flags, 0o600), "w", encoding="utf-8") as file:
+            give_to_caller(file.fileno())
+            file.write(text)
         beside.replace(target)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise SourceError(f"cannot write {path}: {error.strerror}", 1) from None

@@ -20,15 +20,11 @@ MARK = "tcpviz mark "
 
 
 def of_file(path: str) -> Kept:
-    """A capture file's frames. Raises SourceError, now and while they are read."""
-    capture = open_capture(path)
+    """A capture file's frames. Raises SourceError while they are read."""
 
     def frames() -> Iterator[Frame]:
-        try:
-            for piece in capture.pieces():
-                yield from piece
-        finally:
-            capture.close()
+        with open_capture(path) as capture:
+            yield from capture
 
     return Kept(frames())
 

@@ -32,7 +32,7 @@ FORMS: tuple[tuple[str, str, str, str, str], ...] = (
 _EXPORT = "Export the connection"
 
 
-def _here() -> str:
+def here() -> str:
     """The folder that files go to; it may have been removed under our feet."""
     try:
         return clean(str(Path.cwd()))
@@ -82,7 +82,7 @@ class ExportScreen(SheetScreen):
                 lines.append(fit(line(*pad(left, 48), name), cells))
             lines.append(line(Span(" y ", roles.KEY), f" {_('copy the form for a ticket')}"))
             lines += [(), *self._switches(), ()]
-            where = fit_text(_here(), max(cells - 12, 8))
+            where = fit_text(here(), max(cells - 12, 8))
             lines.append(line(Span(f" {_('Files go to')} {where}", roles.DIM)))
         if self.told:
             role = roles.MARK_BAD if self.failed else roles.LIT

@@ -8,7 +8,7 @@ from tcpviz.ui.diagrampane import DiagramPane
 from tcpviz.ui.page import PageScreen, clean_lines
 from tcpviz.ui.panes import PaneView
 from tcpviz.ui.plan import Pane
-from tcpviz.ui.timeactions import TimeActions
+from tcpviz.ui.savingactions import SavingActions
 from tcpviz.views import listeners
 from tcpviz.words import _
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tcpviz.ui.sheet import SheetScreen
 
 
-class InsightActions(TimeActions):
+class InsightActions(SavingActions):
     """Mixed into the screen; each sheet lies over the panes and moves with the cursor."""
 
     app: App[Any]

@@ -14,6 +14,7 @@ from tcpviz.ui.handkeys import HAND, HAND_ACTIONS
 from tcpviz.ui.keymap import CHOSEN, remapped
 from tcpviz.ui.plan import Pane
 from tcpviz.ui.presenterkeys import PRESENTER_ACTIONS
+from tcpviz.ui.savingkeys import SAVING_ACTIONS
 from tcpviz.ui.teachkeys import TEACHING_ACTIONS
 
 __all__ = ["ACTIONS", "HOLDING", "TABLE", "Action", "bindings", "hinted"]
@@ -299,6 +300,7 @@ TABLE: tuple[Action, ...] = (
     ),
     *CHART_ACTIONS,
     *PRESENTER_ACTIONS,
+    *SAVING_ACTIONS,
     Action(
         "listeners",
         ("Q",),

@@ -9,11 +9,12 @@ from time import monotonic
 from textual import events
 from textual.message import Message
 
+from tcpviz.ui import bookmarks
 from tcpviz.ui.lines import LinesView, Row
 from tcpviz.ui.looks import Looks
 from tcpviz.ui.playback import Mode
 from tcpviz.ui.session import Session
-from tcpviz.views import scrubber
+from tcpviz.views import roles, scrubber
 from tcpviz.views.ladder_index import ChartIndex
 from tcpviz.views.numbers import count, seconds
 from tcpviz.words import _
@@ -75,6 +76,9 @@ class ScrubberView(LinesView):
         key = (id(columns), total, timeline.dropped)
         if self._ticks[0] != key:
             self._ticks = (key, scrubber.ticks(columns, total, TICKS))
+        marks = [
+            scrubber.Tick(place, "M", roles.KEY) for place in bookmarks.places(session, self._steps)
+        ]
         first = (
             timeline[self._steps[0]].time_ns if total and self._steps[0] >= timeline.first else 0
         )
@@ -92,7 +96,7 @@ class ScrubberView(LinesView):
         plain = self.ascii_only
         signs = {Mode.PLAYING: "▶>", Mode.PAUSED: "‖=", Mode.FOLLOWING: "●*"}
         made = scrubber.scrubber(
-            self._ticks[1],
+            [*marks, *self._ticks[1]],
             total,
             at,
             self.size.width,
