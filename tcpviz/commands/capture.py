@@ -18,6 +18,7 @@ from tcpviz.sources import privileges
 from tcpviz.sources.feed import Feed, SourceError
 from tcpviz.sources.interfaces import default_interfaces, list_interfaces
 from tcpviz.sources.live import LiveFeed
+from tcpviz.sources.pcap_over_ip_server import PcapServer
 from tcpviz.sources.saving import parse
 from tcpviz.views.filter import Filter
 
@@ -45,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
         )
         chosen = display_filter([options.filter])
         counts = [each for each in (options.count, limits.packets) if each]
+        place = options.pcap_over_ip
+        server = None if place is None else PcapServer(place, notes.append)
         feed = _feed_class(screen and not onlooking.wanted(options))(
             options.interfaces or default_interfaces(),
             " ".join(options.bpf),
@@ -56,8 +59,11 @@ def run(options: argparse.Namespace) -> int:
             sockets=sys.platform == "linux",
             keep=options.processes,
             events=sys.platform == "linux" and os.geteuid() == 0,
+            server=server,
         )
         feed.status.notes[:0] = notes
+        if server is not None:
+            server.tell = feed.status.notes.append
         if hasattr(feed, "spare"):
             feed.spare(options.memory)
         if screen:

@@ -1,4 +1,4 @@
-"""What a live capture keeps of its frames: the file of ``-w``, the latest ones, and marks."""
+"""What a live capture keeps of its frames: the file of ``-w``, the latest ones, marks, readers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from tcpviz.sources.feed import FeedStatus, SourceError
 from tcpviz.sources.fileset import FileSet
+from tcpviz.sources.pcap_over_ip_server import PcapServer
 from tcpviz.sources.recent import Kept, Recent
 from tcpviz.sources.saving import Saving
 from tcpviz.sources.writer import PcapngWriter
@@ -39,6 +40,7 @@ class Keeping:
         self._full = False
         self._writer: PcapngWriter | FileSet | None = None
         self._recent: Recent | None = None
+        self._server: PcapServer | None = None
         self._marks: deque[str] = deque()
 
     # -- the latest -----------------------------------------------------------
@@ -58,12 +60,16 @@ class Keeping:
         if self._write:
             self._marks.append(text)
 
+    def serve(self, server: PcapServer) -> None:
+        """Give every frame to its readers too."""
+        self._server = server
+
     # -- the file ---------------------------------------------------------------
 
     @property
     def writes(self) -> bool:
-        """There is a file."""
-        return self._writer is not None
+        """Every frame is wanted, for a file or for readers."""
+        return self._writer is not None or self._server is not None
 
     def begin(self) -> None:
         """Make the file, if there is to be one. Raises SourceError."""
@@ -78,6 +84,8 @@ class Keeping:
             for name, link_type in interfaces:
                 self._writer.add_interface(name, link_type, "", words)
             self._writer.flush()
+        if self._server is not None:
+            self._server.describe(interfaces, words, self._snaplen)
 
     def take(self, frame: Frame, lost: int) -> None:
         """A frame, before which so many packets are missing."""
@@ -86,7 +94,9 @@ class Keeping:
         self.save(frame, lost)
 
     def save(self, frame: Frame, lost: int) -> None:
-        """The same for the file alone."""
+        """The same for the file and the readers alone."""
+        if self._server is not None:
+            self._server.take(frame, lost)
         if self._writer is None or self.error:
             return
         try:
@@ -95,7 +105,9 @@ class Keeping:
             self._cannot_write(error)
 
     def look_after(self, dropped: int) -> None:
-        """Bring the file up to date; ``dropped`` packets were lost so far."""
+        """Bring file and readers up to date; ``dropped`` packets were lost so far."""
+        if self._server is not None:
+            self._server.flush()
         if self._writer is None or self.error:
             return
         try:
@@ -125,7 +137,9 @@ class Keeping:
             self.error = SourceError(f"{self._writer.missed} packets could not be saved")
 
     def close(self) -> None:
-        """Close the file; more than once does no harm."""
+        """Close the file, and end with the readers; more than once does no harm."""
+        if self._server is not None:
+            self._server.close()
         if self._writer:
             writer, self._writer = self._writer, None
             with contextlib.suppress(SourceError):

@@ -28,6 +28,7 @@ from tcpviz.sources.interfaces import Interface, resolve
 from tcpviz.sources.keeping import Keeping
 from tcpviz.sources.kernelword import KernelWord
 from tcpviz.sources.order import Order, Plan
+from tcpviz.sources.pcap_over_ip_server import PcapServer, Served
 from tcpviz.sources.recent import Kept
 from tcpviz.sources.saving import Saving
 from tcpviz.sources.stepping_down import step_down
@@ -64,6 +65,7 @@ class LiveFeed:
     ``sockets``     also read the kernel's own table of sockets, about once a second
     ``keep``        the process that does so keeps what it takes to see others' processes
     ``events``      also read its tracepoints about TCP, where root and tracefs allow it
+    ``server``      serves what is captured to readers elsewhere, and is left out itself
 
     The constructor checks everything that can be checked; :meth:`open` starts
     the capture and returns when every interface is being captured;
@@ -86,6 +88,7 @@ class LiveFeed:
         sockets: bool = False,
         keep: bool = False,
         events: bool = False,
+        server: PcapServer | None = None,
     ) -> None:
         if count is not None and count < 1:
             raise SourceError("the count of packets must be 1 or more", exit_code=2)
@@ -108,7 +111,11 @@ class LiveFeed:
                 f"leaving out your own SSH session {session}; --with-ssh shows it"
             )
         # Wrong words are an error whoever may capture, so they come first.
-        order = Order(self._words, self._snaplen, count, promiscuous, self._sessions)
+        own: list[ssh.SshSession | Served] = [*self._sessions]
+        if server is not None:
+            self._keeping.serve(server)
+            own.append(server.served)
+        order = Order(self._words, self._snaplen, count, promiscuous, own)
         plans = order.plans(self.interfaces)
         self._predicate = order.predicate
         self.status.notes.extend(order.notes)

@@ -6,10 +6,11 @@ import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import tcpviz
-from tcpviz.sources import bpf, privileges, ssh
+from tcpviz.core.segment import Segment
+from tcpviz.sources import bpf, privileges
 from tcpviz.sources.bpf import compile_for
 from tcpviz.sources.expression import Predicate, compile_expression
 from tcpviz.sources.helpers import Wish, commands
@@ -26,13 +27,26 @@ class Plan:
     program: list[bpf.Instruction] | None
 
 
+class LeftOut(Protocol):
+    """Something of our own that is not to be captured: an SSH session, what is served."""
+
+    @property
+    def words(self) -> str:
+        """A capture filter that passes exactly this."""
+        ...
+
+    def has(self, segment: Segment) -> bool:
+        """Whether a segment is of it."""
+        ...
+
+
 class Order:
     """What passes, how much of it, and what is left out.
 
     ``words``     of pcap-filter(7); empty: TCP, over IPv4, IPv6 and VLANs
     ``snaplen``   bytes of each frame, 0 for all
     ``count``     end after so many packets
-    ``sessions``  SSH connections to be left out
+    ``sessions``  what is to be left out: our own SSH connections, what is served
     ``predicate`` after :meth:`plans`: what we must judge ourselves, as nothing compiles
     ``notes``     lines for the person
     """
@@ -43,7 +57,7 @@ class Order:
         snaplen: int,
         count: int | None,
         promiscuous: bool,
-        sessions: Sequence[ssh.SshSession],
+        sessions: Sequence[LeftOut],
     ) -> None:
         self.predicate: Predicate | None = None
         self.notes: list[str] = []
