@@ -203,6 +203,11 @@ class MainScreen(
         above = self.app.screen
         return above is not self and above.styles.background.a == 1
 
+    def _compositor_refresh(self) -> None:
+        """Textual would write out the sheet above us wherever we are not as we were, for ever."""
+        if not self._covered:
+            super()._compositor_refresh()
+
     def redraw_soon(self) -> None:
         """Draw everything once all that has happened is dealt with, if nobody did meanwhile."""
         if not self._stale and self.focused is not self._drawn_for:
