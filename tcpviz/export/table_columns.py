@@ -23,68 +23,105 @@ from tcpviz.views.spans import text_width
 
 Array = NDArray[Any]
 
-ROWS = 1 << 15
-"""Rows that are made at a time: some 8 MB of them."""
+ROWS = 1 << 13
+"""Rows that are made at a time: some 1 MB of them, which stay in the processor's cache."""
 
 _SPACE, _POINT, _COLON, _ZERO = 32, 46, 58, 48
 
+Fill = Callable[[slice, Array], None]
+Layout = tuple[int, Fill]
+
 
 class Cells:
-    """One column: of each row its text, as bytes with zeros between, and how many cells it takes.
+    """One column: how many cells the widest of its texts takes, and how rows are made.
 
-    ``make`` gives the bytes of a stretch of rows, as many columns for each.
+    ``layout`` is asked once, with the cells that there are and what stands behind the
+    column; it tells how many bytes each row has, and what fills in those of a stretch of rows.
     """
 
-    def __init__(self, widths: Array, make: Callable[[slice], Array]) -> None:
-        self.widths = widths.astype(np.uint16)
-        self.make = make
+    def __init__(self, width: int, layout: Callable[[int, bytes], Layout]) -> None:
+        self.width = width
+        self.layout = layout
 
 
-def _words(which: Array, texts: Sequence[str]) -> Cells:
+def _octets(texts: Array) -> Array:
+    """Texts of one size as rows of bytes."""
+    return texts.view(np.uint8).reshape(len(texts), -1)
+
+
+def _words(which: Array, texts: Sequence[str], *, right: bool = False) -> Cells:
     """Cells that are one of ``texts`` each."""
-    table = np.array([text.encode() for text in texts] or [b""])
-    octets = table.view(np.uint8).reshape(len(table), -1)
-    widths = np.array([text_width(text) for text in texts] or [0])
-    return Cells(widths[which], lambda rows: octets[which[rows]])
+    widths = [text_width(text) for text in texts]
+
+    def layout(size: int, behind: bytes) -> Layout:
+        padded = []
+        for text, width in zip(texts, widths, strict=True):
+            blank = b" " * (size - width)
+            said = text.encode()
+            padded.append((blank + said if right else said + blank) + behind)
+        table = np.array(padded or [b"\0"])
+
+        def fill(rows: slice, out: Array) -> None:
+            out[:] = _octets(table[which[rows]])
+
+        return table.itemsize, fill
+
+    return Cells(max(widths, default=0), layout)
 
 
-def _digits(values: Array) -> Array:
-    """Decimal digits of whole numbers that are not negative; zeros in front."""
-    count = max(len(str(int(values.max(initial=0)))), 1)
-    out = np.zeros((len(values), count), np.uint8)
-    rest = values.astype(np.uint32) if values.max(initial=0) < 1 << 32 else values.copy()
-    for place in range(count - 1, -1, -1):
+def _digits(values: Array, out: Array, blank: int) -> None:
+    """The last decimal digits of whole numbers, as many as fit; ``blank`` in front of them."""
+    last = out.shape[1] - 1
+    rest = values.astype(np.uint32) if values.max(initial=0) < 1 << 32 else values
+    for place in range(last, -1, -1):
         higher = rest // 10
-        out[:, place] = rest - higher * 10 + _ZERO
-        if place < count - 1:
-            out[rest == 0, place] = 0
+        digit = (rest - higher * 10).astype(np.uint8)
+        digit += _ZERO
+        if place < last:
+            digit[rest == 0] = blank
+        out[:, place] = digit
         rest = higher
-    return out
 
 
-def _lengths(values: Array) -> Array:
-    """How many digits each has."""
-    bounds = np.array([10**power for power in range(1, 19)], np.int64)
-    return np.searchsorted(bounds, values, "right") + 1
+def _size(values: Array) -> int:
+    """Digits of the greatest."""
+    return len(str(int(values.max(initial=0))))
 
 
 def _counts(values: Array) -> Cells:
-    return Cells(_lengths(values), lambda rows: _digits(values[rows]))
+    def layout(size: int, behind: bytes) -> Layout:
+        end = np.frombuffer(behind, np.uint8)
+
+        def fill(rows: slice, out: Array) -> None:
+            _digits(values[rows], out[:, :size], _SPACE)
+            out[:, size:] = end
+
+        return size + len(end), fill
+
+    return Cells(_size(values), layout)
+
+
+_THOUSANDTHS = _octets(np.array([f".{each:03}".encode() for each in range(1000)])).view(np.uint32)
 
 
 def _seconds(values: Array) -> Cells:
     """As ``numbers.seconds`` with three decimals; ``values`` are nanoseconds, none negative."""
-    whole = values // 1_000_000_000
+    longest = _size(values[-1:] if len(values) and (values[-1] == values.max()) else values)
+    width = max(longest - 9, 1) + 4
 
-    def make(rows: slice) -> Array:
-        parts = (values[rows] % 1_000_000_000) // 1_000_000
-        tail = np.empty((len(parts), 4), np.uint8)
-        tail[:, 0] = _POINT
-        for place, unit in ((1, 100), (2, 10), (3, 1)):
-            tail[:, place] = parts // unit % 10 + _ZERO
-        return np.concatenate([_digits(whole[rows]), tail], axis=1)
+    def layout(size: int, behind: bytes) -> Layout:
+        end = np.frombuffer(behind, np.uint8)
 
-    return Cells(_lengths(whole) + 4, make)
+        def fill(rows: slice, out: Array) -> None:
+            thousandths = values[rows] // 1_000_000
+            whole = thousandths // 1000
+            _digits(whole, out[:, : size - 4], _SPACE)
+            out[:, size - 4 : size] = _octets(_THOUSANDTHS[thousandths - whole * 1000])
+            out[:, size:] = end
+
+        return size + len(end), fill
+
+    return Cells(width, layout)
 
 
 def _durations(values: Array, none: Array | None = None) -> Cells:
@@ -100,32 +137,45 @@ def _durations(values: Array, none: Array | None = None) -> Cells:
     if none is not None:
         back = np.where(none, len(texts), back)
         texts.append("-")
-    return _words(back, texts)
+    return _words(back, texts, right=True)
+
+
+# Each octet with what stands behind it; zero bytes in front of the digits.
+_OCTET, _LAST = (
+    _octets(np.array([f"{each}{mark}".rjust(4, "\0").encode() for each in range(256)])).view(
+        np.uint32
+    )
+    for mark in ".:"
+)
+_OCTET_SIZE = np.array([len(str(each)) for each in range(256)], np.uint8)
 
 
 def _endpoints(table: Table, addresses: Array, ports: Array) -> Cells:
-    long = addresses >> 32 > 0
-    if long.any():
+    if (addresses >> 32).any():
         both = np.stack([addresses, ports], axis=1)
         unique, back = np.unique(both, axis=0, return_inverse=True)
         ends = [str(Endpoint(table.address(int(a)), int(p))) for a, p in unique.tolist()]
         return _words(back.reshape(-1), ends)
-    octet = np.array([str(each).encode() for each in range(256)]).view(np.uint8).reshape(256, 3)
-    sizes = np.array([len(str(each)) for each in range(256)])
-    widths = 4 + _lengths(ports)
-    for shift in (24, 16, 8, 0):
-        widths += sizes[addresses >> shift & 0xFF]
+    octets = addresses.astype("<u4").view(np.uint8).reshape(-1, 4)
+    widths = np.full(len(addresses), 4 + 1, np.uint8)
+    for bound in (10, 100, 1000, 10_000):
+        widths += ports >= bound
+    for place in range(4):
+        widths += _OCTET_SIZE[octets[:, place]]
 
-    def make(rows: slice) -> Array:
-        part = addresses[rows]
-        point = np.full((len(part), 1), _POINT, np.uint8)
-        pieces = []
-        for shift in (24, 16, 8, 0):
-            pieces += [octet[part >> shift & 0xFF], point]
-        pieces[-1] = np.full((len(part), 1), _COLON, np.uint8)
-        return np.concatenate([*pieces, _digits(ports[rows])], axis=1)
+    def layout(size: int, behind: bytes) -> Layout:
+        pads = _octets(np.array([b" " * blank + behind for blank in range(size + 1)]))
 
-    return Cells(widths, make)
+        def fill(rows: slice, out: Array) -> None:
+            part = octets[rows]
+            for place, each in enumerate((_OCTET, _OCTET, _OCTET, _LAST)):
+                out[:, 4 * place : 4 * place + 4] = _octets(each[part[:, 3 - place]])
+            _digits(ports[rows], out[:, 16:21], 0)
+            out[:, 21:] = pads[size - widths[rows]]
+
+        return 21 + pads.shape[1], fill
+
+    return Cells(int(widths.max(initial=0)), layout)
 
 
 def _told(table: Table, text: Callable[[Connection], str]) -> Cells:
@@ -142,7 +192,8 @@ def cells(table: Table) -> list[Cells]:
     lines, texts = headlines(table)
     took = table.last_ns - table.first_ns
     if took.min(initial=0) < 0:
-        lasted = _words(np.arange(len(took)), [numbers.duration(each) for each in took.tolist()])
+        told = [numbers.duration(each) for each in took.tolist()]
+        lasted = _words(np.arange(len(took)), told, right=True)
     else:
         lasted = _durations(took)
     return [
@@ -176,32 +227,28 @@ def write(table: Table, status: FeedStatus, out: BinaryIO, *, ascii_only: bool =
     if len(table):
         columns = cells(table)
         sizes = [
-            max(int(each.widths.max()), text_width(title))
-            for each, title in zip(columns, TITLES, strict=True)
+            max(each.width, text_width(title)) for each, title in zip(columns, TITLES, strict=True)
         ]
         heading = [
             title.rjust(size) if title in RIGHT else title.ljust(size)
             for title, size in zip(TITLES, sizes, strict=True)
         ]
         put(("  ".join(heading).rstrip() + "\n").encode())
+        # Nothing is padded behind the last one.
+        fields = [
+            each.layout(size, b"  ") for each, size in zip(columns[:-1], sizes[:-1], strict=True)
+        ]
+        fields.append(columns[-1].layout(0, b"\n"))
+        room = np.empty((ROWS, sum(size for size, _ in fields)), np.uint8)
         for start in range(0, len(table), ROWS):
-            put(_rows(columns, sizes, slice(start, min(start + ROWS, len(table)))))
+            put(_rows(fields, room, slice(start, min(start + ROWS, len(table)))))
     put(("\n".join(closing_lines(len(table), status, table.crowds)) + "\n").encode())
 
 
-def _rows(columns: list[Cells], sizes: list[int], rows: slice) -> bytes:
-    pieces = []
-    last = len(columns) - 1
-    for at, (column, size, title) in enumerate(zip(columns, sizes, TITLES, strict=True)):
-        made = column.make(rows)
-        blank = size - column.widths[rows].astype(np.int64)
-        widest = int(blank.max())
-        pad = np.where(np.arange(widest) < blank[:, None], _SPACE, 0).astype(np.uint8)
-        gap = np.full((len(blank), 2), _SPACE, np.uint8)
-        if at == last:
-            pieces += [made, np.full((len(blank), 1), 10, np.uint8)]
-        else:
-            pieces += [pad, made, gap] if title in RIGHT else [made, pad, gap]
-    whole = np.concatenate(pieces, axis=1)
-    text: bytes = whole[whole != 0].tobytes()
-    return text
+def _rows(fields: list[Layout], room: Array, rows: slice) -> bytes:
+    out = room[: rows.stop - rows.start]
+    at = 0
+    for size, fill in fields:
+        fill(rows, out[:, at : at + size])
+        at += size
+    return out.tobytes().translate(None, b"\0")
