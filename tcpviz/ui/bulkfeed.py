@@ -83,6 +83,11 @@ class BulkFeed:
             self.status.notes.append(f"{self.title}: read packet by packet: {why}")
             yield from self.instead.batches()
 
+    def close(self) -> None:
+        """No packet is looked at again."""
+        if self._growing is not None:
+            self._growing.close()
+
     def stop(self) -> None:
         self._stopped = True
         for each in (self.instead, self._growing):

@@ -54,6 +54,7 @@ class BulkSession(Session):
         """The threads end; nothing more is asked."""
         self._list.stop()
         self._teller.stop()
+        self._bulk.close()
 
     # -- what comes in ------------------------------------------------------
 

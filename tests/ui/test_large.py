@@ -1,0 +1,231 @@
+"""Large files: read by columns, they show what reading segment by segment shows."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tcpviz.sources.files import FileFeed
+from tcpviz.ui.app import TcpvizApp
+from tcpviz.ui.bulkfeed import BulkFeed
+from tcpviz.ui.bulksession import BulkSession
+from tcpviz.ui.session import Session
+from tcpviz.views import table
+from tcpviz.views.spans import plain_line
+from tests.bench import generate
+from tests.ui.test_app import QUIET, running, settle, text
+
+LONG = 4000
+
+
+def file(folder: Path, write: Callable[[Path], object]) -> Path:
+    path = folder / "large.pcap"
+    write(path)
+    return path
+
+
+def visits(folder: Path, count: int = 60) -> Path:
+    return file(folder, lambda path: generate.visits(path, count))
+
+
+def flow(folder: Path) -> Path:
+    return file(folder, lambda path: generate.stream(path, LONG, lost=8))
+
+
+def large(path: Path, **fields: object) -> TcpvizApp:
+    return TcpvizApp(BulkFeed(str(path), follow=False), behaviour=QUIET, **fields)  # type: ignore[arg-type]
+
+
+def ready(app: TcpvizApp) -> Callable[[], bool]:
+    session = app.session
+    return lambda: session.pump.done and bool(session.count) and not session.telling
+
+
+def read_all(session: Session) -> Session:
+    """Without a screen: until all has been taken."""
+    session.pump.start()
+    while not (session.pump.done and session.count):
+        session.pull(1.0)
+        assert session.pump.error is None
+    session.pull(1.0)
+    return session
+
+
+def cells(session: Session, width: int) -> list[str]:
+    rows = session.visible()
+    return [plain_line(table.row(one, width, session.list_ns)) for one in rows]
+
+
+@pytest.mark.parametrize("kind", ["visits", "flow", "syns"])
+def test_both_ways_show_the_same_list(kind: str, tmp_path: Path) -> None:
+    writers: dict[str, Callable[[Path], object]] = {
+        "visits": lambda path: generate.visits(path, 150),
+        "flow": lambda path: generate.stream(path, 1500, lost=8),
+        "syns": lambda path: generate.syns(path, 150),
+    }
+    path = file(tmp_path, writers[kind])
+    scalar = read_all(Session(FileFeed(str(path))))
+    bulk = read_all(BulkSession(BulkFeed(str(path), follow=False)))
+    assert bulk.list_ns == scalar.list_ns
+    for width in (80, 200):
+        assert cells(bulk, width) == cells(scalar, width)
+    assert [each.kind for each in bulk.crowds.found] == [each.kind for each in scalar.crowds.found]
+    bulk.close()
+
+
+def test_with_little_memory_the_columns_lie_on_disk_and_all_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = visits(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "windows"))
+    (tmp_path / "windows").mkdir()
+    modes: list[int] = []
+    truncate = os.ftruncate
+
+    def looking(descriptor: int, size: int) -> None:
+        about = os.fstat(descriptor)
+        modes.append(stat.S_IMODE(about.st_mode))
+        assert about.st_nlink == 0
+        truncate(descriptor, size)
+
+    monkeypatch.setattr(os, "ftruncate", looking)
+    whole = read_all(BulkSession(BulkFeed(str(path), follow=False)))
+    assert not modes
+    feed = BulkFeed(str(path), follow=False, limit=50_000)
+    small = read_all(BulkSession(feed))
+    assert set(modes) == {0o600}
+    assert feed.on_disk > 50_000
+    assert list((tmp_path / "windows").iterdir()) == []
+    assert cells(small, 120) == cells(whole, 120)
+    small.close()
+    whole.close()
+
+
+async def test_the_screen_says_that_columns_lie_on_disk(tmp_path: Path) -> None:
+    feed = BulkFeed(str(visits(tmp_path)), follow=False, limit=50_000)
+    app = TcpvizApp(feed, behaviour=QUIET)
+    async with running(app, (200, 60), ready(app)):
+        assert "on disk" in text(app, "status")
+
+
+async def test_enter_opens_a_connections_ladder_from_its_own_packets(tmp_path: Path) -> None:
+    app = large(visits(tmp_path))
+    async with running(app, (160, 50), ready(app)) as pilot:
+        assert app.session.whole  # so many are looked at together first
+        await pilot.press("1", "home", "enter")
+        await settle(pilot, lambda: len(app.session.timeline) > 0)
+        chart = text(app, "chart")
+        assert "SYN 0" in chart
+        assert "handshake" in chart
+        assert app.session.selected == 1
+        assert {each.connection for each in app.session.timeline} == {1}
+
+
+async def test_the_list_is_filtered_and_sorted_as_one_types(tmp_path: Path) -> None:
+    app = large(visits(tmp_path))
+    async with running(app, (160, 50), ready(app)) as pilot:
+        session = app.session
+        await pilot.press("slash", *"verdict", "colon", *"reset")
+        await settle(pilot, lambda: "filter: verdict:reset" in text(app, "connections"))
+        await settle(pilot, lambda: not session.sifter.pending)
+        rows = text(app, "connections").splitlines()[2:]
+        assert rows
+        assert all("reset" in row for row in rows if row.strip())
+        await pilot.press("escape", "1")
+        for _ in range(8):  # from number to number of segments
+            await pilot.press("O")
+            if session.order[0] == "segments":
+                break
+        await settle(pilot, lambda: not session.sifter.pending)
+        listed = session.sifter.sift(session.visible(), session.list_ns)
+        counts = [one.client.segments + one.server.segments for one in listed]
+        assert counts == sorted(counts, reverse=True)
+        assert "segs▼" in text(app, "connections")
+        await pilot.press("home")
+        assert session.selected == listed[0].id
+        await pilot.press("end")
+        assert session.selected == listed[-1].id
+        await pilot.press("pageup")
+        assert session.selected != listed[-1].id
+
+
+async def at(pilot: Pilot[int], app: TcpvizApp, words: str) -> None:
+    await settle(pilot, lambda: words in text(app, "chart"))
+
+
+async def test_a_long_connection_is_held_by_windows(tmp_path: Path) -> None:
+    app = large(flow(tmp_path))
+    async with running(app, (160, 50), ready(app)) as pilot:
+        session = app.session
+        await pilot.press("1", "enter")
+        total = session.visible()[0].client.segments + session.visible()[0].server.segments
+        await at(pilot, app, f"segments {total - 1199} to {total} of")
+        assert "FIN" in text(app, "chart")
+        await pilot.press("home")
+        await at(pilot, app, "segments 1 to 1200 of")
+        assert "SYN 0" in text(app, "chart")
+        await pilot.press("end")
+        await at(pilot, app, f"segments {total - 1199} to {total} of")
+        await pilot.press("home")
+        await at(pilot, app, "segments 1 to 1200 of")
+        # From problem to problem, over the window's end.
+        seen = set()
+        for _ in range(40):
+            before = session.generation, session.cursor.index
+            await pilot.press("full_stop")
+            await settle(pilot, lambda b=before: (session.generation, session.cursor.index) != b)
+            step = session.step
+            assert step is not None
+            assert step.segment is not None
+            seen.add(step.segment.frame)
+            if "segments 1 to" not in text(app, "chart"):
+                break
+        assert len(seen) > 1
+        assert step.observation is not None
+        assert {str(mark.name) for mark in step.observation.marks} & {
+            "retransmission",
+            "fast_retransmission",
+            "spurious_retransmission",
+            "out_of_order",
+        }
+
+
+def segments(session: Session) -> int:
+    return sum(one.client.segments + one.server.segments for one in session.visible())
+
+
+async def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
+    path = visits(tmp_path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    app = TcpvizApp(BulkFeed(str(path), follow=True), behaviour=QUIET)
+    session = app.session
+    async with running(app, (120, 40), lambda: session.progress is not None) as pilot:
+        await settle(pilot, lambda: "waiting for more" in text(app, "scrubber"))
+        half = segments(session)
+        assert half > 0
+        with path.open("ab") as more:
+            more.write(data[len(data) // 2 :])
+        await settle(pilot, lambda: segments(session) > half)
+        assert not session.pump.done
+
+
+async def test_what_columns_cannot_hold_is_read_segment_by_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tcpviz.bulk.reading import Reading, Unsuited
+
+    def unsuited(*_: object) -> None:
+        raise Unsuited("it tells where packets were lost")
+
+    monkeypatch.setattr(Reading, "read", unsuited)
+    app = large(visits(tmp_path))
+    async with running(app, (120, 40), lambda: app.session.pump.done):
+        assert app.session.count == 60
+        assert "read packet by packet: it tells where packets were lost" in text(app, "banner")
