@@ -132,6 +132,9 @@ def _counters(session: Session) -> list[Item]:
         items.append(Item(90, _("{n} DROPPED").format(n=_thousands(feed.dropped)), "", BAR_ALARM))
     elif session.live and not session.story:
         items.append(Item(20, _("0 dropped")))
+    on_disk = getattr(session.feed, "on_disk", 0)
+    if on_disk:
+        items.append(Item(45, _("columns: {size} on disk").format(size=size(on_disk))))
     skipped = sum(feed.skipped.values())
     if skipped:
         items.append(Item(40, _("{n} skipped").format(n=_thousands(skipped))))
