@@ -10,6 +10,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 
 from tcpviz.ui import keys
@@ -78,6 +79,7 @@ class MainScreen(
         self._generation = session.generation
         self._stale = False
         self._drawn_for: Widget | None = None
+        self._flash: Timer | None = None
         self._planned_for: int | None = None
         self._catching_up = False
         self._failed = False
@@ -155,11 +157,13 @@ class MainScreen(
         step = self.session.step
         if self.motion and step is not None and step.index > before and step.changes:
             self.flashing = step.index
-            self.set_timer(FLASH_S, self._flash_over)
+            if self._flash is not None:  # while steps rush in it stays lit: no drawing for each
+                self._flash.stop()
+            self._flash = self.set_timer(FLASH_S, self._flash_over)
         self._chart.show_cursor()
 
     def _flash_over(self) -> None:
-        self.flashing = None
+        self.flashing = self._flash = None
         self.redraw()
 
     # -- drawing ------------------------------------------------------------
