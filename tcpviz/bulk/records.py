@@ -124,18 +124,18 @@ class BulkPcap(PcapParser):
         head = self._header_size
         length = Struct(self._record.format[0] + "I").unpack_from
         records, offset = self._found(data, offset)
-        rest = self._walk(data, offset)
+        more = self._walk(data, offset)
         # The walk goes by what each record claims: the last one may reach past these bytes,
         # and one that claims too much ends the reading.
         need, over = head, None
-        if rest:
-            offset = rest[-1] + head + length(data, rest[-1] + 8)[0]
+        if more:
+            offset = more[-1] + head + length(data, more[-1] + 8)[0]
         if offset > len(data):
-            offset = rest.pop()
+            offset = more.pop()
             claimed = length(data, offset + 8)[0]
             need = head + claimed
             over = offset if claimed > MAX_FRAME else None
-        records = np.concatenate([records, np.array(rest, np.int64)])
+        records = np.concatenate([records, np.array(more, np.int64)])
         fields = self._gather(data, records)
         captured = fields[:, 2].astype(np.int64)
         wrong = np.flatnonzero(captured > MAX_FRAME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,6 +116,8 @@ def _by_columns(options: argparse.Namespace, chosen: Filter | None) -> int | Non
             return None
     except (OSError, ValueError):
         return None
-    from tcpviz.commands import read_columns
-
+    try:
+        from tcpviz.commands import read_columns
+    except ImportError:
+        return None  # without numpy, as in tcpviz.pyz under another Python: slower, the same output
     return read_columns.run(options, chosen)
