@@ -41,6 +41,15 @@ class HostsScreen(SheetScreen):
         Action(
             "numbers", ("a",), "a", "Notation", "Sequence numbers relative or absolute", "numbers"
         ),
+        Action(
+            "fold",
+            ("f",),
+            "f",
+            "Fold or open the data",
+            "Long runs of data in one line each",
+            "fold",
+        ),
+        Action("calls", ("c",), "c", "Socket calls", "With the socket calls, or without", "calls"),
         *CLOSING,
     )
     BINDINGS: ClassVar[list[BindingType]] = bindings(actions)
@@ -94,8 +103,8 @@ class HostsScreen(SheetScreen):
             )
             chart.notation = notation
         cursor = session.cursor.index
-        made = list(chart.header(cells, cursor, 4 if rows >= 20 else 2))
-        space = max(rows - len(made), 1)
+        most = 4 if rows >= 20 else 2
+        space = max(rows - len(chart.header(cells, cursor, most)), 1)
         drawn = chart.rows(cursor, future=not session.hides_future)
         here = bisect.bisect_right(drawn, cursor, key=lambda row: row.steps[0].index) - 1
         while here > 0 and drawn[here].steps[0].index == drawn[here - 1].steps[0].index:
@@ -104,11 +113,14 @@ class HostsScreen(SheetScreen):
         self._top = min(max(top + self._scrolled, 0), max(len(drawn) - space, 0))
         self._scrolled = self._top - top
         zero = min(one.first_ns for one in wanted)
+        sight = drawn[self._top : self._top + space]
+        seen = {chart.letter(row.steps[0].connection) for row in sight}
+        made = list(chart.header(cells, cursor, most, seen))
         self._places = [-1] * len(made)
         for place in range(self._top, min(self._top + space, len(drawn))):
             row = drawn[place]
             one = chart.draw(row, cells, len(drawn), zero, here=place == here)
-            if row.steps[0].index > cursor:
+            if row.step_index > cursor:
                 one = tuple(Span(span.text, GONE) for span in one)
             made.append(one)
             self._places.append(row.steps[0].index)
@@ -119,6 +131,8 @@ class HostsScreen(SheetScreen):
             (line(Span("A SYN 0", roles.CLIENT)), "a segment of connection A, named above"),
             (line(Span("●", roles.CLIENT)), "the client went to this state"),
             (line(Span("◆", roles.SERVER)), "the server did"),
+            (line(Span("▸ A 812 segments", roles.CLIENT)), "a run of data in one line (f opens)"),
+            (line(Span("A connect()", roles.CLIENT)), "a socket call; a bar while it blocks"),
         ]
 
     def action_scroll(self, rows: int) -> None:
@@ -128,6 +142,17 @@ class HostsScreen(SheetScreen):
     def action_others(self) -> None:
         self.clients = not self.clients
         self._scrolled = 0
+        self.redraw()
+
+    def action_fold(self) -> None:
+        if self._chart is not None:
+            folded = all(one.folds.folding for one in self._chart.members)
+            self._chart.maker.fold(not folded)
+        self.redraw()
+
+    def action_calls(self) -> None:
+        if self._chart is not None:
+            self._chart.maker.calls = not self._chart.maker.calls
         self.redraw()
 
     def action_numbers(self) -> None:

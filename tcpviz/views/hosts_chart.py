@@ -1,21 +1,19 @@
 """Several connections on one chart: hosts are columns, each connection has a letter and a colour.
 
-Rows are made around a step only, from the connections' indexes, so that long
-connections cost no more than short ones.
+Which rows there are is told by :mod:`tcpviz.views.hosts_rows`; here they are drawn.
 """
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from tcpviz.core.connection import Connection
-from tcpviz.core.records import Side
+from tcpviz.core.records import Call, Side
 from tcpviz.core.timeline import Step, StepKind, Timeline
 from tcpviz.views import roles
 from tcpviz.views.digest import Digest
+from tcpviz.views.hosts_rows import TRACKS, HostsRows, Member
 from tcpviz.views.ladder_arrows import (
     Pen,
     draw_departures,
@@ -23,20 +21,18 @@ from tcpviz.views.ladder_arrows import (
     draw_level,
 )
 from tcpviz.views.ladder_canvas import Canvas
+from tcpviz.views.ladder_folds import Folds
 from tcpviz.views.ladder_index import ChartIndex
-from tcpviz.views.ladder_labels import Notation, state_text
+from tcpviz.views.ladder_labels import Notation, call_variants, state_text
 from tcpviz.views.ladder_layout import Layout
-from tcpviz.views.ladder_parts import Flight, Row, RowKind
-from tcpviz.views.ladder_rows import ENDS, MAX_FLIGHTS, identity_of
+from tcpviz.views.ladder_parts import Bar, Row, RowKind
 from tcpviz.views.numbers import seconds
-from tcpviz.views.spans import Line, Span, clean, fit, fit_text, text_width
+from tcpviz.views.phase_words import BAND_ROLES, PHASES
+from tcpviz.views.spans import Line, Span, clean, fit, fit_text, line, text_width
 from tcpviz.words import _
 
 MOST: Final = 26
 """Connections on one chart: there are as many letters."""
-
-REACH: Final = 200
-"""Steps with rows to each side of the cursor."""
 
 COLUMN: Final = 20
 """Least cells from one host to the next."""
@@ -53,25 +49,6 @@ _COLOURS: Final = (
     roles.MARK_BAD,
     roles.TEXT,
 )
-_SEGMENTS: Final = frozenset({StepKind.SEGMENT, StepKind.SENT, *ENDS})
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A connection of the chart: its letter, and the role that is its colour."""
-
-    connection: Connection
-    index: ChartIndex
-    letter: str
-    role: str
-
-    @property
-    def client(self) -> str:
-        return self.connection.client.endpoint.addr
-
-    @property
-    def server(self) -> str:
-        return self.connection.server.endpoint.addr
 
 
 class HostsChart:
@@ -91,15 +68,13 @@ class HostsChart:
         self.timeline = timeline
         self.ascii_only = ascii_only
         self.notation = Notation.RELATIVE
-        self.members = [
-            Member(
-                one,
-                ChartIndex(timeline, one.id, digest),
-                chr(ord("A") + place),
-                _COLOURS[place % len(_COLOURS)],
-            )
-            for place, one in enumerate(connections[:MOST])
-        ]
+        self.members = []
+        for place, one in enumerate(connections[:MOST]):
+            index = ChartIndex(timeline, one.id, digest)
+            colour = _COLOURS[place % len(_COLOURS)]
+            letter = chr(ord("A") + place)
+            self.members.append(Member(one, index, Folds(index, True), letter, colour))
+        self.maker = HostsRows(timeline, self.members)
         self._of = {member.connection.id: member for member in self.members}
         self.hosts: list[str] = []
         for member in self.members:
@@ -107,59 +82,14 @@ class HostsChart:
                 if host not in self.hosts:
                     self.hosts.append(host)
 
-    # -- which steps ----------------------------------------------------------
-
-    def steps(self, cursor: int) -> list[int]:
-        """Indexes of the segments' steps around the cursor, in order."""
-        found: set[int] = set()
-        for member in self.members:
-            member.index.extend()
-            at = bisect.bisect_right(member.index.steps, cursor)
-            low = max(at - 3 * REACH, member.index.floor)
-            found.update(member.index.steps[low : at + 3 * REACH])
-        own = sorted(index for index in found if self._shown(self.timeline[index]))
-        at = bisect.bisect_right(own, cursor)
-        return own[max(at - REACH, 0) : at + REACH]
-
-    def _shown(self, step: Step) -> bool:
-        return step.connection in self._of and step.kind in _SEGMENTS
-
     def rows(self, cursor: int, *, future: bool = True) -> list[Row]:
         """The rows around the cursor; without ``future``, up to it."""
-        made: list[Row] = []
-        flying: tuple[Flight, ...] = ()
-        for index in self.steps(cursor):
-            if index > cursor and not future:
-                break
-            step = self.timeline[index]
-            segment, side = step.segment, step.side or Side.CLIENT
-            if segment is None:
-                continue
-            row = Row(RowKind.STEP, len(made), [step], flying)
-            made.append(row)
-            if step.kind is StepKind.SENT:
-                flying = (*flying, Flight(step, side, row.number))[-MAX_FLIGHTS:]
-                row.flights = flying
-                made.append(Row(RowKind.TRAVEL, len(made), [step], flying))
-            elif step.kind in ENDS:
-                key = identity_of(segment)
-                mine = next(
-                    (
-                        one
-                        for one in flying
-                        if one.side is side
-                        and one.step.connection == step.connection
-                        and identity_of(one.step.segment or segment) == key
-                    ),
-                    None,
-                )
-                if mine is None:
-                    mine = Flight(step, side, row.number)
-                    row.flights = (*flying, mine)
-                flying = tuple(one for one in flying if one is not mine)
-                mine.end, mine.end_step = row.number, step.index
-                mine.lost = step.kind is StepKind.LOST
-        return made
+        return self.maker.rows(cursor, future=future)
+
+    def letter(self, connection: int | None) -> str:
+        """What a connection is called here; empty where it is not on the chart."""
+        member = self._of.get(connection or 0)
+        return "" if member is None else member.letter
 
     # -- where ----------------------------------------------------------------
 
@@ -176,20 +106,28 @@ class HostsChart:
 
     # -- drawing --------------------------------------------------------------
 
-    def header(self, width: int, cursor: int, most: int = 4) -> list[Line]:
-        """Who each letter is and how it stands at the cursor, in ``most`` rows; the hosts."""
+    def header(
+        self, width: int, cursor: int, most: int = 4, seen: Collection[str] = ()
+    ) -> list[Line]:
+        """Who each letter is and how it stands at the cursor, in ``most`` rows; the hosts.
+
+        ``seen``  the letters of those that have something on the rows in sight: they go first
+        """
+        across = 2 if width >= _STATES_ROOM else 1
+        places = most * across
+        chosen = self.members
+        if len(chosen) > places:
+            first = [one for one in chosen if one.letter in seen][:places]
+            rest = [one for one in chosen if one not in first][: places - len(first)]
+            chosen = sorted([*first, *rest], key=lambda one: one.letter)
         made: list[Line] = []
-        for member in self.members[:most]:
-            one = member.connection
-            text = f" {member.letter}  {one.client.endpoint} > {one.server.endpoint}  "
-            step = self.timeline.at(cursor, one.id)
-            states = _("not begun yet")
-            if step is not None:
-                states = f"{state_text(step.client, 9)} / {state_text(step.server, 9)}"
-            made.append(fit((Span(text, member.role), Span(states, roles.TIME)), width))
-        if len(self.members) > most:
-            more = _("and {n} more").format(n=len(self.members) - most)
-            made[-1] = fit((*made[-1][:1], Span(f"  {more}", roles.LIT)), width)
+        rows = -(-len(chosen) // across)
+        left_out = len(self.members) - len(chosen)
+        for row in range(rows):
+            spans: Line = ()
+            for member in chosen[row::rows]:
+                spans += fit(self._who(member, cursor), width // across)
+            made.append(fit(spans, width))
         canvas = Canvas(width)
         columns = self.columns(width)
         shared: dict[int, list[str]] = {}
@@ -203,8 +141,20 @@ class HostsChart:
             at = min(max(column - text_width(name) // 2, 0), width - text_width(name))
             canvas.put(at, name, roles.TITLE)
         canvas.put(2, _("seconds"), roles.TITLE)
+        if left_out:
+            more = _("and {n} more").format(n=left_out)
+            canvas.put(width - text_width(more) - 1, more, roles.LIT)
         made.append(canvas.line(self.ascii_only))
         return made
+
+    def _who(self, member: Member, cursor: int) -> Line:
+        one = member.connection
+        text = f" {member.letter}  {one.client.endpoint} > {one.server.endpoint}  "
+        step = self.timeline.at(cursor, one.id)
+        states = _("not begun yet")
+        if step is not None:
+            states = f"{state_text(step.client, 9)} / {state_text(step.server, 9)}"
+        return line(Span(text, member.role), Span(states, roles.TIME))
 
     def pen(self, member: Member, width: int, end: int) -> Pen:
         """The pen for a connection's arrows: between its hosts' columns."""
@@ -232,19 +182,95 @@ class HostsChart:
                 words += draw_flight(canvas, row, flight, self.pen(member, width, end))
         for column, text, role in words:
             canvas.put(column, text, role)
+        for bar in row.bars:
+            self._bar(canvas, row, bar, width)
         member = self._of.get(step.connection or 0)
-        if member is not None and row.kind is RowKind.STEP:
+        if member is not None:
             pen = self.pen(member, width, end)
-            if step.kind is StepKind.SEGMENT:
-                draw_level(canvas, step, pen)
-                self._passed(canvas, pen, width)
-            draw_departures(canvas, [step], pen)
-            self._states(canvas, step, member, width)
-            time = fit_text(seconds(step.time_ns - zero_ns, _GUTTER - 1), _GUTTER - 1)
-            canvas.put(_GUTTER - text_width(time), time, roles.TIME)
+            if row.kind is RowKind.BAND:
+                self._band(canvas, row, member, pen)
+            elif row.kind is RowKind.FOLD:
+                self._folded(canvas, row, member, pen)
+            elif row.kind is RowKind.STEP:
+                if step.kind is StepKind.SEGMENT:
+                    draw_level(canvas, step, pen)
+                    self._passed(canvas, pen, width)
+                draw_departures(canvas, [step], pen)
+                if step.call is not None:
+                    self._call(canvas, row, step.call, member, width)
+                self._states(canvas, step, member, width)
+            if row.kind in (RowKind.STEP, RowKind.FOLD):
+                time = fit_text(seconds(step.time_ns - zero_ns, _GUTTER - 1), _GUTTER - 1)
+                canvas.put(_GUTTER - text_width(time), time, roles.TIME)
         if here:
             canvas.put(0, "▸", roles.LIT)
         return canvas.line(self.ascii_only)
+
+    def _band(self, canvas: Canvas, row: Row, member: Member, pen: Pen) -> None:
+        """A rule between the two hosts alone: the others may be anywhere in their own."""
+        if row.band is None:
+            return
+        role = BAND_ROLES[row.band.name]
+        first, last = pen.layout.first, pen.layout.last
+        for column in range(first, last):
+            canvas.put(column, "┼" if canvas.at(column) == "│" else "╌", role)
+        phase = row.band.at(None)
+        name = _(PHASES[row.band.name], "phase")
+        text = f" {member.letter} {name} "
+        if phase.of:
+            pips = "●" * phase.done + "○" * (phase.of - phase.done)
+            whole = f" {member.letter} {name}  {pips}  {phase.done}/{phase.of} "
+            text = whole if text_width(whole) <= last - first else text
+        canvas.put(first + max(last - first - text_width(text), 0) // 2, text, role)
+
+    def _folded(self, canvas: Canvas, row: Row, member: Member, pen: Pen) -> None:
+        stretch = row.stretch
+        if stretch is None:
+            return
+        first, last = pen.layout.first, pen.layout.last
+        for column in range(first, last):
+            if canvas.at(column) == " ":
+                canvas.put(column, "┄", roles.DIM)
+        role = roles.MARK_WARNING if stretch.problems else member.role
+        texts = [f" ▸ {member.letter} {text} " for text in stretch.variants()]
+        text = next((one for one in texts if text_width(one) <= last - first), texts[-1])
+        canvas.put(first + max(last - first - text_width(text), 0) // 2, text, role)
+
+    def _side(self, host: str, width: int) -> int:
+        """On which side of a host's lifeline its calls' bars stand: outside; 0: nowhere."""
+        columns = self.columns(width)
+        if columns[host] == min(columns.values()):
+            return -1
+        return 1 if columns[host] == max(columns.values()) else 0
+
+    def _bar(self, canvas: Canvas, row: Row, bar: Bar, width: int) -> None:
+        member = self._of.get(self.timeline[bar.start_step].connection or 0)
+        if member is None or bar.track >= TRACKS:
+            return
+        host = member.host(bar.side)
+        side = self._side(host, width)
+        begins, ends = bar.start == row.number, bar.end == row.number
+        glyph = "│"
+        if begins:
+            glyph = "┐" if side < 0 else "┌"
+        elif ends:
+            glyph = "┘" if side < 0 else "└"
+        if side:
+            column = self.columns(width)[host] + side * (1 + bar.track)
+            canvas.put(column, glyph, member.role if begins or ends else roles.CALL_BLOCKED)
+
+    def _call(self, canvas: Canvas, row: Row, call: Call, member: Member, width: int) -> None:
+        """A call's words beside its host's lifeline, towards the other hosts."""
+        host = member.host(call.side)
+        column, inside = self.columns(width)[host], -self._side(host, width) or 1
+        begun = any(bar.call.id == call.id for bar in row.bars)
+        returned = call.returned_ns is not None
+        variants = call_variants(call, not returned or not begun, returned)
+        room = COLUMN - 4
+        text = next((one for one in variants if text_width(one) + 2 <= room), variants[-1])
+        text = f"{member.letter} {fit_text(text, room)}"
+        at = column + 2 if inside > 0 else column - 1 - text_width(text)
+        canvas.put(at, text, roles.CALL_ERROR if returned and call.failed else member.role)
 
     def _passed(self, canvas: Canvas, pen: Pen, width: int) -> None:
         """A level arrow passes the hosts between: their lifelines stay to be seen."""

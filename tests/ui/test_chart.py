@@ -268,7 +268,7 @@ async def test_several_connections_stand_on_one_chart() -> None:
     one, two = conversation(0, 1), conversation(2, 1, start_ns=901_000_000)
     records = sorted(itertools.chain(one, two), key=lambda r: r.segment.time_ns)  # type: ignore[union-attr]
     app = TcpvizApp(FakeFeed(records), behaviour=QUIET)
-    async with running(app, (80, 24)) as pilot:
+    async with running(app, (80, 34)) as pilot:
         await pilot.press("1", "home", "up", "up", "m", "down", "m")
         assert "2 marked" in text(app, "banner")
         assert shown(screen(app).views[Pane.LIST]).count("\nm") == 2
@@ -280,7 +280,10 @@ async def test_several_connections_stand_on_one_chart() -> None:
         assert "A SYN 0" in page
         line = next(line for line in page.split("\n") if "B SYN 0" in line)
         assert "◀" in line  # from the third column: the server's stands between
-        await pilot.press("H", "a")
+        assert "A teardown" in page
+        await pilot.press("f", "c")
+        assert shown(app.screen._sheet) == page  # there is nothing to fold here, and no call
+        await pilot.press("f", "c", "H", "a")
         page = shown(app.screen._sheet)
         assert " B  " not in page  # all of this client's: there is one
         await pilot.press("escape")

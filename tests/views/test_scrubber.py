@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tcpviz.core.records import Moment, Side
+from tcpviz.core.records import Call, Moment, Side
 from tcpviz.core.segment import Endpoint
 from tcpviz.core.tracker import Tracker
 from tcpviz.views.compare import compare, pairs
 from tcpviz.views.digest import Digest
 from tcpviz.views.hosts_chart import HostsChart
 from tcpviz.views.ladder_index import ChartIndex
+from tcpviz.views.ladder_parts import RowKind
 from tcpviz.views.overview import overview, place_of_row
 from tcpviz.views.scrubber import Scrubber, scrubber, ticks
 from tcpviz.views.spans import plain_line, width
-from tests.core.dialogue import MS, Talk
+from tests.core.dialogue import CLIENT, MS, SERVER, Talk
 from tests.views.test_ladder_folds import bulk
 
 C, S = Side.CLIENT, Side.SERVER
@@ -142,12 +145,15 @@ def test_hosts_are_columns_and_connections_have_letters() -> None:
         " A  10.0.0.1:40000 > 10.0.0.2:80  ESTAB / ~ESTAB\n"
         " B  10.0.0.2:50000 > 10.0.0.3:8080  ESTAB / ~ESTAB\n"
         "  seconds   10.0.0.1                    10.0.0.2                    10.0.0.3\n"
+        "                :-- A handshake  ***  3/3 --:                           :\n"
         "  0.000000      |--------- A SYN 0 -------->:                           :\n"
         "  0.001000      :<---- A SYN 0, ACK 1 ------|                           :\n"
         "  0.002000      |--------- A ACK 1 -------->:                           :\n"
+        "                :                           :-- B handshake  ***  3/3 --:\n"
         "  0.003000      :                           |--------- B SYN 0 -------->:\n"
         "  0.004000      :                           :<---- B SYN 0, ACK 1 ------|\n"
         "  0.005000      :                           |--------- B ACK 1 -------->:\n"
+        "                :--------- A data ----------:                           :\n"
         "  0.006000      :<---- A 1:101, ACK 1 ------|                           :"
     )
 
@@ -169,6 +175,51 @@ def test_a_connection_against_the_columns_order_runs_to_the_left() -> None:
     arrives = next(line for line in page if "◀" in line and "A SYN" not in line)
     assert arrives.index("◀") < 30
     assert any("✖" in line for line in page)
+
+
+def test_bulk_data_folds_to_one_row_but_not_around_the_cursor() -> None:
+    talk = bulk(2000)
+    chart = HostsChart(talk.tracker.timeline, list(talk.tracker.connections.values()))
+    last = len(talk.tracker.timeline) - 1
+    at_end = [row for row in chart.rows(0) if row.kind is RowKind.FOLD]
+    assert at_end
+    stretch = at_end[-1].stretch
+    assert stretch is not None
+    assert stretch.segments > 1000
+    drawn = plain_line(chart.draw(at_end[-1], 100, 1, 0))
+    assert "A " in drawn
+    assert "segments" in drawn
+    middle = chart.rows(last // 2)
+    assert [row for row in middle if row.step_index == last // 2 and row.kind is RowKind.STEP]
+    assert sum(row.kind is RowKind.FOLD for row in middle) == 2
+    chart.maker.fold(False)
+    assert not any(row.kind is RowKind.FOLD for row in chart.rows(last // 2))
+
+
+def test_calls_stand_beside_their_host_with_a_bar_while_they_block() -> None:
+    talk = Talk().handshake()
+    call = Call(1, C, "recv", "65536", began_ns=talk.now, local=CLIENT, peer=SERVER)
+    talk.tracker.feed(call)
+    talk.server("PA", 5)
+    talk.tracker.feed(replace(call, returned_ns=talk.now + MS, result="5 bytes"))
+    chart = HostsChart(talk.tracker.timeline, list(talk.tracker.connections.values()))
+    rows = chart.rows(len(talk.tracker.timeline))
+    page = [plain_line(chart.draw(row, 80, len(rows), 0)) for row in rows]
+    began = next(n for n, one in enumerate(page) if "A recv(65536)" in one)
+    ended = next(n for n, one in enumerate(page) if "A = 5 bytes" in one)
+    column = page[began].index("┐")
+    assert [one[column] for one in page[began : ended + 1]] == ["┐", "│", "│", "┘"]
+    chart.maker.calls = False
+    rows = chart.rows(len(talk.tracker.timeline))
+    assert not any("recv" in plain_line(chart.draw(row, 80, len(rows), 0)) for row in rows)
+
+
+def test_the_head_names_those_that_are_in_sight() -> None:
+    tracker, _front, _back = three_hosts()
+    chart = HostsChart(tracker.timeline, list(tracker.connections.values()))
+    head = [plain_line(one) for one in chart.header(80, 3, 1, {"B"})]
+    assert head[0].startswith(" B  10.0.0.2:50000")
+    assert head[-1].endswith("and 1 more")
 
 
 def test_rows_are_made_around_the_cursor_only() -> None:
