@@ -63,7 +63,15 @@ class Source:
 def collect() -> dict[Key, Source]:
     """Every text by context and text, in a steady order."""
     found: dict[Key, Source] = {}
-    for source in (*_tables(), *_machine(), *_evidence(), *_scenarios(), *_screen(), *_calls()):
+    for source in (
+        *_tables(),
+        *_machine(),
+        *_evidence(),
+        *_scenarios(),
+        *_screen(),
+        *_sheets(),
+        *_calls(),
+    ):
         if source.text.strip():
             known = found.setdefault(source.key, source)
             known.many = known.many or source.many
@@ -180,6 +188,34 @@ def _screen() -> Iterator[Source]:
     yield Source("all", "screen", "part")
     for text in presenting.LIGHTS.values():
         yield Source(text, "screen")
+
+
+def _sheets() -> Iterator[Source]:
+    """What every sheet says of itself in its help and its bottom line."""
+    for path in sorted((ROOT / "tcpviz" / "ui").glob("*.py")):
+        module = importlib.import_module(f"tcpviz.ui.{path.stem}")
+        for kind in vars(module).values():
+            if isinstance(kind, type) and kind.__module__ == module.__name__ and _a_sheet(kind):
+                yield Source(kind.about, "screen")
+                for action in kind.actions:
+                    yield Source(action.what, "screen")
+                    yield Source(action.hint, "screen", "hint")
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and node.name == "signs":
+                for one in ast.walk(
+                    ast.Module(node.body[ast.get_docstring(node) is not None :], [])
+                ):
+                    # (the sign, what it means)
+                    if isinstance(one, ast.Tuple) and len(one.elts) == 2:
+                        for text in _literals(one.elts[1]):
+                            yield Source(text, "screen")
+    yield Source("Keys", "screen")
+
+
+def _a_sheet(kind: type) -> bool:
+    from tcpviz.ui.sheet import SheetScreen
+
+    return issubclass(kind, SheetScreen) and kind is not SheetScreen
 
 
 def _calls() -> Iterator[Source]:

@@ -26,6 +26,7 @@ from tcpviz.ui.playback import Pace
 from tcpviz.ui.rubbish import Rubbish
 from tcpviz.ui.screen import MainScreen
 from tcpviz.ui.session import Session
+from tcpviz.ui.sheet import SheetScreen
 from tcpviz.ui.teaching import Teaching
 from tcpviz.ui.terminal import Manners, hung_up, in_browser, manners
 from tcpviz.words import _
@@ -225,9 +226,11 @@ class TcpvizApp(App[int]):
         self.theme = looks.theme.name
         self._main.wear(looks)
 
-    def get_system_commands(self, _screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: every action of the main screen, with its keys."""
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: the sheet's own actions, then all of the main screen, with their keys."""
         plain = self.behaviour.ascii
+        if isinstance(screen, SheetScreen):
+            yield from screen.commands()
         for action in ACTIONS:
             if action.name == "palette":
                 continue

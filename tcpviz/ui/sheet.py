@@ -6,10 +6,12 @@ the cable, looks), so that both are always in step.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -70,6 +72,15 @@ CLOSING: tuple[Action, ...] = (
     Action("theme", ("d",), "d", "Change the colours", "Dark, light, 16 colours, none"),
     Action(
         "help", ("question_mark", "f1"), "?", "Help", "What is shown here, and its keys", "help"
+    ),
+    Action(
+        "palette",
+        ("ctrl+p", "colon"),
+        "Ctrl+P :",
+        "Command palette",
+        "All of this in one list; find it by its name",
+        "menu",
+        hint_key=(":", ":"),
     ),
     Action("close", ("escape", "q"), "Esc q", "Back", "Back to the panes", "back"),
 )
@@ -222,6 +233,20 @@ class SheetScreen(Screen[None]):
 
     def action_close(self) -> None:
         self.dismiss()
+
+    def commands(self) -> Iterator[SystemCommand]:
+        """The sheet's own actions for the palette; what every sheet has is on the main screen."""
+        for action in self.actions:
+            if action not in (*SHARED, *SCROLLING, *CLOSING):
+                shown = action.shown_plain if self.ascii_only else action.shown
+                here = _("on this page")
+                yield SystemCommand(
+                    _(action.what), f"{here} ({shown})", partial(self.run_action, action.name)
+                )
+
+    def action_palette(self) -> None:
+        """Every action of this sheet, and of the main screen."""
+        self.app.action_command_palette()
 
     def action_help(self) -> None:
         """What is shown here, and its keys."""
