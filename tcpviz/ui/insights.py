@@ -70,7 +70,7 @@ class InsightActions(SavingActions):
         diagram = self.views[Pane.DIAGRAM]
         told = diagram.explain() if isinstance(diagram, DiagramPane) else None
         if told is None:
-            self.say_briefly("choose a state first: Up and Down in the diagram")
+            self.say_briefly(_("choose a state first: Up and Down in the diagram"))
         else:
             diagram.post_message(told)
 
@@ -120,7 +120,7 @@ class InsightActions(SavingActions):
         from tcpviz.ui.graphs import GraphsScreen
 
         if self.session.selected is None:
-            self.say_briefly("no connection is selected: choose one in the list")
+            self.say_briefly(_("no connection is selected: choose one in the list"))
             return
         self._open(GraphsScreen)
 
@@ -150,7 +150,7 @@ class InsightActions(SavingActions):
         from tcpviz.ui.exporting import ExportScreen
 
         if self.session.selected is None:
-            self.say_briefly("no connection is selected: choose one in the list")
+            self.say_briefly(_("no connection is selected: choose one in the list"))
             return
         self._open(ExportScreen)
 
