@@ -415,6 +415,7 @@ class LiveFeed:
                 self.status.notes.append(f"the capturing process {how}; what was seen is shown")
         self._tell()
         self._keeping.finish(len(self.interfaces), self._dropped)
+        last = self._kernel.among(last, over=True)
         if last:
             yield last
 
