@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from tcpviz.commands import onlooking
+from tcpviz.commands import onlooking, points
 from tcpviz.commands.display_filter import display_filter
 from tcpviz.commands.place import go_there
 from tcpviz.commands.stream import MAX_CONNECTIONS, complain, tell
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         counts = [each for each in (options.count, limits.packets) if each]
         place = options.pcap_over_ip
         server = None if place is None else PcapServer(place, notes.append)
-        feed = _feed_class(screen and not onlooking.wanted(options))(
+        feed = _feed_class(screen and not onlooking.wanted(options) and options.other is None)(
             options.interfaces or default_interfaces(),
             " ".join(options.bpf),
             options.snaplen,
@@ -72,11 +72,18 @@ def run(options: argparse.Namespace) -> int:
         timer = None
         try:
             feed.open()
-            looking = onlooking.make(feed, options, chosen, until)
-            timer = onlooking.stop_after(feed, limits.seconds)
+            shown: Feed = feed
+            if options.other is not None:
+                from tcpviz.commands.remote import beside_this_machine
+
+                shown = beside_this_machine(feed, options)
+            looking = onlooking.make(shown, options, chosen, until)
+            timer = onlooking.stop_after(shown, limits.seconds)
             if screen:
-                return looking.code(start.capture(feed, options, looking))
-            return looking.code(tell_story(feed, options, chosen, looking, here=True))
+                return looking.code(start.capture(shown, options, looking))
+            code = looking.code(tell_story(shown, options, chosen, looking, here=True))
+            points.conclude(shown)
+            return code
         finally:
             if timer is not None:
                 timer.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from tcpviz.commands.stream import complain
 from tcpviz.sources.feed import Feed
 from tcpviz.sources.files import FileFeed
 from tcpviz.sources.pair import PairFeed, pair_of
@@ -40,3 +41,9 @@ def closing(feed: Feed, *, ascii_only: bool) -> str:
 
     text = "".join(f"{line}\n" for line in report(feed.ledger, feed.skew, feed.names))
     return ascii_text(text) if ascii_only else text
+
+
+def conclude(feed: Feed) -> None:
+    """After a capture told in lines: what two points of view have found, on standard error."""
+    for line in closing(feed, ascii_only=False).splitlines():
+        complain(line)

@@ -11,7 +11,7 @@ import stat
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -19,6 +19,7 @@ from typing import BinaryIO, Self
 from tcpviz.core.records import Gap, Moment, Record, SegmentRecord
 from tcpviz.sources import over_ip
 from tcpviz.sources.feed import FeedStatus, SourceError
+from tcpviz.sources.keeping import Keeping
 from tcpviz.sources.parser import Interface, clean
 from tcpviz.sources.recent import Kept, Recent
 from tcpviz.sources.replay import Replay
@@ -285,6 +286,8 @@ class FileFeed:
 
     def __init__(self, path: str | CaptureFile, batch: int = BATCH) -> None:
         self._capture = open_capture(path) if isinstance(path, str) else path
+        self._keeping: Keeping | None = None
+        self._described = 0
         self._decoder = Decoder()
         self._said: list[str] = []
         self._replay = Replay()
@@ -296,6 +299,10 @@ class FileFeed:
         again = isinstance(path, str) and path != "-" and self._capture.size is not None
         self.path = str(path) if again else None
         self._recent: Recent | None = None
+
+    def keep(self, keeping: Keeping) -> None:
+        """Write or serve the frames too; it is closed with this feed."""
+        self._keeping = keeping
 
     def remember(self) -> None:
         """Keep the latest frames of what cannot be read again."""
@@ -330,9 +337,13 @@ class FileFeed:
             self._tell()
             if batch:
                 yield batch
+            error = self._end_keeping()
+            if error is not None:
+                raise error
         finally:
             self._tell()
             self.status.done = True
+            self._end_keeping()
             self._capture.close()
 
     def stop(self) -> None:
@@ -344,6 +355,8 @@ class FileFeed:
     def _decode(self, frames: list[Frame], batch: list[Record]) -> None:
         decode = self._decoder.decode
         losses = self._capture.stream.losses
+        if self._keeping is not None:
+            self._pass_on(self._keeping, frames, losses)
         customs = deque(self._capture.stream.customs)
         recent = self._recent
         for frame in frames:
@@ -366,6 +379,24 @@ class FileFeed:
                 self._decoder.errors.clear()
 
         self._take_customs(customs, None, batch)
+
+    def _pass_on(self, keeping: Keeping, frames: list[Frame], losses: Mapping[int, int]) -> None:
+        fresh = self._capture.interfaces[self._described :]
+        if fresh:
+            self._described += len(fresh)
+            keeping.describe([(one.name or self.title, one.link_type) for one in fresh], "")
+        for frame in frames:
+            keeping.take(frame, losses.get(frame.number, 0))
+        keeping.look_after(self.status.dropped)
+
+    def _end_keeping(self) -> SourceError | None:
+        """Close the file; why it could not be written to its end, if it could not."""
+        keeping, self._keeping = self._keeping, None
+        if keeping is None:
+            return None
+        keeping.finish(self._described, self.status.dropped)
+        keeping.close()
+        return keeping.error
 
     def _take_customs(
         self, customs: deque[tuple[int, bytes]], before: int | None, batch: list[Record]

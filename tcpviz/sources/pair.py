@@ -88,6 +88,7 @@ class PairFeed:
         self._twice = twice
         self._feeds = opened()
         self._stopped = threading.Event()
+        self._closing: list[Callable[[], None]] = []
         self._joiner = Joiner(self.names)
         self.title = " + ".join(self.names)
         self._counts = PairStatus(parts=tuple(feed.status for feed in self._feeds))
@@ -107,8 +108,14 @@ class PairFeed:
             self.skew = skew(self._joiner.clock)
             for feed in self._feeds:
                 feed.stop()
+            for close in self._closing:
+                close()
             self._counts.gather()
             self.status.done = True
+
+    def at_end(self, close: Callable[[], None]) -> None:
+        """To be called when this has ended."""
+        self._closing.append(close)
 
     def stop(self) -> None:
         self._stopped.set()

@@ -93,10 +93,11 @@ def place(text: str) -> Place:
     return Place(host, found["user"] or "", port, found["interface"] or "any")
 
 
-def command(where: Place, words: str, snaplen: int) -> list[str]:
-    """What is run here: ssh, and behind it what it runs there."""
+def command(where: Place, words: str, snaplen: int, count: int | None = None) -> list[str]:
+    """What is run here: ssh, and behind it what it runs there; ``count`` packets, or no end."""
+    limit = f" -c {count}" if count else ""
     script = (
-        _SCRIPT.replace("SNAPLEN", str(snaplen or 262144))
+        _SCRIPT.replace("SNAPLEN", f"{snaplen or 262144}{limit}")
         .replace("INTERFACE", shlex.quote(where.interface))
         .replace("(FILTER)", _inside_quotes(f"({words or 'tcp or icmp or icmp6'})"))
     )
@@ -118,12 +119,14 @@ class RemoteFile(io.RawIOBase):
     Made once ssh has asked what it had to ask and the first bytes, :attr:`first`, are there.
     """
 
-    def __init__(self, where: Place, words: str = "", snaplen: int = 128) -> None:
+    def __init__(
+        self, where: Place, words: str = "", snaplen: int = 128, count: int | None = None
+    ) -> None:
         super().__init__()
         self.where = where
         self.first = b""
         self._said: deque[str] = deque(maxlen=_LINES)
-        line = command(where, words, snaplen)
+        line = command(where, words, snaplen, count)
         if shutil.which(line[0]) is None:
             raise SourceError(f"no {line[0]} on this machine; install an OpenSSH client", 1)
         self._process = subprocess.Popen(  # noqa: S603 - a list, the person's own ssh

@@ -189,16 +189,9 @@ def test_what_goes_wrong_there_is_one_line_here(sshd, capsys, tmp_path, monkeypa
     assert "install an OpenSSH client" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["-i", "eth0"], "name the interface behind the host"),
-        (["-w", "x.pcapng"], "tee out.pcap"),
-    ],
-)
-def test_options_of_this_machine_are_not_for_another(words, said, capsys):
-    assert main(["capture", *words, "--text", "ssh://h"]) == 2
-    assert said in capsys.readouterr().err
+def test_an_interface_of_this_machine_is_not_for_another(capsys):
+    assert main(["capture", "-i", "eth0", "--text", "ssh://h"]) == 2
+    assert "name the interface behind the host" in capsys.readouterr().err
 
 
 # -- PCAP-over-IP -------------------------------------------------------------------

@@ -65,9 +65,10 @@ def translation(pair: Pair, names: tuple[str, str]) -> str | None:
         return None
     ours, theirs = (flow.key for flow in pair.flows)
     there = (theirs.high, theirs.low) if pair.crossed else (theirs.low, theirs.high)
-    said = [
-        f"{one} at {names[0]} is {other} at {names[1]}"
-        for one, other in zip((ours.low, ours.high), there, strict=True)
-        if one != other
-    ]
+    said = []
+    for one, other in zip((ours.low, ours.high), there, strict=True):
+        if one != other:
+            whole = one.port != other.port
+            here, away = (str(one), str(other)) if whole else (one.addr, other.addr)
+            said.append(f"{here} at {names[0]} is {away} at {names[1]}")
     return "address translation: " + ", ".join(said)
