@@ -52,6 +52,7 @@ class Connection:
     ``watched``       both moments of its segments are seen: nothing is assumed
     ``handshake_rtt_ns``  from the (last) SYN to the ACK that completed the handshake,
                       Wireshark's ``tcp.analysis.initial_rtt``; ``None`` if not seen
+    ``held_ns``       for so long its SYNs lay in somebody's hand (the lab's), nanoseconds
     ``analysis``      the views of Wireshark and Zeek, ``None`` where nobody asked for them
     ``observation``   what analysis found at the latest segment
     ``disagreements`` how often the kernel said otherwise than the inference
@@ -93,6 +94,7 @@ class Connection:
         self.refused = False
         self.watched = False
         self.handshake_rtt_ns: int | None = None
+        self.held_ns = 0
         self.analysis = analysis
         self.observation: Observation | None = None
         self.disagreements = 0

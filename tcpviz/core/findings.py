@@ -169,7 +169,10 @@ def _handshake(c: Connection, analysis: Analysis) -> Iterator[Verdict]:
     if whole < SLOW_NS and client.bare_syns < 2 and server.syns < 2:
         return
     severity = WARNING if whole >= SLOW_NS else NOTICE
-    if client.bare_syns > 1 and span(client.first_syn_ns, server.first_syn_ns) > answered:
+    if c.held_ns * 2 >= whole:  # neither end's doing, nor the network's: somebody kept its SYNs
+        facts |= {"how": "held", "held_ns": c.held_ns}
+        yield Verdict(Code.SLOW_HANDSHAKE, INFO, None, facts)
+    elif client.bare_syns > 1 and span(client.first_syn_ns, server.first_syn_ns) > answered:
         facts["how"] = "syn-repeated"
         yield Verdict(Code.SLOW_HANDSHAKE, severity, Side.SERVER, facts)
     elif server.syns > 1:

@@ -154,6 +154,8 @@ class Tracker:
         elif not self._kernels.ignores(connection, segment, self._applications):
             changes = self._kernels.opens(connection, segment, record.time_ns).changes
             changes += connection.observe(segment, moment, record.time_ns)
+        if segment.syn and moment is Moment.ARRIVED:
+            connection.held_ns += record.held_ns
         if changes:
             self._timers.note(connection, changes, self.now_ns)
         if self._gaps:

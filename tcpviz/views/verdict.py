@@ -105,6 +105,7 @@ TEXTS: Final[dict[str, str]] = {
     "path-mtu/suspected": "{who}'s segments of {bytes} never arrive, smaller ones do (path MTU?)",
     "lossy": "loss: {who} sent {again} of {data} data segments again",
     "slow-handshake": "slow handshake: {took}, most of it waiting for {who}",
+    "slow-handshake/held": "handshake took {took}; its segments were held for {held} of it",
     "slow-handshake/syn-repeated": "handshake took {took}, SYN sent {tries} times",
     "slow-handshake/syn-ack-repeated": "handshake took {took}, SYN,ACK sent {tries} times",
     "icmp-error": "{reporter} says {reason}, to {who}'s segment",

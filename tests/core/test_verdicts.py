@@ -15,6 +15,7 @@ from tcpviz.core.verdicts import verdicts
 from tcpviz.core.watch import PAUSE_NS, Watch
 from tcpviz.views.verdict import TEXTS, sentence, text_key
 from tests.core.dialogue import CLIENT, MS, SERVER, Talk
+from tests.core.watching import A, B, made
 
 C, S = Side.CLIENT, Side.SERVER
 SECOND = 1000 * MS
@@ -492,6 +493,25 @@ def test_split_handshake() -> None:
     talk.server("A")
     assert "split-handshake" in codes(talk)
     assert "slow-handshake" not in codes(talk)
+
+
+@pytest.mark.parametrize(("held", "how"), [(0, None), (400 * MS, None), (1100 * MS, "held")])
+def test_a_handshake_that_somebody_held_is_nobodys_fault(held: int, how: str | None) -> None:
+    """The lab's hand keeps a SYN back: that says nothing of the server, nor of the network."""
+    tracker = Tracker(analyse=True)
+    syn = made(0, A, Flags.SYN, 100)
+    answer = made(1200 * MS, B, Flags.SYN | Flags.ACK, 500, 101)
+    third = made(1300 * MS, A, Flags.ACK, 101, 501)
+    for segment, lay in ((syn, held), (answer, 0), (third, 0)):
+        for moment, time in ((Moment.SENT, 0), (Moment.ARRIVED, 50 * MS)):
+            record = SegmentRecord(segment.time_ns + time, segment, moment, held_ns=lay)
+            for _step in tracker.feed(record):
+                pass
+    (connection,) = tracker.connections.values()
+    (found,) = [v for v in verdicts(connection, 0) if v.code is Code.SLOW_HANDSHAKE]
+    assert found.how == (how or "")
+    assert found.severity is (Severity.INFO if how else Severity.WARNING)
+    assert found.side is (None if how else Side.SERVER)
 
 
 # -- in general ---------------------------------------------------------------
