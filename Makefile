@@ -10,6 +10,7 @@
 #   make recordings              the recordings in demos/, made anew from real runs
 #   make words                   the catalogue of translations, in step with the sources
 #   make man                     the manual page, dist/tcpviz.1
+#   make pyz                     all in one file for a server with only Python, dist/tcpviz.pyz
 #   make format                  put every file into the project's format
 
 BIN := .venv/bin
@@ -21,10 +22,10 @@ TESTS ?= tests
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format check-all bench pictures recordings words clean
+.PHONY: help venv demo test lint format check-all bench pictures recordings words pyz clean
 
 help:
-	@sed -n '4,12s/^# *//p' Makefile
+	@sed -n '4,14s/^# *//p' Makefile
 
 venv:
 	@PYTHON='$(PYTHON)' sh .ci/venv
@@ -66,6 +67,9 @@ man: venv
 		--prog tcpviz --manual-title 'User Commands' --format single-commands-section \
 		--output dist/tcpviz.1
 	@echo dist/tcpviz.1
+
+pyz: venv
+	@$(BIN)/python .ci/pyz.py
 
 clean:
 	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

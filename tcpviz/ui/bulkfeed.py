@@ -8,6 +8,7 @@ feed of its segments.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,7 +108,9 @@ def _half_of_what_is_free() -> int:
 
 
 def large(path: str) -> bool:
-    """Whether the screen reads this file by columns."""
+    """Whether the screen reads this file by columns; never where there is no numpy."""
+    if importlib.util.find_spec("numpy") is None:
+        return False
     try:
         there = Path(path)
         return path != "-" and there.is_file() and there.stat().st_size >= LARGE

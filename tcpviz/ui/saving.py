@@ -76,7 +76,7 @@ class SaveScreen(SheetScreen):
     # -- what is there ----------------------------------------------------------
 
     def lines(self, cells: int, rows: int) -> list[Line]:
-        made: list[Line] = [line(Span(f" {_(_SAVE)}", roles.TITLE)), ()]
+        made: list[Line] = [line(Span(f" {_('Save packets as pcapng')}", roles.TITLE)), ()]
         why = self._why_not()
         if why:
             made.append(line(f" {why}"))
