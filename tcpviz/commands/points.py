@@ -40,7 +40,7 @@ def closing(feed: Feed, *, ascii_only: bool) -> str:
     from tcpviz.views.points import report
 
     text = "".join(f"{line}\n" for line in report(feed.ledger, feed.skew, feed.names))
-    return ascii_text(text) if ascii_only else text
+    return ascii_text(text.replace("±", "+-").replace("µ", "u")) if ascii_only else text
 
 
 def conclude(feed: Feed) -> None:
