@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 RATE_S = 0.5
 """The time over which bytes a second are counted."""
 
+SHOWN_S = 0.2
+"""How often the progress that is shown changes at most."""
+
 PATIENCE_S = 0.012
 """How long a key waits for a short connection's story, so that nothing blinks."""
 
@@ -48,6 +51,8 @@ class BulkSession(Session):
         self.rows: FileRows | None = None
         self.told: Told | None = None
         self._measured, self._rate = (0.0, 0), 0.0
+        self._progress: Progress | None = None
+        self._next = 0.0
         self._seeking: tuple[str, int, int] | None = None
 
     def close(self) -> None:
@@ -124,12 +129,19 @@ class BulkSession(Session):
         if feed.instead is not None or self.pump.done or not feed.status.size:
             return None
         now, at = self.clock(), feed.status.position
+        shown = self._progress
+        known = 0 if self.rows is None else len(self.rows)
+        if shown is not None and known == shown.connections and now < self._next:
+            return shown
+        self._next = now + SHOWN_S
         if now - self._measured[0] >= RATE_S:
             before, then = self._measured
             self._rate = (at - then) / (now - before) if before else 0.0
             self._measured = (now, at)
-        known = 0 if self.rows is None else len(self.rows)
-        return Progress(at, feed.status.size, self._rate, known, feed.waiting, feed.on_disk)
+        self._progress = Progress(
+            at, feed.status.size, self._rate, known, feed.waiting, feed.on_disk
+        )
+        return self._progress
 
     # -- the selected connection --------------------------------------------
 

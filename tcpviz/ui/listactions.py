@@ -70,6 +70,8 @@ class ListActions(TimeActions):
     def action_sort(self) -> None:
         """By the next column that there is."""
         shown = [each.name for each, _size in self._list.columns()]
+        if not shown:  # the list is not on the screen
+            return
         column, _reverse = self.session.order
         place = shown.index(column) if column in shown else -1
         self.sort_by(shown[(place + 1) % len(shown)])

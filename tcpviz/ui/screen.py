@@ -171,6 +171,7 @@ class MainScreen(
     def redraw_if_changed(self) -> None:
         """Draw, if anything that is drawn is other than when it was last drawn."""
         session, feed = self.session, self.session.feed.status
+        progress = session.progress  # a large file's goes on a few times a second only
         now = (
             len(session.timeline),
             session.timeline.dropped,
@@ -181,15 +182,13 @@ class MainScreen(
             session.mode,
             session.playback.pace,
             session.pump.done,
-            feed.frames,
+            progress or (feed.frames, feed.position),
             feed.dropped,
-            feed.position,
             sum(feed.skipped.values()),
             self.memory,
             self.flashing,
             self.session.sifter.pending,
             self.session.order,
-            self.session.progress,
             self._second if session.live else 0,
             self.lesson_state,
             self._lower.ticking(fast=self._chart.travelling),
