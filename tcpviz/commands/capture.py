@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable
 
 from tcpviz.commands import onlooking, points
@@ -153,6 +154,8 @@ def tell_story(
     elif options.json:
         from tcpviz.export import jsonl
 
+        print(jsonl.dumps(jsonl.begin_object(feed.title, time.time_ns())), flush=True)
+
         def line(step: Step) -> str | None:
             return jsonl.dumps(jsonl.step_object(step, tracker))
     else:
@@ -172,6 +175,13 @@ def tell_story(
         here=here,
     )
     status = feed.status
+    if options.json:
+        from tcpviz.export import jsonl
+
+        seen = len(tracker.connections) + tracker.evicted
+        summary = jsonl.summary_object(status, seen)
+        summary["summary"].update(points.summary(feed))
+        print(jsonl.dumps(summary), flush=True)
     complain(
         f"{status.frames} packets, {status.segments} segments, "
         f"{len(tracker.connections) + tracker.evicted} connections, {status.dropped} dropped"

@@ -13,6 +13,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
+import tcpviz
 from tcpviz.core import icmp_reasons
 from tcpviz.core.claims import Claim, Phase, StateChange
 from tcpviz.core.community_id import community_id
@@ -35,7 +36,7 @@ from tcpviz.words import english
 
 Object = dict[str, Any]
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """The version of the shapes in ``schema.json``; a higher one only adds keys."""
 
 CROWDS: Final = 1000
@@ -159,7 +160,7 @@ def summary_object(
     shown: int | None = None,
     crowds: Sequence[Crowd] = (),
 ) -> Object:
-    """The last line of ``read --json``.
+    """The last line of ``read --json`` and of ``capture --json``.
 
     ``shown``: so many of them fit the display filter; ``crowds``: what many show together.
     """
@@ -174,6 +175,18 @@ def summary_object(
             "skipped": dict(sorted(status.skipped.items())),
             "schema": SCHEMA,
             "crowds": [_crowd(each) for each in crowds[:CROWDS]],
+        }
+    }
+
+
+def begin_object(source: str, time_ns: int) -> Object:
+    """The first line of ``capture --json``: who speaks, of what, since when, in which version."""
+    return {
+        "begin": {
+            "schema": SCHEMA,
+            "program": f"tcpviz {tcpviz.__version__}",
+            "source": source,
+            "time_ns": time_ns,
         }
     }
 

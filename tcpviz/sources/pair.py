@@ -267,9 +267,8 @@ class _Merge:
         for record in one.batch:
             self._joiner.take(one.point, record)
         if one.batch:
-            latest = self._joiner.span(one.point)[1]
-            if latest is not None:
-                self._came[one.point] = (latest, one.at_ns)
+            # Its last stamp, not its greatest: a single wrong one must not hurry the rest.
+            self._came[one.point] = (one.batch[-1].time_ns, one.at_ns)
             self._assume()
         self._ended[one.point] |= one.ended
         return one.error

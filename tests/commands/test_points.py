@@ -16,6 +16,7 @@ import pytest
 
 from tcpviz.cli import main
 from tcpviz.core.records import Moment, SegmentRecord
+from tcpviz.export import jsonl
 from tcpviz.sources.pair import pair_of
 from tcpviz.sources.writer import PcapngWriter
 from tcpviz.wire.frame import Frame
@@ -257,10 +258,12 @@ def test_two_hosts_with_loss_and_translation_between(network):
         reader.join(10)
         capture.stdout.close()
     assert code == 0
-    steps = [json.loads(line) for line in lines]
+    steps = [one for one in map(json.loads, lines) if "type" in one]
     lost = [sum(one["type"] == "lost" and one["side"] == side for one in steps) for side in SIDES]
     assert lost == dropped()
     assert all(lost)
+    summary = json.loads(lines[-1])["summary"]["points"]
+    assert [summary[way]["lost"] for way in ("forward", "backward")] == lost
     said = (network / "said").read_text()
     assert "address translation: 10.9.1.2 at tvpc is 10.9.2.1 at tvps" in said
     names = [str(network / f"out-{name}.pcapng") for name in ("tvpc", "tvps")]
@@ -285,3 +288,13 @@ def until(true):
             return
         event.wait(0.01)
     raise AssertionError("it does not come")
+
+
+def test_each_line_fits_the_schema(files, capsys):
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((Path(jsonl.__file__).parent / "schema.json").read_text())
+    check = jsonschema.Draft202012Validator(schema)
+    for words in (["--json"], ["--segments", "len>=0", "--json"]):
+        assert main(["read", files[0], "--and", files[1], *words]) == 0
+        for line in capsys.readouterr().out.splitlines():
+            check.validate(json.loads(line))

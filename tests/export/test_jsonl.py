@@ -156,7 +156,7 @@ def test_the_summary() -> None:
             "connections": 3,
             "dropped": 0,
             "skipped": {"IP fragment": 1, "not IP": 2},
-            "schema": 2,
+            "schema": 3,
             "crowds": [],
         }
     }

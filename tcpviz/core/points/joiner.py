@@ -172,15 +172,18 @@ class Joiner:
 
     # -- what comes out -----------------------------------------------------
 
-    def release(self, until_ns: int | None) -> list[Record]:
+    def release(self, until_ns: int | None, too_many: int = 0) -> list[Record]:
         """Decide everything up to a moment by the first clock (``None``: to the end).
 
-        The records that are decided, in order; none is told later than one that it follows.
+        ``too_many`` that wait are decided whenever they were. The records that are decided, in
+        order; none is told later than one that it follows.
         """
         if self.learn:
             self.clock.settle()
-        for each in self._ordered(until_ns):
+        for each in self._ordered(until_ns, too_many):
             self._fates.decide(each)
+            if too_many:
+                until_ns = max(until_ns or 0, self.common(each))
         made: list[Record] = []
         while self._told and (until_ns is None or self._told[0][0] <= until_ns):
             time_ns, _, record, way, index = heapq.heappop(self._told)
@@ -200,23 +203,19 @@ class Joiner:
         if self.waiting <= self.most:
             return []
         self.ledger.hurried += 1
-        longest = max(self._queues, key=len)
-        point = self._queues.index(longest)
-        middle = longest[len(longest) // 2]
-        return self.release(self.moment(point, middle.time_ns))
+        return self.release(-(1 << 62), too_many=self.waiting - self.most // 2)
 
-    def _ordered(self, until_ns: int | None) -> Iterator[Sighting]:
+    def _ordered(self, until_ns: int | None, too_many: int) -> Iterator[Sighting]:
         """What waits up to then, of both points, in order; other records are told as they are."""
         heads = [self._head(point) for point in (0, 1)]
         while True:
-            ready = [
-                (when, point)
-                for point, when in enumerate(heads)
-                if when is not None and (until_ns is None or when <= until_ns)
-            ]
+            ready = [(when, point) for point, when in enumerate(heads) if when is not None]
             if not ready:
                 return
             when, point = min(ready)
+            if until_ns is not None and when > until_ns and too_many <= 0:
+                return
+            too_many -= 1
             one = self._queues[point].popleft()
             heads[point] = self._head(point)
             if isinstance(one, Sighting):
