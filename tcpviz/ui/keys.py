@@ -379,10 +379,14 @@ def hinted(
     own = {"step_mode"} if lab else set()
     if acting:
         own = {"step_mode", "longer_way"}
-    return [
+    found = [
         action
         for action in ACTIONS
         if action.hint
         and (action.group != HAND or action.name in own)
         and (not action.panes or focus in action.panes)
     ]
+    if lab and not acting:  # who sees a scenario for the first time must find the way into it
+        place = next((n for n, one in enumerate(found) if one.name == "next_problem"), len(found))
+        found.insert(place, found.pop(found.index(_BY_NAME["step_mode"])))
+    return found

@@ -101,7 +101,9 @@ class LowerBars:
         elif self.scrubber.display:
             self.scrubber.draw(session, self.track())
         told = wrong or explanation(session, ascii_only=self._ascii)
-        rows = wrap(told, max(width - 2, 1), plan.explain)
+        # There Enter tells in full what is said here.
+        more = "Enter" if focused is Pane.CHART and not wrong else ""
+        rows = wrap(told, max(width - 2, 1), plan.explain, "" if session.whole else more)
         views["explain"].show([Row(line(" ", *one)) for one in rows])
         status = bars.status(session, width, memory, ascii_only=self._ascii)
         views["status"].show([Row(status)])

@@ -423,7 +423,7 @@ def draw_figure(canvas: Canvas, figure: Figure, scene: DiagramScene, at: Cell) -
     """All of it but the captions, its top left cell at ``at``."""
     lit, visited = lit_edges(scene), visited_states(scene)
     for remark in figure.remarks:
-        canvas.write(at[0] + remark.x, at[1] + remark.y, remark.text, roles.DIM)
+        canvas.write(at[0] + remark.x, at[1] + remark.y, remark.text, roles.EDGE_LABEL)
     for label in figure.labels:
         _draw_label(canvas, label, scene, lit, at)
     _draw_ways(canvas, figure, scene, at)

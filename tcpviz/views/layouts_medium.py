@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tcpviz.core.states import State
-from tcpviz.views.layouts import Box, Figure, Label, Place, Way
+from tcpviz.views.layouts import Box, Figure, Label, Place, Remark, Way
 
 _TO_CLOSED = ((75, 1), (44, 1))
 
@@ -73,6 +73,7 @@ MEDIUM = Figure(
         Label(State.LAST_ACK, State.CLOSED, 64, 17, short=True),
         Label(State.TIME_WAIT, State.CLOSED, 42, 18, short=True),
     ),
+    remarks=(Remark(26, 13, "active close"), Remark(48, 17, "passive close")),
     merges=(
         frozenset(
             {

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from tcpviz.views.roles import KEY
 from tcpviz.views.spans import Line, Span, crop, fit_text, line, text_width
 
 _WIDE: Final = "\u2e80-\u303e\u3041-\u33ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff60"
@@ -25,8 +26,11 @@ def pieces(text: str) -> list[str]:
     return [each for each in _PIECES.findall(text) if each]
 
 
-def wrap(spans: Iterable[Span], cells: int, rows: int) -> list[Line]:
-    """The line broken into at most ``rows``; what is too much ends in an ellipsis."""
+def wrap(spans: Iterable[Span], cells: int, rows: int, more: str = "") -> list[Line]:
+    """The line broken into at most ``rows``; what is too much ends in an ellipsis.
+
+    ``more``  the key that tells the rest, named behind the ellipsis
+    """
     done: list[Line] = []
     current: list[Span] = []
     used = 0
@@ -46,7 +50,7 @@ def wrap(spans: Iterable[Span], cells: int, rows: int) -> list[Line]:
         done.append(line(*current))
     done = [crop(one, cells) for one in done]
     if len(done) > rows:
-        done = [*done[: rows - 1], _shortened(done[rows - 1], cells)]
+        done = [*done[: rows - 1], _shortened(done[rows - 1], cells, more)]
     return done
 
 
@@ -57,18 +61,20 @@ def wrap_text(text: str, cells: int) -> list[str]:
     ]
 
 
-def _shortened(spans: Line, cells: int) -> Line:
+def _shortened(spans: Line, cells: int, more: str) -> Line:
     """A line with an ellipsis behind its last whole word that leaves room for it."""
     kept: list[Span] = []
     used = 0
+    end = (Span(" …"), *((Span(f" {more}", KEY),) if more else ()))
+    room = cells - sum(text_width(span.text) for span in end)
     for span in spans:
         for piece in pieces(span.text):
             size = text_width(piece)
-            if used + size > cells - 2:
-                return line(*_trimmed(kept), Span(" …"))
+            if used + size > room:
+                return line(*_trimmed(kept), *end)
             kept.append(Span(piece, span.role))
             used += size
-    return line(*_trimmed(kept), Span(" …"))
+    return line(*_trimmed(kept), *end)
 
 
 def _trimmed(spans: list[Span]) -> list[Span]:
