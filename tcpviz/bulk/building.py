@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk import excerpts, regular
+from tcpviz.bulk import excerpts, lengthy, regular
 from tcpviz.bulk.clock import Clock
 from tcpviz.bulk.errors import units
 from tcpviz.bulk.flows import Flows, distinct, flows_of, mixed
@@ -121,16 +121,28 @@ class Building:
         """Work on the flows of a stretch; those that have to be followed."""
         edges = self.flows.begin[begin : end + 1]
         base = int(edges[0])
-        rows = self.flows.order[base : int(edges[-1])].astype(np.int64)
-        work = Work(self.reading.columns, self.clock, rows, edges - base)
-        fine = regular.check(work)
-        sums, fine = regular.sums_of(work, fine)
+        rows = self.flows.order[base : int(edges[-1])]
+        columns, clock = self.reading.columns, self.clock
+        alone = end - begin == 1 and len(rows) >= lengthy.LEAST
+        long = lengthy.look(columns, clock, rows) if alone else None
+        places = None if long is None else long.places
+        rows = (rows if places is None else rows[places]).astype(np.int64)
+        work = Work(
+            columns, clock, rows, edges - base if long is None else np.array([0, len(rows)])
+        )
+        if long is None:
+            sums, fine = regular.sums_of(work, regular.check(work))
+        else:
+            work.offload = np.array(long.offload)[:, None]
+            sums, fine = long.sums, regular.timely(work)
+            sums.rtt = regular.round_trip(work)
         fine = self._same_data(work, fine)
         for flow in self._units:
             if begin <= flow < end:
                 fine &= work.flow != flow - begin
         fine = self._flows_fine(work, fine)
-        shape, fine = self._shapes(work, fine, rows, base)
+        at = base + (np.arange(work.count) if places is None else places)
+        shape, fine = self._shapes(work, fine, rows, at)
         last = work.last
         ending, fine = self._endings(work, fine, last, shape)
         fine = _whole_flows(work, fine)
@@ -139,7 +151,7 @@ class Building:
         made = {
             "first": rows[first],
             "place": first + base,
-            "size": last[mine] - first + 1,
+            "size": sums.segments[0][mine] + sums.segments[1][mine],
             "shape": shape[mine],
             "ending": ending[mine],
             "answered": work.answered[mine],
@@ -174,7 +186,7 @@ class Building:
 
     def _flows_fine(self, work: Work, fine: Array) -> Array:
         """Regular also in how the connections of one flow follow upon each other."""
-        first, leads = work.first, work.leads
+        first, leads, fine = work.first, work.leads, fine.copy()
         # What answers the new SYN must not fit the connection before by chance: that is, the
         # latest that was answered or came first; unanswered ones between count for nothing.
         mine = np.flatnonzero(~work.side)
@@ -185,29 +197,26 @@ class Building:
             standing: Array = np.where(work.answered | leads, np.arange(len(first)), 0)
             before = np.maximum.accumulate(standing)[later - 1]
             fits = work.seq[first[later]] + np.uint32(1)
-            fine = fine.copy()
             fine[later] &= (fits != number[before]) & (fits != number[later - 1])
         # A SYN or its answer with a number that was used before is a late one of that time.
         answer = work.answer_at
         syn = work.answered & (work.flags[answer] & SYN != 0)
-        for number in (
-            work.seq[first].astype(np.int64),
-            np.where(syn, work.seq[answer], np.int64(-1)),
-        ):
-            order = np.lexsort((number, work.flow))
-            same = np.zeros(len(first), np.bool_)
-            same[order[1:]] = (
-                (np.diff(number[order]) == 0)
-                & (np.diff(work.flow[order]) == 0)
-                & (number[order][1:] >= 0)
-            )
-            fine &= ~same
+        several = ~leads
+        several[:-1] |= ~leads[1:]
+        which = np.flatnonzero(several)
+        flow = work.flow[which]
+        numbers = (work.seq[first], np.where(syn, work.seq[answer], np.int64(-1)))
+        for number in (each[which].astype(np.int64) for each in numbers):
+            order = np.lexsort((number, flow))
+            one, other = order[1:], order[:-1]
+            same = (number[one] == number[other]) & (flow[one] == flow[other]) & (number[one] >= 0)
+            fine[which[one[same]]] = False
         return _whole_flows(work, fine)
 
-    def _shapes(self, work: Work, fine: Array, rows: Array, base: int) -> tuple[Array, Array]:
+    def _shapes(self, work: Work, fine: Array, rows: Array, at: Array) -> tuple[Array, Array]:
         """Each connection's shape; not fine where it is open what a SYN came into."""
         codes, kept = signatures(work)
-        self.kept[base : base + work.count] = kept
+        self.kept[at] = kept
         shape = np.zeros(len(fine), np.int64)
         if not fine.any():
             return shape, fine

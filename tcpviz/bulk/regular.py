@@ -60,7 +60,7 @@ class Sums:
 
 def check(work: Work) -> Array:
     """Which connections are regular in themselves."""
-    return work.of_part(fits(work)) & _timely(work)
+    return work.of_part(fits(work)) & timely(work)
 
 
 def fits(work: Work) -> Array:
@@ -113,7 +113,7 @@ def _ttls(w: Work) -> Array:
     return same
 
 
-def _timely(w: Work) -> Array:
+def timely(w: Work) -> Array:
     """Connections in which no timer could have run out between segments."""
     steady = w.clock.steady
     began = steady[w.rows[w.first]]
@@ -125,8 +125,8 @@ def _timely(w: Work) -> Array:
     closes = np.flatnonzero(closing < w.count)
     since = steady[w.rows[w.last[closes]]] - steady[w.rows[closing[closes]]]
     ok[closes] &= since < ANSWER_NS
-    timely: Array = ok
-    return timely
+    in_time: Array = ok
+    return in_time
 
 
 def third_of(w: Work) -> Array:
@@ -168,11 +168,6 @@ def stamps(w: Work) -> Array:
 def sums_of(work: Work, regular: Array) -> tuple[Sums, Array]:
     """Sums, and which connections are regular once windows have been looked at."""
     w = work
-    third = third_of(w)
-    safe = np.minimum(third, w.count - 1)
-    syn = w.first.copy()
-    syn[w.part[w.again]] = w.again  # the last one stays
-    rtt = np.where((third < w.count) & ~w.rst[safe], w.time[safe] - w.time[syn], -1)
     updates, repeats, full, ok = windows(w)
     sent, there = w.total(w.length), w.total(w.length * w.side)
     counts, servers = w.last - w.first + 1, w.total(w.side)
@@ -183,10 +178,20 @@ def sums_of(work: Work, regular: Array) -> tuple[Sums, Array]:
             w.total(updates),
             w.total(repeats),
             w.total(full),
-            rtt,
+            round_trip(w),
         ),
         regular & w.of_part(ok),
     )
+
+
+def round_trip(w: Work) -> Array:
+    """From each connection's last SYN to the segment that completes the handshake, or -1."""
+    third = third_of(w)
+    safe = np.minimum(third, w.count - 1)
+    syn = w.first.copy()
+    syn[w.part[w.again]] = w.again  # the last one stays
+    took: Array = np.where((third < w.count) & ~w.rst[safe], w.time[safe] - w.time[syn], -1)
+    return took
 
 
 def windows(w: Work) -> tuple[Array, Array, Array, Array]:

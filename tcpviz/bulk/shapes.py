@@ -27,9 +27,6 @@ _MS = 1_000_000
 _FAR = 1 << 30
 _EXPIRED_NS = 600_000_000_000
 
-LONG = 0
-"""Segments of an example above which it is made short first."""
-
 SUCCESSOR = 1 << 40
 """The frame number that stands for the one by which a connection was replaced."""
 
@@ -78,7 +75,6 @@ class Shapes:
         self._numbers: dict[Kind, int] = {}
         self._rows: list[list[int]] = []
         self._kinds: list[Kind] = []
-        self._long: list[bool] = []
         self._offload: list[tuple[bool, bool]] = []
         self._places: list[dict[int, int]] = []
         self._made: dict[tuple[int, Ending], Connection] = {}
@@ -99,12 +95,10 @@ class Shapes:
         """
         counting = rows[kept]
         self._offload.append(offload)
-        self._long.append(len(rows) > LONG)
         frames = self._reading.columns.array["frame"][counting]
         self._places.append({frame: place for place, frame in enumerate(frames.tolist())})
-        rows = counting if self._long[-1] else rows
         number = self._numbers[kind] = len(self._rows)
-        self._rows.append(rows.tolist())
+        self._rows.append(counting.tolist())
         self._kinds.append(kind)
         return number
 
@@ -133,9 +127,8 @@ class Shapes:
         return not any(end.state in _TIMED for end in (made.client, made.server))
 
     def _follow(self, number: int, ending: Ending) -> Connection:
-        segments = [self._reading.segment(row, self._decoder) for row in self._rows[number]]
-        if self._long[number]:
-            segments = thin(segments)
+        rows = self._rows[number]
+        segments = thin([self._reading.segment(row, self._decoder) for row in rows])
         if any(self._offload[number]):
             segments = list(_summed(segments, self._offload[number]))
         self._follower.segments += len(segments)

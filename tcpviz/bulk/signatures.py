@@ -31,19 +31,11 @@ def signatures(work: Work) -> tuple[Array, Array]:
 
     In connections of one signature the first that counts does the same, and so on.
     """
-    token = _tokens(work)
+    token = tokens(work)
     group = token & _GROUP
     new = _new(work, token)
     kept = (group != _TALK) & (group != _AFTER) | new
-    after = np.flatnonzero(group == _AFTER)
-    if len(after):
-        stage = np.cumsum(new, dtype=np.int32)
-        tokens = token[after]
-        for one in _present(tokens):
-            where = after[tokens == one]
-            stages = stage[where]
-            kept[where[:2]] = True
-            kept[where[2:][stages[2:] != stages[:-2]]] = True
+    kept |= _twice(token, group, new)
     again = np.flatnonzero(work.resent)
     kept[work.mine_at[again]] = True
     counting = np.flatnonzero(kept)
@@ -56,7 +48,8 @@ def signatures(work: Work) -> tuple[Array, Array]:
     return codes, kept
 
 
-def _tokens(w: Work) -> Array:
+def tokens(w: Work) -> Array:
+    """What kind of segment each is, as a number."""
     one, two, three = np.uint16(1), np.uint16(2), np.uint16(3)
     token = w.side.astype(np.uint16)
     token |= (w.length > 0).astype(np.uint16) << one
@@ -79,8 +72,42 @@ def _tokens(w: Work) -> Array:
     waiting |= has_ack.astype(np.uint16) << np.uint16(8)
     said[rst] |= waiting[rst]
     token[late] = said
-    tokens: Array = token
-    return tokens
+    made: Array = token
+    return made
+
+
+def rests(token: Array) -> Array:
+    """Which kinds of segments are told by what was said right before them, too."""
+    group = token & _GROUP
+    kinds: Array = (group == _RESET) | (group == _CLOSE) | (group == _AFTER)
+    return kinds
+
+
+def counting(work: Work, token: Array, met: set[int], skip: int) -> Array:
+    """Places from ``skip`` on that may count in a connection in which these kinds were ``met``."""
+    group = token & _GROUP
+    new = _new(work, token)
+    new &= ~np.isin(token, np.array(sorted(met), np.uint16))
+    kept = (group != _TALK) & (group != _AFTER) | new
+    kept |= _twice(token, group, new)
+    kept[:skip] = False
+    places: Array = np.flatnonzero(kept)
+    return places
+
+
+def _twice(token: Array, group: Array, new: Array) -> Array:
+    """Of what comes once an end has closed, the first two of each kind between new kinds."""
+    kept = np.zeros(len(token), np.bool_)
+    after = np.flatnonzero(group == _AFTER)
+    if len(after):
+        stage = np.cumsum(new, dtype=np.int32)
+        said = token[after]
+        for one in _present(said):
+            where = after[said == one]
+            stages = stage[where]
+            kept[where[:2]] = True
+            kept[where[2:][stages[2:] != stages[:-2]]] = True
+    return kept
 
 
 def _new(work: Work, token: Array) -> Array:

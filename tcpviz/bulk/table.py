@@ -272,12 +272,15 @@ class Table:
         place = int(self._array["place"][at])
         rows = self._building.flows.order[place : place + int(self._array["size"][at])]
         columns = self._columns.array
-        first = rows[0]
-        server = (columns["src"][rows] != columns["src"][first]) | (
-            columns["sport"][rows] != columns["sport"][first]
+        begin, end = int(rows[0]), int(rows[-1]) + 1
+        # One behind the other in the capture they need not be picked out.
+        which = slice(begin, end) if end - begin == len(rows) else rows
+        server = (columns["src"][which] != columns["src"][begin]) | (
+            columns["sport"][which] != columns["sport"][begin]
         )
-        flags = columns["flags"][rows]
-        times, frames = columns["time"][rows], columns["frame"][rows]
+        flags = columns["flags"][which]
+        times, frames = columns["time"][which], columns["frame"][which]
+        length, said = columns["length"][which], columns["bits"][which] >> SUM_SHIFT & 3
         made = copy.copy(vitals)
         made.take_signs(
             {
@@ -288,8 +291,8 @@ class Table:
                     frames[mine],
                     _reach(columns, rows, mine),
                     _Extra(
-                        int(np.count_nonzero(columns["length"][rows[mine]])),
-                        frames[mine][columns["bits"][rows[mine]] >> SUM_SHIFT & 3 == sums.WRONG],
+                        int(np.count_nonzero(length[mine])),
+                        frames[np.flatnonzero(mine & (said == sums.WRONG))],
                         frame,
                     ),
                 )

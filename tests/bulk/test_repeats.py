@@ -17,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tcpviz.bulk import shapes
+from tcpviz.bulk import building, lengthy
+from tests.bulk import test_hostile
 from tests.bulk.compare import built, differences
 from tests.wire import packets
 
@@ -126,12 +127,29 @@ def traffic(path: Path, seed: int, count: int) -> None:
 
 
 @settings(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
-@given(st.integers(0, 1 << 32), st.sampled_from((0, shapes.LONG)))
-def test_columns_and_core_agree(seed: int, long: int) -> None:
-    """Also where every example is made short before the core is asked."""
-    with tempfile.TemporaryDirectory() as folder, patch.object(shapes, "LONG", long):
+@given(st.integers(0, 1 << 32))
+def test_columns_and_core_agree(seed: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "traffic.pcap"
         traffic(path, seed, 400)
+        assert differences(path) == []
+
+
+@settings(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 1 << 32), st.sampled_from((3, 5, 8)), st.booleans())
+def test_stretch_by_stretch_it_is_the_same(seed: int, stretch: int, hostile: bool) -> None:
+    """As connections of very many segments are looked at."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.object(lengthy, "STRETCH", stretch),
+        patch.object(lengthy, "LEAST", 1),
+        patch.object(building, "CHUNK", 1),
+    ):
+        path = Path(folder) / "traffic.pcap"
+        if hostile:
+            test_hostile.traffic(path, seed, 0.01, 300)
+        else:
+            traffic(path, seed, 300)
         assert differences(path) == []
 
 
@@ -139,9 +157,8 @@ def test_columns_and_core_agree(seed: int, long: int) -> None:
 def test_much_of_it_is_regular(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "traffic.pcap"
     traffic(path, seed, 1200)
-    building = built(path)
-    examples = building.shapes
-    numbers = np.unique(building.array["shape"]).tolist()
-    marks = [examples.connection(number).marks or {} for number in numbers]
+    made = built(path)
+    numbers = np.unique(made.array["shape"]).tolist()
+    marks = [made.shapes.connection(number).marks or {} for number in numbers]
     assert sum("retransmission" in each for each in marks) > 3
-    assert differences(path, building) == []
+    assert differences(path, made) == []
