@@ -39,8 +39,9 @@ NOTES: Final = 24
 _TELLING: Final = (State.SYN_RECEIVED, State.CLOSE_WAIT)
 """Of several unusual states, those that tell most of the cause; SYN-SENT goes with the first."""
 
-_SPARKS: Final = " ▁▂▃▄▅▆▇█"
-_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+_SPARKS: Final = " ▁▂▃▄▅▆▇▇"
+"""Never the whole cell: rows below one another would run into one column."""
+
 _BAR: Final = 8
 
 
@@ -136,7 +137,7 @@ def _that_fit(shown: list[Tally], selected: State | None, rows: int) -> list[Tal
 def _header(cells: int, *, wide: bool) -> Line:
     bar = " " * (_BAR + 1) if cells >= TABLE else ""
     text = f"  {_('state'):<13}{_('ends'):>6}    {bar}{_('oldest'):>7} {_('new/s'):>6}"
-    return line(Span(text + (f"  {_('unusual')}" if wide else ""), roles.TITLE))
+    return line(Span(text + (f"  {_('unusual, or new in 8 s')}" if wide else ""), roles.TITLE))
 
 
 def _row(board: Board, tally: Tally, odd: Unusual | None, most: int, cells: int) -> Line:
@@ -178,7 +179,8 @@ def _bar(value: int, most: int) -> str:
         return " " * _BAR
     eighths = max(value * _BAR * 8 // most, 1)
     full, part = divmod(eighths, 8)
-    return f"{'█' * full + (_EIGHTHS[part] if part else ''):<{_BAR}}"
+    # A rule's height, not the whole cell's: bars below one another stay apart.
+    return f"{'━' * full + ('╸' if part >= 4 or not full else ''):<{_BAR}}"
 
 
 def _spark(values: Sequence[int]) -> str:
