@@ -33,8 +33,12 @@ examples:
   tcpviz export trace.pcapng -n 3 -o story.svg  one connection as a picture
   tcpviz doctor                             what this machine allows, and how to get more
 
+exit codes:
+  0 done, 1 failed, 2 a wrong request, 3 --until never came, 130 interrupted, 141 the reader of its
+  output went away (tcpviz help exit-codes)
+
 tcpviz help COMMAND tells more, so does tcpviz help verdicts (or filter, marks, states, certainty,
-teaching, privilege); in the program, ? does.
+teaching, privilege, outputs, service, exit-codes); in the program, ? does.
 """
 
 
@@ -59,7 +63,8 @@ def build_parser() -> Parser:
         nargs="?",
         metavar="COMMAND|TOPIC",
         help="demo, capture, read, doctor; filter, verdicts, marks, states, certainty, chart, "
-        "teaching, privilege, or one of those, such as refused or close-wait",
+        "teaching, privilege, outputs, service, exit-codes, or one of those, such as refused or "
+        "close-wait",
     )
     language_option(helper)
     return parser

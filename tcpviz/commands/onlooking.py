@@ -50,6 +50,10 @@ def check(options: argparse.Namespace, *, screen: bool) -> Filter | None:
         from tcpviz.export import parquet
 
         parquet.require()
+    if getattr(options, "metrics", None):
+        from tcpviz.export.metrics_server import address
+
+        address(options.metrics)
     return display_filter([options.until]) if options.until else None
 
 

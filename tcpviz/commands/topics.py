@@ -64,6 +64,8 @@ def lines(markdown: str, width: int) -> Iterator[str]:
     for block in re.split(r"\n{2,}", markdown.strip()):
         if block.startswith("|"):
             yield from _table(block.splitlines(), room)
+        elif all(row.startswith("    ") for row in block.splitlines()):
+            yield from block.splitlines()  # to be copied: as it is
         elif block.startswith("#"):
             heading = block.lstrip("#").strip()
             yield from _wrapped(heading.upper() if block.startswith("# ") else heading, room)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from tcpviz import cli
+from tcpviz import cli, words
 from tcpviz.commands import topics
 from tcpviz.core.claims import Certainty
 from tcpviz.core.marks import MarkName
 from tcpviz.core.states import State
 from tcpviz.core.verdicts import Code
+from tcpviz.sources.saving import parse
 
 DIFFERENCES = Path(__file__).parent.parent / "oracles" / "known_differences.toml"
 
@@ -80,3 +85,30 @@ def test_help_on_nothing_known_is_one_line(capsys: pytest.CaptureFixture[str]) -
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert "verdicts" in captured.err
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_unit_that_the_help_shows_is_in_order(language: str, tmp_path: Path, capsys) -> None:
+    words.use(language)
+    assert topics.show("service", asked=True) == 0
+    shown = capsys.readouterr().out
+    start, end = shown.index("    [Unit]"), shown.index("WantedBy=multi-user.target")
+    text = textwrap.dedent(shown[start:end]) + "WantedBy=multi-user.target\n"
+    assert "/usr/local/bin/tcpviz capture -i any" in text
+    unit = tmp_path / "tcpviz.service"
+    unit.write_text(text.replace("/usr/local/bin/tcpviz", sys.executable))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_unit_asks_for_what_there_is() -> None:
+    text = topics.text("service")
+    command = text[text.index("ExecStart=") :].split("\n    Restart")[0]
+    line = command.removeprefix("ExecStart=").replace("\\\n", " ").split()
+    options = cli.build_parser().parse_args(line[1:])
+    assert options.quiet
+    assert options.metrics == "127.0.0.1:9469"
+    assert parse(options.write, options.autostop, options.ring)[0] is not None

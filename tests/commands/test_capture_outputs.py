@@ -1,0 +1,203 @@
+"""What a capture leaves behind, of real traffic on loopback: every form beside every other."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tcpviz.cli import main
+from tcpviz.export import jsonl
+from tcpviz.sources import access
+from tcpviz.sources.files import open_capture
+from tests.export.test_conn_log import fields
+
+may_capture = pytest.mark.skipif(
+    sys.platform != "linux" or not access.own_access()[0], reason="no right to capture here"
+)
+
+
+@contextmanager
+def capturing(server: socket.socket, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """``tcpviz capture`` of what the server does; it captures already."""
+    port = str(server.getsockname()[1])
+    command = [sys.executable, "-m", "tcpviz", "capture", "-i", "lo", *words, "tcp", "port", port]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def exchange(server: socket.socket, *, reset: bool = False) -> None:
+    with socket.create_connection(server.getsockname()) as client:
+        accepted, _ = server.accept()
+        with accepted:
+            client.sendall(b"hello")
+            assert accepted.recv(9) == b"hello"
+            if reset:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                client.close()
+            else:
+                client.shutdown(socket.SHUT_WR)
+                assert accepted.recv(9) == b""
+        if not reset:
+            assert client.recv(1) == b""
+
+
+def packets(path: Path) -> int:
+    with open_capture(str(path)) as capture:
+        return len(list(capture))
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+@may_capture
+def test_all_of_them_at_once(server, tmp_path: Path) -> None:
+    log, page, table = (tmp_path / name for name in ("conn.log", "t.prom", "c.parquet"))
+    words = ["--json", "-w", str(tmp_path / "ring.pcapng"), "-b", "packets:5", "-b", "files:2"]
+    words += ["--conn-log", str(log), "--metrics", str(page), "-a", "packets:16"]
+    try:
+        import pyarrow.parquet as pq
+    except ImportError:
+        pq = None
+    if pq:
+        words += ["--parquet", str(table)]
+    with capturing(server, *words) as process:
+        assert process.stdout is not None
+        lines = [json.loads(process.stdout.readline())]
+        assert lines[0]["begin"]["schema"] == jsonl.SCHEMA
+        for _ in range(4):
+            exchange(server)
+        out, errors = process.communicate(timeout=100)
+    assert process.returncode == 0, errors
+    lines += [json.loads(line) for line in out.splitlines()]
+    checked = jsonschema.Draft202012Validator(jsonl.schema())
+    for each in lines:
+        checked.validate(each)
+    assert lines[-1]["summary"]["frames"] == 16
+    assert sum(each.get("type") == "segment" for each in lines) == 16
+    ring = sorted(each for each in tmp_path.iterdir() if each.suffix == ".pcapng")
+    assert [re.sub(r"_\d{14}", "", each.name) for each in ring] == [
+        "ring_00003.pcapng",
+        "ring_00004.pcapng",
+    ]
+    assert [packets(each) for each in ring] == [5, 1]
+    rows = fields(log.read_text())
+    assert rows[0]["conn_state"] == "SF"
+    assert rows[0]["orig_bytes"] == "5"
+    assert log.read_text().splitlines()[-1].startswith("#close")
+    assert "tcpviz_packets_total 16\n" in page.read_text()
+    assert "tcpviz_capturing 0\n" in page.read_text()
+    assert {stat.S_IMODE(each.stat().st_mode) for each in (*ring, log)} == {0o600}
+    if pq:
+        assert pq.read_table(table).num_rows == len(rows)
+
+
+@may_capture
+@pytest.mark.parametrize(("words", "code"), [(["verdict:reset"], 0), (["verdict:refused"], 3)])
+def test_until_tells_by_its_exit_code_whether_it_came(server, words, code, tmp_path) -> None:
+    page = tmp_path / "t.prom"
+    options = ["--until", *words, "--text", "--metrics", str(page), "-a", "packets:20"]
+    with capturing(server, *options) as process:
+        while not page.exists():
+            assert process.poll() is None
+            os.sched_yield()
+        exchange(server)
+        exchange(server, reset=True)
+        while process.poll() is None:
+            exchange(server)
+        out, errors = process.communicate(timeout=100)
+    assert process.returncode == code, errors
+    assert ("--until 'verdict:reset': connection 2" in errors) is (code == 0)
+    assert ("no connection has come to fit" in errors) is (code == 3)
+    assert "SYN" in out
+
+
+@may_capture
+def test_csv_of_what_has_ended_and_of_the_rest(server) -> None:
+    with capturing(server, "--csv", "-a", "packets:11") as process:
+        assert process.stdout is not None
+        heading = process.stdout.readline()
+        exchange(server)
+        with socket.create_connection(server.getsockname()):
+            out, errors = process.communicate(timeout=100)
+    assert process.returncode == 0, errors
+    rows = list(csv.DictReader([heading, *out.splitlines()]))
+    assert [row["client_state"] for row in rows] in (
+        ["TIME-WAIT", "ESTABLISHED"],
+        ["CLOSED", "ESTABLISHED"],
+    )
+
+
+@may_capture
+def test_quiet_says_nothing_on_standard_output_and_ends_at_its_time(server, tmp_path) -> None:
+    log = tmp_path / "conn.log"
+    with capturing(server, "-q", "--conn-log", str(log), "-a", "duration:0.2") as process:
+        out, errors = process.communicate(timeout=100)
+    assert (process.returncode, out) == (0, "")
+    assert "0.2 s are over, as -a duration asked" in errors
+    assert log.read_text().startswith("#separator")
+
+
+@may_capture
+def test_a_reader_that_goes_away_ends_it_without_a_word(server, tmp_path) -> None:
+    log = tmp_path / "conn.log"
+    with capturing(server, "--json", "--conn-log", str(log)) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        while process.poll() is None:
+            exchange(server)
+        errors = process.stderr.read()
+    assert process.returncode == 141
+    assert "Traceback" not in errors
+    assert "Broken" not in errors
+    assert log.read_text().splitlines()[-1].startswith("#close")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-b", "files:3"], "-b is about the file that -w names"),
+        (["-a", "minutes:3"], "one of duration:SECONDS"),
+        (["--until", "nonsense:3"], "filter:"),
+        (["--conn-log", "-", "--json"], "both want standard output"),
+        (["--metrics", "localhost:99999"], "a port is 0 (any) to 65535"),
+        (["-w", "-", "-b", "filesize:1"], "standard output is one"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line_with_code_2(words, says, capsys) -> None:
+    assert main(["capture", "-i", "lo", *words]) == 2
+    errors = capsys.readouterr().err
+    assert says in errors
+    assert "Traceback" not in errors
+
+
+def test_the_codes_are_as_the_help_has_them() -> None:
+    from tcpviz import cli
+    from tcpviz.arguments import USAGE
+    from tcpviz.commands import topics
+    from tcpviz.views.until import NEVER
+
+    told = topics.text("exit-codes")
+    for code in (0, cli.FAILURE, USAGE, NEVER, cli.INTERRUPTED, cli.BROKEN_PIPE):
+        assert f"| {code} |" in told
