@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.growing import Snapshot
+from tcpviz.bulk.table import Table
 from tcpviz.core.connection import Connection
 from tcpviz.core.segment import FlowKey
 
@@ -16,6 +17,17 @@ Array = NDArray[Any]
 
 KEPT = 4096
 """Connections that are kept as made; the oldest of them go first."""
+
+
+class Until:
+    """As :class:`tcpviz.core.watch.Watch`, of a table's connections."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def until(self, connection: Connection) -> int:
+        """That moment, nanoseconds."""
+        return int(self._table.until_ns[connection.id - 1])
 
 
 class FileRows(Sequence[Connection]):
@@ -68,6 +80,15 @@ class FileRows(Sequence[Connection]):
                     del self._made[next(iter(self._made))]
                 self._made[place] = made
         return made
+
+    def latest(self, most: int) -> FileRows:
+        """The last ones, at most so many."""
+        order = np.arange(len(self)) if self.order is None else self.order
+        return FileRows(self.snapshot, order[-most:])
+
+    def watch(self) -> Until:
+        """Until when the capture went on after each of them."""
+        return Until(self.snapshot.table)
 
     def get(self, ident: int) -> Connection | None:
         """The connection with that number, whether or not it is among these."""

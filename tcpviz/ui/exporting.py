@@ -75,7 +75,10 @@ class ExportScreen(SheetScreen):
             lines.append(line(f" {_('no connection is selected: choose one in the list')}"))
         else:
             ends = f"{connection.client.endpoint} → {connection.server.endpoint}"
-            lines += [line(f" #{connection.id}  {ends}"), ()]
+            lines += [line(f" #{connection.id}  {ends}")]
+            if self.session.part:  # of a long one in a large file
+                lines += [line(Span(f" {self.session.part}", roles.MARK_WARNING))]
+            lines += [()]
             for key, _form, _what, suffix, text in FORMS:
                 name = Span(self._free_name(connection, suffix), roles.DIM)
                 left = line(Span(f" {key} ", roles.KEY), f" {_(text)}")

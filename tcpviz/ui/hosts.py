@@ -104,7 +104,8 @@ class HostsScreen(SheetScreen):
             chart.notation = notation
         cursor = session.cursor.index
         most = 4 if rows >= 20 else 2
-        space = max(rows - len(chart.header(cells, cursor, most)), 1)
+        large = session.counted is not None and not session.live
+        space = max(rows - len(chart.header(cells, cursor, most)) - large, 1)
         drawn = chart.rows(cursor, future=not session.hides_future)
         here = bisect.bisect_right(drawn, cursor, key=lambda row: row.steps[0].index) - 1
         while here > 0 and drawn[here].steps[0].index == drawn[here - 1].steps[0].index:
@@ -116,6 +117,9 @@ class HostsScreen(SheetScreen):
         sight = drawn[self._top : self._top + space]
         seen = {chart.letter(row.steps[0].connection) for row in sight}
         made = list(chart.header(cells, cursor, most, seen))
+        if large:
+            said = _("of a large file the packets of the selected connection alone are held")
+            made.append(line(Span(f" {said}", roles.DIM)))
         self._places = [-1] * len(made)
         for place in range(self._top, min(self._top + space, len(drawn))):
             row = drawn[place]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import perf_counter
-from typing import ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 from textual.binding import BindingType
 
@@ -34,6 +34,20 @@ AGAIN_S = 2.0
 _TITLE = "Troubles"
 
 
+class _Until(Protocol):
+    """Tells until when the capture went on after a connection; as :class:`Watch` does."""
+
+    def until(self, connection: Connection) -> int: ...
+
+
+@runtime_checkable
+class _Lazy(Protocol):
+    """Rows of a table that are made only one by one."""
+
+    def latest(self, most: int) -> Sequence[Connection]: ...
+    def watch(self) -> _Until: ...
+
+
 class Judge:
     """Judges a session's connections a few at a time, and begins anew when there is more.
 
@@ -49,7 +63,7 @@ class Judge:
         self._gathering = Gathering()
         self._tallied: list[Trouble] | None = None
         self._left: Iterator[Connection] | None = None
-        self._watch: Watch | None = None
+        self._watch: _Until | None = None
         self._known: object = None
         self._ended_at = 0.0
 
@@ -81,10 +95,16 @@ class Judge:
             return False
         self._known = known
         tallied = self._tallied = self._tally()
-        connections = [] if tallied is not None else list(session.visible()[-MOST_JUDGED:])
+        rows = session.visible()
+        lazy = rows if isinstance(rows, _Lazy) else None
+        connections: Sequence[Connection] = []
+        if tallied is None:
+            connections = lazy.latest(MOST_JUDGED) if lazy else list(rows[-MOST_JUDGED:])
         self.count = session.count if tallied is not None else len(connections)
         # Of a file that was put together from several, not every stretch lasts to its end.
-        self._watch = None if session.live else Watch(connections)
+        self._watch = None
+        if not session.live:
+            self._watch = lazy.watch() if lazy else Watch(connections)
         self._gathering, self.judged = self._make(), 0
         self._left = iter(connections)
         return True
@@ -105,7 +125,8 @@ class Judge:
 
     def _all(self) -> list[Trouble]:
         session = self.session
-        crowds = () if session.counted is not None else session.crowds.found
+        rows = session.counted is not None and session.live
+        crowds = () if rows else session.crowds.found
         made = self._gathering.troubles(session.tracker.host, crowds)
         if self._tallied:
             made = sorted([*made, *self._tallied], key=lambda t: (-t.severity, -t.count, t.code))

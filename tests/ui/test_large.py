@@ -229,3 +229,27 @@ async def test_what_columns_cannot_hold_is_read_segment_by_segment(
     async with running(app, (120, 40), lambda: app.session.pump.done):
         assert app.session.count == 60
         assert "read packet by packet: it tells where packets were lost" in text(app, "banner")
+
+
+async def test_troubles_export_and_the_chart_of_hosts_tell_what_they_have(tmp_path: Path) -> None:
+    path = file(tmp_path, lambda path: generate.syns(path, 200))
+    app = large(path)
+    async with running(app, (120, 40), ready(app)) as pilot:
+        sheet = "\n".join
+        await pilot.press("exclamation_mark")
+        await settle(pilot, lambda: "in 200 connections" in sheet(told(app)))
+        assert "SYN flood" in sheet(told(app))
+        await pilot.press("escape")
+    app = large(flow(tmp_path))
+    async with running(app, (120, 40), ready(app)) as pilot:
+        await pilot.press("1", "enter")
+        await settle(pilot, lambda: bool(app.session.part))
+        await pilot.press("E")
+        assert app.session.part in "\n".join(told(app))
+        await pilot.press("escape", "5", "escape", "H")
+        assert "the selected connection alone" in "\n".join(told(app))
+
+
+def told(app: TcpvizApp) -> list[str]:
+    """What the sheet on top says."""
+    return [plain_line(each) for each in app.screen.lines(120, 39)]  # type: ignore[attr-defined]
