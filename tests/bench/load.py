@@ -26,7 +26,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench import generate
-from tests.bench.screen import told
 from tests.terminal.pseudo import Terminal
 
 SIZE = (120, 40)
@@ -45,6 +44,16 @@ def peak_mb(pid: int) -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) >> 10
     return 0
+
+
+def told(took: list[float]) -> str:
+    """The median and the slowest but for one in a hundred, milliseconds."""
+    if not took:
+        return "no key while it was read"
+    ordered = sorted(took)
+    worst = ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
+    middle = statistics.median(ordered)
+    return f"{1000 * middle:.0f} ms, 99 of 100 {1000 * worst:.0f} ms ({len(took)} keys)"
 
 
 def until(terminal: Terminal, fits: Callable[[], bool], patience_s: float = 300.0) -> bool:
