@@ -170,7 +170,19 @@ class ChartActions(TimeActions):
         """Steps go to the next of another kind."""
         order = list(Stride)
         self.stride = order[(order.index(self.stride) + 1) % len(order)]
+        self.session.playback.leap = None if self.stride is Stride.STEP else self._leap
         self.say_briefly(_(_BY[self.stride]))
+
+    def _leap(self, here: int) -> int | None:
+        """Where playing goes from a step: to the next of the kind, in the end to the last step."""
+        index, session = self._chart.index, self.session
+        if session.taught or index is None:
+            return here + 1 if here + 1 < len(session.timeline) else None
+        index.extend()
+        found = index.after(_BITS[self.stride], index.place(here))
+        if found is not None:
+            return index.steps[found]
+        return len(session.timeline) - 1 if session.pump.done else None
 
     def action_end(self) -> None:
         self._chart.catch_up()

@@ -7,6 +7,7 @@ clock that only goes forward.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tcpviz.core.timeline import Cursor
@@ -71,6 +72,8 @@ class Playback:
     ``story``  a scenario that is played back from its beginning (the demo);
                otherwise the cursor starts at the end and follows it.
     ``following``  a scenario too is followed as it happens
+    ``leap``   not ``None``: tells the step at which playing stops next, after this one;
+               ``None`` of it: there is none yet
     """
 
     def __init__(self, cursor: Cursor, pace: Pace, *, story: bool, following: bool = False) -> None:
@@ -79,6 +82,7 @@ class Playback:
         self.story = story
         played = story and not following
         self.mode = Mode.PLAYING if played else Mode.FOLLOWING
+        self.leap: Callable[[int], int | None] | None = None
         self._due: float | None = None
         self._moment: tuple[int, float, int] | None = None
         if played:
@@ -98,7 +102,12 @@ class Playback:
             self._due = now
         if now < self._due:
             return False
-        if not self.cursor.forward():
+        if self.leap is not None:
+            found = self.leap(self.cursor.index)
+            if found is None or found <= self.cursor.index:
+                return False
+            self.cursor.seek(found)
+        elif not self.cursor.forward():
             return False  # nothing there yet; the next one is shown as soon as it comes
         self._due = now + self.pace.seconds
         return True

@@ -152,3 +152,16 @@ def test_factors_go_from_a_hundredth_to_a_hundred_and_back_to_steps() -> None:
         pace = pace.faster()
     assert str(pace) == "100x"
     assert str(pace.turned()) == "1.2 s a step"
+
+
+def test_playing_goes_by_the_stride_that_is_set() -> None:
+    playback = played(scenario(), story=True)
+    timeline = playback.cursor.timeline
+    moves = [step.index for step in timeline if step.changes]
+    playback.leap = lambda here: next((one for one in moves if one > here), None)
+    seen = []
+    now = 0.0
+    while playback.advance(now):
+        seen.append(playback.cursor.index)
+        now += 1
+    assert seen == moves
