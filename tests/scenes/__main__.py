@@ -32,7 +32,7 @@ SCENES = (
     Scene("lost-segment", "lost-data", repeated),
     Scene("step-mode", "simultaneous-close", hand=("space",) * 5),
     Scene("step-mode-80x24", "handshake", size=SMALL, hand=("space",)),
-    Scene("dropped", "echo", hand=("space", "x", "space", "space")),
+    Scene("dropped", "echo", hand=("space", "space", "space", "x")),
     Scene("light", "half-close", reaches("server", State.LAST_ACK), looks="light"),
     Scene("large", "echo", reaches("client", State.FIN_WAIT_2), LARGE),
     Scene("segment", "fast-retransmission", repeated, keys=("4",)),
