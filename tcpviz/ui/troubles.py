@@ -9,9 +9,12 @@ from typing import ClassVar, Protocol, runtime_checkable
 from textual.binding import BindingType
 
 from tcpviz.core.connection import Connection
+from tcpviz.core.crowds import Crowd
+from tcpviz.core.crowds import crowds as make_crowds
 from tcpviz.core.troubles import Gathering
 from tcpviz.core.troubles_many import Trouble
 from tcpviz.core.watch import Watch
+from tcpviz.sources.interfaces import ANY, list_interfaces
 from tcpviz.ui.keys import Action
 from tcpviz.ui.plan import Pane
 from tcpviz.ui.session import Session
@@ -27,6 +30,9 @@ A_BEAT_S = 0.02
 
 MOST_JUDGED = 50_000
 """Connections that are judged one by one; of more the latest. A busy link's are all counted."""
+
+FEW = 5_000
+"""Connections among which crowds are looked for at each judgement: some 25 ms."""
 
 AGAIN_S = 2.0
 """Seconds between two judgements of a capture that goes on."""
@@ -62,6 +68,8 @@ class Judge:
         self.count = 0
         self._gathering = Gathering()
         self._tallied: list[Trouble] | None = None
+        self._crowds: Sequence[Crowd] = ()
+        self._names: dict[str, str] | None = None
         self._left: Iterator[Connection] | None = None
         self._watch: _Until | None = None
         self._known: object = None
@@ -107,16 +115,20 @@ class Judge:
             self._watch = lazy.watch() if lazy else Watch(connections)
         self._gathering, self.judged = self._make(), 0
         self._left = iter(connections)
+        self._crowds = () if tallied is not None else session.crowds.found
+        if lazy is None and tallied is None and len(connections) <= FEW:
+            # As they are now; of many the count is as old as when they were two thirds as many.
+            self._crowds = make_crowds(connections)
         return True
 
     def _make(self) -> Gathering:
         session = self.session
-        names = {
-            address: each.name
-            for each in getattr(session.feed, "interfaces", ())
-            for address in getattr(each, "addresses", ())
-        }
-        return Gathering(names, session.tracker.connections)
+        if self._names is None:
+            watched = list(getattr(session.feed, "interfaces", ()))
+            if ANY in watched:
+                watched = list_interfaces()
+            self._names = {addr: each.name for each in watched for addr in each.addresses}
+        return Gathering(self._names, session.tracker.connections)
 
     def _tally(self) -> list[Trouble] | None:
         """What the rows of a busy link say by themselves."""
@@ -125,9 +137,7 @@ class Judge:
 
     def _all(self) -> list[Trouble]:
         session = self.session
-        rows = session.counted is not None and session.live
-        crowds = () if rows else session.crowds.found
-        made = self._gathering.troubles(session.tracker.host, crowds)
+        made = self._gathering.troubles(session.tracker.host, self._crowds)
         if self._tallied:
             made = sorted([*made, *self._tallied], key=lambda t: (-t.severity, -t.count, t.code))
         return made

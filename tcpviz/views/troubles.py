@@ -14,7 +14,7 @@ from tcpviz.words import _, counted
 
 TEXTS: Final[dict[str, str]] = {
     "refused": "{where} refuses: {count} of {connections} answered by RST",
-    "no-answer": "{where} does not answer: {count} of {connections} got no answer to their SYN, "
+    "no-answer": "{where} does not answer SYNs: {count} of {connections} in vain, "
     "{tries} SYNs in all",
     "no-answer/told": "{where} has not answered SYNs sent before the capture began: {count} of "
     "{connections}",
@@ -177,7 +177,8 @@ def details(trouble: Trouble) -> list[str]:
     said = []
     for name in _SHOWN.get(trouble.code, ()):
         fact = facts.get(_NEEDS.get(name, name))
-        if name in _ALWAYS or (fact not in (None, "", 0, "not-specified")):
+        nothing = fact in (None, "", 0, "not-specified") or (name == "peers" and fact == 1)
+        if name in _ALWAYS or not nothing:
             said.append(clean(_(DETAILS[name]).format_map(values)))
     return said
 
