@@ -39,6 +39,6 @@ def said_of(step: Step, connection: int) -> list[tuple[str, str]]:
         names = ", ".join(dict.fromkeys(each.event.value for each in events if each))
         said.append((f"◷ {names or _('timer')}", "time"))
     elif step.changes and not said:
-        kernel = step.reading or step.kind is StepKind.EVENT
-        said.append((f"· {_('the kernel says so')}" if kernel else "·", "dim"))
+        by_kernel = step.reading or step.kind is StepKind.EVENT
+        said.append((f"· {_('the kernel says so')}" if by_kernel else "·", "dim"))
     return said
