@@ -157,9 +157,9 @@ class TcpvizApp(App[int]):
         """Every key comes by here before anything is done with it."""
         if isinstance(event, events.InputEvent):
             self.rubbish.touched = perf_counter()
+        await super().on_event(event)
         if isinstance(event, events.Key):
             self.pressed.pressed(event.key, event.character)
-        await super().on_event(event)
 
     def on_unmount(self) -> None:
         self.session.pump.stop(0.5)

@@ -15,8 +15,12 @@ class BlankScreen(Screen[None]):
         """Any key."""
         event.stop()
         event.prevent_default()
-        self.dismiss()
+        self._leave()
 
     def on_click(self) -> None:
         """Or the mouse."""
-        self.dismiss()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self.app.screen is self:  # a second key that came at once finds it gone
+            self.dismiss()

@@ -22,6 +22,9 @@ MOST: Final = 4
 
 STAYS_S: Final = 3.0
 
+SETTLED_S: Final = 0.2
+"""After so long whatever a key does to the screens has been done."""
+
 NARROW: Final = 40
 """On fewer cells the title of what a key does is left out."""
 
@@ -110,7 +113,7 @@ class PressedKeys:
             self._forget()
 
     def pressed(self, key: str, character: str | None) -> None:
-        """A key came."""
+        """A key came, and the screen's own actions have been done."""
         if not self.on:
             return
         shown = shown_key(key, character, ascii_only=self._ascii)
@@ -118,38 +121,39 @@ class PressedKeys:
         if self._timer is not None:
             self._timer.stop()
         self._timer = self._app.set_timer(STAYS_S, self._forget)
-        # What the key did may have changed the screen: shown on the one that is there then.
         self._app.call_later(self._show)
+        # What a widget does with it comes later, and may change the screen.
+        self._app.set_timer(SETTLED_S, self._show)
 
     def _forget(self) -> None:
         self._keys = []
         self._show()
 
     def _show(self) -> None:
-        for screen in self._app.screen_stack:
-            if screen is not self._app.screen or not self._keys:
-                screen.query(KeyOverlay).remove()
+        stack = self._app.screen_stack
+        for screen in stack:
+            if screen is not stack[-1] or not self._keys:
+                for overlay in screen.query(KeyOverlay):
+                    overlay.display = False
         if not self._keys:
             return
         width = self._app.size.width
-        main = self._app.screen_stack[0]
         does: dict[str, str] = {}
-        if self._app.screen is main:  # a sheet's keys may mean something else
-            does = titles(lambda name: bool(main.check_action(name, ())))
+        if stack[-1] is stack[0]:  # a sheet's keys may mean something else
+            does = titles(lambda name: bool(stack[0].check_action(name, ())))
         made = drawn(self._keys, max(width // 2, 10), does)
         cells = sum(text_width(span.text) for span in made)
-        overlay = self._overlay(self._app.screen)
+        overlay = self._overlay(stack[-1])
         overlay.styles.width = cells
         overlay.styles.offset = (max(width - cells, 0), 0)
+        overlay.display = True
         overlay.show([Row(made)])
 
     def _overlay(self, screen: Screen[Any]) -> KeyOverlay:
         looks: Looks = self._app.looks  # type: ignore[attr-defined]
-        found = screen.query(KeyOverlay)
-        if found:
-            overlay = found.first()
+        for overlay in screen.query(KeyOverlay):
             overlay.wear(looks)
             return overlay
-        overlay = KeyOverlay(looks, ascii_only=self._ascii)
-        screen.mount(overlay)
-        return overlay
+        made = KeyOverlay(looks, ascii_only=self._ascii)
+        screen.mount(made)
+        return made

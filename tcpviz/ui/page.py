@@ -109,7 +109,8 @@ class PageScreen(Screen[None]):
         self._foot.show([Row(fit(foot, width, BAR))])
 
     def action_close(self) -> None:
-        self.dismiss()
+        if self.app.screen is self:  # a second key that came at once must not close what is below
+            self.dismiss()
 
     def action_scroll(self, rows: int) -> None:
         self.top += rows

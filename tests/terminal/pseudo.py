@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyte
+from wcwidth import wcwidth
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_S = 60
@@ -101,7 +102,18 @@ class Terminal:
     @property
     def text(self) -> str:
         """The screen as text."""
-        return "\n".join(line.rstrip() for line in self.screen.display)
+        return "\n".join(self._row(y).rstrip() for y in range(self.screen.lines))
+
+    def _row(self, y: int) -> str:
+        """A row; pyte's own ``display`` fails where half of a wide character was overwritten."""
+        cells = self.screen.buffer[y]
+        made, wide = "", False
+        for x in range(self.screen.columns):
+            data = cells[x].data
+            if not wide:
+                made += data or " "
+            wide = bool(data) and not wide and wcwidth(data[0]) == 2
+        return made
 
     def pump(self, seconds: float) -> bool:
         """Read what comes within so many seconds; false at the end of it all."""

@@ -200,11 +200,12 @@ async def test_keys_are_shown_in_the_corner_with_what_they_do_and_go_again() -> 
     async with running(app, (80, 24)) as pilot:
         await at_the_end(pilot, app)
         await pilot.press("left")
-        assert not app.screen.query(KeyOverlay)
+        assert not [one for one in app.screen.query(KeyOverlay) if one.display]
         await pilot.press("V", "left", "left", "G")
         await pilot.pause()
         overlay = app.screen.query_one(KeyOverlay)
-        assert shown(overlay).split() == ["←", "←", "G", "Go", "to", "the", "end", "and", "follow"]
+        said = ["←", "←", "G", "Go", "to", "the", "end", "and", "follow"]
+        assert shown(overlay).split() == said
         assert overlay.region.right == 80
         assert overlay.region.y == 0
         await pilot.press("4")  # a sheet: the key goes with it
@@ -215,9 +216,9 @@ async def test_keys_are_shown_in_the_corner_with_what_they_do_and_go_again() -> 
         assert "Esc" in shown(app.screen.query_one(KeyOverlay))
         app.pressed._forget()  # what the timer does
         await pilot.pause()
-        assert not app.screen.query(KeyOverlay)
+        assert not [one for one in app.screen.query(KeyOverlay) if one.display]
         await pilot.press("V", "left")
-        assert not app.screen.query(KeyOverlay)
+        assert not [one for one in app.screen.query(KeyOverlay) if one.display]
 
 
 @pytest.mark.parametrize(
@@ -307,3 +308,18 @@ async def test_the_menu_is_in_the_bottom_line_at_every_size() -> None:
             await pilot.click("#keys", offset=(line.index(": menu") + 2, 0))
             await pilot.pause()
             assert len(app.screen_stack) == 2
+
+
+@pytest.mark.parametrize("opened", ["question_mark", "N"])
+async def test_two_quick_keys_close_one_screen_and_nothing_else(opened: str) -> None:
+    app = lesson()
+    async with running(app) as pilot:
+        await pilot.press(opened)
+        await pilot.pause()
+        assert len(app.screen_stack) == 2
+        app.simulate_key("escape")
+        app.simulate_key("escape")
+        app.simulate_key("escape")
+        await pilot.pause()
+        await settle(pilot, lambda: len(app.screen_stack) == 1)
+        assert app.is_running
