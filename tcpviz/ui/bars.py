@@ -138,7 +138,7 @@ def _counters(session: Session) -> list[Item]:
     skipped = sum(feed.skipped.values())
     if skipped:
         items.append(Item(40, _("{n} skipped").format(n=_thousands(skipped))))
-    if session.timeline.dropped:
+    if session.timeline.dropped and not session.part:
         gone = count(session.timeline.dropped)
         long, short = _("oldest {n} steps forgotten"), _("{n} forgotten")
         items.append(Item(50, long.format(n=gone), short.format(n=gone), BAR_ALARM))

@@ -33,11 +33,13 @@ class Progress:
         """What stands beside the bar, the most important first."""
         if self.waiting:
             said = [_("all {size} read, waiting for more").format(size=size(self.done))]
+        elif self.done >= self.whole:
+            said = [_("all {size} read, making the table").format(size=size(self.done))]
         else:
             read, whole = size(self.done), size(self.whole)
             said = [_("{read} of {whole}").format(read=read, whole=whole)]
         said.append(_("{n} connections so far").format(n=count(self.connections)))
-        if self.rate and not self.waiting:
+        if self.rate and self.done < self.whole:
             said.append(_("{rate}/s").format(rate=size(int(self.rate))))
         if self.on_disk:
             said.append(_("columns: {size} on disk").format(size=size(self.on_disk)))
