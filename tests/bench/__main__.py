@@ -1,32 +1,44 @@
-"""``make bench``: everything that is measured, one table each; ``--quick`` for a small form.
+"""``make bench``: everything that is measured, as one table; ``--quick`` for a small form.
 
+Runs by itself, in less than twelve minutes (two with ``--quick``). What is missing (a program,
+root) is named, and where one part fails or takes too long the others are there all the same.
 Ratios hold on any machine, seconds on this one only; run it when nothing else runs.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
+import queue
+import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from tests.bench.report import Row, say, table, taken
+
+ROOT = Path(__file__).resolve().parents[2]
+
 PARTS = {
-    "files": [["tests.bench.files"]],
-    "live": [["tests.bench.live", "--rates", "20000,100000,200000,400000"]],
-    "screen": [["tests.bench.screen"]],
-    "stages": [["tests.bench.stages"]],
+    "start": ["tests.bench.start"],
+    "live": ["tests.bench.live"],
+    "screen": ["tests.bench.screen"],
+    "files": ["tests.bench.files"],
 }
+"""In their order: what a machine that warms up would harm most comes first."""
+
 QUICK = {
-    "files": [
-        "tests.bench.files",
-        *("--runs", "1", "--visits", "3000", "--packets", "30000", "--most", "100000"),
-    ],
-    "live": ["tests.bench.live", "--rates", "20000", "--seconds", "2"],
-    "screen": ["tests.bench.screen", "--connections", "3000", "--only", "file"],
-    "stages": ["tests.bench.stages", "--connections", "1000"],
+    "start": ["--runs", "4"],
+    "live": ["--rates", "200000", "--seconds", "2", "--runs", "1", "--most", "0"],
+    "screen": ["--connections", "30000", "--seconds", "2", "--keys", "30"],
+    "files": ["--share", "0.5", "--visits", "5000", "--packets", "50000", "--most", "100000"],
 }
+LONGEST_S = {"start": 60, "live": 200, "screen": 240, "files": 420}
+"""After so long a part is ended; what it has measured counts."""
 
 
 def processor() -> str:
@@ -34,6 +46,62 @@ def processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def machine() -> str:
+    """When and where, in one line."""
+    load = os.getloadavg()[0]
+    return (
+        f"{time.strftime('%Y-%m-%d')}, {platform.system()} {platform.release()}, {processor()} "
+        f"({os.cpu_count()} cores, load {load:.1f}), Python {platform.python_version()}"
+    )
+
+
+def lines(command: list[str], longest_s: float) -> Iterator[str]:
+    """What a part says, line by line; RuntimeError where it fails, or takes too long."""
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    came: queue.Queue[str | None] = queue.Queue()
+
+    def listen() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            came.put(line)
+        came.put(None)
+
+    threading.Thread(target=listen, daemon=True).start()
+    until = time.monotonic() + longest_s
+    try:
+        while (line := came.get(timeout=max(until - time.monotonic(), 0.01))) is not None:
+            yield line
+        if process.wait(10):
+            raise RuntimeError(f"ended with {process.returncode}")
+    except queue.Empty:
+        raise RuntimeError(f"had not ended after {longest_s:.0f} s") from None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def run(part: str, more: list[str], longest_s: float) -> list[Row]:
+    """A part's rows; one more that says so where it fails."""
+    found: list[Row] = []
+    began = time.monotonic()
+    try:
+        for line in lines([sys.executable, "-m", *PARTS[part], *more], longest_s):
+            row = taken(line)
+            if row is not None:
+                found.append(row)
+    except RuntimeError as error:
+        found.append(Row(f"({part}: {error})"))
+    say(f"{part}: {time.monotonic() - began:.0f} s")
+    return found
 
 
 def main() -> int:
@@ -44,16 +112,15 @@ def main() -> int:
     unknown = set(options.parts) - set(PARTS)
     if unknown:
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    print(time.strftime("%Y-%m-%d"), platform.system(), platform.release(), end=", ")
-    print(f"{processor()}, Python {platform.python_version()}")
-    failed = 0
+    where, began = machine(), time.monotonic()
+    rows: list[Row] = []
     for part in options.parts or PARTS:
-        print(f"\n== {part}", flush=True)
-        commands = [QUICK[part]] if options.quick else PARTS[part]
-        for command in commands:
-            done = subprocess.run([sys.executable, "-m", *command], check=False)
-            failed = failed or done.returncode
-    return failed
+        rows += run(part, QUICK[part] if options.quick else [], LONGEST_S[part])
+    took = f"{time.monotonic() - began:.0f} s"
+    print(f"{where}; {'the small form, ' if options.quick else ''}{took}.\n\n{table(rows)}")
+    if not options.quick:
+        print(f"\nFor README.md:\n\n{table(rows, short=True)}")
+    return 0
 
 
 if __name__ == "__main__":

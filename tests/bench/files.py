@@ -1,22 +1,27 @@
 """``make bench``, files: whole processes on the same file, in alternation, beside other programs.
 
-What is printed are ratios of time with their spread, and of peak memory; tcpviz's own work is the
-table of all connections. Programs that are not installed are named and left out.
+What is given are ratios of time with their spread, and of peak memory; tcpviz's own work is the
+table of all connections. Each pair runs as often as its share of the time allows, once at least.
+Programs that are not installed are named and left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import generate, traffic
+from tests.bench import generate, grow, traffic
+from tests.bench.report import Row, give, number, say, spread
+
+MOST_RUNS = 5
 
 DPKT = """
 import dpkt, sys
@@ -27,6 +32,18 @@ for _, data in dpkt.pcap.Reader(open(sys.argv[1], "rb")):
     key = (ip.src, ip.dst, tcp.sport, tcp.dport)
     count, size = table.get(key, (0, 0))
     table[key] = (count + 1, size + len(tcp.data))
+print(len(table))
+"""
+SCAPY = """
+import sys
+from scapy.layers.inet import IP, TCP
+from scapy.utils import PcapReader
+table = {}
+for packet in PcapReader(sys.argv[1]):
+    ip, tcp = packet[IP], packet[TCP]
+    key = (ip.src, ip.dst, tcp.sport, tcp.dport)
+    count, size = table.get(key, (0, 0))
+    table[key] = (count + 1, size + ip.len - 4 * ip.ihl - 4 * tcp.dataofs)
 print(len(table))
 """
 
@@ -68,106 +85,170 @@ def once(command: list[str]) -> Run:
     return Run(float(seconds), float(cpu), int(peak) / unit)
 
 
+TSHARK, TCPTRACE, ARGUS, CAPINFOS = "tshark -q -z conv,tcp", "tcptrace", "argus, ra", "capinfos"
+TCPDUMP, DPKT_NAME, SCAPY_NAME = "tcpdump -w /dev/null", "dpkt, a dict", "scapy, a dict"
+
+
 def peers(path: str) -> dict[str, list[str]]:
-    """The others' commands, by name; whichever are installed."""
+    """The others' commands, by name; whichever are installed, the others are named once."""
     commands = {
-        "tshark -q -z conv,tcp": ["tshark", "-n", "-r", path, "-q", "-z", "conv,tcp"],
-        "tcptrace -n -l -b": ["tcptrace", "-n", "-l", "-b", path],
-        "argus, ra": ["sh", "-c", f"argus -X -r '{path}' -w - | ra -n -r - >/dev/null"],
-        "capinfos": ["capinfos", path],
-        "tcpdump -w /dev/null": ["tcpdump", "-n", "-r", path, "-w", "/dev/null"],
-        "dpkt, a dict": [sys.executable, "-c", DPKT, path],
+        TSHARK: ["tshark", "-n", "-r", path, "-q", "-z", "conv,tcp"],
+        TCPTRACE: ["tcptrace", "-n", "-l", "-b", path],
+        ARGUS: ["sh", "-c", f"argus -X -r '{path}' -w - | ra -n -r - >/dev/null"],
+        CAPINFOS: ["capinfos", path],
+        TCPDUMP: ["tcpdump", "-n", "-r", path, "-w", "/dev/null"],
+        DPKT_NAME: [sys.executable, "-c", DPKT, path],
+        SCAPY_NAME: [sys.executable, "-c", SCAPY, path],
     }
     there = {}
     for name, command in commands.items():
-        program = "argus" if name.startswith("argus") else command[0]
+        program = "argus" if name == ARGUS else command[0]
         found = shutil.which(program) is not None
-        if name.startswith("dpkt"):
-            found = subprocess.run([sys.executable, "-c", "import dpkt"], capture_output=True)
-            found = found.returncode == 0
+        if name in (DPKT_NAME, SCAPY_NAME):
+            module = name.split(",")[0]
+            tried = subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True)
+            found = tried.returncode == 0
         if found:
             there[name] = command
-        else:
-            print(f"  {name}: not installed")
+        elif name not in _TOLD:
+            _TOLD.add(name)
+            give(Row(f"({name}: not installed)"))
     return there
+
+
+_TOLD: set[str] = set()
 
 
 def tcpviz(path: str) -> list[str]:
     return [sys.executable, "-m", "tcpviz", "read", path, "--text"]
 
 
-def middle(values: list[float]) -> str:
-    return f"{statistics.median(values):6.2f} ({min(values):.2f}..{max(values):.2f})"
+def compare(name: str, path: Path, goals: dict[str, str], share_s: float, *, short: bool) -> None:
+    """A row for each peer in ``goals``: the ratio of the times, and of the memories.
 
-
-def compare(path: Path, runs: int) -> None:
-    """A line for each peer: the ratio of the times, and of the memories."""
+    ``share_s``: seconds that one pair may take; no run begins that would go beyond it.
+    """
     mine = tcpviz(str(path))
     once(mine)
     others = peers(str(path))
-    print(f"  {'against':22} {'time, ratio':22} {'CPU':>6} {'memory':>7}   seconds      MB")
-    for name, command in others.items():
-        once(command)
-        pairs = [(once(mine), once(command)) for _ in range(runs)]
-        mid = statistics.median
-        cpu = mid(a.cpu / max(b.cpu, 1e-3) for a, b in pairs)
-        memory = mid(a.mb / b.mb for a, b in pairs)
-        a, b = (mid(pair[side].seconds for pair in pairs) for side in (0, 1))
-        big, small = (mid(pair[side].mb for pair in pairs) for side in (0, 1))
-        times = middle([a.seconds / b.seconds for a, b in pairs])
-        print(
-            f"  {name:22} {times:22} {cpu:6.2f} {memory:7.2f}   {a:5.2f}/{b:<5.2f} "
-            f"{big:5.0f}/{small:<5.0f}",
-            flush=True,
-        )
+    for peer, goal in goals.items():
+        if peer not in others:
+            continue
+        say(f"  {name} beside {peer}")
+        began = time.monotonic()
+        pairs: list[tuple[Run, Run]] = []
+        while len(pairs) < MOST_RUNS:
+            passed = time.monotonic() - began
+            if pairs and passed * (len(pairs) + 1) / len(pairs) > share_s:
+                break
+            try:
+                pairs.append((once(mine), once(others[peer])))
+            except SystemExit as error:
+                give(Row(f"{name}: {error}", peer))
+                break
+        if pairs:
+            give(_row(name, peer, goal, pairs, short=short))
+
+
+def _row(name: str, peer: str, goal: str, pairs: list[tuple[Run, Run]], *, short: bool) -> Row:
+    mid = statistics.median
+    ours, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
+    figures = " / ".join(
+        f"{mid([r.seconds for r in runs]):.2f} s ({mid([r.cpu for r in runs]):.2f} of CPU), "
+        f"{mid([r.mb for r in runs]):.0f} MB"
+        for runs in (ours, theirs)
+    )
+    cpu = mid([a.cpu / max(b.cpu, 1e-3) for a, b in pairs])
+    return Row(
+        name,
+        peer,
+        spread([a.seconds / b.seconds for a, b in pairs]),
+        mid([a.mb / b.mb for a, b in pairs]),
+        f"{figures}; CPU {number(cpu)}, {len(pairs)} times",
+        goal,
+        short,
+    )
 
 
 def growth(folder: Path, packets: list[int]) -> None:
     """Cost a packet and memory as files grow: in ever more connections, and in one."""
-    print(f"  {'packets':>10} {'connections':>12} {'ns a packet':>12} {'MB':>6}")
+    path = folder / "growth.pcap"
+    grow.many(path, 2)
+    start = min(once(tcpviz(str(path))).cpu for _ in range(4))
     for count in packets:
-        for name, make in (("many", generate.connections), ("one", generate.stream)):
-            path = folder / f"{name}.pcap"
-            many = max(count // 10, 1)
-            there = make(path, many if name == "many" else count)
+        for in_many in (True, False):
+            flows = max(count // 10, 1) if in_many else 1
+            there = grow.many(path, flows) if in_many else grow.one(path, count)
+            say(f"  growth: {there} packets in {flows} connections")
             run = min((once(tcpviz(str(path))) for _ in range(2)), key=lambda r: r.cpu)
-            flows = many if name == "many" else 1
-            print(
-                f"  {there:10} {flows:12} {1e9 * run.cpu / there:12.0f} {run.mb:6.0f}", flush=True
-            )
             path.unlink()
+            words = f"{grouped(there)} packets in {grouped(flows)} connection{'s' * in_many}"
+            cost = 1e6 * max(run.cpu - start, 0) / there
+            told = (
+                f"{cost:.2f} us of CPU a packet beyond the start's {start:.2f} s, {run.mb:.0f} MB"
+            )
+            give(Row(words, measured=told, goal="flat a packet", short=count >= 1_000_000))
+
+
+def grouped(count: int) -> str:
+    return f"{count:,}".replace(",", " ")
+
+
+def many(count: int) -> str:
+    """In millions where there are so many."""
+    return f"{count / 1e6:.1f} M" if count >= 950_000 else grouped(count)
+
+
+def _memory_gb() -> float:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--share", type=float, default=14, help="seconds for each pair")
     parser.add_argument("--visits", type=int, default=130_000, help="connections of the first file")
     parser.add_argument("--packets", type=int, default=1_000_000, help="of the others")
-    parser.add_argument("--most", type=int, default=1_000_000, help="packets to grow to")
+    parser.add_argument("--most", type=int, default=10_000_000, help="packets to grow to")
     options = parser.parse_args()
-    inputs: dict[str, tuple[Callable[..., int], int]] = {
-        "visits, as of a web server": (generate.visits, options.visits),
-        "SYNs, each of another connection": (generate.syns, options.packets),
-        "one long flow": (generate.stream, options.packets),
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "bench.pcap"
-        for name, (make, count) in inputs.items():
-            there = make(path, count)
-            print(f"{name}: {there} packets, {path.stat().st_size >> 20} MB")
-            compare(path, options.runs)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder / "bench.pcap"
+        say("files: making visits, as of a web server")
+        count = generate.visits(path, options.visits)
+        what = f"{many(count)} packets in {many(options.visits)} connections"
+        goals = {TSHARK: "0.10, memory 0.20", TCPTRACE: "0.30", ARGUS: "1.0", CAPINFOS: "1.3",
+                 TCPDUMP: "", DPKT_NAME: ""}  # fmt: skip
+        compare(what, path, goals, options.share, short=True)
+        small = folder / "small.pcap"
+        count = generate.visits(small, max(options.visits // 40, 500))
+        compare(f"{many(count)} packets like it", small, {SCAPY_NAME: ""},
+                options.share, short=False)  # fmt: skip
+        say("files: making SYNs")
+        count = generate.syns(path, options.packets)
+        goals = {TSHARK: "0.12, memory 0.20", ARGUS: ""}
+        if _memory_gb() > 12 or count < 500_000:  # it takes 8 GB for a million
+            goals[TCPTRACE] = ""
+        compare(f"{many(count)} SYNs, each another connection", path, goals, options.share,
+                short=True)  # fmt: skip
+        count = grow.one(path, options.packets)
+        compare(f"{many(count)} packets in one flow", path,
+                {TSHARK: "0.06", TCPTRACE: "near 1", ARGUS: "", CAPINFOS: ""}, options.share,
+                short=True)  # fmt: skip
         for name, programs, capture in (
             ("nginx and wrk", ("nginx", "wrk"), traffic.web),
             ("iperf3", ("iperf3",), traffic.bulk),
         ):
             reason = traffic.missing(*programs)
-            there = 0 if reason else capture(path)
-            print(f"{name}: {reason or f'{there} packets, really sent'}")
-            if there:
-                compare(path, options.runs)
-        print("growth: tcpviz read --text")
+            say(f"files: traffic of {name}")
+            count = 0 if reason else capture(path)
+            if not count:
+                give(Row(f"({name}: {reason or 'nothing was captured'})"))
+                continue
+            compare(f"{many(count)} packets of {name}, really sent", path,
+                    {TSHARK: "", TCPTRACE: "", ARGUS: "", CAPINFOS: ""}, options.share / 2,
+                    short=False)  # fmt: skip
         sizes = [size for size in (10_000, 100_000, 1_000_000, 10_000_000) if size <= options.most]
-        growth(Path(folder), sizes)
+        growth(folder, sizes)
     return 0
 
 

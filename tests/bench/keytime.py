@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from tests.terminal.pseudo import Terminal
 
 _FOCUSED = re.compile(rb"\xe2\x94\x81(?:\x1b\[[0-9;]*m)* (?:\x1b\[[0-9;]*m)*([123]) ")
-_PATIENCE_S = 3.0
+_PATIENCE_S = 2.0
+_KEPT = 1 << 14
 
 
 class Quick:
@@ -29,6 +30,7 @@ class Quick:
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
         self.octets = 0
+        self._latest = b""
         self.focus = b"?"
         self._tail = b""
         descriptor = terminal._master
@@ -42,6 +44,7 @@ class Quick:
             return False
         data = os.read(self._descriptor, 1 << 16)
         self.octets += len(data)
+        self._latest = (self._latest + data)[-_KEPT:]
         data = self._tail + data
         self._tail = data[-64:]
         told = _FOCUSED.findall(data)
@@ -49,6 +52,10 @@ class Quick:
             return False
         self.focus = told[-1]
         return True
+
+    def saw(self, wanted: bytes) -> bool:
+        """It is among the latest bytes that came."""
+        return wanted in self._latest
 
     def watch(self, seconds: float) -> None:
         """Read for so long."""

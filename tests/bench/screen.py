@@ -1,144 +1,217 @@
 """``make bench``, on the screen: CPU, bytes and the time from a key to the screen.
 
 In a real pseudo-terminal, 120x40, with the program in it as a person has it. CPU is the process
-tree's, bytes are what it writes to the terminal; the time to the screen is taken from a key that
-moves the selection to the first byte that comes after it, while a big file is read or a storm of
-packets comes in, and while nothing happens.
+tree's, bytes are what it writes to the terminal; a key's time is :mod:`tests.bench.keytime`'s,
+while nothing happens, while a file is read, while a thousand segments a second are followed, and
+in a storm. Until rows can be scrolled it is timed beside termshark.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
+import shutil
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.bench.generate import connections
-from tests.bench.live import HERE, Traffic, cpu_s, wire
+from tests.bench import grow
+from tests.bench.files import many
+from tests.bench.keytime import Quick, Took
+from tests.bench.live import HERE, Traffic, cpu_s, tree, wire
+from tests.bench.report import Row, give, say, spread
 from tests.terminal.pseudo import Terminal
 
+SIZE = (120, 40)
 SSH = {"SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22"}
+_ROWS = b"10.128.0.1"
 
 
-def settle(terminal: Terminal, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        terminal.pump(0.05)
+def program(*words: str, env: dict[str, str] | None = None) -> Quick:
+    return Quick(Terminal(["-m", "tcpviz", *words], SIZE, env=env))
 
 
-def cost(terminal: Terminal, seconds: float) -> tuple[float, float]:
-    """(share of a core, bytes a second) for so long."""
-    before, size, began = cpu_s(terminal.pid), len(terminal.written), time.monotonic()
-    settle(terminal, seconds)
-    passed = time.monotonic() - began
-    return (cpu_s(terminal.pid) - before) / passed, (len(terminal.written) - size) / passed
+def close(quick: Quick) -> None:
+    """End it, whatever it does."""
+    quick.terminal.close()
 
 
-def keys(terminal: Terminal, count: int, going: Callable[[], bool] = lambda: True) -> list[float]:
-    """Seconds from each of ``count`` keys to what it changes on the screen."""
-    took = []
-    for number in range(count):
-        if not going():
-            break
-        # What is on its way is not the answer: wait until the title's heavy line has moved.
-        before = terminal.screen.display[0]
-        began = time.perf_counter()
-        terminal.type("\t")
-        while terminal.screen.display[0] == before and time.perf_counter() - began < 2:
-            terminal.pump(0.001)
-        took.append(time.perf_counter() - began)
-        settle(terminal, 0.02 + 0.01 * (number % 7))
-    return took
-
-
-def told(took: list[float]) -> str:
-    if not took:
-        return "none"
-    took = sorted(took)
-    at99 = took[min(len(took) - 1, int(0.99 * len(took)))]
-    return (
-        f"{1000 * statistics.median(took):5.0f} ms, 99 of 100 {1000 * at99:5.0f} ms ({len(took)})"
-    )
-
-
-def file_rows(path: Path, size: tuple[int, int]) -> None:
+def until(quick: Quick, wanted: bytes, patience_s: float = 60) -> float:
+    """Seconds until these bytes have come."""
     began = time.perf_counter()
-    terminal = Terminal(["-m", "tcpviz", "read", str(path)], size)
+    while not quick.saw(wanted) and time.perf_counter() - began < patience_s:
+        quick.read(0.02)
+    return time.perf_counter() - began
+
+
+def cost(quick: Quick, seconds: float) -> tuple[float, float]:
+    """(share of a core, bytes a second) for so long."""
+    pid = quick.terminal.pid
+    before, octets, began = cpu_s(pid), quick.octets, time.monotonic()
+    quick.watch(seconds)
+    passed = time.monotonic() - began
+    return (cpu_s(pid) - before) / passed, (quick.octets - octets) / passed
+
+
+def key_row(what: str, took: Sequence[float], goal: str = "99 of 100 under 50 ms") -> None:
+    give(Row(f"key to screen, {what}", measured=str(Took.of(took)), goal=goal, short=True))
+
+
+def idle(path: Path, seconds: float, keys: int) -> None:
+    say("screen: idle")
+    quick = program("read", str(path))
     try:
-        terminal.wait_for("10.128.0.1:80")
-        rows = time.perf_counter() - began
-        cpu = cpu_s(terminal.pid)
-        print(f"first rows of {path.stat().st_size >> 20} MB: {rows:.2f} s, {cpu:.2f} s of CPU")
-        ends = time.perf_counter() + 8
-
-        def going() -> bool:
-            return time.perf_counter() < ends
-
-        print(f"key to screen while it is read:   {told(keys(terminal, 60, going))}")
+        until(quick, _ROWS)
+        quick.watch(3)
+        share, octets = cost(quick, seconds)
+        told = f"{100 * share:.2f} % of a core, {octets:.0f} bytes/s"
+        give(Row("idle on a file", measured=told, goal="0.5 %", short=True))
+        key_row("idle", quick.keys(keys), "")
     finally:
-        terminal.close()
+        close(quick)
 
 
-def idle(path: Path, size: tuple[int, int]) -> None:
-    terminal = Terminal(["-m", "tcpviz", "read", str(path)], size)
+def reading(path: Path, packets: int) -> None:
+    """First rows, and keys while it is read; keys that come later do not count."""
+    say("screen: while a file is read")
+    began = time.perf_counter()
+    quick = program("read", str(path))
     try:
-        terminal.wait_for("10.128.0.1:80")
-        settle(terminal, 4)
-        share, octets = cost(terminal, 10)
-        print(f"idle on a file: {100 * share:.2f} % of a core, {octets:.0f} bytes/s")
-        print(f"key to screen when idle:          {told(keys(terminal, 60))}")
+        until(quick, _ROWS)
+        rows, cpu = time.perf_counter() - began, cpu_s(quick.terminal.pid)
+        told = f"{rows:.2f} s, {cpu:.2f} s of CPU"
+        give(Row(f"first rows of {many(packets)} packets", measured=told, goal="0.25 s",
+                 short=True))  # fmt: skip
+        key_row("while that is read", quick.keys(200, lambda: quick.saw(b"reading")))
     finally:
-        terminal.close()
+        close(quick)
 
 
-def live(size: tuple[int, int], rate: float, env: dict[str, str], name: str) -> None:
+def live(rate: float, env: dict[str, str], what: str, goal: str, seconds: float) -> None:
+    say(f"screen: {what}")
     with wire():
-        traffic = Traffic(rate, 12, together=200)
-        words = ["-m", "tcpviz", "capture", "--with-ssh", "-i", HERE]
-        terminal = Terminal(words, size, env=env)
+        traffic = Traffic(rate, 3 * seconds + 3, together=200)
+        quick = program("capture", "--with-ssh", "-i", HERE, env=env)
         try:
-            terminal.wait_for("Connections")
-            settle(terminal, 2)
-            share, octets = cost(terminal, 6)
-            print(f"{name}: waiting {100 * share:.2f} % of a core, {octets:.0f} bytes/s", end="; ")
+            until(quick, b"Connections")
+            quick.watch(2)
+            waiting, _ = cost(quick, 2)
             thread = threading.Thread(target=traffic.run)
             thread.start()
-            settle(terminal, 1)
-            share, octets = cost(terminal, 6)
-            print(f"{rate:.0f}/s {100 * share:.1f} %, {octets / 1000:.1f} KB/s", flush=True)
-            pressed = keys(terminal, 60, thread.is_alive)
-            print(f"key to screen at {rate:.0f} packets/s:  {told(pressed)}")
+            first = []
+            if rate > 10_000:  # what is the worst comes where it begins
+                quick.watch(0.2)
+                first = quick.keys(30, thread.is_alive)
+            else:
+                quick.watch(2.5)
+            # What troubles the host has may have come by itself.
+            quick.terminal.type("\x1b")
+            quick.watch(0.5)
+            share, octets = cost(quick, seconds)
+            pressed = quick.keys(400, thread.is_alive)
             thread.join()
         finally:
-            terminal.close()
+            close(quick)
+    told = f"{100 * share:.1f} % of a core, {octets / 1000:.1f} KB/s"
+    give(Row(f"{what}, 120x40", measured=f"{told}; waiting {100 * waiting:.2f} %", goal=goal,
+             short=True))  # fmt: skip
+    key_row(what, first + pressed)
+
+
+def _begun(make: Callable[[], Quick], ended: Callable[[Quick], bool]) -> tuple[float, float, float]:
+    """Seconds until the first rows, until all have been read, and MB for all its processes."""
+    began = time.perf_counter()
+    quick = make()
+    try:
+        first = until(quick, _ROWS)
+        while not ended(quick) and time.perf_counter() - began < 60:
+            quick.read(0.05)
+        took = time.perf_counter() - began
+        return first, took, sum(_resident(pid) for pid in tree(quick.terminal.pid))
+    finally:
+        close(quick)
+
+
+def _resident(pid: int) -> float:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 2**20
+    except (OSError, ValueError):
+        return 0.0
+
+
+def beside_termshark(path: Path, packets: int, runs: int) -> None:
+    """Until the first rows are there, and until the last is, in alternation."""
+    if shutil.which("termshark") is None:
+        give(Row("(termshark: not installed)"))
+        return
+    home = {"HOME": str(path.parent), "XDG_CONFIG_HOME": str(path.parent / "config"),
+            "XDG_CACHE_HOME": str(path.parent / "cache")}  # fmt: skip
+    words = ["termshark", "-r", str(path)]
+    code = f"import os; os.execvp('termshark', {words!r})"
+
+    def theirs() -> Quick:
+        return Quick(Terminal(["-c", code], SIZE, env=home))
+
+    def quiet(quick: Quick) -> bool:
+        """Its tsharks have ended."""
+        names = []
+        for pid in tree(quick.terminal.pid):
+            try:
+                names.append(Path(f"/proc/{pid}/comm").read_text().strip())
+            except OSError:
+                continue
+        return not any(name in ("tshark", "dumpcap") for name in names)
+
+    ours, others = [], []
+    for _ in range(runs):
+        say("screen: beside termshark")
+        ours.append(
+            _begun(lambda: program("read", str(path)), lambda quick: quick.saw("■ end".encode()))
+        )
+        others.append(_begun(theirs, quiet))
+    for place, what in enumerate(("first rows", "all rows can be scrolled")):
+        give(
+            Row(
+                f"until {what}, {many(packets)} packets",
+                "termshark",
+                spread([a[place] / max(b[place], 1e-3) for a, b in zip(ours, others, strict=True)]),
+                spread([a[2] / max(b[2], 1) for a, b in zip(ours, others, strict=True)])[0],
+                " / ".join(
+                    f"{spread([r[place] for r in each])[0]:.2f} s" for each in (ours, others)
+                ),
+                "0.02" if place else "",
+                True,
+            )
+        )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--connections", type=int, default=20_000)
+    parser.add_argument("--connections", type=int, default=300_000, help="of the file that is read")
+    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--keys", type=int, default=150)
     parser.add_argument("--only", default="")
     options = parser.parse_args()
-    size = (120, 40)
     with tempfile.TemporaryDirectory() as folder:
         path, small = Path(folder) / "big.pcap", Path(folder) / "small.pcap"
-        connections(small, 50)
-        if options.only in ("", "file"):
-            connections(path, options.connections)
-            file_rows(path, size)
+        grow.many(small, 50, 10)
         if options.only in ("", "idle"):
-            idle(small, size)
-    if os.geteuid() != 0:
-        print("live: needs root; left out")
+            idle(small, options.seconds, options.keys)
+        if options.only in ("", "file"):
+            reading(path, grow.many(path, options.connections))
+        if options.only in ("", "termshark"):
+            count = grow.many(path, max(options.connections // 30, 500))
+            beside_termshark(path, count, 1 if options.seconds < 4 else 2)
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        give(Row("(live screens: need root and ip)"))
         return 0
     if options.only in ("", "live"):
-        live(size, 1000, {}, "following")
-        live(size, 1000, SSH, "over SSH ")
-        live(size, 100_000, {}, "storm    ")
+        live(1000, {}, "following 1000 packets/s", "15 %, 60 KB/s", options.seconds)
+        live(1000, SSH, "the same over SSH", "10 KB/s", options.seconds)
+        live(100_000, {}, "a storm of 100 000/s", "", options.seconds)
     return 0
 
 
