@@ -128,6 +128,8 @@ def _plan(
     if width < MIN_WIDTH or height < MIN_HEIGHT:
         return Plan(width, height, {}, explain=0, keys=0)
     explain = (2 if width < 160 and height >= 14 else 1) if lines.explain else 0
+    if explain and height >= TALL:
+        explain += 1  # no explanation is cut where there is room for all of it
     keys = 1 if height >= 12 and lines.keys else 0
     room = height - explain - lines.status - keys - banner
     if maximised is not None:

@@ -1,10 +1,10 @@
 """Pictures of the program, made by the program from real runs: ``make pictures``.
 
-The SVGs go to ``demos/pictures`` (or to the folder named); the README shows some of them. With
-``--png`` and an SVG renderer on the PATH, PNGs are laid beside them, to be looked at;
-``--size 80x24`` shows the scenes at another size than their own, ``--theme`` in another theme.
-``--record`` makes the recordings (``make recordings``); ``--gallery OUT.html`` is
-``tcpviz demo --gallery OUT.html``.
+Without names, those that the README shows; ``--all`` makes every scene. The SVGs go to
+``demos/pictures`` (or to the folder named). With ``--png`` and an SVG renderer on the PATH, PNGs
+are laid beside them, to be looked at; ``--size 80x24`` shows the scenes at another size than their
+own, ``--theme`` in another theme. ``--record`` makes the recordings (``make recordings``);
+``--gallery OUT.html`` is ``tcpviz demo --gallery OUT.html``.
 """
 
 from __future__ import annotations
@@ -61,11 +61,15 @@ SCENES = (
     Scene("help", "echo", keys=("question_mark",)),
 )
 
+README = ("handshake", "handshake-80x24", "simultaneous-close", "dropped", "graphs", "light")
+"""Those that the README shows: no others are kept."""
+
 
 def main() -> int:
     """Make the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="scenes; none: all")
+    parser.add_argument("names", nargs="*", help="scenes; none: the README's")
+    parser.add_argument("--all", action="store_true", help="every scene")
     parser.add_argument("--to", type=Path, default=FOLDER)
     parser.add_argument("--png", action="store_true")
     parser.add_argument("--size", help="such as 80x24")
@@ -89,7 +93,7 @@ def main() -> int:
         return 2
     options.to.mkdir(parents=True, exist_ok=True)
     failed = 0
-    for name in options.names or known:
+    for name in options.names or (known if options.all else README):
         scene = known[name]
         if options.size:
             width, height = map(int, options.size.split("x"))
