@@ -12,7 +12,7 @@ Object = dict[str, Any]
 
 _COUNTS = (
     *("sent", "arrived", "lost", "part", "unseen", "unsent", "foreign", "missed"),
-    *("copies", "reordered", "cut", "joined", "changed", "bytes_lost"),
+    *("late", "copies", "reordered", "cut", "joined", "changed", "bytes_lost"),
 )
 
 

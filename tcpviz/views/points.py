@@ -202,6 +202,7 @@ def _counts(count: Direction) -> str:
         (count.missed, "left unseen (missed by the capture there)"),
         (count.unsent, "arrived that nobody saw leave"),
         (count.foreign, "of them with another TTL"),
+        (count.late, "of the lost arrived later"),
         (count.copies, "copies"),
         (count.reordered, "overtaken"),
         (count.cut, "cut into pieces"),

@@ -210,10 +210,15 @@ class PairClock:
 
     def first_clock(self, time_ns: int) -> int:
         """What the first clock showed when the second one showed ``time_ns``."""
-        guess = time_ns
-        for _ in range(3):  # the pace differs by so little that it is there at once
-            guess = time_ns - round(self.at(guess).ahead)
-        return guess
+        latest = self._latest
+        if latest is None or self._pieces:
+            guess = time_ns
+            for _ in range(3):  # the pace differs by so little that it is there at once
+                guess = time_ns - round(self.at(guess).ahead)
+            return guess
+        # One line only, and so the usual case at once: time = first + ahead + slope * x.
+        x = (time_ns - latest.base_ns - latest.ahead) / (1.0 + latest.slope)
+        return latest.base_ns + round(x)
 
 
 class _Bounds:

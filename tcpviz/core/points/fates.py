@@ -14,7 +14,7 @@ from tcpviz.core.passages import Doubt, Passage
 from tcpviz.core.points import matching
 from tcpviz.core.points.changes import changes
 from tcpviz.core.points.ledger import Direction
-from tcpviz.core.points.sightings import Pair, Sighting, Way
+from tcpviz.core.points.sightings import Pair, Sighting, Way, restamped
 from tcpviz.core.records import Moment, SegmentRecord
 from tcpviz.core.segment import Flags, Segment
 
@@ -119,7 +119,7 @@ class Fates:
                 segment, options=read.options, window=read.window, flags=read.flags, ecn=read.ecn
             )
         if mate.segment.ttl != segment.ttl:
-            arrived = replace(arrived, ttl=mate.segment.ttl)
+            arrived = restamped(arrived, at, arrived.frame, one.point, mate.segment.ttl)
         self._arrive(max(at + (delay or 0), at + 1), arrived, passage, way)
         count.sent += 1
         count.arrived += 1
@@ -216,7 +216,12 @@ class Fates:
             return  # its bytes were told with what they left in
         known = way.delivered.get(key)
         if known is not None and known.told is not None and known.point != one.point:
-            self._direction(pair, way, one).copies += 1
+            count = self._direction(pair, way, one)
+            if known.mate is None:  # it had been given up
+                known.mate = one
+                count.late += 1
+            else:
+                count.copies += 1
             passage = Passage(self._place(known), self._place(one), *self._timed(known, one)[1:])
             record = SegmentRecord(at, known.told, Moment.ARRIVED, again=True, passage=passage)
             self._joiner.tell(at, record)
@@ -263,7 +268,7 @@ class Fates:
         """Of a connection that the other point has not seen."""
         at = self._joiner.common(one)
         self._number += 1
-        segment = replace(one.segment, time_ns=at, frame=self._number)
+        segment = restamped(one.segment, at, self._number, one.segment.interface)
         to_second = self._joiner.orientation.passes(one.flow, one.way)
         leaves = to_second is (one.point == 0)
         if (
@@ -298,7 +303,7 @@ class Fates:
         """The segment as the first point has it, with its number in the story."""
         self._number += 1
         way.index = self._number
-        one.told = replace(pair.as_first(one), time_ns=at, frame=self._number, interface=one.point)
+        one.told = restamped(pair.as_first(one), at, self._number, one.point)
         way.remember(pair.key(one), one)
         return one.told
 

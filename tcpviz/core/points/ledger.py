@@ -26,7 +26,8 @@ class Direction:
     ``unseen`` arrived as their acknowledgement shows, but that capture has missed them.
     ``unsent`` arrived and nobody saw them leave, ``foreign`` of them with another TTL;
     ``missed`` likewise, but their sender counts them: the capture there has missed them.
-    ``copies`` arrived once more; ``reordered`` behind one that left later (RFC 4737);
+    ``late`` arrived after they had been called lost; ``copies`` arrived once more;
+    ``reordered`` behind one that left later (RFC 4737);
     ``cut`` arrived in several pieces, ``joined`` with others as one; ``changed`` not as they left
     """
 
@@ -38,6 +39,7 @@ class Direction:
     unsent: int = 0
     foreign: int = 0
     missed: int = 0
+    late: int = 0
     copies: int = 0
     reordered: int = 0
     cut: int = 0

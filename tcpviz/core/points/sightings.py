@@ -233,3 +233,34 @@ def key_of(segment: Segment, seq: int, ack: int, *, stamps: bool) -> Key:
 def _shifted(options: Options, by: int) -> Options:
     blocks = tuple((seqno.add(low, by), seqno.add(high, by)) for low, high in options.sack)
     return replace(options, sack=blocks)
+
+
+def restamped(
+    s: Segment, time_ns: int, frame: int, interface: int, ttl: int | None = None
+) -> Segment:
+    """The segment with other stamps: what dataclasses.replace() does, in a tenth of its time."""
+    return Segment(
+        time_ns,
+        s.src,
+        s.dst,
+        s.seq,
+        s.ack,
+        s.flags,
+        s.window,
+        s.payload_len,
+        s.options,
+        s.payload,
+        s.urgent,
+        frame,
+        s.scope,
+        s.ttl if ttl is None else ttl,
+        s.ip_id,
+        s.ecn,
+        s.reserved,
+        interface,
+        s.checksum_ok,
+        s.inferred,
+        s.header_len,
+        s.checksum,
+        s.ip_len,
+    )

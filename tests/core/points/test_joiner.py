@@ -1,10 +1,11 @@
 """Two captures of the same traffic, joined, against what really became of each packet."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from tcpviz.core.passages import Doubt
+from tcpviz.core.points.sightings import restamped
 from tcpviz.core.records import Moment
 from tcpviz.core.segment import Flags, Options, Segment
 from tcpviz.core.tracker import Tracker
@@ -212,3 +213,14 @@ def test_reordering_is_counted():
         latest[point] = max(latest[point], number)
     assert sum(true) > 5
     assert [way.reordered for way in joiner.ledger.ways] == true
+
+
+def test_a_segment_with_other_stamps_is_the_same_otherwise():
+    options = Options(mss=1)
+    one = Segment(
+        1, CLIENT, SERVER, 2, 3, Flags.ACK, 4, 5, options, b"6", 7, 8, ("9",), 10, 11, 12, 13,
+        14, True, True, 15, 16,
+    )  # fmt: skip
+    assert restamped(one, 20, 21, 22) == replace(one, time_ns=20, frame=21, interface=22)
+    assert restamped(one, 20, 21, 22, 23).ttl == 23
+    assert len({id(getattr(one, each.name)) for each in fields(Segment)}) > 15  # none is a default
