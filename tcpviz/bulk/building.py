@@ -72,7 +72,10 @@ class Building:
         self.shapes = Shapes(reading, self.follower)
         self.followed: list[tuple[int, Connection]] = []
         self.kept = np.zeros(columns.count, np.bool_)
-        self._pieces: list[dict[str, Array]] = []
+        # A connection begins where a flow does, or with a SYN; what is not used costs nothing.
+        most = len(self.flows) + _syns(columns.array["flags"])
+        self.array = {name: np.empty(most, kind) for name, kind in FIELDS.items()}
+        self._count = 0
         self._placed: Array | None = None
         self._units = units(reading, self.flows)
         for begin, end in self._chunks():
@@ -80,22 +83,16 @@ class Building:
                 break
             for flow in self._chunk(begin, end):
                 self._follow(flow)
-        # One column after the other, and the pieces of each forgotten, so that no two are there.
-        self.array = {}
+        # One column after the other, so that no two are there twice.
         order = self._order()
-        for name, kind in FIELDS.items():
-            pieces = [piece.pop(name) for piece in self._pieces]
-            self.array[name] = (np.concatenate(pieces) if pieces else np.zeros(0, kind))[order]
-        self._pieces.clear()
+        for name, column in self.array.items():
+            self.array[name] = column[: self._count][order]
 
     def _order(self) -> Array:
-        """What brings the pieces into the order of their first segments."""
+        """What brings the connections into the order of their first segments."""
         begins = np.zeros(self.reading.columns.count, np.uint32)
-        count = 0
-        for piece in self._pieces:
-            more = len(piece["first"])
-            begins[piece["first"]] = np.arange(count + 1, count + 1 + more, dtype=np.uint32)
-            count += more
+        numbers = np.arange(1, self._count + 1, dtype=np.uint32)
+        begins[self.array["first"][: self._count]] = numbers
         return begins[np.flatnonzero(begins)] - np.uint32(1)
 
     def next(self, at: int) -> int:
@@ -166,7 +163,9 @@ class Building:
             "full": sums.full[mine],
             "rtt": sums.rtt[mine],
         }
-        self._pieces.append({name: made[name].astype(kind) for name, kind in FIELDS.items()})
+        start, self._count = self._count, self._count + len(mine)
+        for name, column in self.array.items():
+            column[start : self._count] = made[name]
         return [begin + flow for flow in distinct(work.flow[~fine])]
 
     def _same_data(self, work: Work, fine: Array) -> Array:
@@ -340,6 +339,14 @@ class Building:
         excerpt.add(opened[0][1])
         self.followed += opened
         return True
+
+
+def _syns(flags: Array) -> int:
+    """How many SYNs there are."""
+    step = 1 << 16
+    return sum(
+        int(np.count_nonzero(flags[at : at + step] & SYN)) for at in range(0, len(flags), step)
+    )
 
 
 def _replaced(work: Work) -> Array:

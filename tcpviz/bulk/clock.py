@@ -31,14 +31,17 @@ class Clock:
             end = max(end, error.time_ns)
         self.now = now
         self.end = end
-        jumps = np.diff(now, prepend=0, append=end)
-        leaps = np.where(jumps > LEAP_NS, jumps, 0)
-        self._leaps = np.flatnonzero(leaps[1:]) + 1
+        self._leaps = np.flatnonzero(now[1:] - now[:-1] > LEAP_NS) + 1
+        if end - (int(now[-1]) if len(now) else 0) > LEAP_NS:
+            self._leaps = np.append(self._leaps, len(now))
         self.leaps = [(int(now[at - 1]), int(now[at] if at < len(now) else end)) for at in
                       self._leaps.tolist()]  # fmt: skip
-        lost = np.cumsum(leaps)
-        self.steady = now - lost[:-1] if len(self._leaps) else now
-        self.steady_end = end - int(lost[-1]) if len(self._leaps) else end
+        self.steady, self.steady_end = now, end
+        if self.leaps:
+            lost = np.zeros(len(now) + 1, np.int64)
+            lost[self._leaps] = [to - begun for begun, to in self.leaps]
+            lost = np.cumsum(lost)
+            self.steady, self.steady_end = now - lost[:-1], end - int(lost[-1])
 
     def stops(self, before_ns: int, now_ns: int) -> list[int]:
         """The moments to which to tick on the way, so that it leaps where it did and nowhere else.

@@ -69,6 +69,21 @@ def distinct(values: Array) -> list[int]:
     return out
 
 
+def grouped(values: Array) -> tuple[Array, Array, Array]:
+    """The different ones, ascending; the first place of each; and of each value which it is."""
+    count = len(values)
+    top = int(values.max(initial=0))
+    if int(values.min(initial=0)) < 0 or top >= max(count, 1 << 16):
+        return np.unique(values, return_index=True, return_inverse=True)
+    # Few enough to look each up, and no need to sort.
+    first = np.full(top + 1, count, np.uint32)
+    first[values[::-1]] = np.arange(count - 1, -1, -1, dtype=np.uint32)
+    different = np.flatnonzero(first < count)
+    which = np.zeros(top + 1, np.uint32)
+    which[different] = np.arange(len(different), dtype=np.uint32)
+    return different, first[different], which[values]
+
+
 def flows_of(columns: Columns) -> Flows:
     """Sort all rows by flow."""
     count, array = columns.count, columns.array

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.flows import grouped
 from tcpviz.bulk.table import Table
 from tcpviz.core.connection import Connection
 from tcpviz.core.findings import SLOW_NS
@@ -34,7 +35,7 @@ def headlines(table: Table) -> tuple[Array, list[str]]:
     kinds, alone = _kinds(table)
     places = np.flatnonzero(~alone)
     if len(places):
-        unique, first, back = np.unique(kinds[places], return_index=True, return_inverse=True)
+        unique, first, back = grouped(kinds if len(places) == len(kinds) else kinds[places])
         numbers = np.zeros(len(unique), np.int64)
         for at, where in enumerate(first.tolist()):
             place = int(places[where])

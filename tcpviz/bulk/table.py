@@ -52,12 +52,13 @@ class Table:
         self._array = building.array
         self._columns = building.reading.columns
         count, others = len(self._array["first"]), len(building.followed)
-        rows = np.array([row for row, _ in building.followed], np.int64)
-        firsts = np.concatenate([self._array["first"].astype(np.int64), rows])
-        source = np.concatenate([np.arange(count), np.arange(others) | _FOLLOWED])
-        order = np.argsort(firsts, kind="stable")
-        self._source = source[order]
-        self._from = order.astype(np.uint32)
+        self._source = np.arange(count, dtype=np.uint32)
+        if others:
+            rows = np.array([row for row, _ in building.followed], np.uint32)
+            order = np.argsort(np.concatenate([self._array["first"], rows]), kind="stable")
+            followed = np.arange(others, dtype=np.uint32) | np.uint32(_FOLLOWED)
+            self._source = np.concatenate([self._source, followed])[order]
+            self._from = order.astype(np.uint32)
         for place in np.flatnonzero(self._source >= _FOLLOWED).tolist():
             self._object(place).id = place + 1
         kinds = self._array["shape"].astype(np.int64) << 2 | self._array["ending"]

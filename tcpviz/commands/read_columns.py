@@ -62,7 +62,7 @@ def _settle() -> None:
         # What one step frees the next one asks for. Given back to the system in between, each
         # page would have to be cleared again: mallopt(3), where there is glibc.
         mallopt = ctypes.CDLL(None).mallopt
-        for option, size in ((-3, 1 << 25), (-1, 1 << 30)):  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+        for option, size in ((-3, 1 << 22), (-1, 1 << 30)):  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
             mallopt(option, size)
 
 

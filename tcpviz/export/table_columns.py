@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.flows import grouped
 from tcpviz.bulk.headlines import headlines
 from tcpviz.bulk.table import Table
 from tcpviz.core.connection import Connection
@@ -132,7 +133,7 @@ def _durations(values: Array, none: Array | None = None) -> Cells:
     for power in range(3, 11):
         steps[values >= 10**power] = 5 * 10 ** (power - 3)
     steps[values >= 59_000_000_000] = 1
-    unique, back = np.unique(values // steps * steps, return_inverse=True)
+    unique, _, back = grouped(values // steps * steps)
     texts = [numbers.duration(each) for each in unique.tolist()]
     if none is not None:
         back = np.where(none, len(texts), back)
