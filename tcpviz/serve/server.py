@@ -22,6 +22,7 @@ from aiohttp import WSMsgType, web
 from textual_serve.app_service import AppService
 from textual_serve.server import Server
 
+from tcpviz.serve import strokes
 from tcpviz.serve.address import PORT, Address, own_number, written
 from tcpviz.serve.child import Child, clamped
 from tcpviz.serve.guard import Guard, owner
@@ -131,6 +132,7 @@ class ScreenServer(Server):
             [
                 web.get("/", self.handle_page),
                 web.get("/ws", self.handle_websocket),
+                web.get("/strokes.ttf", self.handle_strokes),
                 web.get("/download/{key}", self.handle_download),
                 web.static("/static", self.statics_path, show_index=False),
             ]
@@ -214,6 +216,10 @@ class ScreenServer(Server):
                 self._cookie, self.guard.token, httponly=True, samesite="Strict", path="/"
             )
         return response
+
+    async def handle_strokes(self, _request: web.Request) -> web.Response:
+        """The font of what the chart's arrows are made of."""
+        return web.Response(body=strokes.font(), content_type="font/ttf")
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """One visitor: keys in, screen out, until one of the two ends it."""

@@ -42,7 +42,7 @@ def test_the_demo_in_a_browser(tab: Browser) -> None:
         shown = tab.wait_for("end of scenario")
         for words in ("1 Connections", "2 States", "3 Sequence", "ESTABLISHED", "handshake"):
             assert words in shown
-        assert set("SYN-ETABLIHDhandshk") <= set(tab.run("return noted.drawn"))
+        assert set("SYN-ETABLIHDhandshk\u23ba\u23bd") <= set(tab.run("return noted.drawn"))
         assert colours(tab.picture()) > 20
         tab.press(LEFT)
         shown = tab.wait_for("paused")
@@ -50,6 +50,9 @@ def test_the_demo_in_a_browser(tab: Browser) -> None:
         # Nothing from anywhere else, so that it works without the internet.
         assert tab.asked
         assert [url for url in tab.asked if not url.startswith(made.url)] == []
+        # Both fonts are understood and in use: the arrows' signs are in no other one.
+        faces = tab.run("return [...document.fonts].map(one => one.status)")
+        assert faces == ["loaded", "loaded"]
         tab.press("q")
         made.wait_for("visitor 1 left")
         assert "It is over." in tab.page
