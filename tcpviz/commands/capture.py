@@ -11,7 +11,7 @@ from collections.abc import Callable
 from tcpviz.commands import onlooking, points
 from tcpviz.commands.display_filter import display_filter
 from tcpviz.commands.place import go_there
-from tcpviz.commands.stream import MAX_CONNECTIONS, complain, tell
+from tcpviz.commands.stream import MAX_CONNECTIONS, complain, forgotten, seen, tell
 from tcpviz.core.onlooker import Onlooker
 from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
@@ -49,7 +49,9 @@ def run(options: argparse.Namespace) -> int:
         counts = [each for each in (options.count, limits.packets) if each]
         place = options.pcap_over_ip
         server = None if place is None else PcapServer(place, notes.append)
-        feed = _feed_class(screen and not onlooking.wanted(options) and options.other is None)(
+        # What is written connection by connection, or told, must be followed.
+        each = onlooking.wanted(options) or options.other is not None
+        feed = _feed_class((screen or options.quiet) and not each)(
             options.interfaces or default_interfaces(),
             " ".join(options.bpf),
             options.snaplen,
@@ -109,9 +111,9 @@ def _only(
     return told
 
 
-def _feed_class(screen: bool) -> type[LiveFeed]:
-    """For the screen one that counts every connection, where a ring is to be had and numpy."""
-    if not screen or not sys.platform.startswith("linux"):
+def _feed_class(counting: bool) -> type[LiveFeed]:
+    """``counting``: one that counts every connection, where a ring is to be had and numpy."""
+    if not counting or not sys.platform.startswith("linux"):
         return LiveFeed
     try:
         from tcpviz.bulk.livefeed import RingFeed
@@ -178,13 +180,12 @@ def tell_story(
     if options.json:
         from tcpviz.export import jsonl
 
-        seen = len(tracker.connections) + tracker.evicted
-        summary = jsonl.summary_object(status, seen)
+        summary = jsonl.summary_object(status, seen(feed, tracker))
         summary["summary"].update(points.summary(feed))
         print(jsonl.dumps(summary), flush=True)
     complain(
         f"{status.frames} packets, {status.segments} segments, "
-        f"{len(tracker.connections) + tracker.evicted} connections, {status.dropped} dropped"
-        + (f"; {tracker.evicted} connections forgotten" if tracker.evicted else "")
+        f"{seen(feed, tracker)} connections, {status.dropped} dropped"
+        + (f"; {lost} connections forgotten" if (lost := forgotten(feed, tracker)) else "")
     )
     return code

@@ -92,7 +92,15 @@ def _metrics(feed: Feed, where: str, tell: Callable[[str], None]) -> Onlooker:
         feed.status,
         lambda: taken_bytes(feed),
         lambda: _counted(feed),
+        lambda: _seen(feed),
     )
+
+
+def _seen(feed: Feed) -> tuple[int, int]:
+    """Connections that such a feed has counted, and has had to forget."""
+    if not getattr(feed, "ring", False):
+        return 0, 0
+    return int(feed.table.born), int(feed.table.evicted)  # type: ignore[attr-defined]
 
 
 def _counted(feed: Feed) -> States | None:

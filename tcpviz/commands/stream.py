@@ -17,6 +17,10 @@ MAX_CONNECTIONS = 200_000
 """How many connections a stream without end keeps in mind."""
 
 
+NOBODY = -1
+"""The number of no connection."""
+
+
 def complain(message: str) -> None:
     """One line for the person, on standard error."""
     print(f"tcpviz: {message}", file=sys.stderr)
@@ -45,6 +49,30 @@ def _thrift(tracker: Tracker, feed: Feed, memory: int | None) -> Callable[[], ob
 
     thrift = Thrift(memory)
     return lambda: thrift.mind(tracker, taken_bytes(feed))
+
+
+def _only_count(feed: Feed, tracker: Tracker) -> None:
+    """Where more comes than can be followed, and the feed can count it, leave it at that."""
+    if getattr(feed, "overwhelmed", False) and getattr(feed, "everything", False):
+        feed.status.notes.append(
+            "more comes than can be followed one by one: from now on all connections are counted, "
+            "by state"
+        )
+        feed.only(NOBODY)  # type: ignore[attr-defined]
+        tracker.keep_connections(0)
+
+
+def seen(feed: Feed, tracker: Tracker) -> int:
+    """How many connections there have been."""
+    counted = feed.table.born if getattr(feed, "ring", False) else 0  # type: ignore[attr-defined]
+    return max(counted, len(tracker.connections) + tracker.evicted)
+
+
+def forgotten(feed: Feed, tracker: Tracker) -> int:
+    """How many of them had to be forgotten."""
+    if getattr(feed, "everything", True):
+        return tracker.evicted
+    return int(feed.table.evicted)  # type: ignore[attr-defined]
 
 
 def tell(
@@ -90,6 +118,7 @@ def tell(
             out.flush()
             eyes.look(tracker, now())
             economise()
+            _only_count(feed, tracker)
     except KeyboardInterrupt:
         feed.stop()
         code = 0 if endless else 130

@@ -102,6 +102,8 @@ class Metrics:
     ``status``   of the feed
     ``memory``   gives the bytes that the program takes
     ``counted``  gives the ends by state where connections are only counted, else ``None``
+    ``seen``     gives how many connections there have been, and have been forgotten, by
+                 another count, if there is one
     """
 
     done = False
@@ -113,11 +115,13 @@ class Metrics:
         status: FeedStatus,
         memory: Callable[[], int],
         counted: Callable[[], States | None] = lambda: None,
+        seen: Callable[[], tuple[int, int]] = lambda: (0, 0),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.meter = Meter(clock)
         self._place = place
         self._status, self._memory, self._counted = status, memory, counted
+        self._seen = seen
         self._clock = clock
         self._next = clock()
 
@@ -138,12 +142,13 @@ class Metrics:
         self._place.close()
 
     def _publish(self, tracker: Tracker, *, running: bool) -> None:
-        counted = self._counted()
+        counted, (seen, forgotten) = self._counted(), self._seen()
         self.meter.forget_gone(tracker)
         moment = Moment(
+            seen=max(self.meter.connections, seen),
             states=self.meter.states(tracker) if counted is None else counted,
             followed=len(tracker.connections),
-            evicted=tracker.evicted,
+            evicted=tracker.evicted if counted is None else forgotten,
             memory=self._memory(),
             cpu_s=time.process_time(),
             running=running,

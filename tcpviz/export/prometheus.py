@@ -26,6 +26,7 @@ TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 class Moment:
     """What a page tells besides a meter's counts.
 
+    ``seen``     so many connections there have been
     ``states``   ends by side and state; ``followed``: so many connections are followed
     ``evicted``  connections that had to be forgotten
     ``memory``   bytes of the program and its helpers; ``cpu_s`` the program's own CPU time
@@ -33,6 +34,7 @@ class Moment:
     ``every``    each connection is followed one by one; else all are counted, one is followed
     """
 
+    seen: int
     states: States
     followed: int
     evicted: int
@@ -65,7 +67,7 @@ def _lines(meter: Meter, status: FeedStatus, moment: Moment) -> Iterator[str]:
         "Packets that the kernel captured and could not hand over.",
         [({}, status.dropped)],
     )
-    yield from _counter("connections", "Connections seen.", [({}, meter.connections)])
+    yield from _counter("connections", "Connections seen.", [({}, moment.seen)])
     yield from _counter(
         "forgotten_connections",
         "Connections that are not followed any more, to keep within the memory.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -13,15 +14,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
 
 from tcpviz.cli import main
+from tcpviz.commands import stream
+from tcpviz.core.tracker import Tracker
 from tcpviz.export import jsonl
 from tcpviz.sources import access
 from tcpviz.sources.files import open_capture
 from tests.export.test_conn_log import fields
+from tests.ui.fakes import FakeFeed, conversation
 
 may_capture = pytest.mark.skipif(
     sys.platform != "linux" or not access.own_access()[0], reason="no right to capture here"
@@ -201,3 +206,34 @@ def test_the_codes_are_as_the_help_has_them() -> None:
     told = topics.text("exit-codes")
     for code in (0, cli.FAILURE, USAGE, NEVER, cli.INTERRUPTED, cli.BROKEN_PIPE):
         assert f"| {code} |" in told
+
+
+class Overwhelmed(FakeFeed):
+    """More comes than can be followed; it says so with its second batch."""
+
+    ring = True
+    asked: int | None = None
+
+    def __init__(self, *batches) -> None:
+        super().__init__(*batches)
+        self.table = SimpleNamespace(born=1234, evicted=5)
+
+    @property
+    def overwhelmed(self) -> bool:
+        return self.status.frames > 10
+
+    @property
+    def everything(self) -> bool:
+        return self.asked is None
+
+    def only(self, ident: int) -> None:
+        self.asked = ident
+
+
+def test_what_is_too_much_to_follow_is_counted() -> None:
+    feed, tracker, out = Overwhelmed(conversation(0), conversation(1), []), Tracker(), io.StringIO()
+    assert stream.tell(feed, tracker, lambda _: None, out, endless=True) == 0
+    assert feed.asked == stream.NOBODY
+    assert len(tracker.connections) == 0
+    assert "all connections are counted" in feed.status.notes[0]
+    assert (stream.seen(feed, tracker), stream.forgotten(feed, tracker)) == (1234, 5)

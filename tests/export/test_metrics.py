@@ -36,7 +36,9 @@ def made(connections: int = 3) -> str:
         meter.steps(talk.steps, tracker)
     meter.look(tracker, talk.now + 10**10)
     status = FeedStatus(frames=7, segments=6, dropped=5, skipped=Counter({'evil"\n}': 4}))
-    moment = Moment(meter.states(tracker), len(tracker.connections), 1, 10**8, 1.5)
+    moment = Moment(
+        meter.connections, meter.states(tracker), len(tracker.connections), 1, 10**8, 1.5
+    )
     return page(meter, status, moment)
 
 
