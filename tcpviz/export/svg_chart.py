@@ -205,13 +205,18 @@ class _Drawing:
     ) -> Iterator[str]:
         left, right = sorted((start, end))
         angle = math.degrees(math.atan2(right[1] - left[1], right[0] - left[0]))
-        x, y = (left[0] + right[0]) / 2, (left[1] + right[1]) / 2
-        turn = f' transform="rotate({angle:.2f} {x:.1f} {y:.1f})"' if angle else ""
         marks = " ".join(m.marks)
         words = f"{m.label}  {marks}" if marks else m.label
         room = int(math.dist(start, end) / _CELL) - 2
         if text_width(words) > room > 8:
             words = words[: room - 1] + "…"
+        # A slanting one has its words near its sender: what is told of the rows that it passes
+        # stands in the middle.
+        part = 0.5
+        if start[1] != end[1]:
+            part = min((text_width(words) * _CELL / 2 + 14) / math.dist(start, end), 0.5)
+        x, y = (a + (b - a) * part for a, b in zip(start, end, strict=True))
+        turn = f' transform="rotate({angle:.2f} {x:.1f} {y:.1f})"' if angle else ""
         role = roles.MARK_WARNING if marks else m.role
         # A halo in the ground's colour keeps the words legible where lines cross.
         halo = f' paint-order="stroke" stroke="{self.ground}" stroke-width="3"'
