@@ -271,7 +271,7 @@ def draw_flight(canvas: Canvas, row: Row, flight: Flight, pen: Pen) -> list[Word
     return _end_words(words, last, flight, right, role, layout) if words else []
 
 
-def _slope(flight: Flight, row: Row, share: tuple[int, int, int], pen: Pen) -> list[Height]:
+def _slope(flight: Flight, row: Row, share: tuple[int, int, int], pen: Pen) -> tuple[Height, ...]:
     """How the arrow falls on this row: from the middle of its first one to that of its last."""
     first, last, rows = share
     k = row.number - flight.start

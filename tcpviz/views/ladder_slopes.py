@@ -7,6 +7,7 @@ long. Only where a row's share is a single cell does a diagonal stand.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 LEVELS: Final = ("⎺", "⎻", "─", "⎼", "⎽")
@@ -20,10 +21,12 @@ Height = tuple[float, float]
 positive where it falls to the right."""
 
 
-def heights(count: int, start: float, end: float, *, right: bool) -> list[Height]:
+@lru_cache(maxsize=1024)
+def heights(count: int, start: float, end: float, *, right: bool) -> tuple[Height, ...]:
     """The heights of ``count`` cells on the way from ``start`` to ``end``, in travelling order."""
     fall = (end - start) / max(count, 1)
-    return [(start + fall * (cell + 0.5), fall if right else -fall) for cell in range(count)]
+    rise = fall if right else -fall
+    return tuple((start + fall * (cell + 0.5), rise) for cell in range(count))
 
 
 def stroke(height: Height) -> str:
