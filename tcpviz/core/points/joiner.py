@@ -94,8 +94,7 @@ class Joiner:
             self._queues[point].append(record)
             return
         segment = record.segment
-        flow = self._meeting.flow(point, segment.key)
-        way = int(segment.src != flow.key.low)
+        flow, way = self._meeting.flow(point, segment)
         flow.ways |= 1 << way
         one = Sighting(point, time_ns, segment, flow, way)
         self._queues[point].append(one)
