@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import BindingType
 
+from tcpviz.browser import in_browser
 from tcpviz.core.connection import Connection
 from tcpviz.export.documents import document, redacted, write_file
 from tcpviz.sources.feed import SourceError
@@ -85,7 +87,8 @@ class ExportScreen(SheetScreen):
                 lines.append(fit(line(*pad(left, 48), name), cells))
             lines.append(line(Span(" y ", roles.KEY), f" {_('copy the form for a ticket')}"))
             lines += [(), *self._switches(), ()]
-            where = fit_text(here(), max(cells - 12, 8))
+            place = _("your browser") if in_browser() else here()
+            where = fit_text(place, max(cells - 12, 8))
             lines.append(line(Span(f" {_('Files go to')} {where}", roles.DIM)))
         if self.told:
             role = roles.MARK_BAD if self.failed else roles.LIT
@@ -131,7 +134,12 @@ class ExportScreen(SheetScreen):
         _key, form, what, suffix, _text = FORMS[place]
         name = self._free_name(connection, suffix)
         try:
-            write_file(name, self._made(connection, form, what))
+            made = self._made(connection, form, what)
+            if in_browser():  # who looks is elsewhere, and has no business in our folders
+                self.app.deliver_text(StringIO(made), save_filename=name)
+                self._tell(_("{name} goes to your browser").format(name=name))
+                return
+            write_file(name, made)
         except SourceError as error:
             self._tell(str(error), failed=True)
         else:

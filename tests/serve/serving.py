@@ -17,12 +17,12 @@ ROOT = Path(__file__).resolve().parents[2]
 class Serving:
     """``url`` is what it printed; ``said`` all of that until then."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, folder: Path = ROOT) -> None:
         env = {**os.environ, "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "TCPVIZ_CONFIG": ""}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tcpviz.cli", *words],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, env=env,
+            text=True, env=env, cwd=folder,
         )  # fmt: skip
         self.said = ""
         self.wait_for("Ctrl-C ends it all")
@@ -52,8 +52,8 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serving(*words: str) -> Iterator[Serving]:
-    made = Serving(*words)
+def serving(*words: str, folder: Path = ROOT) -> Iterator[Serving]:
+    made = Serving(*words, folder=folder)
     try:
         yield made
     finally:

@@ -44,6 +44,16 @@ async def shown(pipe: Any, text: str) -> None:
         seen += message.data
 
 
+async def delivered(pipe: Any) -> str:
+    """Wait for the key of a file that the program hands to the browser."""
+    while True:
+        message = await pipe.receive(timeout=60)
+        if message.type is aiohttp.WSMsgType.TEXT:
+            kind, key = json.loads(message.data)
+            assert kind == "deliver_file_start"
+            return str(key)
+
+
 def gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
@@ -78,9 +88,13 @@ def test_nothing_is_served_without_the_token() -> None:
         assert made.stop() == 0
 
 
-async def test_a_visitor_has_a_program_of_their_own_and_it_ends_with_them(captures: Path) -> None:
+async def test_a_visitor_has_a_program_of_their_own_and_it_ends_with_them(
+    captures: Path, tmp_path: Path
+) -> None:
     name, words = TRACE
-    with serving("read", str(captures / name), "--serve", "127.0.0.1:0", "--visitors", "1") as made:
+    with serving(
+        "read", str(captures / name), "--serve", "127.0.0.1:0", "--visitors", "1", folder=tmp_path
+    ) as made:
         assert "token" not in made.url
         ws = f"{made.url}ws?width=100&height=999999"
         async with aiohttp.ClientSession() as session:
@@ -97,6 +111,19 @@ async def test_a_visitor_has_a_program_of_their_own_and_it_ends_with_them(captur
                     await session.ws_connect(ws)
                 await pipe.send_str(json.dumps(["stdin", "g"]))
                 await shown(pipe, "step 1 of 39")
+                # What is handed on goes to the browser, not into the server's folder.
+                await pipe.send_str(json.dumps(["stdin", "E"]))
+                await shown(pipe, "your browser")
+                await pipe.send_str(json.dumps(["stdin", "7"]))
+                key = await delivered(pipe)
+                download = f"{made.url}download/{key}"
+                refused = await session.get(download, headers={"Origin": "http://evil.example"})
+                assert refused.status == 403
+                got = await session.get(download)
+                assert got.status == 200
+                assert "tcpviz-1" in got.headers["Content-Disposition"]
+                assert "SYN 0" in await got.text()
+                assert list(tmp_path.iterdir()) == []
             await asyncio.to_thread(made.wait_for, "visitor 1 left")
             assert gone(program)
             # Who does not keep to the form is shown out, and nobody else notices.
