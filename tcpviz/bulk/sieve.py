@@ -161,6 +161,10 @@ class Sieve:
         column = self._column(test)
         if column is None:
             return None
+        if test.field.endswith("host") and test.op != "~":
+            within = self._within(test)
+            if within is not None:
+                return ~within if test.op == "!=" else within
         field = CONNECTIONS.fields[test.field]
         asked = field.kind.asked("=" if test.op == "!=" else test.op, test.values)
         found = np.zeros(len(self._table), np.bool_)
@@ -192,6 +196,22 @@ class Sieve:
                 [bool(question(self._connection(each), now)) for each in examples], np.bool_
             )[back]
         return found | self._one_by_one(test, alone)
+
+    def _within(self, test: Test) -> Mask | None:
+        """Who is in the networks, where all is IPv4 and no port is asked; else ``None``."""
+        wanted = [read.host(each.text) for each in test.values]
+        if any(port is not None or network.version != 4 for network, port in wanted):
+            return None
+        side = test.field.rpartition(".")[0]
+        found = np.zeros(len(self._table), np.bool_)
+        for which in [0, 1] if not side else [_ENDS.index(side)]:
+            address = self._keys.ends()[which][0]
+            if (address >> 32).any():  # an IPv6 address may stand for an IPv4 one
+                return None
+            for network, _ in wanted:
+                low, high = int(network.network_address), int(network.broadcast_address)
+                found |= (address >= low) & (address <= high)
+        return found
 
     def _values(self, numbers: Array, value: Callable[[int], Any], asked: Asked) -> Mask:
         """Each value that occurs is asked once; ``value`` of a negative number is not known."""

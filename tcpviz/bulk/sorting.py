@@ -6,6 +6,7 @@ The orders are those of :data:`tcpviz.views.table.SORTS`; a test holds both toge
 from __future__ import annotations
 
 import copy
+import ipaddress
 from collections.abc import Callable
 from typing import Any
 
@@ -56,10 +57,14 @@ class Keys:
 
     def _end(self, which: int) -> Array:
         address, port = self.ends()[which]
-        unique, back = np.unique(address, return_inverse=True)
-        texts = [self.table.address(each) for each in unique.tolist()]
-        rank = _ranks(texts)
-        return rank[back] << 16 | port
+        long = address >> 32 > 0
+        if long.any():  # IPv6: numbers in the order in which they were met
+            unique, back = np.unique(address[long], return_inverse=True)
+            packed = [ipaddress.ip_address(self.table.address(n)).packed for n in unique.tolist()]
+            order = {each: place for place, each in enumerate(sorted(packed))}
+            address = address.copy()
+            address[long] = (np.array([order[each] for each in packed]) | 1 << 32)[back]
+        return address << 16 | port
 
     def _text(self, of: Callable[[Connection], str]) -> Array:
         """The rank of a text that depends on a connection's shape only."""

@@ -11,6 +11,7 @@ from textual import events
 from textual.message import Message
 
 from tcpviz.core.connection import Connection
+from tcpviz.ui.bulklist import BulkSifter
 from tcpviz.ui.lines import LinesView, Row, signed
 from tcpviz.ui.looks import RULE, RULE_FOCUS, TITLE_FOCUS, Looks
 from tcpviz.ui.plan import Pane
@@ -241,6 +242,9 @@ class ConnectionPane(PaneView):
         if not sifter.typed:
             return ", ".join(each for each in (str(self._all or ""), self._said) if each)
         used = sifter.typed if sifter.error is None else f"{sifter.filter.text} ..."
+        if sifter.pending and isinstance(sifter, BulkSifter):
+            looking = _("{all}, looking for: {words}")
+            return looking.format(all=self._all, words=used)
         more = "+" if sifter.pending else ""
         said = _("{shown} of {all}, filter: {words}")
         return said.format(shown=f"{len(self._shown)}{more}", all=self._all, words=used)

@@ -246,10 +246,19 @@ def _number(c: Connection, name: str, now_ns: int) -> tuple[str, str]:
     return (numbers.count(count) if count else ""), roles.MARK_WARNING
 
 
+def _by_number(endpoint: Endpoint) -> tuple[int, bytes, int]:
+    """10.0.0.9 before 10.0.0.10, IPv4 before IPv6."""
+    if ":" in endpoint.addr:
+        import ipaddress  # most captures go without
+
+        return 6, ipaddress.ip_address(endpoint.addr).packed, endpoint.port
+    return 4, bytes(map(int, endpoint.addr.split("."))), endpoint.port
+
+
 SORTS: Final[dict[str, Callable[[Connection], object]]] = {
     "id": lambda c: c.id,
-    "client": lambda c: (c.client.endpoint.addr, c.client.endpoint.port),
-    "server": lambda c: (c.server.endpoint.addr, c.server.endpoint.port),
+    "client": lambda c: _by_number(c.client.endpoint),
+    "server": lambda c: _by_number(c.server.endpoint),
     "client_state": lambda c: str(c.client.state),
     "server_state": lambda c: str(c.server.state),
     "phase": lambda c: (str(c.phase.name), c.phase.done),
