@@ -124,7 +124,10 @@ class Gathering:
             if group.severity >= Severity.WARNING and key[0] != Code.HALF_OPEN
         ]
         found += self._half_open()
-        found += self._handshakes.troubles()
+        slow = list(self._handshakes.troubles())
+        told = {each.where for each in slow}
+        found = [each for each in found if each.code != "slow-handshake" or each.where not in told]
+        found += slow
         found += self._ports.troubles(None if host is None else host.latest)
         found += self._reuse.troubles()
         found += self._losses.troubles()

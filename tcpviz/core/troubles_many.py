@@ -10,8 +10,9 @@ from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowd
 from tcpviz.core.host import Host
 from tcpviz.core.hosts import HostReading
+from tcpviz.core.records import Side
 from tcpviz.core.states import State
-from tcpviz.core.verdict_codes import BAD, SECOND, WARNING, Fact, Severity, signs_of
+from tcpviz.core.verdict_codes import BAD, SECOND, WARNING, Fact, Severity, signs_of, span
 
 EPHEMERAL: Final = 28_232
 """Ports that Linux gives to clients of its own accord (net.ipv4.ip_local_port_range)."""
@@ -58,7 +59,7 @@ class Trouble:
 
 
 class Handshakes:
-    """Round-trip times of handshakes, by service and by who asked it."""
+    """What handshakes took, from the first SYN on, by service and by who asked it."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -69,7 +70,9 @@ class Handshakes:
         if c.handshake_rtt_ns is None:
             return
         service = str(c.server.endpoint)
-        one = (c.handshake_rtt_ns, c.id)
+        signs = signs_of(c, Side.CLIENT)
+        # What the client waited: a SYN that had to be sent again is part of it.
+        one = (c.handshake_rtt_ns + span(signs.first_syn_ns, signs.last_syn_ns), c.id)
         self._put(self._services, service, one)
         self._put(self._peers, (service, c.client.endpoint.addr), one)
 

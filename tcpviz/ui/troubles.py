@@ -166,6 +166,7 @@ class TroublesScreen(SheetScreen):
     def __init__(self, *args: object, judge: Judge | None = None, **fields: object) -> None:
         super().__init__(*args, **fields)  # type: ignore[arg-type]
         self._judge = judge
+        self._chosen: tuple[str, ...] | None = None
 
     @property
     def judge(self) -> Judge:
@@ -187,7 +188,7 @@ class TroublesScreen(SheetScreen):
 
     def lines(self, cells: int, rows: int) -> list[Line]:
         judge, found = self.judge, self.found
-        self.chosen = min(max(self.chosen, 0), max(len(found) - 1, 0))
+        self._keep_chosen()
         said = _("in {connections}").format(connections=counted(judge.count, "connection"))
         if not judge.complete:
             said = _("{judged} of {connections} judged").format(
@@ -205,6 +206,15 @@ class TroublesScreen(SheetScreen):
         lines += troubles.rows(shown, cells, self.chosen - top)
         lines += [()] * max(0, rows - len(lines) - len(told))
         return lines + told
+
+    def _keep_chosen(self) -> None:
+        """The same trouble stays chosen when others come before it or go."""
+        found = self.found
+        places = [place for place, each in enumerate(found) if _name(each) == self._chosen]
+        if self._chosen is not None and places:
+            self.chosen = places[0]
+        self.chosen = min(max(self.chosen, 0), max(len(found) - 1, 0))
+        self._chosen = _name(found[self.chosen]) if found else None
 
     def _told(self, trouble: Trouble, cells: int, most: int) -> list[Line]:
         """All of one: its sentence in full, what else is known, where the keys lead."""
@@ -224,11 +234,11 @@ class TroublesScreen(SheetScreen):
         return [(), *lines[: max(most - len(keys) - 1, 1)], *keys]
 
     def action_up(self) -> None:
-        self.chosen -= 1
+        self.chosen, self._chosen = self.chosen - 1, None
         self.redraw()
 
     def action_down(self) -> None:
-        self.chosen += 1
+        self.chosen, self._chosen = self.chosen + 1, None
         self.redraw()
 
     def action_list(self) -> None:
@@ -248,3 +258,9 @@ class TroublesScreen(SheetScreen):
         self.main.focus_pane(pane)
         self.main.lay_out_anew()
         self.dismiss()
+
+
+def _name(trouble: Trouble) -> tuple[str, ...]:
+    """What tells it from others, however its numbers change."""
+    facts = trouble.facts
+    return (trouble.code, trouble.where, str(facts.get("process")), str(facts.get("state")))

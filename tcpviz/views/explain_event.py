@@ -30,12 +30,12 @@ EVENTS: Final[dict[str, str]] = {
 RESETS: Final[dict[str, str]] = {
     "no-socket": "nobody has a socket there",
     "tcp-abort-on-close": "the program closed it with data that nobody had read",
-    "tcp-abort-on-linger": "the program closed it with SO_LINGER 0",
+    "tcp-abort-on-linger": "the program wants no FIN-WAIT-2 (TCP_LINGER2)",
     "tcp-abort-on-data": "data came for a socket that the program had closed",
     "tcp-abort-on-memory": "the kernel ran out of memory for sockets without a program",
     "tcp-disconnect-with-data": "the program disconnected it with data under way",
     "tcp-keepalive-timeout": "its keep-alive probes got no answer",
-    "tcp-state": "in its state it has nothing else to answer",
+    "tcp-state": "the program broke it off: SO_LINGER 0, or a disconnect",
     "tcp-old-ack": "an acknowledgement was too old",
     "tcp-too-old-ack": "an acknowledgement was too old",
     "tcp-ack-unsent-data": "an acknowledgement was of something never sent",
@@ -45,7 +45,8 @@ RESETS: Final[dict[str, str]] = {
     "tcp-flags": "the flags do not fit",
     "tcp-rfc7323-paws": "the timestamp is too old (RFC 7323)",
 }
-"""By the kernel's own word (enum sk_rst_reason in include/net/rstreason.h)."""
+"""By the kernel's own word (enum sk_rst_reason in include/net/rstreason.h; what leads to each is
+in __tcp_close() and tcp_disconnect(), net/ipv4/tcp.c)."""
 
 _PASSES: Final = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING})
 

@@ -41,7 +41,8 @@ TEXTS: Final[dict[str, str]] = {
     "{connections}",
     "lossy": "loss on the way to {where}: {again} of {data} segments sent again, in {count} of "
     "{connections}",
-    "lossy-interface": "{where} loses: {again} of {data} segments sent again, to {peers} peers",
+    "lossy-interface": "loss on interface {where}: {again} of {data} segments sent again, "
+    "to {peers} peers",
     "slow-handshake": "slow handshakes with {where}: {count} of {connections}, up to {worst}",
     "slow-handshakes": "handshakes with {where} take {half} for most, over {most} for one in 20, "
     "over {nearly} for one in 100",
@@ -209,7 +210,7 @@ def words(trouble: Trouble) -> str:
     if code == "slow-handshakes":
         half = facts["half_ns"]
         assert isinstance(half, int)
-        return f"{_place(where)} rtt>{3 * half // 1000}us"
+        return f"{_place(where)} (rtt>{3 * half // 1000}us or verdict:slow-handshake)"
     if code == "slow-peer":
         return f"client:{facts['peer']} {_place(where)}"
     if code == "accept-queue":

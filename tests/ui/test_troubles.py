@@ -107,3 +107,19 @@ async def test_it_does_not_come_over_what_somebody_is_doing_already(monkeypatch)
         while not app.session.troubles:
             watch.beat()
         assert not isinstance(app.screen, TroublesScreen)
+
+
+async def test_what_is_chosen_stays_chosen_when_worse_comes_before_it(monkeypatch):
+    app = capture_of(monkeypatch)
+    monkeypatch.setattr("tcpviz.ui.troubles.AGAIN_S", 0.0)
+    async with running(app, until=came(app)) as pilot:
+        await settle(pilot, lambda: isinstance(app.screen, TroublesScreen))
+        assert "▸! 3  10.9.9.9:81 refuses" in sheet(app)
+        other = Endpoint("10.9.9.8", 82)
+        for number in range(5):
+            talk = Recorder(client=Endpoint("10.4.4.4", 20000 + number), server=other)
+            talk.client("S")
+            talk.server("RA")
+            app.session.feed.more(talk.records)
+        await settle(pilot, lambda: "! 5  10.9.9.8:82 refuses" in sheet(app))
+        assert "▸! 3  10.9.9.9:81 refuses" in sheet(app)
