@@ -9,6 +9,7 @@ import pytest
 from tcpviz.core.states import State
 from tcpviz.sources.feed import SourceError
 from tcpviz.ui.gallery import STATES, write
+from tcpviz.ui.looks import every
 from tcpviz.ui.scenes import Scene, reaches
 from tcpviz.ui.start import LOOKS
 
@@ -39,6 +40,10 @@ def test_what_cannot_be_is_one_line(tmp_path):
         write(tmp_path / "page.html", ("pink",))
     with pytest.raises(SourceError, match="cannot write"):
         write(tmp_path / "no" / "page.html", ("dark",), (SCENE,))
+
+
+def test_every_theme_can_be_asked_for_and_comes_round():
+    assert tuple(looks.name for looks in every()) == LOOKS
 
 
 def test_there_is_a_scene_for_every_screen():
