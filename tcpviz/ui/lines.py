@@ -2,7 +2,7 @@
 
 Textual does not compare frames: whatever is refreshed is written out, changed
 or not. So this widget keeps the rows that it last showed and refreshes only
-those that are different now. It has no scrollable size of its own, because
+the places in them that are different now. It has no scrollable size of its own, because
 growing one is a new layout of the screen; whoever fills it chooses its top row.
 """
 
@@ -20,7 +20,7 @@ from textual.widget import Widget
 from tcpviz.ui.looks import Looks
 from tcpviz.views.ladder_canvas import ascii_line
 from tcpviz.views.roles import LIT
-from tcpviz.views.spans import Line, Span, fit
+from tcpviz.views.spans import Line, Span, fit, text_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,42 @@ class Row:
 
 
 BLANK = Row()
+
+APART = 24
+"""Unchanged cells between two changed places that are rather written out with both: going to
+another place, and its colours, are as many bytes."""
+
+
+def changes(before: Row, after: Row, width: int) -> list[tuple[int, int]]:
+    """Where two rows differ, in cells: (from, up to) of each place; all of it where in doubt."""
+    whole = [(0, width)]
+    if before.under != after.under:
+        return whole
+    old, new = _cells(before.line, width), _cells(after.line, width)
+    if old is None or new is None:
+        return whole
+    found: list[tuple[int, int]] = []
+    for place, (one, other) in enumerate(zip(old, new, strict=True)):
+        if one == other:
+            continue
+        if found and place - found[-1][1] < APART:
+            found[-1] = (found[-1][0], place + 1)
+        else:
+            found.append((place, place + 1))
+    return found
+
+
+def _cells(drawn: Line, width: int) -> list[tuple[str, str]] | None:
+    """Each cell's character and role; ``None`` where a character takes not just one."""
+    cells: list[tuple[str, str]] = []
+    for span in drawn:
+        if text_width(span.text) != len(span.text):
+            return None
+        role = span.role
+        cells += [(char, role) for char in span.text]
+    if len(cells) < width:
+        cells += [(" ", "text")] * (width - len(cells))
+    return cells[:width]
 
 
 def signed(drawn: Line, sign: str) -> Line:
@@ -79,11 +115,12 @@ class LinesView(Widget):
             return
         self._rows = after
         width = self.size.width
-        changed = [
-            Region(0, y, width, 1)
-            for y in range(min(max(len(before), len(after)), self.size.height))
-            if (before[y] if y < len(before) else BLANK) != (after[y] if y < len(after) else BLANK)
-        ]
+        changed: list[Region] = []
+        for y in range(min(max(len(before), len(after)), self.size.height)):
+            old = before[y] if y < len(before) else BLANK
+            new = after[y] if y < len(after) else BLANK
+            if old != new:
+                changed += [Region(x, y, end - x, 1) for x, end in changes(old, new, width)]
         if changed:
             self.refresh(*changed)
 

@@ -31,6 +31,7 @@ from tcpviz.ui.placing import Placing
 from tcpviz.ui.plan import Pane, Plan, plan
 from tcpviz.ui.presenting import PresentingActions
 from tcpviz.ui.session import Session
+from tcpviz.ui.sparing import SparingCompositor
 
 FLASH_S = 0.45
 
@@ -65,6 +66,7 @@ class MainScreen(
 
     def __init__(self, session: Session, looks: Looks, *, ascii_only: bool, motion: bool) -> None:
         super().__init__()
+        self._compositor = SparingCompositor()
         self.session = session
         self.ascii_only = ascii_only
         self.motion = motion

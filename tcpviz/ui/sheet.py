@@ -21,6 +21,7 @@ from tcpviz.ui.lines import LinesView, Row
 from tcpviz.ui.looks import BAR, Looks
 from tcpviz.ui.page import PageScreen
 from tcpviz.ui.session import Session
+from tcpviz.ui.sparing import SparingCompositor
 from tcpviz.ui.words import wrap
 from tcpviz.views import roles
 from tcpviz.views.spans import Line, Span, fit, line, pad
@@ -113,6 +114,7 @@ class SheetScreen(Screen[None]):
 
     def __init__(self, looks: Looks, *, ascii_only: bool) -> None:
         super().__init__()
+        self._compositor = SparingCompositor()
         self.looks = looks
         self.ascii_only = ascii_only
         self._sheet = LinesView(looks, id="sheet", ascii_only=ascii_only)
