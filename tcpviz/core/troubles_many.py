@@ -28,6 +28,9 @@ SLOW_NS: Final = 100_000_000
 ENOUGH: Final = 20
 """Of fewer handshakes no percentiles are told."""
 
+HERE: Final = "this host"
+"""Where a trouble is that belongs to no connection and no listener."""
+
 AGAIN_NS: Final = 60 * SECOND
 """As long as Linux keeps TIME-WAIT: ports used again sooner find the former connection there."""
 
@@ -162,7 +165,7 @@ class Ports:
             if most is not None:
                 facts |= {"most": f"{most[0]} to {most[1]}", "most_count": self._waiting[most]}
             yield Trouble(
-                "time-waits", WARNING, "this host", waits, ports, facts=facts,
+                "time-waits", WARNING, HERE, waits, ports, facts=facts,
                 ids=tuple(ids[:MOST_IDS]), worst=ids[-1] if ids else 0,
             )  # fmt: skip
 
@@ -274,13 +277,13 @@ def of_host(host: Host) -> Iterable[Trouble]:
             "accept-queue", BAD, str(sock.local), sock.recv_queue, sock.send_queue + 1, 0, facts
         )
     if overflowed and not full:
-        yield Trouble("accept-queues", WARNING, "this host", overflowed, 0)
+        yield Trouble("accept-queues", WARNING, HERE, overflowed, 0)
     dropped = reading.counters.get("TCPReqQFullDrop", 0)
     cookies = reading.counters.get("TCPReqQFullDoCookies", 0)
     if dropped or cookies:
         facts = {"dropped": dropped, "cookies": cookies}
         severity = BAD if dropped else WARNING
-        yield Trouble("syn-queue", severity, "this host", dropped + cookies, 0, 0, facts)
+        yield Trouble("syn-queue", severity, HERE, dropped + cookies, 0, 0, facts)
     memory = reading.counters.get("TCPAbortOnMemory", 0)
     if memory:
-        yield Trouble("out-of-memory", BAD, "this host", memory, 0)
+        yield Trouble("out-of-memory", BAD, HERE, memory, 0)

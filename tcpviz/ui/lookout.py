@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tcpviz.core.troubles_many import HERE
 from tcpviz.ui.troubles import Judge, TroublesScreen
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Lookout:
             return
         self._judge.work(BUDGET_S if self._opens else PASSING_S)
         session.troubles = len(self._judge.found)
-        if self._opens and self._judge.complete and self._judge.found:
+        # What is wrong with the host at large is counted; what was captured is why one is here.
+        found = [each for each in self._judge.found if each.where != HERE]
+        if self._opens and self._judge.complete and found:
             self._opens = False
             self._open_sheet(self._judge)

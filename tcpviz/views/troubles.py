@@ -127,8 +127,6 @@ _CROWDS: Final = frozenset({"syn-flood", "port-scan", "host-scan", "backscatter"
 
 _OTHER: Final = "{where}: {code} in {count} of {connections}"
 
-_HERE: Final = "this host"
-
 
 def _key(trouble: Trouble) -> str:
     code, facts = trouble.code, trouble.facts
