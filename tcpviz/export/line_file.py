@@ -102,7 +102,10 @@ class LineFile:
         """Flush, and write the tail; more than once does no harm."""
         if self._descriptor < 0 and self.path != "-":
             return
+        self._retry_at = 0.0
         self.flush()
+        if self._failing:
+            self._tell(f"{self.name}: {self.lost} lines could not be written")
         tail = self._tail()
         if tail:
             self._put(tail)

@@ -16,12 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from tcpviz.core.records import Gap, Moment, Record, SegmentRecord
+from tcpviz.core.records import Gap, Moment, Note, Record, SegmentRecord
 from tcpviz.sources import over_ip
 from tcpviz.sources.feed import FeedStatus, SourceError
 from tcpviz.sources.keeping import Keeping
 from tcpviz.sources.parser import Interface, clean
-from tcpviz.sources.recent import Kept, Recent
+from tcpviz.sources.recent import MARK, Kept, Recent
 from tcpviz.sources.replay import Replay
 from tcpviz.sources.stream import CaptureStream
 from tcpviz.wire.decoder import Decoder
@@ -366,6 +366,8 @@ class FileFeed:
                 self._take_customs(customs, frame.number, batch)
             if losses and frame.number in losses:
                 batch.append(Gap(frame.time_ns, losses[frame.number], "the capturing program"))
+            if frame.comment is not None and MARK in frame.comment:
+                batch.extend(_marks(frame))
             recorded = self._replay.recorded
             segment = decode(self._replay.numbered(frame) if recorded else frame)
             if segment is not None and recorded:
@@ -429,3 +431,10 @@ class FileFeed:
             # Others' notes stay; one whose count has grown takes the place of the old one.
             status.notes[:] = [each for each in status.notes if each not in self._said] + said
             self._said = said
+
+
+def _marks(frame: Frame) -> Iterator[Note]:
+    """What a person has marked here, as the comments tell it."""
+    for line in (frame.comment or "").splitlines():
+        if line.startswith(MARK):
+            yield Note(frame.time_ns, line.removeprefix("tcpviz ")[:200])

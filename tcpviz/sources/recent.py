@@ -12,6 +12,9 @@ from typing import Final
 
 from tcpviz.wire.frame import Frame
 
+MARK: Final = "tcpviz mark "
+"""How the comment of a mark set by hand begins, so that it is known again."""
+
 KEPT: Final = 16 << 20
 """Bytes of memory for them, unless told."""
 

@@ -15,9 +15,6 @@ from tcpviz.sources.writer import PcapngWriter
 from tcpviz.wire.decoder import Decoder
 from tcpviz.wire.frame import Frame
 
-MARK = "tcpviz mark "
-"""How the comment of a mark begins, so that it is known again."""
-
 
 def of_file(path: str) -> Kept:
     """A capture file's frames. Raises SourceError while they are read."""

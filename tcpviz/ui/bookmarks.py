@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from tcpviz.core.records import Note
 from tcpviz.core.timeline import Timeline
-from tcpviz.sources.slices import MARK
+from tcpviz.sources.recent import MARK
 from tcpviz.ui.session import Session
 from tcpviz.words import _
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tcpviz.core.records import Note
 from tcpviz.sources.feed import SourceError
-from tcpviz.sources.files import open_capture
+from tcpviz.sources.files import FileFeed, open_capture
 from tcpviz.sources.recent import OVERHEAD, Kept, Recent
 from tcpviz.sources.slices import between, of_file, save
 from tcpviz.wire.frame import Frame
@@ -69,3 +70,25 @@ def test_a_file_is_read_again(tmp_path: Path) -> None:
     assert save(of_file(str(source)), str(path)) == packets
     with pytest.raises(SourceError):
         save(of_file(str(tmp_path / "none")), str(tmp_path / "c"))
+
+
+def test_a_mark_is_read_again_as_a_note(tmp_path: Path) -> None:
+    source, path = tmp_path / "a.pcap", tmp_path / "b.pcapng"
+    connections(source, 1)
+    at = 1_700_000_000_000_040_000  # of the first packet
+    hostile = "tcpviz mark 9: \x1b[2J" + "x" * 5000
+    save(of_file(str(source)), str(path), marks=[(at, "tcpviz mark 1: here"), (at, hostile)])
+    save(of_file(str(source)), str(tmp_path / "c.pcapng"), marks=[(at, "something else")])
+    marks = [(2**62, "tcpviz mark 2: at the end")]
+    save(of_file(str(source)), str(tmp_path / "d.pcapng"), marks=marks)
+
+    def notes(path: Path) -> list[str]:
+        records = [each for batch in FileFeed(str(path)).batches() for each in batch]
+        return [each.text for each in records if isinstance(each, Note)]
+
+    assert notes(tmp_path / "d.pcapng") == ["mark 2: at the end"]
+    assert notes(tmp_path / "c.pcapng") == []
+    first, second = notes(path)
+    assert first == "mark 1: here"
+    assert len(second) == 200
+    assert second.isprintable()
