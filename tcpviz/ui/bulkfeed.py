@@ -107,12 +107,12 @@ def _half_of_what_is_free() -> int:
     return 1 << 30
 
 
-def large(path: str) -> bool:
-    """Whether the screen reads this file by columns; never where there is no numpy."""
+def large(path: str, least: int = LARGE) -> bool:
+    """Whether a file is to be read by columns: from so many bytes on; never without numpy."""
     if importlib.util.find_spec("numpy") is None:
         return False
     try:
         there = Path(path)
-        return path != "-" and there.is_file() and there.stat().st_size >= LARGE
+        return path != "-" and there.is_file() and there.stat().st_size >= least
     except (OSError, ValueError):
         return False

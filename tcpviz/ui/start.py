@@ -148,11 +148,11 @@ def read(options: argparse.Namespace, onlooker: Callable[[Feed], Onlooker] | Non
 
             return pair_of(options.file, options.other)
         from tcpviz.sources.files import FileFeed
-        from tcpviz.ui.bulkfeed import BulkFeed, large
+        from tcpviz.ui.bulkfeed import LARGE, BulkFeed, large
 
         feed: Feed = (
             BulkFeed(options.file, follow=options.follow or None, limit=options.memory)
-            if (options.follow or large(options.file)) and onlooker is None
+            if large(options.file, 0 if options.follow else LARGE) and onlooker is None
             else FileFeed(options.file)
         )
         return feed
