@@ -16,7 +16,7 @@ from tcpviz.core.records import Call, Side
 from tcpviz.core.segment import Segment
 from tcpviz.core.timeline import Step, StepKind, Timeline
 from tcpviz.export.text import call_line
-from tcpviz.views import roles
+from tcpviz.views import points, roles
 from tcpviz.views.hand_words import text_line
 from tcpviz.views.icmp_words import error_text
 from tcpviz.views.ladder_labels import (
@@ -268,6 +268,8 @@ class _Gathering:
             end = (step.relative[0] + segment.payload_len) & 0xFFFFFFFF
             self.fins[side] = (step.index, end, "N" if self.fins else "M")
         label = segment_variants(step, self.notation, self.fins)[0]
+        if step.passage is not None and step.kind is StepKind.ARRIVED:
+            label = ", ".join(filter(None, (label, points.short_doubt(step.passage))))
         marks, _ = mark_variants(step)
         role = segment_role(segment)
         message = Message(row, step.time_ns, side, segment, label, tuple(marks[:1]), role)

@@ -19,7 +19,7 @@ from tcpviz.core.timeline import Step, StepKind, Timeline
 from tcpviz.core.tracker import Tracker
 from tcpviz.export.table_text import connection_table as connection_table
 from tcpviz.export.table_text import encodes as encodes
-from tcpviz.views import numbers, option_words
+from tcpviz.views import numbers, option_words, points
 from tcpviz.views.explain_event import brief
 from tcpviz.views.hand_words import text_line
 from tcpviz.views.icmp_words import error_text
@@ -167,6 +167,8 @@ def segment_line(step: Step) -> str:
         parts.append("bad checksum")
     words, _ = mark_variants(step)
     parts += words[:1]
+    if step.passage is not None and step.kind is not StepKind.SENT:
+        parts += points.tags(step.passage)
     return " ".join(parts)
 
 

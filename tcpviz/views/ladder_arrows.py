@@ -321,7 +321,10 @@ def _words_at_end(flight: Flight, row: Row, room: int, pen: Pen) -> str:
     passage = flight.step.passage
     said = [_("copy")] if flight.copy else []
     if passage is not None and flight.copy:
-        said = [told] if (told := points.short_doubt(passage)) else said
+        told = points.short_doubt(passage)
+        which = segment_variants(flight.step, pen.notation, pen.fins)[:-1] if told else []
+        whole = (f"{each}, {told}" for each in which)
+        said = [next((each for each in whole if text_width(each) <= room), told)] if told else said
     if any(each.act is Act.CORRUPTED for each in done):
         said.append(_("corrupted"))
     let_go = [each for each in done if each.act in LETS_GO]

@@ -68,6 +68,32 @@ def clocks(known: Skew | None, names: tuple[str, str], *, short: bool = False) -
 # -- one segment ----------------------------------------------------------------
 
 
+TAGS = {
+    Doubt.UNSENT: "not seen leaving",
+    Doubt.FOREIGN: "not seen leaving, another TTL",
+    Doubt.ARRIVED: "missed by that capture, but acknowledged there",
+    Doubt.LEFT: "missed by the capture at its sender",
+    Doubt.OUTSIDE: "the other capture did not run then",
+    Doubt.PART: "in part",
+}
+
+
+def tags(passage: Passage) -> list[str]:
+    """For a line of text, English: how long it took, and what is doubtful."""
+    made = []
+    if passage.delay_ns is not None:
+        error = "?" if passage.error_ns is None else duration(passage.error_ns)
+        made.append(f"[one way {duration(passage.delay_ns)} ±{error}]")
+    if passage.pieces > 1:
+        made.append(f"[in {passage.pieces} pieces]")
+    if passage.joined:
+        made.append(f"[as part of {size(passage.joined)}]")
+    made += [f"[{each}]" for each in passage.changed]
+    if passage.doubt is not None:
+        made.append(f"[{TAGS[passage.doubt]}]")
+    return made
+
+
 def short_doubt(passage: Passage) -> str:
     """A few words for the end of an arrow that began on the way; empty: nothing to say."""
     if passage.doubt is Doubt.PART:

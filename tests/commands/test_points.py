@@ -10,12 +10,14 @@ import struct
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tcpviz.cli import main
 from tcpviz.core.records import Moment, SegmentRecord
+from tcpviz.core.segment import Flags, Options
 from tcpviz.export import jsonl
 from tcpviz.sources.pair import pair_of
 from tcpviz.sources.writer import PcapngWriter
@@ -298,3 +300,31 @@ def test_each_line_fits_the_schema(files, capsys):
         assert main(["read", files[0], "--and", files[1], *words]) == 0
         for line in capsys.readouterr().out.splitlines():
             check.validate(json.loads(line))
+
+
+def test_a_segment_from_elsewhere_begins_on_the_way(tmp_path, capsys):
+    two = talk(TwoPoints(9, stamps=True), count=400)
+    theirs = two.captures[1]
+    victim = next(one for one in theirs if one.ttl == 61 and one.payload_len)
+    forged = replace(
+        victim,
+        time_ns=victim.time_ns + MS,
+        seq=victim.seq + victim.payload_len,
+        flags=Flags.RST,
+        payload_len=0,
+        ip_id=7,
+        ttl=241,
+        options=Options(),
+    )
+    theirs.insert(theirs.index(victim) + 1, forged)
+    theirs[:] = [replace(one, frame=number) for number, one in enumerate(theirs, 1)]
+    paths = [str(tmp_path / name) for name in ("a.pcapng", "b.pcapng")]
+    for path, segments in zip(paths, two.captures, strict=True):
+        write(path, segments)
+    assert main(["read", paths[0], "--and", paths[1], "--ladder", "1"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if "elsewhere" in line)
+    assert "RST 21, from elsewhere ─▶┊ CLOSED" in row
+    middle = row.index("───")
+    assert middle > row.index("┃") + 30  # it does not come from the client's lifeline
+    assert main(["read", paths[0], "--and", paths[1], "--segments", "flags:rst", "--text"]) == 0
+    assert "[not seen leaving, another TTL]" in capsys.readouterr().out
