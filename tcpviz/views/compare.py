@@ -101,7 +101,8 @@ def compare(
     left: Step, right: Step, cells: int, *, zero_ns: int = 0, ascii_only: bool = False
 ) -> list[Line]:
     """The page: two columns, what differs in the role of what is lit, and how far apart."""
-    column = max((cells - NAME - 6) // 3, LEAST_COLUMN)
+    # What both have takes more room than how far apart they are.
+    column = max((cells - NAME - 6) * 3 // 8, LEAST_COLUMN)
     last = max(cells - NAME - 2 * column - 6, 0)
     title = (
         Span("  "),

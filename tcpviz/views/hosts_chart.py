@@ -143,7 +143,11 @@ class HostsChart:
         canvas.put(2, _("seconds"), roles.TITLE)
         if left_out:
             more = _("and {n} more").format(n=left_out)
-            canvas.put(width - text_width(more) - 1, more, roles.LIT)
+            if self._lane(width):
+                canvas.put(width - text_width(more) - 1, more, roles.LIT)
+            else:  # the last host's name stands there
+                room = width - text_width(more) - 3
+                made[-1] = (*fit(made[-1], room), Span(f"  {more} ", roles.LIT))
         made.append(canvas.line(self.ascii_only))
         return made
 

@@ -219,7 +219,8 @@ def test_the_head_names_those_that_are_in_sight() -> None:
     chart = HostsChart(tracker.timeline, list(tracker.connections.values()))
     head = [plain_line(one) for one in chart.header(80, 3, 1, {"B"})]
     assert head[0].startswith(" B  10.0.0.2:50000")
-    assert head[-1].endswith("and 1 more")
+    assert head[0].endswith("and 1 more")
+    assert plain_line(chart.header(120, 3, 1, {"B"})[0]).count(" > ") == 2
 
 
 def test_rows_are_made_around_the_cursor_only() -> None:
