@@ -233,6 +233,11 @@ def _capture(commands: Commands[Parser]) -> None:
         help="show the SSH session too in which tcpviz itself runs (left out otherwise)",
     )
     parser.add_argument(
+        "--no-troubles",
+        action="store_true",
+        help="do not open on the list of troubles, if there are any; ! shows it",
+    )
+    parser.add_argument(
         "--memory",
         type=_bytes,
         default=256 << 20,

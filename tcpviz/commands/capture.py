@@ -64,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
             events=sys.platform == "linux" and os.geteuid() == 0,
             server=server,
         )
+        feed.opens_on_troubles = not options.no_troubles
         feed.status.notes[:0] = notes
         if server is not None:
             server.tell = feed.status.notes.append

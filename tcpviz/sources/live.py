@@ -67,6 +67,8 @@ class LiveFeed:
     ``events``      also read its tracepoints about TCP, where root and tracefs allow it
     ``server``      serves what is captured to readers elsewhere, and is left out itself
 
+    ``opens_on_troubles`` may be set: whether a screen opens on what is wrong, if anything is.
+
     The constructor checks everything that can be checked; :meth:`open` starts
     the capture and returns when every interface is being captured;
     :meth:`batches` does so if nobody did. All raise SourceError. Batches may be
@@ -95,6 +97,7 @@ class LiveFeed:
         if snaplen < 0:
             raise SourceError("the snapshot length must be 0 (everything) or more", exit_code=2)
         self.status = FeedStatus()
+        self.opens_on_troubles = True
         self.interfaces = resolve(interfaces)
         self.title = " + ".join(interface.name for interface in self.interfaces)
         self.title += f"  {bpf}" if bpf.strip() else "  tcp"

@@ -34,7 +34,7 @@ class Lookout:
         self._judge = Judge(screen.session)
         self._began = screen.session.clock()
         self._untouched = self._signature()
-        self._opens = True
+        self._opens = bool(getattr(screen.session.feed, "opens_on_troubles", True))
 
     def _signature(self) -> object:
         screen, session = self._screen, self._screen.session

@@ -155,7 +155,9 @@ def on_screen(rate: float, seconds: float, size: tuple[int, int] = (120, 40)) ->
     from tests.terminal.pseudo import Terminal
 
     traffic = Traffic(rate, seconds)
-    terminal = Terminal(["-m", "tcpviz", "capture", "--with-ssh", "-i", HERE], size)
+    terminal = Terminal(
+        ["-m", "tcpviz", "capture", "--no-troubles", "--with-ssh", "-i", HERE], size
+    )
     try:
         terminal.wait_for("Connections")
         quick = Quick(terminal)

@@ -94,7 +94,7 @@ def live(rate: float, env: dict[str, str], what: str, goal: str, seconds: float)
     say(f"screen: {what}")
     with wire():
         traffic = Traffic(rate, 3 * seconds + 3, together=200)
-        quick = program("capture", "--with-ssh", "-i", HERE, env=env)
+        quick = program("capture", "--no-troubles", "--with-ssh", "-i", HERE, env=env)
         try:
             until(quick, b"Connections")
             quick.watch(2)

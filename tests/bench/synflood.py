@@ -89,7 +89,7 @@ print(sender.run(rate, count / rate), sender.sent, flush=True)
 def measure(count: int, rate: float, memory: str, *, scan: bool) -> dict[str, object]:
     """One run; see the module."""
     with wire():
-        argv = ["-m", "tcpviz", "capture", "-i", HERE, "--memory", memory]
+        argv = ["-m", "tcpviz", "capture", "--no-troubles", "-i", HERE, "--memory", memory]
         with terminal(argv, size=(120, 40)) as screen:
             screen.wait_for("live, following")
             sampler = Sampler(screen.pid)

@@ -35,7 +35,7 @@ def pair():
 
 def capture(server: socket.socket, *words: str) -> list[str]:
     port = str(server.getsockname()[1])
-    return ["-m", "tcpviz", "capture", "-i", "lo", *words, "tcp", "port", port]
+    return ["-m", "tcpviz", "capture", "--no-troubles", "-i", "lo", *words, "tcp", "port", port]
 
 
 def below(pid: int) -> list[int]:

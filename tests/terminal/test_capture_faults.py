@@ -26,7 +26,7 @@ MEMORY = 256 << 10  # kilobytes that all processes together may take, as --memor
 
 
 def capture(words: str, *more: str) -> list[str]:
-    return ["-m", "tcpviz", "capture", "-i", "lo", *more, *words.split()]
+    return ["-m", "tcpviz", "capture", "--no-troubles", "-i", "lo", *more, *words.split()]
 
 
 def keys_answer(made: Terminal) -> None:
