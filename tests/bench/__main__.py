@@ -70,7 +70,8 @@ def lines(command: list[str], longest_s: float) -> Iterator[str]:
             came.put(line)
         came.put(None)
 
-    threading.Thread(target=listen, daemon=True).start()
+    listening = threading.Thread(target=listen, daemon=True)
+    listening.start()
     until = time.monotonic() + longest_s
     try:
         while (line := came.get(timeout=max(until - time.monotonic(), 0.01))) is not None:
@@ -87,6 +88,9 @@ def lines(command: list[str], longest_s: float) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+        listening.join(5)
+        if process.stdout is not None and not listening.is_alive():
+            process.stdout.close()
 
 
 def run(part: str, more: list[str], longest_s: float) -> list[Row]:
