@@ -34,6 +34,9 @@ from tcpviz.words import _
 PIECE = 16 * 1024
 """Bytes of the file that are read at a time."""
 
+MOST = 512 * 1024
+"""Bytes that are read at most: what has no connection up to there is waited for."""
+
 BUDGET_S = 0.03
 """Time for following what was read; what is there then is painted."""
 
@@ -137,7 +140,11 @@ def _first(path: str, wanted: int) -> tuple[Tracker, int]:
         about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode):
             raise OSError
-        while len(tracker.connections) <= wanted and time.monotonic() < until:
+        # However long a busy machine takes for it, some rows are better than none.
+        while done < MOST and (
+            not tracker.connections
+            or (len(tracker.connections) <= wanted and time.monotonic() < until)
+        ):
             data = file.read(PIECE)
             if not data:
                 break
@@ -150,7 +157,7 @@ def _first(path: str, wanted: int) -> tuple[Tracker, int]:
                     if segment is not None:
                         tracker.feed(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
                     count += 1
-                    if count % 16 == 0 and time.monotonic() > until:
+                    if count % 16 == 0 and tracker.connections and time.monotonic() > until:
                         return tracker, done * 100 // about.st_size
     return tracker, done * 100 // max(about.st_size, 1)
 
