@@ -22,6 +22,7 @@ import numpy as np
 from tcpviz.bulk.liverows import LiveRows, packed
 from tcpviz.bulk.livetable import ROWS, LiveTable
 from tcpviz.bulk.stretches import Columns, Ints, RingReader, Stretch, merged
+from tcpviz.core.hosts import HostReading
 from tcpviz.core.records import Gap, Moment, Note, Record, SegmentRecord
 from tcpviz.core.segment import Segment
 from tcpviz.sources import ring
@@ -146,7 +147,8 @@ class RingFeed(LiveFeed):
                 # All that came so far is in what is kept, this batch as well.
                 self._serving = wanted
                 self._kernel.forget()
-                yield Followed(self._again(wanted), wanted, fresh=True)
+                readings = [each for each in batch if isinstance(each, HostReading)]
+                yield Followed([*self._again(wanted), *readings], wanted, fresh=True)
             else:
                 yield Followed(batch, wanted, fresh=False) if batch else batch
 

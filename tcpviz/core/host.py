@@ -113,9 +113,7 @@ class Host:
 
         ``enter`` makes a connection of that key, client, server, and their claims.
         """
-        self.latest = reading
-        if reading.listeners is not None:
-            self.listeners = {each.local: each for each in reading.listeners}
+        self.hear(reading)
         told: list[Told] = []
         due, self._waiting = self._waiting, {}
         for sock in reading.sockets:
@@ -143,6 +141,12 @@ class Host:
                 told += self._tell(connection, sock, reading.time_ns)
         told += self._audit(connections, reading.time_ns)
         return told
+
+    def hear(self, reading: HostReading) -> None:
+        """Of a reading only what is no connection's: the listeners, the counters."""
+        self.latest = reading
+        if reading.listeners is not None:
+            self.listeners = {each.local: each for each in reading.listeners}
 
     def as_read(self, connection: Connection, time_ns: int) -> KernelReading:
         """What it has of a connection's ends, in the form in which the lab's kernels tell it."""

@@ -56,6 +56,7 @@ class Teller:
         self._by_port: dict[int, list[Row]] = {}
         self._first = True
         self._next_look = 0.0
+        self._left_out = 0
 
     def close(self) -> None:
         self.table.close()
@@ -67,6 +68,8 @@ class Teller:
         began = time.process_time()
         when = time.time_ns()
         found = self.table.read()
+        # Whom there was no time to tell of is not told of later, unless it changes.
+        self._left_out = min(self._left_out + found.left_out, found.total)
         listeners = self.table.listeners()
         self._find_owners(found.rows, listeners)
         self._by_port = {}
@@ -84,7 +87,7 @@ class Teller:
             "sockets": told,
             "gone": gone,
             "total": found.total,
-            "left_out": found.left_out,
+            "left_out": self._left_out,
             "counters": self.counters.risen(),
             "hidden": self.owners.hidden,
             "first": self._first,

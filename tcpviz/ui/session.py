@@ -210,6 +210,9 @@ class Session(Whole):
         while (batch := self.pump.batch()) is not None:
             ident = getattr(batch, "ident", None)
             if ident != self.selected or ident is None:
+                for record in batch:
+                    if isinstance(record, HostReading):
+                        self.tracker.host.hear(self._of_followed(record, rows))
                 continue
             if getattr(batch, "fresh", False):
                 self._begin_anew(ident)
