@@ -170,8 +170,11 @@ class GraphsScreen(SheetScreen):
             if self.session.selected is not None:
                 said = _(" no segment of this connection is kept")
             return [(), line(Span(said, roles.DIM))]
-        self._page = draw.page(series, view, cells, rows)
+        part = self.session.part  # of a long connection in a large file
+        self._page = draw.page(series, view, cells, rows - bool(part))
         made = self._page.lines
+        if part:
+            made = [*made, line(Span(f" {part}", roles.DIM))]
         if self._left:
             made[0] = line(Span(f" reading: {self._left} steps are left", roles.LIT))
         return made

@@ -246,7 +246,9 @@ async def test_troubles_export_and_the_chart_of_hosts_tell_what_they_have(tmp_pa
         await settle(pilot, lambda: bool(app.session.part))
         await pilot.press("E")
         assert app.session.part in "\n".join(told(app))
-        await pilot.press("escape", "5", "escape", "H")
+        await pilot.press("escape", "5")
+        await settle(pilot, lambda: app.session.part in "\n".join(told(app)))
+        await pilot.press("escape", "H")
         assert "the selected connection alone" in "\n".join(told(app))
 
 
