@@ -9,6 +9,7 @@ from textual import events
 from textual.message import Message
 
 from tcpviz.core.connection import Connection
+from tcpviz.sources.pair import PairFeed
 from tcpviz.ui.lines import Row, signed
 from tcpviz.ui.looks import GONE, POINTER, Looks
 from tcpviz.ui.panes import PaneView
@@ -17,7 +18,7 @@ from tcpviz.ui.plan import Pane
 from tcpviz.ui.playback import Mode
 from tcpviz.ui.pointing import Pointing
 from tcpviz.ui.session import Session
-from tcpviz.views import overview, roles
+from tcpviz.views import overview, points, roles
 from tcpviz.views.colours import painted
 from tcpviz.views.explain import sentences
 from tcpviz.views.ladder import Gutter, Ladder, LadderSettings, Notation, RowKind
@@ -98,6 +99,9 @@ class ChartPane(PaneView):
             if below:
                 said.append(_("+{n} below: End").format(n=count(below)))
             said += self._legend(ladder)
+        feed = self.session.feed
+        if isinstance(feed, PairFeed):
+            said.append(points.clocks(feed.skew, feed.names))
         return ", ".join(said)
 
     def _below(self, ladder: Ladder) -> int:
