@@ -127,7 +127,11 @@ class LiveTable:
         used = np.flatnonzero(self.ident[: min(self.born, self._room)])
         return np.asarray(used[np.argsort(self.ident[used], kind="stable")], np.int64)
 
-    def known(self, rows: Ints) -> Known:
+    def every(self) -> slice:
+        """All rows in use, in whichever order they lie: their columns need not be gathered."""
+        return slice(0, min(self.born, self._room))
+
+    def known(self, rows: Ints | slice) -> Known:
         """What their states follow from."""
         return Known(
             self.iss[rows],

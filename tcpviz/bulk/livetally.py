@@ -21,12 +21,12 @@ def tallies(rows: LiveRows) -> tuple[Tally, ...]:
     """The figures of every state, in the order of :data:`tcpviz.core.census.STATES`."""
     table = rows.table
     with rows._lock:
-        places = table.rows()
-        if not len(places):
+        places = table.every()
+        if not table.born:
             return (*(Tally(state) for state in State), Tally(None))
         known = states(table.known(places))
         missed = (table.gap[places] < table.gaps) | (table.iss[places].max(axis=1) < 0)
-        first, last = table.first_ns[places], table.last_ns[places]
+        first, last = table.first_ns[places].copy(), table.last_ns[places].copy()
     counts = np.zeros(len(STATES), np.int64)
     since: dict[State, int] = {}
     unknown = 0

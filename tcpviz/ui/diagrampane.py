@@ -36,6 +36,7 @@ MOTION_S = 0.04
 PICTURES = 9
 
 
+MANY = 20_000
 BOARD_S = 0.5
 """How often the dashboard changes at most while segments keep coming and are followed."""
 
@@ -202,7 +203,9 @@ class DiagramPane(PaneView):
         rushes = session.mode is Mode.FOLLOWING and not session.pump.done
         moment = 0 if rushes else (session.cursor.index, session.latest_ns)
         shown = (cells, rows, self.selected, moment, id(session.timeline), language())
-        still = not rushes or now - self._board_at < BOARD_S
+        # Counting very many takes its time: half as often.
+        pause = BOARD_S if session.counted is None or session.count < MANY else 2 * BOARD_S
+        still = not rushes or now - self._board_at < pause
         if self._placed and self._board == shown and still:
             return [Row(one) for one in self._placed.lines]
         self._board, self._board_at = shown, now

@@ -37,6 +37,9 @@ FEW = 5_000
 AGAIN_S = 2.0
 """Seconds between two judgements of a capture that goes on."""
 
+SHARE = 50
+"""And at least so many times as long as asking a busy link's rows took."""
+
 _TITLE = "Troubles"
 
 
@@ -73,7 +76,7 @@ class Judge:
         self._left: Iterator[Connection] | None = None
         self._watch: _Until | None = None
         self._known: object = None
-        self._ended_at = 0.0
+        self._ended_at = self._took = 0.0
 
     def work(self, budget_s: float = A_BEAT_S) -> None:
         """Judge for about so long."""
@@ -99,10 +102,13 @@ class Judge:
         known = (session.generation, len(session.timeline), session.counted and session.count)
         if known == self._known and not session.live:
             return False
-        if self.complete and session.clock() < self._ended_at + AGAIN_S:
+        pause = max(AGAIN_S, SHARE * self._took)
+        if self.complete and session.clock() < self._ended_at + pause:
             return False
         self._known = known
+        began = perf_counter()
         tallied = self._tallied = self._tally()
+        self._took = perf_counter() - began
         rows = session.visible()
         lazy = rows if isinstance(rows, _Lazy) else None
         connections: Sequence[Connection] = []
