@@ -20,6 +20,10 @@ from tcpviz.export.table_text import connection_rows, encodes
 from tcpviz.sources.feed import FeedStatus, SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tcpviz.bulk.table import Table
+    from tcpviz.core.connection import Connection
     from tcpviz.views.filter import Filter
 
 # numpy starts a thread for each processor to multiply matrices, of which we have none.
@@ -109,8 +113,12 @@ def _result(options: argparse.Namespace, loaded: Loaded, chosen: Filter | None) 
     if options.ladder is not None:
         return _ladder(options, loaded, plain)
     fits = None if chosen is None else chosen.matches
-    moments = zip(table, table.until_ns.tolist(), strict=True)
-    shown = ((each, now) for each, now in moments if fits is None or fits(each, now))
+    shown: Iterable[tuple[Connection, int]]
+    if chosen is not None and _steady(chosen):
+        shown = _sifted(table, chosen)
+    else:
+        moments = zip(table, table.until_ns.tolist(), strict=True)
+        shown = ((each, now) for each, now in moments if fits is None or fits(each, now))
     if options.conn_log or options.parquet:
         from tcpviz.commands import read_outlets
 
@@ -154,6 +162,42 @@ def _result(options: argparse.Namespace, loaded: Loaded, chosen: Filter | None) 
             )
         )
     return 0
+
+
+_STEADY = frozenset(
+    {
+        *("host", "port", "state", "certainty", "segments", "bytes", "syns", "fins", "rsts"),
+        *("phase", "rtt", "duration", "id", "completeness", "conn_state", "history"),
+        *("opened_by", "closed_by", "reset_by"),
+    }
+)
+"""Filter fields that do not depend on the moment at which they are asked."""
+
+
+def _steady(chosen: Filter) -> bool:
+    """Whether a filter can be asked of all connections at one moment."""
+    from tcpviz.views.filter.syntax import Test, Word
+
+    def plain(node: object) -> bool:
+        if isinstance(node, Word):
+            return False
+        if isinstance(node, Test):
+            name = node.field.removeprefix("client.").removeprefix("server.")
+            return name in _STEADY or node.field.startswith("mark.")
+        inner = getattr(node, "items", None) or (getattr(node, "item", None),)
+        return all(each is not None and plain(each) for each in inner)
+
+    return plain(chosen.node)
+
+
+def _sifted(table: Table, chosen: Filter) -> Iterable[tuple[Connection, int]]:
+    """Those that fit, found by columns, each with its moment."""
+    from tcpviz.bulk.sieve import Sieve
+    from tcpviz.bulk.sorting import Keys
+
+    now = int(table.until_ns.max()) if len(table) else 0
+    for place in Sieve(Keys(table, now), table.connection).places(chosen).tolist():
+        yield table.connection(place), int(table.until_ns[place])
 
 
 def _ladder(options: argparse.Namespace, loaded: Loaded, plain: bool) -> int:
