@@ -23,11 +23,12 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLES = (
     "explain:OTHER explain_segments:KINDS,ARRIVED,LOST,ADDITIONS,MARKS "
     "explain_calls:CALLED,CALLED_OTHER,RETURNED,RETURNED_OTHER,FAILED,FAILED_WITH,FAILED_OTHER,"
-    "ERRORS explain_moves:MOVES,MOVES_ACTIVE,FOUND explain_kernel:READING,TIMERS explain_event:EVENTS,RESETS "
-    "explain_fill:NAMES icmp_words:REASON_WORDS,ICMP hand_words:DOERS,SHORT,SENTENCES,REBOOT,_HAND "
+    "ERRORS explain_moves:MOVES,MOVES_ACTIVE,FOUND explain_kernel:READING,TIMERS "
+    "explain_event:EVENTS,RESETS explain_fill:NAMES "
+    "icmp_words:REASON_WORDS,ICMP hand_words:DOERS,SHORT,SENTENCES,REBOOT,_HAND "
     "plain_words:SAID,SAID_MARKS,HEARD,LOST,MOVED,CALLED,RETURNED,FAILED,FAILED_OTHER,TIMER "
-    "kernel_words:TIMERS verdict:NAMES,NAMES_MIDSTREAM troubles:TEXTS,DETAILS explain_states:STATES "
-    "points:DOUBTS"
+    "kernel_words:TIMERS verdict:NAMES,NAMES_MIDSTREAM troubles:TEXTS,DETAILS "
+    "explain_states:STATES points:DOUBTS"
 )
 """Texts that are data, by module of ``tcpviz.views`` and name: all that teaches."""
 
