@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcpviz.core.connection import Connection
 from tcpviz.core.records import Record
 from tcpviz.sources.feed import Feed, FeedStatus
 from tcpviz.sources.files import FileFeed, open_capture
@@ -29,6 +30,7 @@ class BulkFeed:
     """A file's tables. Raises SourceError if it cannot be opened.
 
     ``path``     of the file
+    ``first``    some connections as they stand near its beginning, to be shown until more is known
     ``instead``  the feed of its segments, where columns turned out not to be for it
     ``limit``    bytes of memory that its columns may take (half of what is free, if ``None``);
                  the rest lies on disk
@@ -40,6 +42,7 @@ class BulkFeed:
         self.path, self._follow = path, follow
         self.limit = limit
         self.title = capture.name
+        self.first: Sequence[Connection] = ()
         self.status = FeedStatus(size=capture.size)
         self.instead: Feed | None = None
         self._growing: Growing | None = None

@@ -6,8 +6,10 @@ this object, used from the screen's thread only, takes what they have made and w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from tcpviz.core.connection import Connection
 from tcpviz.core.timeline import Cursor
 from tcpviz.ui.bulkfeed import BulkFeed
 from tcpviz.ui.bulklist import BulkSifter
@@ -54,6 +56,19 @@ class BulkSession(Session):
         self._progress: Progress | None = None
         self._next = 0.0
         self._seeking: tuple[str, int, int] | None = None
+
+    @property
+    def _first(self) -> Sequence[Connection]:
+        """What is listed until there is a table."""
+        feed = self._bulk
+        return () if self._snapshot is not None or feed.instead is not None else feed.first
+
+    @property
+    def count(self) -> int:
+        return len(self._first) or super().count
+
+    def visible(self) -> Sequence[Connection]:
+        return self._first or super().visible()
 
     def close(self) -> None:
         """The threads end; nothing more is asked."""
@@ -130,7 +145,7 @@ class BulkSession(Session):
             return None
         now, at = self.clock(), feed.status.position
         shown = self._progress
-        known = 0 if self.rows is None else len(self.rows)
+        known = self.count
         if shown is not None and known == shown.connections and now < self._next:
             return shown
         self._next = now + SHOWN_S
@@ -272,7 +287,9 @@ class BulkSession(Session):
 
     @property
     def list_ns(self) -> int:
-        return self.now_ns if self._snapshot is None else self._snapshot.end_ns
+        if self._snapshot is not None:
+            return self._snapshot.end_ns
+        return max((each.last_ns for each in self._first), default=self.now_ns)
 
     @property
     def now_ns(self) -> int:

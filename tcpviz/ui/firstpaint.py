@@ -17,6 +17,7 @@ import time
 import tty
 from collections.abc import Iterator
 
+from tcpviz.core.connection import Connection
 from tcpviz.core.records import Moment, SegmentRecord
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources.feed import SourceError
@@ -41,6 +42,9 @@ BUDGET_S = 0.03
 """Time for following what was read; what is there then is painted."""
 
 _standing: list[bool] = []
+
+painted: list[Connection] = []
+"""The connections that were painted, for the list until there is more."""
 
 _HUES: dict[str, tuple[Hues, dict[str, Look]]] = {
     "dark": (palettes.DARK_HUES, palettes.DARK),
@@ -115,6 +119,7 @@ def _paint(options: argparse.Namespace) -> bool:
         return False  # it will be said by whoever reads it
     if not tracker.connections:
         return False
+    painted.extend(tracker.connections.values())
     lines = [_title(cells, len(tracker.connections)), table.header(cells)]
     for one in list(tracker.connections.values())[: rows - 2]:
         lines.append(table.row(one, cells, tracker.now_ns))

@@ -255,3 +255,16 @@ async def test_troubles_export_and_the_chart_of_hosts_tell_what_they_have(tmp_pa
 def told(app: TcpvizApp) -> list[str]:
     """What the sheet on top says."""
     return [plain_line(each) for each in app.screen.lines(120, 39)]  # type: ignore[attr-defined]
+
+
+def test_until_there_is_a_table_the_rows_that_were_painted_are_listed(tmp_path: Path) -> None:
+    path = visits(tmp_path)
+    feed = BulkFeed(str(path), follow=False)
+    early = read_all(Session(FileFeed(str(path))))
+    feed.first = list(early.visible())[:7]
+    session = BulkSession(feed)
+    assert session.count == 7
+    assert [one.id for one in session.visible()] == [1, 2, 3, 4, 5, 6, 7]
+    read_all(session)
+    assert session.count == 60
+    session.close()
