@@ -9,8 +9,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import tcpviz
 from tcpviz.core.hosts import HostReading, HostSocket, Process
@@ -22,6 +23,9 @@ from tcpviz.sources.interfaces import ANY, Interface
 
 _PIECE = 1 << 18
 _LONGEST = 64 << 20  # bytes of one line: 20 000 sockets take some 4 MB
+
+PART: Final = 200
+"""Sockets of the first reading that are told together: some 50 ms of the screen's time."""
 
 _START = (
     "import sys; sys.path.append({root!r}); "
@@ -124,7 +128,7 @@ class HostTable:
                 del self._buffer[: end + 1]
                 reading = self._parse(line)
                 if reading is not None:
-                    readings.append(reading)
+                    readings += in_parts(reading)
 
     def _parse(self, line: bytes) -> HostReading | None:
         try:
@@ -181,6 +185,18 @@ class HostTable:
                 process.kill()
             process.wait()
         self.ended = True
+
+
+def in_parts(reading: HostReading) -> list[HostReading]:
+    """The first reading of a busy host in parts, so that no key waits until all is entered.
+
+    Later ones stay whole: what is new waits for the next reading, not for the next part.
+    """
+    if not reading.first or len(reading.sockets) <= PART:
+        return [reading]
+    cuts = range(0, len(reading.sockets), PART)
+    parts = [replace(reading, sockets=reading.sockets[at : at + PART]) for at in cuts]
+    return [parts[0], *(replace(part, listeners=None) for part in parts[1:])]
 
 
 def _socket(entry: list[Any], *, fresh: bool, read_ns: int = 0) -> HostSocket:

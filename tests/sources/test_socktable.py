@@ -6,13 +6,15 @@ import os
 import select
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tcpviz.core.hosts import HostReading, HostSocket
 from tcpviz.core.segment import Endpoint
 from tcpviz.core.states import State
-from tcpviz.sources import bpf, bpfvm, owners
+from tcpviz.sources import bpf, bpfvm, hosttable, owners
 from tcpviz.sources.hosttable import HostTable, captured_by
 from tcpviz.sources.interfaces import ANY, Interface
 from tcpviz.sources.socktable import HostCounters, SocketTable
@@ -300,3 +302,17 @@ def test_only_who_was_asked_to_keeps_what_shows_other_users_processes():
         assert int(sets["CapEff"], 16) == int(sets["CapPrm"], 16) == left
         assert int(sets["CapBnd"], 16) == int(sets["CapInh"], 16) == int(sets["CapAmb"], 16) == 0
         table.close()
+
+
+def test_the_first_reading_of_a_busy_host_comes_in_parts_with_its_listeners_first():
+    local, peer = Endpoint("10.0.0.1", 80), Endpoint("10.0.0.2", 4000)
+    one = HostSocket(local, peer, State.ESTABLISHED)
+    heard = HostSocket(local, None, State.LISTEN)
+    count = 2 * hosttable.PART + 1
+    first = HostReading(5, (one,) * count, (heard,), total=count, first=True)
+    parts = hosttable.in_parts(first)
+    assert [len(part.sockets) for part in parts] == [hosttable.PART, hosttable.PART, 1]
+    assert [part.listeners for part in parts] == [(heard,), None, None]
+    assert all(part.first and part.total == count for part in parts)
+    later = replace(first, first=False)
+    assert hosttable.in_parts(later) == [later]
