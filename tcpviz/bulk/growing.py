@@ -46,14 +46,22 @@ class Snapshot:
     ``whole``    it is the last one
     ``end_ns``   the latest moment in it
     ``tallies``  its ends by state
+    ``enough``   is asked while it is made: what comes of it then is of no use
     ``lock``     is held while one of its connections is made: the shapes behind it are shared
     """
 
-    def __init__(self, reading: Reading, version: int, *, whole: bool) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        version: int,
+        *,
+        whole: bool,
+        enough: Callable[[], bool] | None = None,
+    ) -> None:
         self.version, self.whole = version, whole
         self.lock = threading.RLock()
         self.reading = reading
-        self.building = Building(reading)
+        self.building = Building(reading, enough)
         self.table = Table(self.building)
         self.tallies = tallies(self.table)
         self.end_ns = int(self.table.last_ns.max()) if len(self.table) else 0
@@ -113,7 +121,7 @@ class Growing:
         except SourceError as error:
             trouble = error
         self.waiting = False
-        if not self._stopped.is_set() or self.latest is None:
+        if not self._stopped.is_set():
             self._make(whole=True)
         if trouble is not None:
             raise trouble
@@ -137,7 +145,10 @@ class Growing:
             return
         began = time.monotonic()
         version = 1 if latest is None else latest.version + 1
-        self.latest = Snapshot(reading, version, whole=whole)
+        made = Snapshot(reading, version, whole=whole, enough=self._stopped.is_set)
+        if self._stopped.is_set():
+            return  # it may be half of one
+        self.latest = made
         self._rows = count
         if self.windows is not None:
             self.windows.rest()
