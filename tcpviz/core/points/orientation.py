@@ -31,6 +31,7 @@ class Orientation:
         self.clock = clock
         self.slack = slack
         self._paths: OrderedDict[tuple[str, str], bool] = OrderedDict()
+        self._undecided: OrderedDict[int, Pair] = OrderedDict()
 
     def learn(self, pair: Pair, first: Sighting, second: Sighting) -> None:
         """The same segment at both points, and no doubt of it."""
@@ -40,6 +41,10 @@ class Orientation:
             forward = self._compare(pair, bound)
             if forward is None:
                 pair.bounds.append(bound)
+                pair.sample = first
+                self._undecided[id(pair)] = pair
+                if len(self._undecided) > PATHS:
+                    self._undecided.popitem(last=False)
                 del pair.bounds[:-_BOUNDS]
                 return
             self._set(pair, forward)
@@ -63,8 +68,15 @@ class Orientation:
                 return (ahead_ns > then_ahead) is (way == 0)
         return None
 
+    def conclude(self) -> None:
+        """There is nothing more to learn from: decide for those pairs that have told nothing."""
+        for pair in list(self._undecided.values()):
+            if pair.sample is not None:
+                self.decide(pair, pair.sample)
+
     def _set(self, pair: Pair, forward: bool) -> None:
         pair.forward = forward
+        self._undecided.pop(id(pair), None)
         low, high = pair.ends(0)
         self._paths[low.addr, high.addr] = forward
         self._paths[high.addr, low.addr] = not forward

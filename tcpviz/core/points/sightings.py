@@ -147,6 +147,7 @@ class Pair:
     ``shift``    by way of point 0: what point 1's numbers are ahead of point 0's
     ``stamps``   both points show the timestamps option
     ``forward``  way 0 goes from point 0 to point 1; ``None``: not known yet
+    ``sample``   one of those
     ``bounds``   (way, time at point 0, time at point 1 less that) of sure mates, until
                  it is known where the ends are
     """
@@ -158,6 +159,7 @@ class Pair:
     forward: bool | None = None
     ways: tuple[Way, Way] = field(default_factory=lambda: (Way(), Way()))
     bounds: list[tuple[int, int, int]] = field(default_factory=list)
+    sample: Sighting | None = None
     told: set[str] = field(default_factory=set)
 
     def way(self, one: Sighting) -> int:

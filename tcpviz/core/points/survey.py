@@ -103,6 +103,7 @@ def survey(captures: Iterable[Iterable[Record]], most: int = MOST) -> Survey:
         for _, record in sample.kept:
             joiner.take(point, record)
         sample.kept.clear()
+    joiner.orientation.conclude()
     return Survey(joiner, (one, two))
 
 
