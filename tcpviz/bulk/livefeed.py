@@ -46,6 +46,13 @@ LAG_NS = 250_000_000
 """Nanoseconds since the latest packet of what is being read, from which on it is too many."""
 
 
+FOLLOWED = 25_000.0
+"""Segments a second that are followed at most; a fast machine follows about half as many."""
+
+SMOOTHING = 0.06
+"""Share of the latest pass in the rate: one great burst does not count as a rate."""
+
+
 class Followed(list[Record]):
     """Records of one connection. ``fresh``: all that came before is told anew."""
 
@@ -70,6 +77,7 @@ class RingFeed(LiveFeed):
         self.rows = LiveRows(self.table, self.changing)
         self.ring = False
         self.overwhelmed = False
+        self._looked_at = self._rate = 0.0
         self.way = "packet by packet"
         self._asked_only: int | None = None
         self._serving: int | None = None
@@ -193,8 +201,17 @@ class RingFeed(LiveFeed):
         return self._records(stretch, chosen, dict(slow))
 
     def _look_at_lag(self, columns: Columns) -> None:
-        """What came so long ago that we will not catch up is counted, and not followed."""
-        if len(columns) and time.time_ns() - int(columns.time_ns[-1]) > LAG_NS:
+        """What came so long ago that we will not catch up is counted, and not followed.
+
+        Nor what comes so fast that we would not: to find that out by trying takes all of a core.
+        """
+        if not len(columns):
+            return
+        now = time.monotonic()
+        rate = len(columns) / max(now - self._looked_at, ring.PASS_S)
+        self._looked_at = now
+        self._rate += SMOOTHING * (rate - self._rate)
+        if self._rate > FOLLOWED or time.time_ns() - int(columns.time_ns[-1]) > LAG_NS:
             self.overwhelmed = True
 
     def _slowly(self, stretch: Stretch, places: Ints) -> list[tuple[int, Segment]]:

@@ -9,7 +9,11 @@ import pytest
 
 pytest.importorskip("numpy")
 
+import numpy as np
+
+from tcpviz.bulk import livefeed
 from tcpviz.bulk.livefeed import Followed, RingFeed
+from tcpviz.bulk.stretches import Columns
 from tcpviz.core.records import Gap, Note, SegmentRecord
 from tcpviz.core.states import State
 from tcpviz.sources import access, ring
@@ -174,3 +178,27 @@ def test_the_session_goes_over_to_counting_and_follows_what_is_selected():
     )
     assert len(session.timeline) == 10
     assert "counted" in feed.status.notes[-1]
+
+
+def test_what_comes_too_fast_for_long_is_counted_at_once_and_a_burst_is_followed(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(livefeed.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(livefeed.time, "time_ns", lambda: int(now[0] * 1e9))
+
+    def passes(*counts: int) -> list[bool]:
+        """Whether it is too much, after each pass with so many segments."""
+        feed = object.__new__(RingFeed)
+        feed.overwhelmed, feed._looked_at, feed._rate = False, now[0], 0.0
+        told = []
+        for count in counts:
+            now[0] += 0.033
+            zeros = np.zeros(count, np.int64)
+            columns = Columns(zeros, zeros + int(now[0] * 1e9), *[zeros] * 6)
+            feed._look_at_lag(columns)
+            told.append(feed.overwhelmed)
+        return told
+
+    assert passes(6600, 0, 300, 300, 300) == [False] * 5  # a burst
+    assert passes(*[300] * 100) == [False] * 100
+    assert passes(*[6600] * 4)[-1]
+    assert not passes(*[6600] * 2)[-1]
