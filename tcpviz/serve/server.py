@@ -31,6 +31,9 @@ from tcpviz.words import _
 HEARTBEAT_S = 15.0
 """A page that answers nothing for so long is gone, and its program with it."""
 
+ENDING_S = 12.0
+"""Time for all programs to end before their handlers are given up: more than each may take."""
+
 MOST_MESSAGE = 1 << 20
 """Bytes of one message from a page: a large paste fits."""
 
@@ -74,7 +77,7 @@ class ScreenServer(Server):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, over.set)
-        runner = web.AppRunner(await self._make_app(), access_log=None, shutdown_timeout=1.0)
+        runner = web.AppRunner(await self._make_app(), access_log=None, shutdown_timeout=ENDING_S)
         await runner.setup()
         try:
             self.port = await self._listen(runner)

@@ -25,6 +25,10 @@ class Serving:
             text=True, env=env, cwd=folder,
         )  # fmt: skip
         self.said = ""
+        self.url, self.port = "", 0
+
+    def ready(self) -> None:
+        """It has printed where it is."""
         self.wait_for("Ctrl-C ends it all")
         found = re.search(r"http://\S+", self.said)
         assert found is not None, self.said
@@ -55,6 +59,7 @@ class Serving:
 def serving(*words: str, folder: Path = ROOT) -> Iterator[Serving]:
     made = Serving(*words, folder=folder)
     try:
+        made.ready()
         yield made
     finally:
         if made.process.poll() is None:
