@@ -29,7 +29,7 @@ from tcpviz.wire.decoder import Decoder
 
 Array = NDArray[Any]
 
-MOST = 1200
+MOST = 600
 """Segments of a connection that are followed at a time."""
 
 OVERLAP = 40

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from tcpviz.bulk.stories import MOST
 from tcpviz.sources.files import FileFeed
 from tcpviz.ui.app import TcpvizApp
 from tcpviz.ui.bulkfeed import BulkFeed
@@ -165,15 +166,15 @@ async def test_a_long_connection_is_held_by_windows(tmp_path: Path) -> None:
         session = app.session
         await pilot.press("1", "enter")
         total = session.visible()[0].client.segments + session.visible()[0].server.segments
-        await at(pilot, app, f"segments {total - 1199} to {total} of")
+        await at(pilot, app, f"segments {total - MOST + 1} to {total} of")
         assert "FIN" in text(app, "chart")
         await pilot.press("home")
-        await at(pilot, app, "segments 1 to 1200 of")
+        await at(pilot, app, f"segments 1 to {MOST} of")
         assert "SYN 0" in text(app, "chart")
         await pilot.press("end")
-        await at(pilot, app, f"segments {total - 1199} to {total} of")
+        await at(pilot, app, f"segments {total - MOST + 1} to {total} of")
         await pilot.press("home")
-        await at(pilot, app, "segments 1 to 1200 of")
+        await at(pilot, app, f"segments 1 to {MOST} of")
         # From problem to problem, over the window's end.
         seen = set()
         for _ in range(40):
