@@ -37,7 +37,7 @@ QUICK = {
     "screen": ["--connections", "30000", "--seconds", "2", "--keys", "30"],
     "files": ["--share", "0.5", "--visits", "5000", "--packets", "50000", "--most", "100000"],
 }
-LONGEST_S = {"start": 60, "live": 200, "screen": 240, "files": 420}
+LONGEST_S = {"start": 45, "live": 160, "screen": 190, "files": 380}
 """After so long a part is ended; what it has measured counts."""
 
 

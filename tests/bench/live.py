@@ -266,7 +266,7 @@ def search(most: float, seconds: float) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rates", default="20000,200000")
+    parser.add_argument("--rates", default="200000")
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--most", type=float, default=1_000_000, help="0: no search")
@@ -281,7 +281,7 @@ def main() -> int:
         for rate in options.rates.split(","):
             beside(float(rate), options.seconds, options.runs, time.monotonic() + options.share)
         if options.most:
-            search(options.most, min(options.seconds, 3))
+            search(options.most, min(options.seconds, 2))
     return 0
 
 
