@@ -38,7 +38,7 @@ exit codes:
   output went away (tcpviz help exit-codes)
 
 tcpviz help COMMAND tells more, so does tcpviz help verdicts (or filter, marks, states, certainty,
-teaching, privilege, outputs, service, exit-codes); in the program, ? does.
+teaching, points, privilege, outputs, service, exit-codes); in the program, ? does.
 """
 
 
@@ -63,8 +63,8 @@ def build_parser() -> Parser:
         nargs="?",
         metavar="COMMAND|TOPIC",
         help="demo, capture, read, doctor; filter, verdicts, marks, states, certainty, chart, "
-        "teaching, privilege, outputs, service, exit-codes, or one of those, such as refused or "
-        "close-wait",
+        "teaching, points, privilege, outputs, service, exit-codes, or one of those, such as "
+        "refused or close-wait",
     )
     language_option(helper)
     return parser

@@ -100,7 +100,9 @@ class Way:
         default_factory=lambda: (deque(), deque())
     )
     delivered: OrderedDict[Key, Sighting] = field(default_factory=OrderedDict)
-    echoes: tuple[deque[Echo], deque[Echo]] = field(default_factory=lambda: (deque(), deque()))
+    echoes: tuple[deque[Echo], deque[Echo]] = field(
+        default_factory=lambda: (deque(maxlen=STRETCHES), deque(maxlen=STRETCHES))
+    )
     got: tuple[deque[Stretch], deque[Stretch]] = field(
         default_factory=lambda: (deque(maxlen=STRETCHES), deque(maxlen=STRETCHES))
     )
