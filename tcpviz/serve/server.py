@@ -310,4 +310,4 @@ def reachable(error: OSError) -> str:
     """Why an address cannot be had, in words."""
     if isinstance(error, socket.gaierror):
         return "no such host"
-    return error.strerror or str(error)
+    return os.strerror(error.errno).lower() if error.errno else str(error)

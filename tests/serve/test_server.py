@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import select
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -189,6 +190,20 @@ def test_wrong_requests_are_one_line(words: list[str], code: int, says: str) -> 
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+def test_a_port_that_is_taken_is_told_and_the_usual_one_gives_way() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "tcpviz.cli", "demo", "--serve", str(port)],
+            cwd=ROOT, capture_output=True, text=True,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == f"tcpviz: cannot serve at 127.0.0.1:{port}: address already in use\n"
+    with serving("demo", "--serve") as one, serving("demo", "--serve") as other:
+        assert one.port != other.port
+        assert (one.stop(), other.stop()) == (0, 0)
 
 
 def test_without_the_package_one_line_says_what_to_install() -> None:
