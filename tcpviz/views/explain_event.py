@@ -12,18 +12,18 @@ from tcpviz.views.spans import clean
 from tcpviz.words import _
 
 EVENTS: Final[dict[str, str]] = {
-    "state": "{who}'s kernel says at this moment: from {before} to {after}.",
-    "caller": "The call is {process}'s.",
+    "state": "{Who}'s kernel says at this moment: from {before} to {after}.",
+    "caller": "It was a call of {process}.",
     "waits": "The socket passes into a time-wait socket, which the kernel tells no more of.",
     "late": "Linux makes a socket of a half-open connection only now: it had a small entry before.",
-    "again-timeout": "{who}'s kernel sends again because its timer has run out.",
-    "again-recovery": "{who}'s kernel sends again what acknowledgements show to be missing.",
-    "again-probe": "{who}'s kernel sends its last segment again to see whether it was lost.",
-    "again-syn-ack": "{who}'s kernel repeats its SYN,ACK: the third segment has not come.",
-    "again": "{who}'s kernel sends a segment again.",
-    "reset-received": "{who}'s kernel has got the reset, and takes it.",
-    "reset-sent": "{who}'s kernel sends a reset ({reason}).",
-    "reset": "{who}'s kernel sends a reset.",
+    "again-timeout": "{Who}'s kernel sends again because its timer has run out.",
+    "again-recovery": "{Who}'s kernel sends again what acknowledgements show to be missing.",
+    "again-probe": "{Who}'s kernel sends its last segment again to see whether it was lost.",
+    "again-syn-ack": "{Who}'s kernel repeats its SYN,ACK: the third segment has not come.",
+    "again": "{Who}'s kernel sends a segment again.",
+    "reset-received": "{Who}'s kernel has got the reset, and takes it.",
+    "reset-sent": "{Who}'s kernel sends a reset ({reason}).",
+    "reset": "{Who}'s kernel sends a reset.",
 }
 """By what was told."""
 
