@@ -8,10 +8,11 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.growing import Snapshot
+from tcpviz.bulk.growing import Snapshot, Unsuited
 from tcpviz.bulk.table import Table
 from tcpviz.core.connection import Connection
 from tcpviz.core.segment import FlowKey
+from tcpviz.sources.feed import SourceError
 
 Array = NDArray[Any]
 
@@ -71,11 +72,14 @@ class FileRows(Sequence[Connection]):
         return self.at(place if self.order is None else int(self.order[place]))
 
     def at(self, place: int) -> Connection:
-        """The connection at a place of the table."""
+        """The connection at a place of the table. Raises SourceError if the file is another."""
         made = self._made.get(place)
         if made is None:
             with self.snapshot.lock:
-                made = self.snapshot.table.connection(place)
+                try:
+                    made = self.snapshot.table.connection(place)
+                except Unsuited as why:
+                    raise SourceError(f"{why}: open it again") from None
                 if len(self._made) >= KEPT:
                     del self._made[next(iter(self._made))]
                 self._made[place] = made

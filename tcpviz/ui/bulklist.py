@@ -59,8 +59,7 @@ class BulkSifter(Sifter):
             made = self._worker.take()
         if made is not None:
             self._shown = made
-        if self._worker.error is not None:
-            raise self._worker.error
+        self._worker.check()
         self.pending = int(self._worker.busy)
         return [] if self._shown is None else self._shown
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar
 
+from tcpviz.sources.feed import SourceError
+
 Made = TypeVar("Made")
 Enough = Callable[[], bool]
 
@@ -38,6 +40,15 @@ class Latest(Generic[Made]):
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
             self._turn.notify_all()
+
+    def check(self) -> None:
+        """Raise what went wrong; SourceError where that is the file's doing."""
+        error = self.error
+        if error is None:
+            return
+        if type(error).__name__ == "Unsuited":  # by its name: the module needs numpy
+            raise SourceError(f"{error}: open it again")
+        raise error
 
     def take(self, patience_s: float = 0.0) -> Made | None:
         """What came of it, once; ``None`` as long as nothing has."""

@@ -99,10 +99,8 @@ class Teller:
     def take(self, patience_s: float = 0.0) -> Told | None:
         """What has been told, once."""
         told = self._worker.take(patience_s)
-        if self._worker.error is not None:
-            raise self._worker.error
-        if self._searcher.error is not None:
-            raise self._searcher.error
+        self._worker.check()
+        self._searcher.check()
         return told
 
     def look_through(self, ident: int) -> None:

@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tcpviz.bulk.stories import MOST
+from tcpviz.sources.feed import SourceError
 from tcpviz.sources.files import FileFeed
 from tcpviz.ui.app import TcpvizApp
 from tcpviz.ui.bulkfeed import BulkFeed
@@ -269,3 +270,19 @@ def test_until_there_is_a_table_the_rows_that_were_painted_are_listed(tmp_path: 
     read_all(session)
     assert session.count == 60
     session.close()
+
+
+def test_a_file_that_became_another_one_is_told_in_one_line(tmp_path: Path) -> None:
+    path = flow(tmp_path)
+    session = BulkSession(BulkFeed(str(path), follow=False))
+    read_all(session)
+    path.write_bytes(path.read_bytes()[:1000])
+    session.select(1)
+    with pytest.raises(SourceError, match="changed while it was read: open it again"):
+        pull_for_ever(session)
+    session.close()
+
+
+def pull_for_ever(session: Session) -> None:
+    while True:
+        session.pull(1.0)
