@@ -49,7 +49,7 @@ LAG_NS = 250_000_000
 FOLLOWED = 25_000.0
 """Segments a second that are followed at most; a fast machine follows about half as many."""
 
-SMOOTHING = 0.06
+SMOOTHING = 0.12
 """Share of the latest pass in the rate: one great burst does not count as a rate."""
 
 

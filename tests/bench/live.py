@@ -2,7 +2,7 @@
 
 The traffic is :mod:`tests.bench.flood`'s, from a network namespace made for it through a veth
 pair. Needs root; takes both ends away again. CPU is that of the whole process tree, kernel's
-work on its behalf included, from the start of the traffic to its end.
+work on its behalf included, from a second after the traffic's start to its end.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from tests.bench.report import Row, give, say, spread
 
 ROOT = Path(__file__).resolve().parents[2]
 SPACE, HERE, THERE = "tcpvizbench", "tvbench0", "tvbench1"
-TICK = os.sysconf("SC_CLK_TCK")
+BEGINNING_S = 1.0
+"""Of the traffic, before its CPU is measured: until then it is found out what can be followed."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def on_screen(rate: float, seconds: float, size: tuple[int, int] = (120, 40)) ->
     from tests.bench.keytime import Quick
     from tests.terminal.pseudo import Terminal
 
-    traffic = Traffic(rate, seconds)
+    traffic = Traffic(rate, seconds + BEGINNING_S)
     terminal = Terminal(
         ["-m", "tcpviz", "capture", "--no-troubles", "--with-ssh", "-i", HERE], size
     )
@@ -162,13 +163,14 @@ def on_screen(rate: float, seconds: float, size: tuple[int, int] = (120, 40)) ->
         terminal.wait_for("Connections")
         quick = Quick(terminal)
         quick.watch(1.5)
-        before = cpu_s(terminal.pid)
         told: list[tuple[int, float]] = []
         sending = threading.Thread(target=lambda: told.append(traffic.run()))
         sending.start()
+        quick.watch(BEGINNING_S)
+        before, began = cpu_s(terminal.pid), time.monotonic()
         while sending.is_alive():
             quick.read(0.05)
-        used = cpu_s(terminal.pid) - before
+        used = (cpu_s(terminal.pid) - before) / (time.monotonic() - began)
         sent, reached = told[0]
         quick.watch(1.5)
         # Esc closes the sheet of troubles, which comes by itself; anew: all of it is drawn.
@@ -183,7 +185,7 @@ def on_screen(rate: float, seconds: float, size: tuple[int, int] = (120, 40)) ->
         dropped = re.search(r"([\d ]+) DROPPED", text)
         seen = int(counted.group(1).replace(" ", "")) if counted else 0
         lost = int(dropped.group(1).replace(" ", "")) if dropped else 0
-        return Result(used / (sent / reached), sent, seen, lost, reached)
+        return Result(used, sent, seen, lost, reached)
     finally:
         terminal.type("q")
         terminal.close()
