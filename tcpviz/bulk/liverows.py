@@ -27,8 +27,8 @@ from tcpviz.core.segment import Endpoint, FlowKey
 from tcpviz.core.states import State
 from tcpviz.core.troubles_many import Trouble
 
-MOST_SOCKETS = 100_000
-"""Sockets of the host's table that are remembered; the oldest go first."""
+MOST_SOCKETS = 40_000
+"""Sockets of the host's table that are remembered (some 600 bytes each); the oldest go first."""
 
 KEPT = 2048
 """Connections that are kept as made until something happens to them."""
