@@ -141,7 +141,7 @@ def reach(flight: Flight, row: Row, pen: Pen) -> tuple[int, int, int] | None:
         cells = max(cells // 2, 1)
     rows = end - flight.start
     if rows == 0:  # a copy, or a departure that nobody saw
-        return (cells // 2 if flight.copy else 0), cells, 0
+        return (cells // 2 if flight.copy or flight.loose else 0), cells, 0
     if not 0 <= k <= rows:
         return None
     # The first row's share reaches past the label, so that the line is seen to go on.
@@ -263,7 +263,7 @@ def draw_flight(canvas: Canvas, row: Row, flight: Flight, pen: Pen) -> list[Word
             canvas.heights[column] = height
         tone = roles.LOST if glyph == "✖" else roles.LIT if glyph in _HANDS else role
         canvas.put(column, glyph, tone)
-    if k == 0 and not flight.copy:
+    if k == 0 and not flight.copy and not flight.loose:
         _leave(canvas, layout, right, role)
     if in_hand and holder is not None:
         return _hand_words(holder, last, right, layout)
@@ -338,7 +338,7 @@ def _words_at_end(flight: Flight, row: Row, room: int, pen: Pen) -> str:
         while text_width(_(", ").join(said)) > room and len(said) > 1:
             said.pop()
         return _(", ").join(said)
-    if row.number - flight.start > 4 or len(row.flights) > 1:
+    if row.number - flight.start > 4 or len(row.flights) > 1 or flight.loose:
         # Far from its departure, or among others: say once more which one it is.
         variants = segment_variants(flight.step, pen.notation, pen.fins)
         found = next((each for each in variants[:-1] if text_width(each) <= room), "")

@@ -64,6 +64,7 @@ class Flight:
     ``end_step``  index of the step that ended it
     ``lost``      it ended in the middle
     ``copy``      it began there: the cable doubled it
+    ``loose``     its departure was let go: of many that were under way, so many are drawn
     ``acts``      what was done to it on its way
     """
 
@@ -74,6 +75,7 @@ class Flight:
     end_step: int | None = None
     lost: bool = False
     copy: bool = False
+    loose: bool = False
     acts: list[Step] = field(default_factory=list)
 
     def handled(self, cursor: int | None) -> list[Handled]:

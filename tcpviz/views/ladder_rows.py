@@ -311,7 +311,8 @@ class RowBuilder:
             # The same segment once more, a part of one, or one whose departure nobody saw.
             known = self._done.get(key)
             copy = known is not None or appears(step)
-            flight = Flight(step, side, row.number, copy=copy)
+            loose = not copy and step.passage is not None
+            flight = Flight(step, side, row.number, copy=copy, loose=loose)
             row.flights = (*self._flights, flight)
         else:
             self._flights = tuple(each for each in self._flights if each is not flight)
