@@ -29,6 +29,9 @@ SHARE = 3
 LEAST_S = 0.25
 """The least time between two tables."""
 
+REST = 64 << 20
+"""Bytes of the file between two times when columns on disk are let go of in memory."""
+
 LOOK_S = 0.2
 """How often a file that may still grow is looked at."""
 
@@ -97,8 +100,7 @@ class Growing:
         self.waiting = False
         self._stopped = threading.Event()
         self._made_at = self._took = 0.0
-        self._rows = 0
-        self._still = 0.0
+        self._rows = self._rested = 0
 
     def stop(self) -> None:
         """End the reading soon; from any thread."""
@@ -129,6 +131,9 @@ class Growing:
     def _progress(self, status: FeedStatus) -> None:
         if self._stopped.is_set():
             return
+        if self.windows is not None and status.position - self._rested >= REST:
+            self._rested = status.position
+            self.windows.rest()
         now = time.monotonic()
         if self.latest is None:
             due = status.position >= FIRST

@@ -20,9 +20,6 @@ from numpy.typing import NDArray
 
 from tcpviz.sources.feed import SourceError
 
-REST = 64 << 20
-"""Bytes that are asked for between two times when what lies in memory is let go."""
-
 
 class Windows:
     """Gives arrays, in memory as long as they are no more than ``limit`` bytes, then on disk.
@@ -35,7 +32,6 @@ class Windows:
         self.in_memory = 0
         self.on_disk = 0
         self._maps: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
-        self._since = 0
 
     def empty(self, count: int, kind: str) -> NDArray[Any]:
         """An array of so many numbers, their values not set. Raises SourceError: the disk is full.
