@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from tcpviz.commands.stream import complain
-from tcpviz.sources.feed import Feed
+from tcpviz.sources.feed import Feed, SourceError
 from tcpviz.sources.files import FileFeed
 from tcpviz.sources.pair import PairFeed, pair_of
+
+CAPTURES = frozenset({".pcap", ".pcapng", ".cap", ".gz", ".xz", ".zst"})
+"""What captures' names end with."""
 
 
 def other(options: argparse.Namespace) -> str | None:
     """The second source, where there is one."""
     found: str | None = getattr(options, "other", None)
     return found
+
+
+def check(options: argparse.Namespace) -> None:
+    """A second capture among the filter's words would silently fit nothing. Raises SourceError."""
+    for word in options.words:
+        path = Path(word)
+        if path.suffix in CAPTURES and path.is_file():
+            raise SourceError(
+                f"{word} is a capture, not a filter: two captures become one chart by --and {word}",
+                2,
+            )
 
 
 def feed_of(options: argparse.Namespace) -> Feed:

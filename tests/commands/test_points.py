@@ -152,6 +152,11 @@ def test_what_cannot_be_joined_is_one_line(other, code, said, files, tmp_path, c
     assert said in capsys.readouterr().err
 
 
+def test_a_second_capture_is_no_filter(files, capsys):
+    assert main(["read", *files, "--text"]) == 2
+    assert f"one chart by --and {files[1]}" in capsys.readouterr().err
+
+
 # -- a real network ---------------------------------------------------------------
 
 NAMES = ("tvpc", "tvpr", "tvps")

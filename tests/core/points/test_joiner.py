@@ -1,10 +1,12 @@
 """Two captures of the same traffic, joined, against what really became of each packet."""
 
+import math
 from dataclasses import fields, replace
 
 import pytest
 
 from tcpviz.core.passages import Doubt
+from tcpviz.core.points.ledger import skew
 from tcpviz.core.points.sightings import restamped
 from tcpviz.core.records import Moment
 from tcpviz.core.segment import Flags, Options, Segment
@@ -224,3 +226,29 @@ def test_a_segment_with_other_stamps_is_the_same_otherwise():
     assert restamped(one, 20, 21, 22) == replace(one, time_ns=20, frame=21, interface=22)
     assert restamped(one, 20, 21, 22, 23).ttl == 23
     assert len({id(getattr(one, each.name)) for each in fields(Segment)}) > 15  # none is a default
+
+
+@pytest.mark.parametrize("apart", [0, 12_345 * MS])
+def test_two_captures_at_one_place_differ_by_their_clocks_alone(apart):
+    world = talk(TwoPoints(13, stamps=True))
+    here = world.captures[0]
+    world.captures[1][:] = [replace(one, time_ns=one.time_ns + apart) for one in here]
+    joiner, _ = world.joined()
+    assert abs(joiner.clock.at(here[9].time_ns).ahead - apart) < 2_000
+    ways = joiner.ledger.ways
+    assert sum(way.arrived for way in ways) == len(here)
+    assert not sum(way.lost + way.unsent + way.missed for way in ways)
+
+
+def test_of_one_direction_alone_the_delays_count_from_the_quickest():
+    world = talk(TwoPoints(14, stamps=True, jitter=4, ahead_ns=77 * MS))
+    for capture in world.captures:
+        capture[:] = [one for one in capture if one.src == CLIENT]
+        capture[:] = [replace(one, frame=number) for number, one in enumerate(capture, 1)]
+    joiner, records = world.joined()
+    assert skew(joiner.clock).error_ns == math.inf
+    delays = [one.passage.delay_ns for one in records if one.moment is Moment.ARRIVED]
+    assert min(delays) < 10_000
+    assert max(delays) < 6 * MS
+    assert all(one.passage.error_ns is None for one in records)
+    assert joiner.ledger.ways[0].lost == 0
