@@ -46,8 +46,10 @@ def _run(options: argparse.Namespace) -> int:
     as_text = as_text or bool(options.conn_log or options.parquet)
     chosen: Filter | None = None
     if options.words:
+        from tcpviz.commands import points
         from tcpviz.commands.display_filter import display_filter
 
+        points.check(options)
         chosen = display_filter(options.words)
     until: Filter | None = None
     if options.until or options.conn_log or options.parquet:
