@@ -246,6 +246,10 @@ class BulkSession(Session):
             return False
         story = told.story
         beyond = story.end < story.total if way > 0 else story.begin > 0
+        if not beyond and kind and way > 0 and self.remaining == 0:
+            self._seeking = (kind, -1, way)  # at the end: once more from the beginning
+            self._seek_on()
+            return True
         if not beyond:
             return False
         if kind:

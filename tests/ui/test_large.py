@@ -189,6 +189,13 @@ async def test_a_long_connection_is_held_by_windows(tmp_path: Path) -> None:
             if "segments 1 to" not in text(app, "chart"):
                 break
         assert len(seen) > 1
+        await pilot.press("end")
+        await at(pilot, app, f"to {total} of")
+        await pilot.press("full_stop")  # at the end: once more from the beginning
+        await settle(pilot, lambda: session.step is not None and session.step.segment is not None)
+        await settle(pilot, lambda: session.step.segment.frame == min(seen))
+        step = session.step
+        assert step is not None
         assert step.observation is not None
         assert {str(mark.name) for mark in step.observation.marks} & {
             "retransmission",
