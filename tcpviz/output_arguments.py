@@ -10,7 +10,7 @@ def saving(parser: argparse.ArgumentParser) -> None:
     """``-a`` and ``-b``, as dumpcap's."""
     parser.add_argument(
         "-a",
-        dest="autostop",
+        "--autostop",
         metavar="WHEN",
         action="append",
         default=[],
@@ -19,6 +19,7 @@ def saving(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "-b",
+        "--ring-buffer",
         dest="ring",
         metavar="WHEN",
         action="append",

@@ -17,6 +17,11 @@ MAX_CONNECTIONS = 200_000
 """How many connections a stream without end keeps in mind."""
 
 
+_ENDS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""By these a person, a service manager or a lost terminal end a capture: in order, each of them."""
+
 NOBODY = -1
 """The number of no connection."""
 
@@ -102,7 +107,7 @@ def tell(
     economise = _thrift(tracker, feed, memory)
     code = 0
     # A capture's ordinary end comes in order, so that its last packets and counters do too.
-    before = signal.signal(signal.SIGINT, lambda *_: feed.stop()) if endless else None
+    before = {each: signal.signal(each, lambda *_: feed.stop()) for each in _ENDS if endless}
     try:
         for batch in feed.batches():
             notes.tell()
@@ -131,8 +136,8 @@ def tell(
         feed.stop()
         raise
     finally:
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         eyes.end(tracker, now())
     notes.tell()
     out.flush()

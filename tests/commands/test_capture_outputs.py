@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import signal
 import socket
 import stat
 import subprocess
@@ -160,6 +161,27 @@ def test_quiet_says_nothing_on_standard_output_and_ends_at_its_time(server, tmp_
     assert (process.returncode, out) == (0, "")
     assert "0.2 s are over, as -a duration asked" in errors
     assert log.read_text().startswith("#separator")
+
+
+@may_capture
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_service_is_ended_in_order(server, tmp_path: Path, number: int) -> None:
+    log, saved = tmp_path / "conn.log", tmp_path / "a.pcapng"
+    with capturing(server, "-q", "--conn-log", str(log), "-w", str(saved)) as process:
+        while not log.exists():
+            assert process.poll() is None
+            os.sched_yield()
+        exchange(server)
+        for _ in range(20_000):
+            if packets(saved) >= 7:  # the last two may come as one
+                break
+            assert process.poll() is None
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=100)
+    assert process.returncode == 0, errors
+    assert re.search(r"([78]) packets, \1 segments, 1 connections", errors)
+    assert packets(saved) >= 7
+    assert [row["history"] for row in fields(log.read_text())] == ["ShADaFf"]
 
 
 @may_capture
