@@ -27,7 +27,7 @@ from tcpviz.core.segment import Endpoint, FlowKey
 from tcpviz.core.states import State
 from tcpviz.core.troubles_many import Trouble
 
-MOST_SOCKETS = 40_000
+MOST_SOCKETS = 20_000
 """Sockets of the host's table that are remembered (some 600 bytes each); the oldest go first."""
 
 KEPT = 2048
