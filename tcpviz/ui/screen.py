@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import ClassVar
 
 from textual import events
@@ -34,6 +35,9 @@ from tcpviz.ui.session import Session
 from tcpviz.ui.sparing import SparingCompositor
 
 FLASH_S = 0.45
+
+COUNTING_S = 0.25
+"""Seconds between two drawings of a storm at least, where no key asks for one."""
 
 
 class MainScreen(
@@ -81,6 +85,7 @@ class MainScreen(
         self._generation = session.generation
         self._stale = False
         self._drawn_for: Widget | None = None
+        self._drawn_at = 0.0
         self._flash: Timer | None = None
         self._planned_for: int | None = None
         self._catching_up = False
@@ -195,6 +200,10 @@ class MainScreen(
             self.lesson_state,
             self._lower.ticking(fast=self._chart.travelling),
         )
+        # Of a storm that is counted every figure changes at each beat: four times a second will do.
+        counting = session.counted is not None and session.live and not session.pump.done
+        if counting and monotonic() - self._drawn_at < COUNTING_S:
+            return
         if now != self._seen:
             self._seen = now
             planned = (self._planned_for, self._handed, self.plan.host)
@@ -227,7 +236,7 @@ class MainScreen(
         self._stale = False
         if not self.is_mounted or self._covered:
             return
-        self._drawn_for = self.focused
+        self._drawn_for, self._drawn_at = self.focused, monotonic()
         if self._generation != self.session.generation:
             self._generation = self.session.generation
             for pane, view in self.views.items():

@@ -17,6 +17,7 @@ from tcpviz.core.records import Moment, SegmentRecord
 from tcpviz.core.tracker import Tracker
 from tcpviz.core.verdicts import Code, verdicts
 from tcpviz.sources.files import open_capture
+from tcpviz.ui import beating
 from tcpviz.ui.app import TcpvizApp
 from tcpviz.ui.lines import LinesView
 from tcpviz.ui.sparing import SparingCompositor
@@ -128,6 +129,7 @@ async def test_what_a_key_draws_and_sends_and_that_nothing_is_sent_when_nothing_
     monkeypatch,
 ):
     """Tab: two rules and the hints; 31 KB it was when Textual drew all of the screen."""
+    monkeypatch.setattr(beating, "resident_bytes", lambda: 90 << 20)  # it is shown, and it changes
     feed = FakeFeed([record for n in range(30) for record in conversation(n)])
     app = TcpvizApp(feed, behaviour=Manners(motion=False))
     sent: list[str] = []
