@@ -293,7 +293,9 @@ def test_losses_by_peer_and_by_interface():
         gathering.add(lossy(number, far))
     found = {(each.code, each.where): each for each in gathering.troubles()}
     assert ("lossy-interface", "eth0") in found
-    assert troubles.sentence(found["lossy-interface", "eth0"]).startswith("loss on interface eth0: ")
+    assert troubles.sentence(found["lossy-interface", "eth0"]).startswith(
+        "loss on interface eth0: "
+    )
     assert {where for code, where in found if code == "lossy"} == {"10.8.0.1", "10.8.0.2"}
     assert " segments sent again, in 1 of 1 connection" in troubles.sentence(
         found["lossy", "10.8.0.1"]
