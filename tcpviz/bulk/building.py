@@ -30,6 +30,9 @@ CHUNK = 1 << 16
 _LONG = 1 << 12
 """A flow of more segments than this is looked at by itself."""
 
+MAX_LEAPS = 64
+"""Leaps of a capture's clock that are followed in each flow; it could be made of them."""
+
 _SURE_NS = SYN_GIVE_UP_NS + 2 * TIME_WAIT_NS
 _FIRST_NS = min(TIME_WAIT_NS, SYN_ACK_GIVE_UP_NS, SYN_GIVE_UP_NS)
 
@@ -67,6 +70,8 @@ class Building:
             raise Unsuited("more segments than places can be told of")
         self.reading = reading
         self.clock = Clock(columns.array["time"], reading.errors)
+        if len(self.clock.leaps) > MAX_LEAPS:
+            raise Unsuited("its clock leaps too often")
         self.flows: Flows = flows_of(columns)
         self.follower = Follower(reading, self.clock)
         self.shapes = Shapes(reading, self.follower)

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tcpviz.bulk import building, lengthy
+from tcpviz.bulk.reading import Unsuited
 from tests.bulk import test_hostile
 from tests.bulk.compare import built, differences
 from tests.wire import packets
@@ -162,3 +163,16 @@ def test_much_of_it_is_regular(tmp_path: Path, seed: int) -> None:
     marks = [made.shapes.connection(number).marks or {} for number in numbers]
     assert sum("retransmission" in each for each in marks) > 3
     assert differences(path, made) == []
+
+
+def test_a_clock_that_leaps_again_and_again_is_not_followed_by_every_flow(tmp_path: Path) -> None:
+    path = tmp_path / "leaps.pcap"
+    pair = Pair(random.Random(1), 2000)
+    with path.open("wb") as out:
+        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
+        for number in range(200):
+            data, _ = pair.packet()
+            day = 1_700_000_000 + number * 100_000
+            out.write(struct.pack("<IIII", day, 0, len(data), len(data)) + data)
+    with pytest.raises(Unsuited, match="leaps"):
+        built(path)
