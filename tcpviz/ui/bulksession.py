@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 RATE_S = 0.5
 """The time over which bytes a second are counted."""
 
+AGAIN_S = 2.0
+"""The least time between two tellings of a connection that grows while the file is read."""
+
 SHOWN_S = 0.2
 """How often the progress that is shown changes at most."""
 
@@ -54,6 +57,7 @@ class BulkSession(Session):
         self.told: Told | None = None
         self._measured, self._rate = (0.0, 0), 0.0
         self._progress: Progress | None = None
+        self._outdated, self._told_at = False, 0.0
         self._next = 0.0
         self._seeking: tuple[str, int, int] | None = None
 
@@ -97,6 +101,7 @@ class BulkSession(Session):
             news = 1
         if self._seeking is not None:
             self._seek_on()
+        self._tell_again()
         if self._list.complaint:
             self.feed.status.notes.append(self._list.complaint)
             self._list.complaint = ""
@@ -117,10 +122,24 @@ class BulkSession(Session):
         elif told is None or self.selected != told.story.ident:
             self._want(self.selected, AT_LAST, None)
         elif before is not None and self._grew(told, before, snapshot):
-            following = self.mode is Mode.FOLLOWING
-            self._want(self.selected, AT_LAST if following else told.story.begin, self._standing())
+            self._outdated = True
         if snapshot.whole and not self._told:
             self._tell_of(snapshot)
+
+    def _tell_again(self) -> None:
+        """The selected connection anew, if it has more segments; not more often than now and then.
+
+        Each time its chart is drawn from nothing.
+        """
+        told, snapshot = self.told, self._snapshot
+        if not self._outdated or told is None or snapshot is None:
+            return
+        if not snapshot.whole and self.clock() - self._told_at < AGAIN_S:
+            return
+        self._outdated = False
+        following = self.mode is Mode.FOLLOWING
+        begin = AT_LAST if following else told.story.begin
+        self._want(told.story.ident, begin, self._standing())
 
     def _grew(self, told: Told, before: Snapshot, snapshot: Snapshot) -> bool:
         place = told.story.ident - 1
@@ -189,6 +208,7 @@ class BulkSession(Session):
         again = self.told is not None and self.told.story.ident == story.ident
         following = told.goal is None and (not again or self.mode is Mode.FOLLOWING)
         self.told = told
+        self._told_at = self.clock()
         self.tracker = story.tracker
         self.timeline = story.tracker.timeline
         self.cursor = self.playback.cursor = Cursor(self.timeline)
