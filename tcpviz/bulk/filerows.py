@@ -75,14 +75,13 @@ class FileRows(Sequence[Connection]):
         """The connection at a place of the table. Raises SourceError if the file is another."""
         made = self._made.get(place)
         if made is None:
-            with self.snapshot.lock:
-                try:
-                    made = self.snapshot.table.connection(place)
-                except Unsuited as why:
-                    raise SourceError(f"{why}: open it again") from None
-                if len(self._made) >= KEPT:
-                    del self._made[next(iter(self._made))]
-                self._made[place] = made
+            try:
+                made = self.snapshot.connection(place)
+            except Unsuited as why:
+                raise SourceError(f"{why}: open it again") from None
+            if len(self._made) >= KEPT:
+                self._made.pop(next(iter(self._made)), None)
+            self._made[place] = made
         return made
 
     def latest(self, most: int) -> FileRows:

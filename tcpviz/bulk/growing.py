@@ -13,11 +13,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from tcpviz.bulk.building import Building
 from tcpviz.bulk.filetally import tallies
 from tcpviz.bulk.reading import Reading, Unsuited
 from tcpviz.bulk.table import Table
 from tcpviz.bulk.windows import Windows
+from tcpviz.core.connection import Connection
 from tcpviz.sources.feed import FeedStatus, SourceError
 
 FIRST = 1 << 20
@@ -31,6 +34,12 @@ LEAST_S = 0.25
 
 REST = 64 << 20
 """Bytes of the file between two times when columns on disk are let go of in memory."""
+
+LONG = 4096
+"""A connection of more segments than this is made when the table is, not when it is looked at."""
+
+MOST_LONG = 500
+"""The longest ones, at most so many."""
 
 LOOK_S = 0.2
 """How often a file that may still grow is looked at."""
@@ -67,12 +76,25 @@ class Snapshot:
         self.building = Building(reading, enough)
         self.table = Table(self.building)
         self.tallies = tallies(self.table)
+        # To make one of these takes as long as it has segments: here, where nobody waits.
+        sizes = self.table.segments
+        long = np.flatnonzero(sizes > LONG)
+        longest = long[np.argsort(-sizes[long], kind="stable")[:MOST_LONG]].tolist()
+        self._long = {place: self.table.connection(place) for place in longest}
         self.end_ns = int(self.table.last_ns.max()) if len(self.table) else 0
         if len(self.building.clock.now):
             self.end_ns = max(self.end_ns, int(self.building.clock.now[-1]))
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def connection(self, place: int) -> Connection:
+        """The connection at a place of the table; soon, however long it is."""
+        made = self._long.get(place)
+        if made is None:
+            with self.lock:
+                made = self.table.connection(place)
+        return made
 
 
 class Growing:

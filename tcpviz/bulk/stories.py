@@ -228,8 +228,7 @@ class Stories:
         connection = story.tracker.connections.get(story.ident)
         if connection is None or story.whole:
             return
-        with self.snapshot.lock:
-            known: Connection = self.snapshot.table.connection(story.ident - 1)
+        known: Connection = self.snapshot.connection(story.ident - 1)
         for side in (Side.CLIENT, Side.SERVER):
             mine, other = connection.end(side), known.end(side)
             mine.segments, mine.bytes = other.segments, other.bytes

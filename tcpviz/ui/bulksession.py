@@ -145,7 +145,7 @@ class BulkSession(Session):
         place = told.story.ident - 1
         if place >= len(before) or place >= len(snapshot):
             return True
-        then, now = before.table.connection(place), snapshot.table.connection(place)
+        then, now = before.connection(place), snapshot.connection(place)
         return any(
             getattr(then, side).segments != getattr(now, side).segments
             or getattr(then, side).claim.state is not getattr(now, side).claim.state

@@ -129,8 +129,7 @@ class Teller:
 
         stories = self._rows(snapshot)
         if begin == AT_LAST:
-            with snapshot.lock:
-                c = snapshot.table.connection(ident - 1)
+            c = snapshot.connection(ident - 1)
             total = c.client.segments + c.server.segments
             story = stories.tell(ident, max(total - MOST, 0) if total > MOST else 0)
         else:
