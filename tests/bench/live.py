@@ -26,7 +26,9 @@ from pathlib import Path
 from tests.bench.report import Row, give, say, spread
 
 ROOT = Path(__file__).resolve().parents[2]
-SPACE, HERE, THERE = "tcpvizbench", "tvbench0", "tvbench1"
+_OWN = os.getpid() % 1_000_000
+SPACE, HERE, THERE = f"tcpvizbench{_OWN}", f"tvbench{_OWN}a", f"tvbench{_OWN}b"
+"""Names of our own: somebody else may measure, or have been killed, in the same place."""
 BEGINNING_S = 1.0
 """Of the traffic, before its CPU is measured: until then it is found out what can be followed."""
 
@@ -53,8 +55,8 @@ def wire() -> Iterator[None]:
     def ip(*words: str) -> None:
         subprocess.run(["ip", *words], check=True, stderr=subprocess.DEVNULL)
 
-    with contextlib.suppress(subprocess.CalledProcessError):
-        ip("netns", "del", SPACE)
+    # Whoever ends us takes both away as well.
+    former = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     ip("netns", "add", SPACE)
     try:
         ip("link", "add", HERE, "type", "veth", "peer", "name", THERE)
@@ -70,6 +72,7 @@ def wire() -> Iterator[None]:
             ip("link", "del", HERE)
         with contextlib.suppress(subprocess.CalledProcessError):
             ip("netns", "del", SPACE)
+        signal.signal(signal.SIGTERM, former)
 
 
 def tree(pid: int) -> list[int]:
