@@ -192,6 +192,8 @@ class Session(Whole):
             return
         former = self.tracker.connections.get(self.selected or 0)
         rows.refresh()
+        if not len(rows):
+            return  # what waits is not packets: the host's table, in parts
         for connection in self.tracker.connections.values():
             for sock in (connection.sockets or {}).values():
                 rows.note(sock)
