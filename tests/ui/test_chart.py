@@ -51,7 +51,7 @@ async def test_bulk_is_folded_and_opens_where_one_goes() -> None:
     app = bulky()
     async with running(app, (80, 24)) as pilot:
         await pilot.press("3", "z")
-        assert "▸ 124 segments, 62 kB, 2 retransmitted" in text(app, "diagram") + text(app, "chart")
+        await settle(pilot, lambda: "▸ 124 segments, 62 kB, 2 retransmitted" in text(app, "chart"))
         await pilot.press("full_stop")
         assert "[S]" in cursor_row(app)
         assert "S: spurious retransmission" in text(app, "chart")
