@@ -185,8 +185,8 @@ MOVES: Final[dict[Key, str]] = {
         "{peer} likes (half-close)."
     ),
     (_S.CLOSING, _E.RCV_ACK_OF_FIN, None): (
-        "The crossing FINs are both acknowledged: {who} goes to TIME-WAIT, as {peer} does. After a "
-        "simultaneous close both ends wait."
+        "{Who}'s FIN is acknowledged, and {peer}'s has crossed it: {who} goes to TIME-WAIT, as "
+        "{peer} will by the ACK of its own. After a simultaneous close both ends wait."
     ),
     (_S.LAST_ACK, _E.RCV_ACK_OF_FIN, None): (
         "The last ACK: {who} knows that {peer} has everything, and forgets the connection at once. "
