@@ -152,6 +152,11 @@ def test_sixty_four_thousand_live_ones_are_there_and_the_keys_answer():
             made.type("Q")
             made.wait_for(lambda text: re.search(r"The table has 1[23]\d{4}", text) is not None)
             assert taken_kb(made) <= MEMORY
+            made.type("q")
+            made.wait_for(lambda text: "live, following" in text and "The table has" not in text)
+            made.type("q")
+            assert made.ends() == 0
+            assert made.restored
     finally:
         for one in holders:
             one.kill()
