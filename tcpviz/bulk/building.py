@@ -292,11 +292,12 @@ class Building:
         closing = np.minimum(*work.fin_at)
         began = np.where(closing < work.count, np.minimum(closing, work.count - 1), first)
         single = (last == first) & ~work.answered
-        lasting = np.zeros(max(len(self.shapes), 1), np.bool_)
+        longest = np.zeros(max(len(self.shapes), 1), np.int64)
         for number in distinct(shape[fine]):
-            lasting[number] = self.shapes.lasts(number)
-        lasting = lasting[shape] & fine
-        over = np.where(single, since_last >= SYN_GIVE_UP_NS, since_last >= _SURE_NS)
+            longest[number] = self.shapes.longest_ns(number)
+        longest = np.where(fine, longest[shape], _SURE_NS)
+        lasting = longest == 0
+        over = np.where(single, since_last >= SYN_GIVE_UP_NS, since_last >= longest)
         early = np.where(
             single, high - steady[last] < SYN_GIVE_UP_NS, high - steady[began] < _FIRST_NS
         )

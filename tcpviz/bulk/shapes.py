@@ -17,12 +17,17 @@ from tcpviz.core.connection import Connection
 from tcpviz.core.records import SegmentRecord
 from tcpviz.core.segment import NO_OPTIONS, Flags, Segment
 from tcpviz.core.states import State
+from tcpviz.core.timers import SYN_ACK_GIVE_UP_NS, SYN_GIVE_UP_NS, TIME_WAIT_NS
 from tcpviz.core.tracker import Tracker
 from tcpviz.wire.decoder import Decoder
 
 Array = NDArray[Any]
 
-_TIMED = frozenset((State.SYN_SENT, State.SYN_RECEIVED, State.TIME_WAIT))
+_TIMED = {
+    State.SYN_SENT: SYN_GIVE_UP_NS,
+    State.SYN_RECEIVED: SYN_ACK_GIVE_UP_NS,
+    State.TIME_WAIT: TIME_WAIT_NS,
+}
 _MS = 1_000_000
 _FAR = 1 << 30
 _EXPIRED_NS = 600_000_000_000
@@ -123,8 +128,16 @@ class Shapes:
 
     def lasts(self, number: int) -> bool:
         """Whether no timer runs on it, whatever time passes."""
+        return self.longest_ns(number) == 0
+
+    def longest_ns(self, number: int) -> int:
+        """So long after its latest segment no timer of it runs any more, nanoseconds; 0: none does.
+
+        A state was entered at that segment or before, and each timer is set when its state is
+        entered or, less far, from the latest segment (:class:`tcpviz.core.timers.Timers`).
+        """
         made = self.connection(number)
-        return not any(end.state in _TIMED for end in (made.client, made.server))
+        return max(_TIMED.get(end.state, 0) for end in (made.client, made.server))
 
     def _follow(self, number: int, ending: Ending) -> Connection:
         rows = self._rows[number]
