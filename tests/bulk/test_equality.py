@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,31 @@ def test_checksums_that_a_card_fills_in_are_regular(tmp_path: Path) -> None:
     # A checksum of zero is right once in 65536 times.
     assert len(building.followed) <= 1
     assert differences(path, building) == []
+
+
+def slowed(path: Path, seconds: int) -> None:
+    """The same packets, evenly spread: the later ones a little, in all by ``seconds``."""
+    data, at, records = path.read_bytes(), 24, []
+    while at < len(data):
+        second, micro, captured, wire = struct.unpack_from("<IIII", data, at)
+        records.append((second * 10**6 + micro, captured, wire, data[at + 16 : at + 16 + captured]))
+        at += 16 + captured
+    out = bytearray(data[:24])
+    for place, (time, captured, wire, packet) in enumerate(records):
+        time += seconds * 10**6 * place // len(records)
+        out += struct.pack("<IIII", time // 10**6, time % 10**6, captured, wire) + packet
+    path.write_bytes(out)
+
+
+@pytest.mark.parametrize("seconds", [70, 130, 240, 400])
+def test_a_capture_of_minutes_is_not_followed_for_its_timers(tmp_path: Path, seconds: int) -> None:
+    """TIME-WAIT and handshakes end within it: by what each shape's timers are."""
+    path = tmp_path / "visits.pcap"
+    packets = visits(path, 400, seconds, odd=0.02)
+    slowed(path, seconds)
+    building = built(path)
+    assert differences(path, building) == []
+    assert building.follower.segments < packets * 0.5
 
 
 def test_a_flood_of_syns_is_followed_once(tmp_path: Path) -> None:
