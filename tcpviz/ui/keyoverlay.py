@@ -135,7 +135,7 @@ class PressedKeys:
             if screen is not stack[-1] or not self._keys:
                 for overlay in screen.query(KeyOverlay):
                     overlay.display = False
-        if not self._keys:
+        if not self._keys or not stack:  # while the program ends there is no screen any more
             return
         width = self._app.size.width
         does: dict[str, str] = {}
