@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
-import tcpviz
 from tcpviz.core.hosts import HostReading, HostSocket, Process
 from tcpviz.core.segment import Endpoint, Flags, Segment
 from tcpviz.core.states import State
-from tcpviz.sources import bpfvm, privileges
+from tcpviz.sources import bpfvm
 from tcpviz.sources.expression import Predicate
 from tcpviz.sources.interfaces import ANY, Interface
-
-_PIECE = 1 << 18
-_LONGEST = 64 << 20  # bytes of one line: 20 000 sockets take some 4 MB
+from tcpviz.sources.linechild import LineChild
 
 PART: Final = 200
 """Sockets of the first reading that are told together: some 50 ms of the screen's time."""
 
-_START = (
-    "import sys; sys.path.append({root!r}); "
-    "from tcpviz.sources.tablechild import main; sys.exit(main())"
-)
 _STATES = {str(state): state for state in State}
 
 Wanted = Callable[[Endpoint, Endpoint], bool]
@@ -65,80 +52,29 @@ def _segment(src: Endpoint, dst: Endpoint) -> Segment:
     return Segment(0, src, dst, 1, 1, Flags.ACK, 1024, 0)
 
 
-class HostTable:
+class HostTable(LineChild):
     """One running process, which waits for :meth:`begin`.
 
-    ``complaint`` is why it cannot tell anything, where it cannot.
     ``wanted``  which connections are of interest; listeners always are
     ``keep``    it may keep what it takes to see other users' processes
     """
 
     def __init__(self, wanted: Wanted, *, keep: bool = False) -> None:
-        self.complaint: str | None = None
-        self.ended = False
+        super().__init__("tcpviz.sources.tablechild", "sockets", "the sockets' table")
         self._wanted = wanted
-        self._buffer = bytearray()
-        root = str(Path(tcpviz.__file__).resolve().parent.parent)
-        command = [sys.executable, "-I", "-S", "-c", _START.format(root=root), "sockets"]
-        self._process = subprocess.Popen(  # noqa: S603 - ourselves
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self.output = self._process.stdout.fileno()
-        os.set_blocking(self.output, False)
-        with contextlib.suppress(OSError, AttributeError):
-            fcntl.fcntl(self.output, fcntl.F_SETPIPE_SZ, 1 << 20)
-        self._config = {"parent": os.getpid(), "caller": privileges.sudo_caller(), "keep": keep}
+        self._keep = keep
 
     def begin(self) -> None:
         """Let it read the table for the first time, with the rights that it was started with."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(self._config).encode() + b"\n")
-            self._process.stdin.flush()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+        self.tell(keep=self._keep)
 
     def read(self) -> list[HostReading]:
         """The readings that have come; never waits. Sets ``ended`` where no more will."""
         readings: list[HostReading] = []
-        while True:
-            try:
-                data = os.read(self.output, _PIECE)
-            except BlockingIOError:
-                return readings
-            if not data:
-                self.ended = True
-                return readings
-            self._buffer += data
-            if len(self._buffer) > _LONGEST:
-                self.ended = True
-                self.complaint = "the process that reads the sockets' table went mad"
-                return readings
-            while (end := self._buffer.find(b"\n")) >= 0:
-                line = bytes(self._buffer[:end])
-                del self._buffer[: end + 1]
-                reading = self._parse(line)
-                if reading is not None:
-                    readings += in_parts(reading)
-
-    def _parse(self, line: bytes) -> HostReading | None:
-        try:
-            message: dict[str, Any] = json.loads(line)
-            if "error" in message:
-                self.complaint = str(message["error"])
-                return None
-            return self._reading(message)
-        except (ValueError, KeyError, TypeError, IndexError):
-            return None
+        for message in self.messages():
+            with contextlib.suppress(ValueError, KeyError, TypeError, IndexError):
+                readings += in_parts(self._reading(message))
+        return readings
 
     def _reading(self, message: dict[str, Any]) -> HostReading:
         first = bool(message["first"])
@@ -168,23 +104,6 @@ class HostTable:
             message.get("time_waits"),
             message.get("ports"),
         )
-
-    def close(self) -> None:
-        """Make sure that it is gone."""
-        process = self._process
-        for pipe in (process.stdin, process.stdout):
-            assert pipe is not None
-            with contextlib.suppress(OSError):
-                pipe.close()
-        with contextlib.suppress(OSError):
-            process.terminate()
-        try:
-            process.wait(2.0)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(OSError):
-                process.kill()
-            process.wait()
-        self.ended = True
 
 
 def in_parts(reading: HostReading) -> list[HostReading]:

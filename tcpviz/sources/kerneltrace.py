@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import select
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Iterable
 from heapq import merge
-from pathlib import Path
 from typing import Any, Final
 
-import tcpviz
 from tcpviz.core.hosts import Process
 from tcpviz.core.kernel_events import EventsLost, KernelEvent, Told
 from tcpviz.core.records import Record
 from tcpviz.core.segment import Endpoint
 from tcpviz.core.states import State
-from tcpviz.sources import privileges
-
-_PIECE = 1 << 18
-_LONGEST = 64 << 20
+from tcpviz.sources.linechild import LineChild
 
 HOLD_S: Final = 0.08
 """Seconds that packets wait for the kernel's events of the same moment, so that a cause is told
@@ -32,11 +23,6 @@ before its effect: longer than the reading process sleeps, and not felt."""
 
 MOST_HELD: Final = 50_000
 """Records that wait, at most."""
-
-_START = (
-    "import sys; sys.path.append({root!r}); "
-    "from tcpviz.sources.tracechild import main; sys.exit(main())"
-)
 
 _STATES: Final = {
     "TCP_ESTABLISHED": State.ESTABLISHED,
@@ -61,67 +47,27 @@ _TOLD: Final = {
 }
 
 
-class KernelTrace:
-    """One running process. ``complaint`` is why it cannot tell anything, where it cannot.
+class KernelTrace(LineChild):
+    """One running process.
 
     ``ready`` once it has opened everything and given up its rights; ``tracepoints`` are those.
     """
 
     def __init__(self) -> None:
-        self.complaint: str | None = None
-        self.ended = self.ready = False
+        super().__init__("tcpviz.sources.tracechild", "kernel-events", "the kernel's events")
+        self.ready = False
         self.tracepoints: list[str] = []
-        self._buffer = bytearray()
-        root = str(Path(tcpviz.__file__).resolve().parent.parent)
-        command = [sys.executable, "-I", "-S", "-c", _START.format(root=root), "kernel-events"]
-        self._process = subprocess.Popen(  # noqa: S603 - ourselves
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self.output = self._process.stdout.fileno()
-        os.set_blocking(self.output, False)
-        config = {"parent": os.getpid(), "caller": privileges.sudo_caller()}
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(config).encode() + b"\n")
-            self._process.stdin.flush()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+        self.tell()
 
     def read(self) -> list[Record]:
         """The events that have come; never waits. Sets ``ended`` where no more will."""
         found: list[Record] = []
-        while True:
-            try:
-                data = os.read(self.output, _PIECE)
-            except BlockingIOError:
-                return found
-            if not data:
-                self.ended = True
-                return found
-            self._buffer += data
-            if len(self._buffer) > _LONGEST:
-                self.ended = True
-                self.complaint = "the process that reads the kernel's events went mad"
-                return found
-            while (end := self._buffer.find(b"\n")) >= 0:
-                line = bytes(self._buffer[:end])
-                del self._buffer[: end + 1]
-                with contextlib.suppress(ValueError, KeyError, TypeError, IndexError):
-                    found += self._parse(line)
+        for message in self.messages():
+            with contextlib.suppress(ValueError, KeyError, TypeError, IndexError):
+                found += self._records(message)
+        return found
 
-    def _parse(self, line: bytes) -> list[Record]:
-        message: dict[str, Any] = json.loads(line)
-        if "error" in message:
-            self.complaint = str(message["error"])
-            return []
+    def _records(self, message: dict[str, Any]) -> list[Record]:
         if "ready" in message:
             self.ready = True
             self.tracepoints = [str(name) for name in message["ready"]]
@@ -130,23 +76,6 @@ class KernelTrace:
         if message["lost"]:
             found.append(EventsLost(time.time_ns(), int(message["lost"])))
         return found
-
-    def close(self) -> None:
-        """Make sure that it is gone, and what it had opened in the kernel with it."""
-        process = self._process
-        for pipe in (process.stdin, process.stdout):
-            assert pipe is not None
-            with contextlib.suppress(OSError):
-                pipe.close()
-        with contextlib.suppress(OSError):
-            process.terminate()
-        try:
-            process.wait(2.0)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(OSError):
-                process.kill()
-            process.wait()
-        self.ended = True
 
 
 def try_it(seconds: float = 10.0) -> tuple[list[str], str]:
