@@ -52,13 +52,6 @@ def _option(name: str, before: int | None, after: int | None) -> str:
     return f"{name} {after} put in" if before is None else f"{name} {before} to {after}"
 
 
-def hops(left: Segment, arrived: Segment) -> int | None:
-    """Routers between the points: how far the TTL was counted down; ``None``: not known."""
-    if left.ttl is None or arrived.ttl is None or arrived.ttl > left.ttl:
-        return None
-    return left.ttl - arrived.ttl
-
-
 def translation(pair: Pair, names: tuple[str, str]) -> str | None:
     """Which addresses became which others; ``None`` where none did."""
     if not pair.translated:

@@ -119,11 +119,6 @@ class Skew:
     mistakes: int
 
     @property
-    def drifts(self) -> bool:
-        """That the two run differently is certain."""
-        return not self.least_ppm <= 0 <= self.most_ppm
-
-    @property
     def pace_known(self) -> bool:
         """How they run to each other is known better than any two clocks' pace is anyhow."""
         return self.most_ppm - self.least_ppm < 400

@@ -7,7 +7,7 @@ memory than :data:`MOST` segments of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tcpviz.core.points.joiner import Joiner
@@ -122,9 +122,3 @@ def _mark(segment: Segment) -> int:
     else:
         told = key_of(segment, segment.seq, segment.ack, stamps=False)
     return hash(told) * 0x9E3779B97F4A7C15 >> 16 & (_SPAN - 1)
-
-
-def records_of(batches: Iterable[Iterable[Record]]) -> Iterator[Record]:
-    """Batches as single records."""
-    for batch in batches:
-        yield from batch
