@@ -70,6 +70,7 @@ class Traced:
         self.strangers = 0
         self.lost = 0
         self.taken = 0
+        self._said = 0
         self._waiting: dict[FlowKey, list[KernelEvent]] = {}
         self._doubtful: dict[tuple[int, Side], KernelEvent] = {}
 
@@ -83,6 +84,17 @@ class Traced:
             self._wait(key, event)
             return []
         return [self._hold_against(event, connection, event.time_ns)]
+
+    def lose(self, count: int) -> str:
+        """Events that the kernel had no room for; what to say of it, and not each time."""
+        self.lost += count
+        if self.lost < 10 * self._said:
+            return ""
+        self._said = self.lost
+        return (
+            f"{self.lost} of the kernel's events lost, it had no room for them: "
+            "what it did is not all told from here on"
+        )
 
     def begins(self, connection: Connection, time_ns: int) -> list[Outcome]:
         """A connection's first segment has come: what the kernel said of it before."""

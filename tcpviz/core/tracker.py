@@ -357,8 +357,8 @@ class Tracker:
         )
 
     def _events_lost(self, lost: EventsLost) -> list[Step]:
-        self.traced.lost += lost.count
-        return []
+        told = self.traced.lose(lost.count)
+        return self._note(Note(lost.time_ns, told)) if told else []
 
     def _handled(self, handled: Handled) -> list[Step]:
         """The cable's doing: nobody's state changes by it."""

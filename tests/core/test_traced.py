@@ -191,9 +191,18 @@ def test_what_is_not_captured_is_counted_and_goes():
         w.feed(KernelEvent(10, Told.STATE, CLIENT, far, State.CLOSED, State.SYN_SENT))
     assert w.tracker.traced.strangers == 5
     w.feed(KernelEvent(10, Told.STATE, SERVER, Endpoint("0.0.0.0", 0), State.CLOSED, State.LISTEN))
-    w.feed(EventsLost(20, 7))
-    assert w.tracker.traced.lost == 7
     assert w.steps == []
+
+
+def test_lost_events_are_said_and_again_when_they_have_become_ten_times_as_many():
+    w = Watched()
+    (step,) = w.feed(EventsLost(20, 7))
+    assert step.kind is StepKind.NOTE
+    assert step.note.text.startswith("7 of the kernel's events lost")
+    assert w.feed(EventsLost(30, 62)) == []
+    (step,) = w.feed(EventsLost(40, 1))
+    assert step.note.text.startswith("70 of the kernel's events lost")
+    assert w.tracker.traced.lost == 70
 
 
 def test_an_event_long_before_the_first_segment_is_of_another_one():
