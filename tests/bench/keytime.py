@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pyte
+
 from tests.terminal.pseudo import Terminal
 
 _FOCUSED = re.compile(rb"\xe2\x94\x81(?:\x1b\[[0-9;]*m)* (?:\x1b\[[0-9;]*m)*([123]) ")
@@ -25,11 +27,15 @@ _KEPT = 1 << 14
 
 
 class Quick:
-    """A terminal of which only the bytes are read. ``octets``: how many came."""
+    """A terminal of which only the bytes are read. ``octets``: how many came.
+
+    ``came``: when what came, for looking at it afterwards.
+    """
 
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
         self.octets = 0
+        self.came: list[tuple[float, bytes]] = []
         self._latest = b""
         self.focus = b"?"
         self._tail = b""
@@ -44,6 +50,7 @@ class Quick:
             return False
         data = os.read(self._descriptor, 1 << 16)
         self.octets += len(data)
+        self.came.append((time.perf_counter(), data))
         self._latest = (self._latest + data)[-_KEPT:]
         data = self._tail + data
         self._tail = data[-64:]
@@ -72,16 +79,37 @@ class Quick:
                 break
         return time.perf_counter() - began
 
-    def keys(self, count: int, going: Callable[[], bool] = lambda: True) -> list[float]:
-        """Seconds of each of ``count`` keys, pressed at moments that keep no step."""
+    def keys(
+        self,
+        count: int,
+        going: Callable[[], bool] = lambda: True,
+        pressed: list[float] | None = None,
+    ) -> list[float]:
+        """Seconds of each of ``count`` keys, pressed at moments that keep no step.
+
+        ``pressed`` takes the moment of each.
+        """
         took = []
         self.key()  # from here on it is known which pane has the focus
         for number in range(count):
             if not going():
                 break
+            if pressed is not None:
+                pressed.append(time.perf_counter())
             took.append(self.key())
             self.watch(0.03 + 0.007 * (number % 11))
         return took
+
+    def gone_at(self, text: str, size: tuple[int, int]) -> float:
+        """When this text stood on the screen for the last time, by an emulator, afterwards."""
+        screen = pyte.Screen(*size)
+        stream = pyte.ByteStream(screen)
+        last = 0.0
+        for when, data in self.came:
+            stream.feed(data)
+            if any(text in row for row in screen.display):
+                last = when
+        return last
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -18,7 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.bench import grow
+from tests.bench import generate, grow
 from tests.bench.files import many
 from tests.bench.keytime import Quick, Took
 from tests.bench.live import HERE, Traffic, cpu_s, tree, wire
@@ -28,6 +29,9 @@ from tests.terminal.pseudo import Terminal
 SIZE = (120, 40)
 SSH = {"SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22"}
 _ROWS = b"10.128.0.1"
+_READING = "reading, "
+PATIENCE_S = 240
+"""The longest that a file may take to be all there; termshark takes a minute for the first one."""
 
 
 def program(*words: str, env: dict[str, str] | None = None) -> Quick:
@@ -79,13 +83,24 @@ def reading(path: Path, packets: int) -> None:
     say("screen: while a file is read")
     began = time.perf_counter()
     quick = program("read", str(path))
+    pressed: list[float] = []
     try:
         until(quick, _ROWS)
         rows, cpu = time.perf_counter() - began, cpu_s(quick.terminal.pid)
         told = f"{rows:.2f} s, {cpu:.2f} s of CPU"
         give(Row(f"first rows of {many(packets)} packets", measured=told, goal="0.25 s",
                  short=True))  # fmt: skip
-        key_row("while that is read", quick.keys(200, lambda: quick.saw(b"reading")))
+
+        def going() -> bool:
+            """Its work is not done: it has taken more than a screen at rest does."""
+            spent.append(cpu_s(quick.terminal.pid))
+            return len(spent) < 20 or spent[-1] - spent[-20] > 0.4
+
+        spent: list[float] = []
+        took = quick.keys(400, going, pressed)
+        ended = quick.gone_at(_READING, SIZE)
+        counted = [t for t, when in zip(took, pressed, strict=True) if when + t < ended]
+        key_row(f"while they are read ({ended - began:.1f} s)", counted)
     finally:
         close(quick)
 
@@ -121,13 +136,15 @@ def live(rate: float, env: dict[str, str], what: str, goal: str, seconds: float)
     key_row(what, first + pressed)
 
 
-def _begun(make: Callable[[], Quick], ended: Callable[[Quick], bool]) -> tuple[float, float, float]:
+def _begun(
+    make: Callable[[], Quick], row: bytes, ended: Callable[[Quick], bool]
+) -> tuple[float, float, float]:
     """Seconds until the first rows, until all have been read, and MB for all its processes."""
     began = time.perf_counter()
     quick = make()
     try:
-        first = until(quick, _ROWS)
-        while not ended(quick) and time.perf_counter() - began < 60:
+        first = until(quick, row)
+        while not ended(quick) and time.perf_counter() - began < PATIENCE_S:
             quick.read(0.05)
         took = time.perf_counter() - began
         return first, took, sum(_resident(pid) for pid in tree(quick.terminal.pid))
@@ -142,6 +159,14 @@ def _resident(pid: int) -> float:
         return 0.0
 
 
+def last_client(path: Path) -> bytes:
+    """Who opened the last connection of a capture, as the list shows it."""
+    command = [sys.executable, "-m", "tcpviz", "read", str(path), "--text"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    rows = [line for line in done.stdout.splitlines() if b"  10.128.0.1:80  " in line]
+    return rows[-1].split()[1]
+
+
 def beside_termshark(path: Path, packets: int, runs: int) -> None:
     """Until the first rows are there, and until the last is, in alternation."""
     if shutil.which("termshark") is None:
@@ -149,6 +174,7 @@ def beside_termshark(path: Path, packets: int, runs: int) -> None:
         return
     home = {"HOME": str(path.parent), "XDG_CONFIG_HOME": str(path.parent / "config"),
             "XDG_CACHE_HOME": str(path.parent / "cache")}  # fmt: skip
+    last = last_client(path)
     words = ["termshark", "-r", str(path)]
     code = f"import os; os.execvp('termshark', {words!r})"
 
@@ -165,11 +191,8 @@ def beside_termshark(path: Path, packets: int, runs: int) -> None:
                 continue
         return not any(name in ("tshark", "dumpcap") for name in names)
 
-    count = packets // 10
-    last = f"10.0.0.{2 + (count - 1) // 50_000}:{10_000 + (count - 1) % 50_000}".encode()
-
-    def jumps(quick: Quick) -> bool:
-        """The last connection is there when one goes to the end of the list."""
+    def ended(quick: Quick) -> bool:
+        """The last connection is there when one goes to the end of the list; ours are marked."""
         quick.terminal.type("G")
         quick.watch(0.05)
         return quick.saw(last)
@@ -177,8 +200,8 @@ def beside_termshark(path: Path, packets: int, runs: int) -> None:
     ours, others = [], []
     for _ in range(runs):
         say("screen: beside termshark")
-        ours.append(_begun(lambda: program("read", str(path)), jumps))
-        others.append(_begun(theirs, quiet))
+        ours.append(_begun(lambda: program("read", str(path)), _ROWS, ended))
+        others.append(_begun(theirs, _ROWS, quiet))
     for place, what in enumerate(("first rows", "all rows can be scrolled")):
         give(
             Row(
@@ -197,10 +220,14 @@ def beside_termshark(path: Path, packets: int, runs: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--connections", type=int, default=300_000, help="of the file that is read")
+    parser.add_argument(
+        "--connections", type=int, default=1_000_000, help="of ten packets, of the file read"
+    )
+    parser.add_argument("--visits", type=int, default=130_000, help="connections beside termshark")
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--keys", type=int, default=150)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--runs", type=int, default=1, help="beside termshark")
+    parser.add_argument("--only", default="", help="idle, file, termshark or live")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path, small = Path(folder) / "big.pcap", Path(folder) / "small.pcap"
@@ -210,8 +237,7 @@ def main() -> int:
         if options.only in ("", "file"):
             reading(path, grow.many(path, options.connections))
         if options.only in ("", "termshark"):
-            count = grow.many(path, max(options.connections // 30, 500))
-            beside_termshark(path, count, 1 if options.seconds < 4 else 2)
+            beside_termshark(path, generate.visits(path, options.visits), options.runs)
     if os.geteuid() != 0 or shutil.which("ip") is None:
         give(Row("(live screens: need root and ip)"))
         return 0
