@@ -112,6 +112,21 @@ class Table:
         return both * (len(self.crowds) + 1) + self.crowd + 1, self._source >= _FOLLOWED
 
     @property
+    def building(self) -> Building:
+        """What the table was made of."""
+        return self._building
+
+    def regular(self, places: Array) -> tuple[Array, Array]:
+        """Which of these places hold a regular connection; and of those where in the columns."""
+        source = self._source[places]
+        which = source < _FOLLOWED
+        return which, source[which].astype(np.int64)
+
+    def frames(self, at: int) -> Callable[[int], int]:
+        """From a frame number of the shape's example to that of the regular connection ``at``."""
+        return self._frames(at)
+
+    @property
     def segments(self) -> Array:
         """Segments of each connection, both ends'."""
         return self.column(self._array["size"], lambda c: c.client.segments + c.server.segments)
