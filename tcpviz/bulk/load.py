@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from tcpviz.core.connection import Connection
 from tcpviz.core.timeline import Timeline
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources.feed import FeedStatus
+from tcpviz.sources.pipes import Pipe
 
 TOLD = frozenset(
     {
@@ -24,11 +24,6 @@ TOLD = frozenset(
     }
 )
 """Filter fields that ``Table.connection`` holds for regular connections too, of either end."""
-
-
-def suits(path: str) -> bool:
-    """Whether the file can be read more than once, should columns turn out not to be for it."""
-    return path != "-" and Path(path).is_file()
 
 
 def told(field: str) -> bool:
@@ -43,7 +38,7 @@ def told(field: str) -> bool:
 class Loaded:
     """A capture that has been read. Close it when nothing more is asked of it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str | Pipe) -> None:
         self._reading = Reading(path)
         self.title = self._reading.title
         self.status: FeedStatus = self._reading.status
@@ -76,4 +71,4 @@ class Loaded:
         return tracker.timeline, dict(opened)[row]
 
 
-__all__ = ["Loaded", "Unsuited", "suits", "told"]
+__all__ = ["Loaded", "Unsuited", "told"]

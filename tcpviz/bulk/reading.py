@@ -18,6 +18,8 @@ from tcpviz.core.records import Unreachable
 from tcpviz.core.segment import Segment
 from tcpviz.sources.feed import FeedStatus
 from tcpviz.sources.files import CaptureFile, open_capture
+from tcpviz.sources.pipes import Pipe
+from tcpviz.sources.spool import Spool
 from tcpviz.wire.decoder import Decoder
 from tcpviz.wire.frame import Frame
 
@@ -43,11 +45,18 @@ class Reading:
     ``errors``   ICMP errors about TCP, with the row before which each came
     ``title``    the file's name
 
-    ``empty`` makes the columns' arrays, where they are not to lie in memory.
+    ``empty`` makes the columns' arrays, where they are not to lie in memory. Of a pipe the one
+    that reads it last can read segments again.
     """
 
-    def __init__(self, path: str, empty: Callable[[int, str], NDArray[Any]] | None = None) -> None:
-        self._capture: CaptureFile = open_capture(path, bulk_stream, PIECE)
+    def __init__(
+        self, path: str | Pipe, empty: Callable[[int, str], NDArray[Any]] | None = None
+    ) -> None:
+        self._capture: CaptureFile = (
+            open_capture(path, bulk_stream, PIECE)
+            if isinstance(path, str)
+            else path.capture(bulk_stream, PIECE)
+        )
         self.title = self._capture.name
         # No record of a segment is shorter; what is not used of a column costs nothing.
         self.columns = Columns((self._capture.size or 0) // 70, empty)
@@ -55,8 +64,9 @@ class Reading:
         self.status = FeedStatus(size=self._capture.size)
         self._decoder = Decoder()
         self._file: IO[bytes] | None = None
-        self._spool: IO[bytes] | None = None
-        if path != "-" and self._capture.size is not None:
+        self._pipe = None if isinstance(path, str) else path.kept
+        self._spool = Spool()
+        if isinstance(path, str) and path != "-" and self._capture.size is not None:
             self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115
 
     def wait_with(self, more: Callable[[], bool]) -> None:
@@ -71,9 +81,9 @@ class Reading:
     def close(self) -> None:
         """Segments cannot be read again after this."""
         self._capture.close()
-        for file in (self._file, self._spool):
-            if file is not None:
-                file.close()
+        self._spool.close()
+        if self._file is not None:
+            self._file.close()
 
     def read(self, progress: Callable[[FeedStatus], None] | None = None) -> None:
         """Read it to its end. Raises SourceError, and Unsuited where columns cannot hold it.
@@ -111,15 +121,10 @@ class Reading:
         What is read again from the capture itself has its place there, what was kept
         the place in what was kept, less 2 and the sign turned (-1 is for neither).
         """
-        if self._file is not None and batch.origin >= 0 and not self._capture.stream.packed:
+        again = self._file is not None or self._pipe is not None
+        if again and batch.origin >= 0 and not self._capture.stream.packed:
             return None
-        if self._spool is None:
-            import tempfile  # not for nothing: that takes its time
-
-            self._spool = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as we
-        at = os.lseek(self._spool.fileno(), 0, os.SEEK_END)
-        self._spool.write(batch.data)
-        return at
+        return self._spool.append(batch.data)
 
     # -- what comes in ------------------------------------------------------
 
@@ -235,9 +240,13 @@ class Reading:
             return kept
         array = self.columns.array
         size, where = int(array["captured"][row]), int(array["where"][row])
-        file, where = (self._file, where) if where >= 0 else (self._spool, -2 - where)
-        assert file is not None
-        data = os.pread(file.fileno(), size, where)
+        if where < 0:
+            data = self._spool.read(size, -2 - where)
+        elif self._file is not None:
+            data = os.pread(self._file.fileno(), size, where)
+        else:
+            assert self._pipe is not None
+            data = self._pipe.read(size, where)
         link_type, interface = self.columns.tables.sources[int(array["source"][row])]
         frame = Frame(
             int(array["time"][row]),

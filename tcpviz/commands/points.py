@@ -10,6 +10,7 @@ from tcpviz.commands.stream import complain
 from tcpviz.sources.feed import Feed, SourceError
 from tcpviz.sources.files import FileFeed
 from tcpviz.sources.pair import PairFeed, pair_of
+from tcpviz.sources.pipes import Pipe
 
 CAPTURES = frozenset({".pcap", ".pcapng", ".cap", ".gz", ".xz", ".zst"})
 """What captures' names end with."""
@@ -35,7 +36,10 @@ def check(options: argparse.Namespace) -> None:
 def feed_of(options: argparse.Namespace) -> Feed:
     """The file that the options name, or it and the other one as one. Raises SourceError."""
     second = other(options)
-    return FileFeed(options.file) if second is None else pair_of(options.file, second)
+    if second is not None:
+        return pair_of(options.file, second)
+    pipe: Pipe | None = getattr(options, "pipe", None)  # of which some has been read
+    return FileFeed(options.file if pipe is None else pipe.capture(gather_s=0, strict=False))
 
 
 def summary(feed: Feed) -> dict[str, Any]:

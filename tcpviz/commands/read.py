@@ -112,13 +112,23 @@ def _print(options: argparse.Namespace, chosen: Filter | None, until: Filter | N
 
 def _by_columns(options: argparse.Namespace, chosen: Filter | None) -> int | None:
     """All segments at once, where there are enough of them to be worth numpy's start."""
-    try:
-        if Path(options.file).stat().st_size < SMALL:
-            return None
-    except (OSError, ValueError):
+    if not _many(options):
         return None
     try:
         from tcpviz.commands import read_columns
     except ImportError:
         return None  # without numpy, as in tcpviz.pyz under another Python: slower, the same output
     return read_columns.run(options, chosen)
+
+
+def _many(options: argparse.Namespace) -> bool:
+    """Whether there are so many bytes; of a pipe they are waited for, and kept."""
+    from tcpviz.sources.pipes import Pipe, comes_once
+
+    if comes_once(options.file):
+        pipe = options.pipe = Pipe(options.file)
+        return pipe.fill(SMALL)
+    try:
+        return Path(options.file).stat().st_size >= SMALL
+    except (OSError, ValueError):
+        return False

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 # numpy starts a thread for each processor to multiply matrices, of which we have none.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from tcpviz.bulk.load import Loaded, Unsuited, suits, told  # after the setting above
+from tcpviz.bulk import together  # after the setting above
+from tcpviz.bulk.load import Loaded, Unsuited, told
 
 _BEAT_S = 0.1
 
@@ -62,6 +63,7 @@ def _settle() -> None:
     """For a process that does this and then ends."""
     # Columns have few objects, and none that would ever be garbage: looking for it takes time.
     gc.set_threshold(50_000, 20, 100)
+    together.share()
     with contextlib.suppress(OSError, AttributeError):
         # What one step frees the next one asks for. Given back to the system in between, each
         # page would have to be cleared again: mallopt(3), where there is glibc.
@@ -72,10 +74,10 @@ def _settle() -> None:
 
 def run(options: argparse.Namespace, chosen: Filter | None) -> int | None:
     """Print what was asked for; the exit code, or ``None`` (see above)."""
-    if not suits(options.file) or (chosen is not None and not all(map(told, chosen.fields))):
+    if chosen is not None and not all(map(told, chosen.fields)):
         return None
     _settle()
-    loaded = Loaded(options.file)
+    loaded = Loaded(getattr(options, "pipe", None) or options.file)
     progress = _Progress()
     code = 0
     try:

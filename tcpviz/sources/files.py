@@ -52,13 +52,8 @@ def open_capture(
     before anything is shown; a pipe is not waited for. ``stream`` makes what
     the bytes go through, at most ``piece`` of them at a time.
     """
-    if path == "-":
-        file = _standard_input()
-        capture = CaptureFile(file, "standard input", owned=False, stream=stream, piece=piece)
-    elif path.startswith(over_ip.PREFIX):
-        capture = CaptureFile(over_ip.connect(path), clean(path), stream=stream, piece=piece)
-    else:
-        capture = _open_path(path, stream, piece)
+    file, name = opened(path)
+    capture = CaptureFile(file, name, owned=path != "-", stream=stream, piece=piece)
     try:
         capture.prime()
     except BaseException:
@@ -67,8 +62,13 @@ def open_capture(
     return capture
 
 
-def _open_path(path: str, stream: Callable[[str], CaptureStream], piece: int) -> CaptureFile:
+def opened(path: str) -> tuple[BinaryIO | io.RawIOBase, str]:
+    """What a source's bytes come from, and its name; as :func:`open_capture`."""
+    if path == "-":
+        return _standard_input(), "standard input"
     name = clean(path)
+    if path.startswith(over_ip.PREFIX):
+        return over_ip.connect(path), name
     try:
         descriptor = os.open(path, os.O_RDONLY | _NO_WAIT | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
@@ -76,8 +76,7 @@ def _open_path(path: str, stream: Callable[[str], CaptureStream], piece: int) ->
     if stat.S_ISDIR(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise SourceError(f"{name}: a directory; name a capture file in it", 2)
-    file = os.fdopen(descriptor, "rb", buffering=0)
-    return CaptureFile(file, Path(name).name or name, stream=stream, piece=piece)
+    return os.fdopen(descriptor, "rb", buffering=0), Path(name).name or name
 
 
 def _cannot_open(name: str, error: OSError | ValueError) -> SourceError:
