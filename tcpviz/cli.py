@@ -116,6 +116,10 @@ def _run(argv: Sequence[str] | None) -> int:
         ["completion"],
     ):
         _defaults(parser, parsers)
+    if "--serve" in words:
+        from tcpviz.serve.address import apart
+
+        words = apart(words)
     options = parser.parse_args(words)
     if options.command is None:
         parser.print_help()

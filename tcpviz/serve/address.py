@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 HOST, PORT = "127.0.0.1", 8000
 
@@ -37,6 +38,22 @@ def as_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(host.split("%")[0])
     except ValueError:
         return None
+
+
+def apart(words: list[str]) -> list[str]:
+    """A command line in which a file behind ``--serve`` is not taken for its address."""
+    made = list(words)
+    for at, word in enumerate(words[:-1]):
+        after = words[at + 1]
+        if word != "--serve" or after.startswith("-"):
+            continue
+        try:
+            address = parse(after)
+        except ValueError:
+            continue
+        if address is None and Path(after).exists():
+            made[at] = "--serve="
+    return made
 
 
 def parse(text: str) -> Address | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tcpviz.serve.address import Address, parse, written
+from tcpviz.serve.address import Address, apart, parse, written
 from tcpviz.serve.guard import Guard, owner
 
 
@@ -41,6 +41,21 @@ def test_a_scenarios_name_is_none(text: str) -> None:
 def test_what_cannot_be_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"port|IPv6"):
         parse(text)
+
+
+def test_a_file_behind_serve_is_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "8000.pcap"
+    file.touch()
+    words = ["read", "--serve", str(file), "--theme", "light"]
+    assert apart(words) == ["read", "--serve=", str(file), "--theme", "light"]
+    for kept in (
+        ["read", str(file), "--serve"],
+        ["read", "--serve", "8001", str(file)],
+        ["read", "--serve", str(tmp_path / "none")],
+        ["read", "--serve", "box:99999"],
+        ["demo", "--serve", "handshake"],
+    ):
+        assert apart(kept) == kept
 
 
 def test_who_can_reach_an_address() -> None:
