@@ -473,10 +473,13 @@ def _completion(commands: Commands[Parser]) -> None:
         help="what makes your shell complete tcpviz's words",
         description="Print a completion script. bash: tcpviz completion bash > "
         "~/.local/share/bash-completion/completions/tcpviz; zsh: into a folder of $fpath, as "
-        "_tcpviz; tcsh: into a file that ~/.tcshrc sources.",
+        "_tcpviz; fish: tcpviz completion fish > ~/.config/fish/completions/tcpviz.fish; "
+        "tcsh: into a file that ~/.tcshrc sources.",
         allow_abbrev=False,
     )
-    parser.add_argument("shell", choices=("bash", "zsh", "tcsh"), metavar="bash|zsh|tcsh")
+    parser.add_argument(
+        "shell", choices=("bash", "zsh", "fish", "tcsh"), metavar="bash|zsh|fish|tcsh"
+    )
 
 
 BUILDERS = (_demo, _capture, _read, _export, _notes, _doctor, _config, _completion)

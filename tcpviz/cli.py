@@ -132,6 +132,11 @@ def _run(argv: Sequence[str] | None) -> int:
 
         return doctor.run(sys.stdout)
     if options.command == "completion":
+        if options.shell == "fish":
+            from tcpviz.commands import completion_fish
+
+            sys.stdout.write(completion_fish.script(parser, parsers))
+            return 0
         import shtab
 
         sys.stdout.write(shtab.complete(parser, options.shell) + "\n")
