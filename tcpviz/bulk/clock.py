@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,11 @@ from tcpviz.core.timers import LEAP_NS
 
 Array = NDArray[Any]
 
+_STEP = 1 << 16
+
+_MOST = 1 << 16
+"""Leaps that are noted; nobody wants so many."""
+
 
 class Clock:
     """What :attr:`tcpviz.core.tracker.Tracker.now_ns` is when it takes each row.
@@ -20,28 +28,61 @@ class Clock:
     the same clock without its leaps, by which timers run: a leap postpones them all.
     """
 
-    def __init__(self, times: Array, errors: list[tuple[int, Unreachable]]) -> None:
-        now = np.maximum.accumulate(times) if len(times) else times.copy()
-        np.maximum(now, 0, out=now)
-        end = int(now[-1]) if len(now) else 0
-        for row, error in errors:
-            later = now[row:]
-            stop = int(np.searchsorted(later, error.time_ns))
-            later[:stop] = error.time_ns
-            end = max(end, error.time_ns)
-        self.now = now
-        self.end = end
-        self._leaps = np.flatnonzero(now[1:] - now[:-1] > LEAP_NS) + 1
-        if end - (int(now[-1]) if len(now) else 0) > LEAP_NS:
-            self._leaps = np.append(self._leaps, len(now))
-        self.leaps = [(int(now[at - 1]), int(now[at] if at < len(now) else end)) for at in
-                      self._leaps.tolist()]  # fmt: skip
-        self.steady, self.steady_end = now, end
+    def __init__(
+        self,
+        times: Array,
+        errors: list[tuple[int, Unreachable]],
+        empty: Callable[[int, str], Array] = np.empty,
+    ) -> None:
+        count = len(times)
+        self.now = now = empty(count, "i8")
+        waiting = sorted((row, error.time_ns) for row, error in errors)
+        waiting.reverse()
+        latest = 0
+        places: list[int] = []
+        for at in range(0, count, _STEP):
+            part = now[at : at + _STEP]
+            part[:] = times[at : at + _STEP]
+            while waiting and waiting[-1][0] < at + len(part):
+                row, when = waiting.pop()
+                part[row - at] = max(int(part[row - at]), when)
+            np.maximum.accumulate(part, out=part)
+            np.maximum(part, latest, out=part)
+            if at and int(part[0]) - latest > LEAP_NS:
+                places.append(at)
+            if len(places) < _MOST:
+                places += (np.flatnonzero(part[1:] - part[:-1] > LEAP_NS) + at + 1).tolist()
+            latest = int(part[-1])
+        end = max([latest, *(when for _, when in waiting)])
+        if end - latest > LEAP_NS:
+            places.append(count)
+        self.end = self.steady_end = end
+        self.steady = now
+        self.leaps = [
+            (int(now[at - 1]) if at else 0, int(now[at]) if at < count else end) for at in places
+        ]
         if self.leaps:
-            lost = np.zeros(len(now) + 1, np.int64)
-            lost[self._leaps] = [to - begun for begun, to in self.leaps]
-            lost = np.cumsum(lost)
-            self.steady, self.steady_end = now - lost[:-1], end - int(lost[-1])
+            self._smooth(places, empty)
+
+    def _smooth(self, places: list[int], empty: Callable[[int, str], Array]) -> None:
+        """Take the leaps out of ``steady``."""
+        count = len(self.now)
+        self.steady = steady = empty(count, "i8")
+        lost = 0
+        edges = [0, *places, count]
+        for which, (begin, end) in enumerate(itertools.pairwise(edges)):
+            if which:
+                lost += self.leaps[which - 1][1] - self.leaps[which - 1][0]
+            for at in range(begin, end, _STEP):
+                span = slice(at, min(at + _STEP, end))
+                np.subtract(self.now[span], lost, out=steady[span])
+        self.steady_end = self.end - lost
+
+    def of_rows(self, now: Array, steady: Array) -> Clock:
+        """The same clock at some rows only, given what it is there."""
+        made = copy.copy(self)
+        made.now, made.steady = now, steady
+        return made
 
     def stops(self, before_ns: int, now_ns: int) -> list[int]:
         """The moments to which to tick on the way, so that it leaps where it did and nowhere else.

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk import options, sums
 from tcpviz.core.segment import Segment
+from tcpviz.core.seq import diff
+from tcpviz.core.vitals import FAR
+
+if TYPE_CHECKING:
+    from tcpviz.bulk.windows import Windows
 
 DTYPES: dict[str, str] = {
     "time": "i8",  # nanoseconds
@@ -45,7 +50,7 @@ _ROW = (
 ROW = np.dtype([(name, DTYPES[name]) for name in _ROW])
 """What is asked of a segment together with its flow's others: 48 bytes that lie together."""
 
-STAMPED, ODD = 1, 2
+STAMPED, ODD, SACKED = 1, 2, 64
 SUM_SHIFT, ECN_SHIFT = 2, 4
 """In ``bits``: two bits of :mod:`tcpviz.bulk.sums`' and two of ECN's."""
 
@@ -65,10 +70,6 @@ def rows_at(array: Piece, rows: Column) -> Column:
     """These rows of ``array["row"]``, one behind the other."""
     whole: Column = array["row"].view(f"V{ROW.itemsize}")[rows]
     return whole.view(ROW)
-
-
-def _empty(count: int, kind: str) -> Column:
-    return np.empty(count, kind)
 
 
 class Tables:
@@ -131,23 +132,27 @@ class Columns:
     ``array``  a column by its name, once :meth:`close` has been called; those of :data:`ROW`
                lie together, and are there as one, too: ``array["row"]``
     ``room``   for about how many rows to make room at first
-    ``empty``  what makes an array of so many numbers of a kind, where memory's is not wanted
+    ``windows``  where rows go that are more than memory may take
     """
 
-    def __init__(self, room: int = 0, empty: Callable[[int, str], Column] | None = None) -> None:
-        self.empty = empty or _empty
+    def __init__(self, room: int = 0, windows: Windows | None = None) -> None:
+        self.windows = windows
         self.tables = Tables()
         self.kept: dict[int, Segment] = {}
         self.count = 0
         self.array: dict[str, Column] = {}
-        self._room = max(room, _LEAST_ROOM)
-        self._space = {name: self.empty(self._room, kind) for name, kind in _SPACES.items()}
+        self._wanted = max(room, _LEAST_ROOM)
+        self._room = self._wanted if windows is None else min(self._wanted, windows.rows)
+        self._ready = self._room
+        self._space = {name: np.empty(self._room, kind) for name, kind in _SPACES.items()}
 
     def append(self, piece: Piece) -> None:
         """Add rows; what a piece does not name is 0."""
         begin, end = self.count, self.count + len(piece["time"])
         if end > self._room:
             self._grow(end)
+        if end > self._ready and self.windows is not None:
+            self._ready = self.windows.ready(list(self._space.values()), end)
         for name, space in _named(self._space, slice(begin, end)).items():
             if name != "row":
                 space[:] = piece.get(name, 0)
@@ -155,9 +160,19 @@ class Columns:
 
     def _grow(self, need: int) -> None:
         """Make room for half as many again, one column after the other."""
+        windows = self.windows
         self._room = max(need, self._room + self._room // 2)
+        if windows is not None and self._room > windows.rows:
+            # What is not used there costs nothing, and it is not to be copied once more.
+            self._room = max(self._room, self._wanted)
+            spaces = {name: windows.room(self._room, kind) for name, kind in _SPACES.items()}
+            self._ready = windows.ready(list(spaces.values()), need)
+        else:
+            spaces, self._ready = {}, self._room
         for name, kind in _SPACES.items():
-            space = self.empty(self._room, kind)
+            space = spaces.get(name)
+            if space is None:
+                space = np.empty(self._room, kind)
             space[: self.count] = self._space[name][: self.count]
             self._space[name] = space
 
@@ -182,15 +197,17 @@ class Columns:
             scope = tables.scope(version, one.scope)
             stamps = one.options.timestamps
             scale = one.options.window_scale
-            ordinary = not (
-                one.options.sack
-                or one.options.fast_open is not None
+            sacks = one.options.sack
+            usual = not (
+                one.options.fast_open is not None
                 or one.options.unknown
                 or one.options.malformed
                 or scale == options.NO_SCALE
             )
             right = {None: sums.UNKNOWN, True: sums.RIGHT, False: sums.WRONG}[one.checksum_ok]
-            bits = (STAMPED if stamps else 0) | (0 if ordinary else ODD)
+            bits = (STAMPED if stamps else 0) | (0 if usual and not sacks else ODD)
+            if usual and sacks and all(abs(diff(left, one.ack)) <= FAR for left, _ in sacks):
+                bits |= SACKED
             bits |= right << SUM_SHIFT | one.ecn << ECN_SHIFT
             value, echo = stamps or (0, 0)
             rows.append(

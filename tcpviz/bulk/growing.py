@@ -114,7 +114,7 @@ class Growing:
         self._path = path
         self._follow = follow
         self.windows = windows
-        self._reading = Reading(path, empty=None if windows is None else windows.empty)
+        self._reading = Reading(path, windows)
         self._reading.wait_with(self._more)
         self.title = self._reading.title
         self.status: FeedStatus = self._reading.status

@@ -6,14 +6,14 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tcpviz.bulk.columns import DTYPES, Columns, Piece
 from tcpviz.bulk.headers import gather
 from tcpviz.bulk.records import Batch, bulk_stream
+from tcpviz.bulk.windows import Windows
 from tcpviz.core.records import Unreachable
 from tcpviz.core.segment import Segment
 from tcpviz.sources.feed import FeedStatus
@@ -45,13 +45,11 @@ class Reading:
     ``errors``   ICMP errors about TCP, with the row before which each came
     ``title``    the file's name
 
-    ``empty`` makes the columns' arrays, where they are not to lie in memory. Of a pipe the one
-    that reads it last can read segments again.
+    ``windows`` are for columns that are more than memory may take. Of a pipe the one that reads
+    it last can read segments again.
     """
 
-    def __init__(
-        self, path: str | Pipe, empty: Callable[[int, str], NDArray[Any]] | None = None
-    ) -> None:
+    def __init__(self, path: str | Pipe, windows: Windows | None = None) -> None:
         self._capture: CaptureFile = (
             open_capture(path, bulk_stream, PIECE)
             if isinstance(path, str)
@@ -59,7 +57,7 @@ class Reading:
         )
         self.title = self._capture.name
         # No record of a segment is shorter; what is not used of a column costs nothing.
-        self.columns = Columns((self._capture.size or 0) // 70, empty)
+        self.columns = Columns((self._capture.size or 0) // 70, windows)
         self.errors: list[tuple[int, Unreachable]] = []
         self.status = FeedStatus(size=self._capture.size)
         self._decoder = Decoder()

@@ -7,7 +7,6 @@ feed of its segments.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 from collections.abc import Iterator, Sequence
@@ -69,9 +68,9 @@ class BulkFeed:
         # numpy starts a thread for each processor to multiply matrices, of which we have none.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from tcpviz.bulk.growing import Growing, Unsuited
-        from tcpviz.bulk.windows import Windows
+        from tcpviz.bulk.windows import windows_of
 
-        windows = Windows(_half_of_what_is_free() if self.limit is None else self.limit)
+        windows = windows_of(self.limit)
         growing = Growing(self.path, follow=self._follow, windows=windows)
         growing.status.notes += self.status.notes
         self.status, self._growing = growing.status, growing
@@ -97,17 +96,6 @@ class BulkFeed:
         for each in (self.instead, self._growing):
             if each is not None:
                 each.stop()
-
-
-def _half_of_what_is_free() -> int:
-    """Bytes of memory that the columns may take where nobody has said it."""
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024 // 2
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
-    return 1 << 30
 
 
 def large(path: str, least: int = LARGE) -> bool:
