@@ -9,6 +9,7 @@ numbers, and hold what tables, verdicts and reports ask (:data:`TOLD`).
 from __future__ import annotations
 
 import copy
+import functools
 import ipaddress
 import operator
 from collections import Counter
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk import sums
+from tcpviz.bulk import former, sums
 from tcpviz.bulk.building import Building
 from tcpviz.bulk.columns import SUM_SHIFT
 from tcpviz.bulk.crowding import FATES, Facts, crowds_of
@@ -49,6 +50,7 @@ class Table:
 
     def __init__(self, building: Building) -> None:
         self._building = building
+        self._placed: Array | None = None
         self._array = building.array
         self._columns = building.reading.columns
         count, others = len(self._array["first"]), len(building.followed)
@@ -59,8 +61,10 @@ class Table:
             followed = np.arange(others, dtype=np.uint32) | np.uint32(_FOLLOWED)
             self._source = np.concatenate([self._source, followed])[order]
             self._from = order.astype(np.uint32)
-        for place in np.flatnonzero(self._source >= _FOLLOWED).tolist():
-            self._object(place).id = place + 1
+            order = np.flatnonzero(self._source >= _FOLLOWED)
+            numbers = np.empty(others, np.int64)
+            numbers[self._source[order] - np.uint32(_FOLLOWED)] = order + 1
+            former.number(building.followed, numbers.tolist())
         kinds = self._array["shape"].astype(np.int64) << 2 | self._array["ending"]
         present = np.flatnonzero(np.bincount(kinds)) if count else np.zeros(0, np.int64)
         self._shapes = present, np.searchsorted(present, kinds).astype(np.uint32)
@@ -122,9 +126,23 @@ class Table:
         which = source < _FOLLOWED
         return which, source[which].astype(np.int64)
 
-    def frames(self, at: int) -> Callable[[int], int]:
-        """From a frame number of the shape's example to that of the regular connection ``at``."""
-        return self._frames(at)
+    def successors(self, at: Array) -> Array:
+        """The frames by which the next connections of the same ends stand when answered."""
+        array, shapes = self._array, self._building.shapes
+        place = array["place"]
+        if self._placed is None:
+            self._placed = np.argsort(place)
+        at = at.copy()
+        waiting = np.arange(len(at))
+        while len(waiting):
+            after = place[at[waiting]] + array["size"][at[waiting]]
+            at[waiting] = self._placed[np.searchsorted(place, after, sorter=self._placed)]
+            waiting = waiting[~array["answered"][at[waiting]]]
+        kinds, back = np.unique(array["shape"][at], return_inverse=True)
+        refused = np.array([shapes.connection(each).refused for each in kinds.tolist()], np.bool_)
+        where = place[at] + np.where(refused[back], array["size"][at] - 1, 0)
+        frames: Array = self._columns.array["frame"][self._building.flows.order[where]]
+        return frames
 
     @property
     def segments(self) -> Array:
@@ -227,6 +245,8 @@ class Table:
         made.server = _end(shape.server, server, array, "server", at, frames)
         if shape.handshake_rtt_ns is not None:
             made.handshake_rtt_ns = int(array["rtt"][at])
+        if shape.older:
+            made.older = self._older.of(at)
         made.observation = None
         which = int(self.crowd[place])
         made.crowd = None if which < 0 else self._joined[which]
@@ -237,6 +257,11 @@ class Table:
         analysis.marks.count_as(self._marks(shape, at))
         analysis.vitals = self._vitals(analysis.vitals, at, frames)
         return made
+
+    @functools.cached_property
+    def _older(self) -> former.Older:
+        regular = np.flatnonzero(self._source < _FOLLOWED)
+        return former.Older(self._building, regular + 1)
 
     def _frames(self, at: int) -> Callable[[int], int]:
         """From a frame number of the shape's example to this connection's."""
@@ -298,6 +323,7 @@ class Table:
         times, frames = columns["time"][which], columns["frame"][which]
         length, said = columns["length"][which], columns["bits"][which] >> SUM_SHIFT & 3
         made = copy.copy(vitals)
+        made.first_flags = int(flags[0]) & 0x1FF
         made.take_signs(
             {
                 side: _signs(

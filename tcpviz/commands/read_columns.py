@@ -13,14 +13,16 @@ import gc
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tcpviz.commands.stream import complain
 from tcpviz.export.table_text import connection_rows, encodes
 from tcpviz.sources.feed import FeedStatus, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from tcpviz.bulk.table import Table
     from tcpviz.core.connection import Connection
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
 # numpy starts a thread for each processor to multiply matrices, of which we have none.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from tcpviz.bulk import together  # after the setting above
+import numpy as np  # after the setting above
+
+from tcpviz.bulk import together
 from tcpviz.bulk.load import Loaded, Unsuited, told
 
 _BEAT_S = 0.1
@@ -114,37 +118,29 @@ def _result(options: argparse.Namespace, loaded: Loaded, chosen: Filter | None) 
         remark(chosen, table)
     if options.ladder is not None:
         return _ladder(options, loaded, plain)
-    fits = None if chosen is None else chosen.matches
-    shown: Iterable[tuple[Connection, int]]
-    if chosen is not None and _steady(chosen):
-        shown = _sifted(table, chosen)
-    else:
-        moments = zip(table, table.until_ns.tolist(), strict=True)
-        shown = ((each, now) for each, now in moments if fits is None or fits(each, now))
+    places = np.arange(len(table)) if chosen is None else _places(table, chosen)
     if options.conn_log or options.parquet:
         from tcpviz.commands import read_outlets
 
-        kept = list(shown)
-        code = read_outlets.write(options, kept)
+        code = read_outlets.write(options, _moments(table, places))
         if code or read_outlets.alone(options):
             return code
-        shown = (each for each in kept)
     if options.json:
-        from tcpviz.export import jsonl
+        from tcpviz.export import json_columns, jsonl
 
-        count = 0
-        for connection, now in shown:
-            out.write(jsonl.dumps(jsonl.connection_object(connection, now)) + "\n")
-            count += 1
+        for text in json_columns.texts(table, places):
+            out.write(text)
         summary = jsonl.summary_object(
-            status, len(table), None if fits is None else count, table.crowds
+            status, len(table), None if chosen is None else len(places), table.crowds
         )
         out.write(jsonl.dumps(summary) + "\n")
     elif options.csv:
-        from tcpviz.export import csv_table
+        from tcpviz.export import csv_columns
 
-        csv_table.write_rows(shown, out)
-    elif fits is None and (out.encoding or "").lower().replace("-", "") in ("utf8", "ascii"):
+        out.write(csv_columns.heading())
+        for text in csv_columns.texts(table, places):
+            out.write(text)
+    elif chosen is None and (out.encoding or "").lower().replace("-", "") in ("utf8", "ascii"):
         from tcpviz.export import table_columns
 
         out.flush()
@@ -154,12 +150,12 @@ def _result(options: argparse.Namespace, loaded: Loaded, chosen: Filter | None) 
         origin = int(table.first_ns.min()) if len(table) else 0
         out.write(
             connection_rows(
-                list(shown),
+                list(_moments(table, places)),
                 origin,
                 len(table),
                 status,
                 ascii_only=plain,
-                filtered=fits is not None,
+                filtered=chosen is not None,
                 crowds=table.crowds,
             )
         )
@@ -192,13 +188,22 @@ def _steady(chosen: Filter) -> bool:
     return plain(chosen.node)
 
 
-def _sifted(table: Table, chosen: Filter) -> Iterable[tuple[Connection, int]]:
-    """Those that fit, found by columns, each with its moment."""
+def _places(table: Table, chosen: Filter) -> NDArray[Any]:
+    """Where those are that fit, each asked at its own moment."""
     from tcpviz.bulk.sieve import Sieve
     from tcpviz.bulk.sorting import Keys
 
-    now = int(table.until_ns.max()) if len(table) else 0
-    for place in Sieve(Keys(table, now), table.connection).places(chosen).tolist():
+    until = table.until_ns
+    now = int(until.max()) if len(table) else 0
+    if _steady(chosen) or (until == now).all():
+        return Sieve(Keys(table, now), table.connection).places(chosen)
+    fits = (chosen.matches(each, at) for each, at in zip(table, until.tolist(), strict=True))
+    return np.flatnonzero(np.fromiter(fits, np.bool_, len(table)))
+
+
+def _moments(table: Table, places: NDArray[Any]) -> Iterator[tuple[Connection, int]]:
+    """Connections, each with the moment up to which it is judged."""
+    for place in places.tolist():
         yield table.connection(place), int(table.until_ns[place])
 
 

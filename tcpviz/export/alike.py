@@ -1,0 +1,302 @@
+"""What differs between connections that are told alike, by column: ends, frames, marks, facts.
+
+What :mod:`tcpviz.core.evidence` and the verdicts' facts are for one connection
+is here for all of a kind. Facts that are not listed here are nobody's guess:
+:class:`Unfit` is raised, and the connections of that kind are written one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.branches import Kind
+from tcpviz.bulk.portions import CLIENT, SERVER, Portion
+from tcpviz.bulk.shapes import SUCCESSOR
+from tcpviz.core.evidence import MOST, WHERE
+from tcpviz.core.marks import MarkName
+from tcpviz.core.records import Side
+from tcpviz.core.verdict_codes import Code, Fact, Verdict, signs_of
+from tcpviz.export.community_ids import community_ids
+from tcpviz.export.filling import Fill
+from tcpviz.views.verdict import TEXTS, sentence, text_key
+
+Array = NDArray[Any]
+Column = Callable[[Portion], Array]
+Picked = Callable[[Portion, Array], Array]
+
+MOST_TEXTS: Final = 1 << 14
+"""Sentences of one kind that are remembered."""
+
+
+class Unfit(Exception):  # noqa: N818 - nobody has done anything wrong
+    """This kind is written one by one."""
+
+
+# -- ends ------------------------------------------------------------------------
+
+
+def address(side: int) -> Fill:
+    """An end's address."""
+
+    def fill(portion: Portion, which: Array) -> list[Any]:
+        def made() -> Array:
+            unique, back = np.unique(portion.address(side), return_inverse=True)
+            texts = [portion.table.address(each) for each in unique.tolist()]
+            return np.array(texts, object)[back]
+
+        whole = portion.worked("address text", side, made)
+        texts: list[Any] = whole[which].tolist()
+        return texts
+
+    return fill
+
+
+def column(name: str) -> Column:
+    """One of the columns that every regular connection has."""
+    return lambda portion: portion.column(name)
+
+
+def port(side: int) -> Column:
+    """An end's port."""
+    return lambda portion: portion.port(side)
+
+
+def community(portion: Portion, which: Array) -> list[Any]:
+    """Each one's Community ID."""
+
+    def made() -> Array:
+        long = portion.table.building.reading.columns.tables.long
+        client, server = ((portion.address(side), portion.port(side)) for side in (CLIENT, SERVER))
+        rows = community_ids(client, server, long)
+        text, size = rows.tobytes().decode("ascii"), rows.shape[1]
+        texts = [text[at : at + size] for at in range(0, len(text), size)]
+        return np.array(texts, object)
+
+    texts: list[Any] = portion.worked("community", 0, made)[which].tolist()
+    return texts
+
+
+# -- frames ----------------------------------------------------------------------
+
+
+def claim(kind: Kind, side: int) -> Fill | None:
+    """The frame on which an end's claim rests, ``None`` where there is none."""
+    shape = kind.shape
+    frame = (shape.server if side else shape.client).claim.frame
+    if frame != SUCCESSOR:
+        picked = _counting(kind, frame)
+        return None if picked is None else lambda portion, which: picked(portion, which).tolist()
+
+    return lambda portion, which: portion.table.successors(portion.at[which]).tolist()
+
+
+def _counting(kind: Kind, frame: int) -> Picked | None:
+    """The frames that stand where one of the example's does."""
+    place = kind.place(frame)
+    if place is None:
+        return None
+    return lambda portion, which: portion.counting(place, which)
+
+
+def frames(kind: Kind, verdict: Verdict) -> Callable[[Portion, Array], list[list[int]]]:
+    """The evidence of a verdict, as :func:`tcpviz.core.evidence.evidence` gives it."""
+    columns = list(_evidence(kind, verdict))
+
+    def fill(portion: Portion, which: Array) -> list[list[int]]:
+        if not columns:
+            return [[]] * len(which)
+        found = np.stack([each(portion, which) for each in columns], axis=1)
+        found.sort(axis=1)
+        if found[:, 0].all() and (found[:, 1:] != found[:, :-1]).all():
+            rows: list[list[int]] = found[:, :MOST].tolist()
+            return rows
+        return [sorted({one for one in row if one})[:MOST] for row in found.tolist()]
+
+    return fill
+
+
+def _evidence(kind: Kind, verdict: Verdict) -> Iterable[Picked]:
+    for whose, names in WHERE[verdict.code]:
+        if whose in ("icmp", "gap", "copy"):
+            # A regular connection has none of these.
+            assert kind.shape.analysis is not None
+            if whose != "icmp" and kind.shape.analysis.vitals.frames:
+                raise Unfit
+            continue
+        for side in _sides(whose, verdict.side):
+            for name in names:
+                made = _frame(kind, side, name)
+                if made is not None:
+                    yield made
+
+
+def _sides(whose: str, speaks_of: Side | None) -> tuple[Side, ...]:
+    named = {"client": (Side.CLIENT,), "server": (Side.SERVER,)}
+    if whose in named:
+        return named[whose]
+    if whose == "both" or speaks_of is None:
+        return (Side.CLIENT, Side.SERVER)
+    return (speaks_of if whose == "who" else speaks_of.other,)
+
+
+_MOMENTS = frozenset({"first_syn", "last_syn", "first_fin", "last_fin", "rst", "last"})
+
+
+def _frame(kind: Kind, side: Side, name: str) -> Picked | None:
+    which_end = SERVER if side is Side.SERVER else CLIENT
+    if name in _MOMENTS:
+        return lambda portion, which: portion.frame(name, which_end)[which]
+    shown = signs_of(kind.shape, side).frames
+    if shown is None:
+        return None
+    found = _counting(kind, shown[name]) if name in shown else None
+    if name != "sum":
+        return found
+
+    def wrong(portion: Portion, which: Array) -> Array:
+        own = portion.frame("sum", which_end)[which]
+        return own if found is None else np.where(own > 0, own, found(portion, which))
+
+    return wrong
+
+
+# -- marks -----------------------------------------------------------------------
+
+_COUNTED: Final = (
+    (MarkName.WINDOW_UPDATE.value, "updates"),
+    (MarkName.DUPLICATE_ACK.value, "repeats"),
+    (MarkName.WINDOW_FULL.value, "full"),
+)
+
+
+def marks(kind: Kind, written: Callable[[Mapping[str, int]], str]) -> Fill:
+    """The counts of marks, as ``written`` writes those above zero, by name."""
+    rest = {str(name): count for name, count in (kind.shape.marks or {}).items()}
+    known: dict[tuple[int, ...], str] = {}
+
+    def text(counts: tuple[int, ...]) -> str:
+        made = known.get(counts)
+        if made is None:
+            own = dict(zip((name for name, _ in _COUNTED), counts, strict=True))
+            both = {name: count for name, count in sorted({**rest, **own}.items()) if count}
+            if len(known) >= MOST_TEXTS:
+                known.clear()
+            made = known[counts] = written(both)
+        return made
+
+    def fill(portion: Portion, which: Array) -> list[Any]:
+        columns = (portion.column(name)[which].tolist() for _, name in _COUNTED)
+        return [text(each) for each in zip(*columns, strict=True)]
+
+    return fill
+
+
+# -- facts -----------------------------------------------------------------------
+
+_SAME: Final = frozenset(
+    {
+        *("how", "tries", "again", "before_capture", "members", "targets", "source", "target"),
+        *("keep_alives", "bad", "checked"),
+    }
+)
+"""Facts that are the same in all connections of a kind."""
+
+
+def _end(side: Side | None) -> int:
+    return SERVER if side is Side.SERVER else CLIENT
+
+
+def _syns(side: int) -> Column:
+    return lambda p: p.between(("first_syn", side), ("last_syn", side))
+
+
+def _silent(p: Portion) -> Array:
+    silent: Array = np.maximum(p.now - p.last_ns, 0)
+    return silent
+
+
+def _completed(p: Portion) -> Array:
+    took: Array = np.maximum(np.maximum(p.rtt, 0) - p.answered(), 0)
+    return took
+
+
+def _outstanding(side: int) -> Column:
+    return lambda p: p.outstanding(side)
+
+
+_OF: Final[dict[tuple[Code, str], Callable[[int], Column]]] = {
+    # by the end that the verdict speaks of
+    (Code.NO_ANSWER, "span_ns"): lambda _: _syns(CLIENT),
+    (Code.CHALLENGED, "span_ns"): lambda _: _syns(CLIENT),
+    (Code.SIMULTANEOUS_OPEN, "span_ns"): lambda _: _syns(CLIENT),
+    (Code.HALF_OPEN, "span_ns"): lambda _: _syns(SERVER),
+    (Code.FIN_UNANSWERED, "span_ns"): lambda who: (
+        lambda p: p.between(("first_fin", who), ("last_fin", who))
+    ),
+    (Code.FIN_UNANSWERED, "waiting_ns"): lambda who: lambda p: p.since("first_fin", who),
+    (Code.NEVER_CLOSED, "waiting_ns"): lambda who: lambda p: p.since("first_fin", 1 - who),
+    (Code.HALF_CLOSED, "waiting_ns"): lambda who: lambda p: p.since("first_fin", 1 - who),
+    (Code.OPEN, "silent_ns"): lambda _: _silent,
+    (Code.ABANDONED, "silent_ns"): lambda _: _silent,
+    (Code.ASYMMETRIC, "segments"): lambda who: lambda p: p.segments(who),
+    (Code.RESET, "idle_ns"): lambda who: lambda p: p.idle(who),
+    (Code.LOSSY, "data"): lambda who: lambda p: p.data(who),
+    (Code.NEEDLESS_RETRANSMISSIONS, "data"): lambda who: lambda p: p.data(who),
+    (Code.SLOW_HANDSHAKE, "took_ns"): lambda _: lambda p: p.handshake(),
+    (Code.SLOW_HANDSHAKE, "answered_ns"): lambda _: lambda p: p.answered(),
+    (Code.SLOW_HANDSHAKE, "completed_ns"): lambda _: _completed,
+    (Code.KEEP_ALIVE_ONLY, "span_ns"): lambda _: lambda p: np.maximum(p.last_ns - p.first_ns, 0),
+}
+
+
+def facts(verdict: Verdict) -> dict[str, Column]:
+    """Those facts of a verdict that differ within its kind. Raises Unfit."""
+    who = _end(verdict.side)
+    found: dict[str, Column] = {}
+    for name in verdict.facts:
+        of = _OF.get((verdict.code, name))
+        if of is not None:
+            found[name] = of(who)
+        elif verdict.code is Code.RESET and name == "bytes":
+            sender = who if verdict.how == "sending" else 1 - who
+            found[name] = _outstanding(sender)
+        elif name not in _SAME:
+            raise Unfit
+    return found
+
+
+def text(kind: Kind, verdict: Verdict, written: Callable[[str], str]) -> Fill | None:
+    """A verdict's sentence, as ``written`` writes it; ``None`` if all of the kind share it.
+
+    Has to be called in English, and filled in it. Raises Unfit.
+    """
+    words = TEXTS[text_key(verdict)]
+    differ = {
+        name: column
+        for name, column in facts(verdict).items()
+        if f"{{{name.removesuffix('_ns')}}}" in words
+    }
+    if not differ:
+        return None
+    midstream = kind.connection.midstream
+    known: dict[tuple[int, ...], str] = {}
+
+    def said(values: tuple[int, ...]) -> str:
+        made = known.get(values)
+        if made is None:
+            own: dict[str, Fact] = dict(zip(differ, values, strict=True))
+            one = Verdict(verdict.code, verdict.severity, verdict.side, {**verdict.facts, **own})
+            if len(known) >= MOST_TEXTS:
+                known.clear()
+            made = known[values] = written(sentence(one, midstream=midstream))
+        return made
+
+    def fill(portion: Portion, which: Array) -> list[Any]:
+        columns = (column(portion)[which].tolist() for column in differ.values())
+        return [said(each) for each in zip(*columns, strict=True)]
+
+    return fill

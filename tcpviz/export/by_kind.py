@@ -1,0 +1,90 @@
+"""A table's connections as lines of text: by kinds where they have one, else one by one.
+
+A line with holes is made once for all connections that are told alike, from
+one of them as it is written by itself, and must give just that when it is
+filled in for it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.branches import Kind, Kinds
+from tcpviz.bulk.portions import Portion, portions
+from tcpviz.bulk.table import Table
+from tcpviz.core.connection import Connection
+from tcpviz.export.alike import Unfit
+from tcpviz.export.filling import Form
+from tcpviz.words import english
+
+Array = NDArray[Any]
+
+
+class ByKind:
+    """Writes connections of one table.
+
+    ``one``   the line of a connection that is judged up to a moment
+    ``form``  the line of a kind; raises Unfit where there is none
+    ``alone`` how many connections were written one by one
+    """
+
+    def __init__(
+        self, table: Table, one: Callable[[Connection, int], str], form: Callable[[Kind], Form]
+    ) -> None:
+        self._table = table
+        self._one = one
+        self._form = form
+        self._kinds = Kinds(table)
+        self._forms: dict[int, Form | None] = {}
+        self.alone = 0
+
+    def texts(self, places: Array) -> Iterator[str]:
+        """The lines of the connections at these places, some thousand in each text."""
+        for part, regular in portions(self._table, places):
+            with english():
+                yield "".join(self._lines(part, regular))
+
+    def _lines(self, places: Array, regular: Array) -> list[str]:
+        """A line for each place, in their order."""
+        lines: list[str] = []
+        order: list[Array] = []
+        rest = [np.flatnonzero(~regular)]
+        if regular.any():
+            among = np.flatnonzero(regular)
+            portion = Portion(self._table, places[among])
+            for kind, which in self._kinds.of(portion):
+                form = self._form_of(kind, portion, which)
+                if form is None:
+                    rest.append(among[which])
+                else:
+                    lines += form.lines(portion, which)
+                    order.append(among[which])
+        for at in np.concatenate(rest).tolist():
+            place = int(places[at])
+            lines.append(self._one(self._table.connection(place), int(self._table.until_ns[place])))
+            self.alone += 1
+        order += rest
+        back = np.empty(len(places), np.int64)
+        back[np.concatenate(order)] = np.arange(len(places))
+        return [lines[at] for at in back.tolist()]
+
+    def _form_of(self, kind: Kind, portion: Portion, which: Array) -> Form | None:
+        known = id(kind)  # kinds stay as long as the table of them
+        if known not in self._forms:
+            self._forms[known] = self._made(kind, portion, which)
+        return self._forms[known]
+
+    def _made(self, kind: Kind, portion: Portion, which: Array) -> Form | None:
+        """Its form, if that gives back what it was made of: the first of ``which``."""
+        if not kind.fillable:
+            return None
+        try:
+            form = self._form(kind)
+        except Unfit:
+            return None
+        same = form.lines(portion, which[:1]) == [self._one(kind.connection, kind.now)]
+        return form if same else None

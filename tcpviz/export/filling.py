@@ -1,0 +1,77 @@
+"""Text with holes: made once for connections that are told alike, and filled in for each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from tcpviz.bulk.portions import Portion
+
+Array = NDArray[Any]
+
+Fill = Callable[[Portion, Array], list[Any]]
+"""What stands in a hole for some connections of a portion, given by their places in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """``raw`` if it takes the place of the quotation marks around it, too."""
+
+    fill: Fill
+    raw: bool = False
+
+
+class Draft:
+    """Gives marks to be put where something differs, and cuts the text at them.
+
+    ``mark``  how a mark is written in the finished text, a pattern with the number as a group
+    """
+
+    def __init__(self, mark: str) -> None:
+        self._mark = re.compile(mark)
+        self._holes: list[Hole] = []
+
+    def hole(self, fill: Fill, *, raw: bool = True) -> str:
+        """A mark; put it in as a text."""
+        self._holes.append(Hole(fill, raw))
+        return f"\x01{len(self._holes) - 1}\x01"
+
+    def form(self, text: str) -> Form:
+        """The text between the marks, and what stands at each."""
+        pieces = self._mark.split(text)
+        numbers = [int(each) for each in pieces[1::2]]
+        layout = [pieces[0].replace("%", "%%")]
+        for number, piece in zip(numbers, pieces[2::2], strict=True):
+            layout += ["%s" if self._holes[number].raw else '"%s"', piece.replace("%", "%%")]
+        return Form("".join(layout), [self._holes[number].fill for number in numbers])
+
+
+class Form:
+    """A line of text with holes."""
+
+    def __init__(self, layout: str, fills: list[Fill]) -> None:
+        self._layout = layout
+        self._fills = fills
+
+    def lines(self, portion: Portion, which: Array) -> list[str]:
+        """The line of each of these connections."""
+        made: dict[Fill, list[Any]] = {}
+        for fill in self._fills:
+            if fill not in made:
+                made[fill] = fill(portion, which)
+        layout = self._layout
+        return [layout % row for row in zip(*(made[fill] for fill in self._fills), strict=True)]
+
+
+def number(column: Callable[[Portion], Array]) -> Fill:
+    """A hole for a number of each connection."""
+
+    def fill(portion: Portion, which: Array) -> list[Any]:
+        made: list[Any] = column(portion)[which].tolist()
+        return made
+
+    return fill
