@@ -18,7 +18,7 @@ from tcpviz.sources.feed import Feed, SourceError
 from tcpviz.ui import looks as all_looks
 from tcpviz.ui.bulkfeed import BulkFeed
 from tcpviz.ui.bulksession import BulkSession
-from tcpviz.ui.driver import StillDriver
+from tcpviz.ui.driver import SleepingDriver, StillDriver
 from tcpviz.ui.keyoverlay import PressedKeys
 from tcpviz.ui.keys import ACTIONS
 from tcpviz.ui.looks import Looks
@@ -95,7 +95,7 @@ class TcpvizApp(App[int]):
         self.looks: Looks = next((one for one in choices if one.name == looks), choices[0])
         # Sixteen colours and none are for terminals whose own colours are to be kept.
         super().__init__(
-            driver_class=StillDriver if painted and not in_browser() else None,
+            driver_class=None if in_browser() else StillDriver if painted else SleepingDriver,
             ansi_color=True if self.looks.theme.ansi else None,
         )
         for one in choices:
@@ -147,7 +147,8 @@ class TcpvizApp(App[int]):
     def on_mount(self) -> None:
         self.session.pump.start()
         self._hear_signals()
-        self.set_interval(self.behaviour.period_s, self._main.beat)
+        beats = self.set_interval(self.behaviour.period_s, self._main.beat)
+        self._main.beats = beats
         self.call_after_refresh(self._main.beat)
         if not self.is_headless:
             self.set_interval(1.0, self._watch_terminal)
@@ -157,6 +158,7 @@ class TcpvizApp(App[int]):
         """Every key comes by here before anything is done with it."""
         if isinstance(event, events.InputEvent):
             self.rubbish.touched = perf_counter()
+        self._main.wake()
         await super().on_event(event)
         if isinstance(event, events.Key):
             self.pressed.pressed(event.key, event.character)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
 from tcpviz.sources.feed import SourceError
@@ -12,6 +13,7 @@ from tcpviz.ui.process import resident_bytes
 if TYPE_CHECKING:
     from textual.app import App
     from textual.screen import Screen
+    from textual.timer import Timer
 
     from tcpviz.ui.app import TcpvizApp
     from tcpviz.ui.lesson import Lesson
@@ -27,6 +29,9 @@ BUDGET_S = 0.012
 CATCH_UP_S = 0.002
 """Pause between two takings while more is waiting than one budget can take."""
 
+REST_AFTER_S = 1.0
+"""Where nothing can change by itself and nothing has for so long, the beat rests until an event."""
+
 BRIEFLY_S = 4.0
 """How long a message stays that only answers a key."""
 
@@ -36,6 +41,7 @@ class Beating(_Base):
 
     ``memory``  bytes that the program has in memory, where that is known
     ``banner``  what stands above the explanation
+    ``beats``   the timer that calls :meth:`beat`
     """
 
     app: App[Any]
@@ -43,6 +49,9 @@ class Beating(_Base):
     lesson: Lesson
     banner: str
     memory: int | None
+    beats: Timer | None = None
+    _restless: float = 0.0
+    _seen: tuple[object, ...]
     _second: int
     _notes: int
     _failed: bool
@@ -87,7 +96,19 @@ class Beating(_Base):
         elif session.advance():
             self._moved(before)
         self._look_at_feed()
+        seen = self._seen
         self.redraw_if_changed()
+        now = monotonic()
+        if self._seen is not seen or not session.resting or self.lesson.on:
+            self._restless = now
+        elif self.beats is not None and now - self._restless > REST_AFTER_S:
+            self.beats.pause()
+
+    def wake(self) -> None:
+        """Something has happened to the program: beat again, for a while at least."""
+        self._restless = monotonic()
+        if self.beats is not None:
+            self.beats.resume()
 
     def _take(self) -> None:
         session = self.session

@@ -107,6 +107,11 @@ class BulkSession(Session):
             self._list.complaint = ""
         return news
 
+    @property
+    def resting(self) -> bool:
+        waits = self._seeking is not None or self._outdated or not self._teller.resting
+        return super().resting and not waits and self._bulk.latest is self._snapshot
+
     def _take(self, snapshot: Snapshot) -> None:
         """Another table has been made."""
         from tcpviz.bulk.filerows import FileRows

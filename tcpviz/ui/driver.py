@@ -1,15 +1,90 @@
-"""A driver that takes over a terminal on which the first rows stand already."""
+"""The terminal's driver: it sleeps while nobody types, and takes over what stands there already."""
 
 from __future__ import annotations
 
+import os
+import selectors
+import threading
+import weakref
+from codecs import getincrementaldecoder
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from textual._parser import ParseError
+from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
 from tcpviz.ui.firstpaint import taken_over
 
 _ALTERNATE = "\x1b[?1049h"
 
+AT_ONCE = 4096
+"""Bytes of what was typed that are read together."""
 
-class StillDriver(LinuxDriver):
+HUNG_UP_S = 0.1
+"""Pause where the terminal is readable and gives nothing: it is gone, which others notice."""
+
+
+class Ending(threading.Event):
+    """An event that a selector can wait for too: ``ear`` is readable once it was set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ear, self._mouth = os.pipe()
+        os.set_blocking(self.ear, False)
+        for each in (self.ear, self._mouth):
+            weakref.finalize(self, os.close, each)
+
+    def set(self) -> None:
+        super().set()
+        os.write(self._mouth, b".")
+
+    def clear(self) -> None:
+        super().clear()
+        with suppress(BlockingIOError):
+            os.read(self.ear, AT_ONCE)
+
+
+class SleepingDriver(LinuxDriver):
+    """Waits for what is typed for as long as it takes; Textual looks ten times a second."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.exit_event: Ending = Ending()
+
+    def run_input_thread(self) -> None:
+        """Read what is typed and hand on what it means, until the end is asked for."""
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        ending = self.exit_event
+        with selectors.SelectSelector() as selector:  # macOS polls no terminals by kqueue
+            selector.register(self.fileno, selectors.EVENT_READ)
+            selector.register(ending.ear, selectors.EVENT_READ)
+            while not ending.is_set():
+                ready = selector.select(_patience(parser))
+                if any(key.fd == self.fileno for key, _ in ready):
+                    typed = os.read(self.fileno, AT_ONCE)
+                    if not typed:
+                        ending.wait(HUNG_UP_S)
+                    # An empty text would tell the parser that there will be no more.
+                    elif text := decode(typed):
+                        for message in parser.feed(text):
+                            self.process_message(message)
+                for message in parser.tick():
+                    self.process_message(message)
+        with suppress(EOFError, ParseError):
+            for _message in parser.feed(""):
+                pass
+
+
+def _patience(parser: XTermParser) -> float | None:
+    """Seconds until an Esc is known to be one and not a longer key's beginning; ``None``: none."""
+    due = parser._timeout_time
+    return None if due is None else max(due - monotonic(), 0.0)
+
+
+class StillDriver(SleepingDriver):
     """Does not enter the alternate screen the first time: it is there, and would be wiped."""
 
     _there = True

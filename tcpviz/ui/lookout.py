@@ -20,6 +20,9 @@ OPENS_FOR_S = 4.0
 SETTLED_S = 1.5
 """By then the host's table has been read, where there is one."""
 
+PASSING_AGAIN_S = 5.0
+"""Seconds between two countings in passing at least."""
+
 BUDGET_S = 0.06
 PASSING_S = 0.004
 """Seconds that judging may take at a look: at first, and when it goes on in passing (1.6 %)."""
@@ -55,6 +58,8 @@ class Lookout:
             self._opens = False
         if passed < SETTLED_S and session.tracker.host.latest is None:
             return
+        if not self._opens:
+            self._judge.again_s = PASSING_AGAIN_S
         self._judge.work(BUDGET_S if self._opens else PASSING_S)
         session.troubles = len(self._judge.found)
         # What is wrong with the host at large is counted; what was captured is why one is here.

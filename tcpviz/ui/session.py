@@ -155,7 +155,7 @@ class Session(Whole):
             taken += 1
             if taken % CHECK_EVERY == 0 and self.clock() >= until:
                 break
-        if self.thrift is not None:
+        if self.thrift is not None and self.thrift.due(self.clock()):
             self.thrift.mind(self.tracker, taken_bytes(self.feed))
         if taken:
             self._settle()
@@ -245,6 +245,13 @@ class Session(Whole):
         self._readings, self._forgotten = [], 0
         self._past = Past(self.timeline)
         self.generation += 1
+
+    @property
+    def resting(self) -> bool:
+        """Nothing comes, nothing is being worked out, and nothing moves by itself."""
+        if not self.pump.done or self.story or self.sifter.pending:
+            return False
+        return self.mode is not Mode.PLAYING
 
     def tick(self, now_ns: int) -> int:
         """Let the protocol's timers run on to ``now_ns``; returns how many steps that gave."""

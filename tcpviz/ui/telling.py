@@ -78,6 +78,11 @@ class Teller:
         """Something is being told."""
         return self._worker.busy
 
+    @property
+    def resting(self) -> bool:
+        """Nor is anything looked through."""
+        return not (self._worker.busy or self._searcher.busy)
+
     def known(self, ident: int, begin: int) -> Told | None:
         """What was told before, at once."""
         snapshot = self._snapshot

@@ -33,6 +33,10 @@ LEAST_STEPS: Final = 2_000
 LEAST_CONNECTIONS: Final = 200
 
 
+AGAIN_S: Final = 0.25
+"""Seconds between two looks at least: asking the system of every process takes half a ms."""
+
+
 class Thrift:
     """Holds a session's tracker to ``budget`` bytes. ``times`` is how often something had to go."""
 
@@ -40,6 +44,14 @@ class Thrift:
         self.budget = budget
         self.times = 0
         self._last = 0
+        self._due = 0.0
+
+    def due(self, now: float) -> bool:
+        """Whether to look again by now, seconds of any clock; then not for a while."""
+        if now < self._due:
+            return False
+        self._due = now + AGAIN_S
+        return True
 
     def mind(self, tracker: Tracker, used: int) -> bool:
         """``used`` bytes are taken now; true if something was forgotten because of it."""

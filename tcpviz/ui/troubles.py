@@ -61,7 +61,10 @@ class Judge:
     """Judges a session's connections a few at a time, and begins anew when there is more.
 
     ``found`` the troubles so far, ``complete`` once all were judged; ``judged`` of ``count``
+    ``again_s`` seconds between two judgements at least
     """
+
+    again_s = AGAIN_S
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -102,7 +105,7 @@ class Judge:
         known = (session.generation, len(session.timeline), session.counted and session.count)
         if known == self._known and not session.live:
             return False
-        pause = max(AGAIN_S, SHARE * self._took)
+        pause = max(self.again_s, SHARE * self._took)
         if self.complete and session.clock() < self._ended_at + pause:
             return False
         self._known = known

@@ -1,0 +1,81 @@
+"""Nothing runs while nothing happens: no beat, and nobody looks whether a key was pressed."""
+
+from __future__ import annotations
+
+import selectors
+
+import pytest
+
+pytest.importorskip("textual.drivers.linux_driver")
+
+from textual._xterm_parser import XTermParser
+
+from tcpviz.ui import beating
+from tcpviz.ui.app import TcpvizApp
+from tcpviz.ui.driver import Ending, _patience
+from tcpviz.ui.playback import Mode, Pace
+from tcpviz.ui.terminal import Manners
+from tests.ui.fakes import FakeFeed, conversation, scenario
+from tests.ui.test_app import running, settle
+
+
+def beats(app: TcpvizApp) -> bool:
+    timer = app._main.beats
+    assert timer is not None
+    return timer._active.is_set()
+
+
+async def test_a_file_that_has_been_read_lets_the_beat_rest_and_a_key_wakes_it(monkeypatch):
+    monkeypatch.setattr(beating, "REST_AFTER_S", 0.0)
+    feed = FakeFeed([record for n in range(3) for record in conversation(n, 4)])
+    app = TcpvizApp(feed, behaviour=Manners(motion=False, period_s=0.01))
+    async with running(app) as pilot:
+        await settle(pilot, lambda: not beats(app))
+        monkeypatch.setattr(beating, "REST_AFTER_S", 1000.0)
+        await pilot.press("down")
+        assert beats(app)
+        # What plays by itself goes on however long nobody touches anything.
+        monkeypatch.setattr(beating, "REST_AFTER_S", 0.0)
+        app.session.playback.replay(0.0)
+        assert app.session.mode is Mode.PLAYING
+        await settle(pilot, lambda: app.session.cursor.index >= 2)
+        assert not app.session.resting
+        await pilot.press("space")
+        await settle(pilot, lambda: not beats(app))
+
+
+async def test_a_lesson_and_a_feed_that_goes_on_are_not_left_alone(monkeypatch):
+    monkeypatch.setattr(beating, "REST_AFTER_S", 0.0)
+    feed = FakeFeed(scenario())
+    app = TcpvizApp(feed, pace=Pace(), behaviour=Manners(motion=False, period_s=0.01))
+    async with running(app) as pilot:
+        for _ in range(20):
+            await pilot.pause(0.01)
+        assert beats(app)
+        assert not app.session.resting
+
+
+def test_only_what_may_be_a_longer_keys_beginning_is_waited_for():
+    parser = XTermParser()
+    assert _patience(parser) is None
+    list(parser.feed("a"))
+    assert _patience(parser) is None
+    list(parser.feed("\x1b"))
+    patience = _patience(parser)
+    assert patience is not None
+    assert 0 <= patience < 1
+    list(parser.feed("[A"))
+    assert _patience(parser) is None
+
+
+def test_the_end_wakes_whoever_waits_for_a_key():
+    ending = Ending()
+    with selectors.SelectSelector() as selector:
+        selector.register(ending.ear, selectors.EVENT_READ)
+        assert selector.select(0) == []
+        ending.set()
+        assert selector.select(None)
+        assert ending.is_set()
+        ending.clear()
+        assert selector.select(0) == []
+        assert not ending.is_set()
