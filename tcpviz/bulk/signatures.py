@@ -2,12 +2,12 @@
 
 Of a regular connection (:mod:`tcpviz.bulk.regular`) the states, the letters and
 the bits depend on who sends what kind of segment after which others: SYNs, the
-first data and the first plain ACK of each end, data sent again, FINs and what
-is acknowledged then, a reset; and on whether all checksums of an end are wrong.
-They do not depend on how often the same is repeated: of each kind of segment
-only the first counts, and once an end has closed the first two between two new
-things. That connections of one signature are of one kind is what the tests hold
-against the core, connection by connection.
+first data and the first plain ACK of each end, what follows upon the handshake,
+data sent again, FINs and what is acknowledged then, a reset; and on whether all
+checksums of an end are wrong. They do not depend on how often the same is
+repeated: of each kind of segment only the first counts, and once an end has
+closed the first two between two new things. That connections of one signature
+are of one kind is what the tests hold against the core, connection by connection.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.flows import mixed
+from tcpviz.bulk.regular import third_of
 from tcpviz.bulk.work import SYN, Work
 
 Array = NDArray[Any]
@@ -38,6 +39,9 @@ def signatures(work: Work) -> tuple[Array, Array]:
     kept |= _twice(token, group, new)
     again = np.flatnonzero(work.resent)
     kept[work.mine_at[again]] = True
+    # With whatever follows upon the handshake the data phase begins.
+    third = third_of(work)
+    kept[third[third < work.last] + 1] = True
     counting = np.flatnonzero(kept)
     begin = np.searchsorted(counting, work.first)
     place = np.arange(len(counting)) - begin[work.part[counting]]

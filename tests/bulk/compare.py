@@ -3,30 +3,58 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
 from tcpviz.bulk.building import Building
+from tcpviz.bulk.growing import Snapshot
 from tcpviz.bulk.headlines import headlines
 from tcpviz.bulk.reading import Reading, Unsuited
-from tcpviz.bulk.table import Table
+from tcpviz.bulk.stories import Stories
+from tcpviz.bulk.table import _FOLLOWED, Table
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import crowds
 from tcpviz.core.tracker import Tracker
+from tcpviz.core.troubles import Gathering, Trouble
 from tcpviz.core.watch import Watch
 from tcpviz.export import table_columns
 from tcpviz.export.jsonl import connection_object
 from tcpviz.export.text import connection_table
 from tcpviz.sources.files import FileFeed
+from tests.bulk.alike import alike
+
+_NUMBERS = "fin fin_ack first_seq iss last_ack rcv_nxt snd_nxt snd_una solid syn_end"
+_LEFT = (
+    "last_syn_ns time_wait_since waiting_ns reset_ns largest_acked stuck_len solid_from summed "
+    "syn_frame fin_frame window window_scale mss sack ts_recent ts_sent ticks syn_ttl bad_sums "
+    "_biggest observation former"
+)
+_FIELD = r"\.({})(\[.*)?$"
+KNOWN_OR_NOT = re.compile(_FIELD.format("|".join(_NUMBERS.split())))
+"""Of a connection that columns tell by its shape's example only whether there is such a number.
+
+Nothing that is asked of the table's connections depends on more; what is asked of one that is
+looked at is followed (:func:`stories`), and equal without exception.
+"""
+
+# What the core remembers to judge the next segment by; totals and letters are told.
+_REMEMBERED = r"^\.analysis\.marks|^\.analysis\.zeek\._|^\.former"
+NOT_TOLD = re.compile(rf"{_FIELD.format('|'.join(_LEFT.split()))}|{_REMEMBERED}")
+"""What is not told of such a connection at all."""
+
+_FAR = "next una solid_from _biggest stuck_len"
+MOVED = re.compile(rf"{_FIELD.format('|'.join(_FAR.split()))}|{_REMEMBERED}|\.doubted")
+"""Of a long one of which the core has not seen all: its later numbers are lower than they were."""
 
 
-def scalar(path: Path) -> list[Connection]:
-    """All connections, as the tracker has them at the end."""
-    tracker = Tracker(keep=False)
+def scalar(path: Path) -> Tracker:
+    """Everything, as the tracker has it at the end."""
+    tracker = Tracker()
     for batch in FileFeed(str(path)).batches():
         for record in batch:
             tracker.feed(record)
-    return list(tracker.connections.values())
+    return tracker
 
 
 def built(path: Path) -> Building:
@@ -44,24 +72,108 @@ def differences(path: Path, building: Building | None = None) -> list[dict[str, 
     """What is not the same, by connection; empty if everything is. Closes the reading."""
     building = building or built(path)
     table = Table(building)
-    connections = scalar(path)
-    out = []
+    connections = list(scalar(path).connections.values())
+    out: list[dict[str, Any]] = []
     if len(table) != len(connections):
         out.append({"connections": (len(connections), len(table))})
     many = crowds(connections)
     if table.crowds != many:
         out.append({"crowds": (many, table.crowds)})
     watch = Watch(connections)
+    made = list(table)
     lines, texts = headlines(table)
     for place, one in enumerate(connections[: len(table)]):
         said = connection_object(one, watch.until(one))
-        other = connection_object(table.connection(place), int(table.until_ns[place]))
+        other = connection_object(made[place], int(table.until_ns[place]))
         if texts[int(lines[place])] != said["verdict"]:
             out.append({"headline": (said["verdict"], texts[int(lines[place])])})
         if said != other:
             out.append({key: (said[key], other[key]) for key in said if said[key] != other[key]})
+        deep = _deep(table, place, one, made[place])
+        if deep:
+            out.append({f"#{place + 1}": deep})
+    out += _columns(table, connections, watch)
+    wrong = _troubles(connections, watch.until, many)
+    found = _troubles(made, lambda c: int(table.until_ns[c.id - 1]), table.crowds)
+    if wrong != found:
+        out.append({"troubles": alike(wrong, found)})
     building.reading.close()
     return out
+
+
+def _deep(table: Table, place: int, one: Connection, other: Connection) -> list[str]:
+    """Every field of every object in a connection, but for those above."""
+    if table._source[place] < _FOLLOWED:
+        return _but(one, other, NOT_TOLD)
+    # Where it was followed alone it is another object.
+    found = alike(one, other, lambda at: at.startswith(".former"))
+    return found and _but(one, other, MOVED)
+
+
+def _but(one: Connection, other: Connection, which: re.Pattern[str]) -> list[str]:
+    """All that differs but ``which``; and of :data:`KNOWN_OR_NOT` whether there is something."""
+    found = alike(one, other, lambda at: bool(which.search(at)))
+    return [
+        each
+        for each in found
+        if not KNOWN_OR_NOT.search(each.split(": ")[0]) or " None /" in each or "/ None" in each
+    ]
+
+
+def _columns(table: Table, connections: list[Connection], watch: Watch) -> list[dict[str, Any]]:
+    """The numbers that the list sorts by and shows, for all at once."""
+    first = [c.first_ns for c in connections]
+    rtt = [-1 if c.handshake_rtt_ns is None else c.handshake_rtt_ns for c in connections]
+    told = {
+        "first_ns": (first, table.first_ns),
+        "last_ns": ([c.last_ns for c in connections], table.last_ns),
+        "until_ns": ([watch.until(c) for c in connections], table.until_ns),
+        "segments": ([c.client.segments + c.server.segments for c in connections], table.segments),
+        "bytes": ([c.client.bytes + c.server.bytes for c in connections], table.bytes),
+        "rtt": (rtt, table.rtt),
+    }
+    return [
+        {f"column {name}": (one, other.tolist())}
+        for name, (one, other) in told.items()
+        if one != other.tolist()
+    ]
+
+
+def _troubles(connections: list[Connection], until: Any, many: list[Any]) -> list[Trouble]:
+    gathering = Gathering(known={c.id: c for c in connections})
+    for one in connections:
+        gathering.add(one, until(one))
+    return gathering.troubles(crowds=many)
+
+
+def stories(path: Path, *, most: int = 10_000) -> tuple[int, list[str]]:
+    """Connections whose story was told from the columns, and what is not the core's in it.
+
+    Nothing is left out here: each step of the connection and, at its end, every field of all
+    that it holds. Only connections of fewer than ``most`` segments, which are followed whole.
+    """
+    reading = Reading(str(path))
+    reading.read()
+    snapshot = Snapshot(reading, 1, whole=True)
+    everything = scalar(path)
+    told = Stories(snapshot)
+    out: list[str] = []
+    count = 0
+    sizes = snapshot.table.segments
+    for ident, one in everything.connections.items():
+        if sizes[ident - 1] >= most:
+            continue
+        count += 1
+        story = told.tell(ident, 0, most)
+        timeline = story.tracker.timeline
+        steps = [everything.timeline[at] for at in everything.timeline.of(ident)]
+        mine = [timeline[at] for at in timeline.of(ident)]
+        other = story.tracker.connections[ident]
+        for pair in ((one, other), (steps, mine)):
+            found = alike(*pair, lambda at: bool(re.search(r"\.index$|^\.crowd$", at)))
+            out += [f"{path.name} #{ident}: {each}" for each in found]
+    reading.close()
+    return count, out
 
 
 def tables(path: Path) -> tuple[str, str]:
