@@ -20,6 +20,7 @@ from tcpviz.core.hosts import HostSocket
 from tcpviz.core.records import Side
 from tcpviz.core.troubles_many import (
     Handshakes,
+    Known,
     Losses,
     Ports,
     Reuse,
@@ -92,7 +93,7 @@ class Gathering:
     def __init__(
         self,
         interfaces: Mapping[str, str] | None = None,
-        known: Mapping[int, Connection] | None = None,
+        known: Known | None = None,
     ) -> None:
         self.left_out = 0
         self._losses = Losses(interfaces or {})
@@ -100,7 +101,7 @@ class Gathering:
         self._of: dict[str, int] = {}
         self._handshakes = Handshakes(MOST_GROUPS)
         self._ports = Ports(MOST_GROUPS)
-        self._reuse = Reuse(MOST_GROUPS, known or {})
+        self._reuse = Reuse(MOST_GROUPS, {} if known is None else known)
 
     def add(self, c: Connection, now_ns: int | None = None) -> None:
         """Take a connection as it stands at ``now_ns``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowd
@@ -36,6 +36,12 @@ AGAIN_NS: Final = 60 * SECOND
 
 
 _Key = TypeVar("_Key")
+
+
+class Known(Protocol):
+    """Connections by number, as far as they are still there."""
+
+    def get(self, ident: int, /) -> Connection | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +179,7 @@ class Ports:
 class Reuse:
     """Addresses and ports that are used again while the former connection may still be known."""
 
-    def __init__(self, most: int, known: Mapping[int, Connection]) -> None:
+    def __init__(self, most: int, known: Known) -> None:
         self._most = most
         self._known = known
         self._again: dict[tuple[str, str], list[int]] = {}

@@ -55,6 +55,7 @@ class _Lazy(Protocol):
 
     def latest(self, most: int) -> Sequence[Connection]: ...
     def watch(self) -> _Until: ...
+    def get(self, ident: int, /) -> Connection | None: ...
 
 
 class Judge:
@@ -122,7 +123,7 @@ class Judge:
         self._watch = None
         if not session.live:
             self._watch = lazy.watch() if lazy else Watch(connections)
-        self._gathering, self.judged = self._make(), 0
+        self._gathering, self.judged = self._make(lazy), 0
         self._left = iter(connections)
         self._crowds = () if tallied is not None else session.crowds.found
         if lazy is None and tallied is None and len(connections) <= FEW:
@@ -130,14 +131,14 @@ class Judge:
             self._crowds = make_crowds(connections)
         return True
 
-    def _make(self) -> Gathering:
+    def _make(self, lazy: _Lazy | None) -> Gathering:
         session = self.session
         if self._names is None:
             watched = list(getattr(session.feed, "interfaces", ()))
             if ANY in watched:
                 watched = list_interfaces()
             self._names = {addr: each.name for each in watched for addr in each.addresses}
-        return Gathering(self._names, session.tracker.connections)
+        return Gathering(self._names, lazy or session.tracker.connections)
 
     def _tally(self) -> list[Trouble] | None:
         """What the rows of a busy link say by themselves."""

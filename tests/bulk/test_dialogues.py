@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tcpviz.bulk.filerows import FileRows
+from tcpviz.bulk.growing import Snapshot
+from tcpviz.bulk.reading import Reading
 from tcpviz.bulk.table import Table
-from tests.bulk.compare import built, differences, stories
+from tcpviz.core.troubles import Gathering
+from tcpviz.core.watch import Watch
+from tests.bulk.compare import built, differences, scalar, stories
 from tests.bulk.written import pcap, said
 
 AGAIN = ["> S 0", "< SA 0 1"]
@@ -70,3 +75,21 @@ def test_those_before_have_the_numbers_of_the_table(tmp_path: Path) -> None:
     older = [each.older for each in Table(building)]
     assert sum(len(each) == 2 for each in older) == 40
     assert differences(path, building) == []
+
+
+def test_troubles_look_back_at_those_before(tmp_path: Path) -> None:
+    """A file's rows tell who had the ports before; the screen's tracker knows only its first."""
+    path = tmp_path / "again.pcap"
+    pcap(path, frames([CLOSED, TALK, CLOSED, TALK, CLOSED], 1000))
+    connections = scalar(path).connections
+    one, watch = Gathering(known=connections), Watch(connections.values())
+    reading = Reading(str(path))
+    reading.read()
+    rows = FileRows(Snapshot(reading, 1, whole=True))
+    other, until = Gathering(known=rows), rows.watch()
+    for ident, each in connections.items():
+        one.add(each, watch.until(each))
+        other.add(rows[ident - 1], until.until(rows[ident - 1]))
+    assert "ports-reused" in [each.code for each in one.troubles()]
+    assert other.troubles() == one.troubles()
+    reading.close()
