@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from tcpviz.bulk.liverows import LiveRows, packed
-from tcpviz.bulk.livetable import ROWS, LiveTable
+from tcpviz.bulk.livetable import ROWS, LiveTable, Taken
 from tcpviz.bulk.stretches import Columns, Ints, RingReader, Stretch, merged
 from tcpviz.core.hosts import HostReading
 from tcpviz.core.records import Gap, Moment, Note, Record, SegmentRecord
@@ -82,7 +82,7 @@ class RingFeed(LiveFeed):
         self._asked_only: int | None = None
         self._serving: int | None = None
         self._fast = Decoder(verify=False)
-        self._log: deque[tuple[Stretch, Ints]] = deque()
+        self._log: deque[tuple[Stretch, Taken]] = deque()
         self._logged = 0
         self._let_go = False
         self._kept = KEPT
@@ -185,10 +185,8 @@ class RingFeed(LiveFeed):
         with self.changing:
             if stretch.lost:
                 self.table.note_gap()
-            rows = self.table.take(stretch, columns, ends)
-            idents = np.zeros(len(stretch), np.int64)
-            idents[columns.place] = self.table.ident[rows]
-        self._keep(stretch, idents)
+            taken = self.table.take(stretch, columns, ends)
+        self._keep(stretch, taken)
         if self._keeping.writes:
             self._write_all(stretch)
         self.status.frames += len(stretch)
@@ -197,7 +195,7 @@ class RingFeed(LiveFeed):
             self._look_at_lag(columns)
             chosen: Sequence[int] = () if self.overwhelmed else range(len(stretch))
         else:
-            chosen = np.flatnonzero(idents == wanted).tolist()
+            chosen = taken.of(wanted)
         return self._records(stretch, chosen, dict(slow))
 
     def _look_at_lag(self, columns: Columns) -> None:
@@ -232,7 +230,8 @@ class RingFeed(LiveFeed):
         src = [mixer.odd(packed(each.src), each.scope) for _, each in slow]
         dst = [mixer.odd(packed(each.dst), each.scope) for _, each in slow]
         ends = (np.array(src, np.uint64), np.array(dst, np.uint64))
-        return Columns(numbers[0], numbers[1], *ends, *numbers[2:])
+        seq, ack, flags = (each.astype(np.uint32) for each in numbers[2:5])
+        return Columns(numbers[0], numbers[1], *ends, seq, ack, flags, numbers[5].astype(np.int32))
 
     def _records(
         self, stretch: Stretch, places: Sequence[int], slow: dict[int, Segment]
@@ -272,20 +271,20 @@ class RingFeed(LiveFeed):
         frames = (frame for stretch in stretches for frame in stretch.frames())
         return Kept(frames, [self.interfaces[0].name], whole=not self._let_go)
 
-    def _keep(self, stretch: Stretch, idents: Ints) -> None:
-        self._log.append((stretch, idents))
-        self._logged += len(stretch.data) + idents.nbytes
+    def _keep(self, stretch: Stretch, taken: Taken) -> None:
+        self._log.append((stretch, taken))
+        self._logged += len(stretch.data) + taken.nbytes
         while self._logged > self._kept and len(self._log) > 1:
-            old, numbers = self._log.popleft()
-            self._logged -= len(old.data) + numbers.nbytes
+            old, former = self._log.popleft()
+            self._logged -= len(old.data) + former.nbytes
             self._let_go = True
 
     def _again(self, ident: int) -> list[Record]:
         """What is still kept of one connection; a note, if that is not all."""
         records: list[Record] = []
         decoder = Decoder(verify=False)
-        for stretch, idents in self._log:
-            for place in np.flatnonzero(idents == ident).tolist():
+        for stretch, taken in self._log:
+            for place in taken.of(ident):
                 segment = decoder.decode(stretch.frame(place))
                 if segment is not None:
                     records.append(SegmentRecord(segment.time_ns, segment, Moment.SEEN))

@@ -2,7 +2,7 @@
 
 Open addressing in one numpy array. A slot holds a row's number; whose flow that row is says the
 table itself, so that a row that is given to another connection needs not be taken out: what its
-old slot says is no longer true of it, and is passed over. When half of the slots have been used
+old slot says is no longer true of it, and is passed over. When a third of the slots have been used
 the index is made anew of the rows that there are.
 """
 
@@ -14,8 +14,11 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
-SHIFT = np.uint64(14)
-"""The lowest bits of the numbers, which tell nothing of the flow (``livetable._sorted``)."""
+SHIFT = np.uint64(1)
+"""The lowest bits of the numbers, which tell nothing of the flow (``livegroups.FLOW``)."""
+
+_STEP = np.uint64(40)
+"""Above this stand the bits by which one looks on: with steps of 1 full slots grow together."""
 
 _LEAST = 1 << 12
 
@@ -36,28 +39,38 @@ class FlowIndex:
         self._mask = slots - 1
         self._used = 0
 
-    def find(self, keys: Words, flows: Words) -> Ints:
-        """The row of each of these flows, -1 where there is none; ``flows``: of each row."""
+    def find(self, keys: Words, flows: Words) -> tuple[Ints, Ints]:
+        """The row of each of these flows, -1 where there is none; and the slot where that ended.
+
+        ``flows``: of each row.
+        """
         slots, mask = self._slots, self._mask
         at = (keys >> SHIFT).astype(np.int64) & mask
         rows = slots[at]
         found = rows.astype(np.int64)
-        wrong = np.flatnonzero((rows >= 0) & (flows[rows] != keys))
-        while len(wrong):
-            at[wrong] = (at[wrong] + 1) & mask
-            rows = slots[at[wrong]]
-            found[wrong] = rows
-            wrong = wrong[(rows >= 0) & (flows[rows] != keys[wrong])]
-        return np.asarray(found, np.int64)
+        wrong = ((rows >= 0) & (flows[rows] != keys)).nonzero()[0]
+        if not len(wrong):
+            return found, at
+        left, here, step = keys[wrong], at[wrong], _steps(keys[wrong])
+        while True:
+            here += step
+            here &= mask
+            rows = slots[here]
+            at[wrong], found[wrong] = here, rows
+            on = ((rows >= 0) & (flows[rows] != left)).nonzero()[0]
+            if not len(on):
+                return found, at
+            wrong, left, here, step = wrong[on], left[on], here[on], step[on]
 
-    def put(self, keys: Words, rows: Ints, flows: Words) -> None:
-        """From now on these flows, each given once, have these rows; ``flows`` says so already.
+    def put(self, keys: Words, rows: Ints, flows: Words, at: Ints | None = None) -> None:
+        """From now on these flows have these rows, of several of one the last; ``flows`` says so.
 
+        ``at``: the slots where :meth:`find` ended for them, if it was asked since the last change.
         Where there may be too many, use :meth:`make` instead: see :attr:`full`.
         """
         slots, mask = self._slots, self._mask
-        at = (keys >> SHIFT).astype(np.int64) & mask
-        left = np.arange(len(keys))
+        at = (keys >> SHIFT).astype(np.int64) & mask if at is None else at.copy()
+        left, step = np.arange(len(keys)), _steps(keys)
         while len(left):
             here = at[left]
             held = slots[here]
@@ -66,23 +79,28 @@ class FlowIndex:
             mine = left[fits]
             slots[at[mine]] = rows[mine]
             # Of several that want one free slot one has it; the others look on from there.
-            kept = slots[at[mine]] == rows[mine]
+            kept = (slots[at[mine]] == rows[mine]) | (flows[slots[at[mine]]] == keys[mine])
             self._used += int((kept & free[fits]).sum())
-            at[left[~fits]] = (here[~fits] + 1) & mask
+            at[left[~fits]] = (here[~fits] + step[left[~fits]]) & mask
             left = np.concatenate((left[~fits], mine[~kept]))
 
     def full(self, more: int) -> bool:
-        """With so many more, half of the slots will have been used."""
-        return 2 * (self._used + more) > len(self._slots)
+        """With so many more, a third of the slots will have been used."""
+        return 3 * (self._used + more) > len(self._slots)
 
     def make(self, rows: Ints, flows: Words) -> None:
         """Anew of these rows; of several of one flow the last one counts."""
         self.made += 1
         slots = _LEAST
-        while slots < 4 * len(rows):
+        while slots < 6 * len(rows):
             slots *= 2
         self._empty(slots)
         # The last of each: the first from behind.
         _, last = np.unique(flows[rows][::-1], return_index=True)
         rows = rows[::-1][last]
         self.put(flows[rows], rows, flows)
+
+
+def _steps(keys: Words) -> Ints:
+    """Odd, so that every slot is come to."""
+    return np.asarray((keys >> _STEP).astype(np.int64) | 1, np.int64)

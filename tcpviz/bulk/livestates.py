@@ -142,9 +142,18 @@ def _states(known: Known, me: int, acked: tuple[Mask, Mask], done: Mask, midstre
     ).astype(np.int64)
 
 
-OVER: Final = frozenset(
-    number
-    for number, state in enumerate(STATES)
-    if state in (State.CLOSED, State.LISTEN, State.TIME_WAIT)
-)
-"""States in which an end sends no more data."""
+def closed(known: Known) -> Mask:
+    """Both ends have closed, and need not wait for anything but time.
+
+    Of connections of which both FINs are known: CLOSED or TIME-WAIT, as :func:`states` says.
+    """
+    acked = fins_acked(known)
+    both = acked[0] & acked[1]
+    over: Mask = np.asarray((known.fin[:, 0] >= 0) & (known.fin[:, 1] >= 0))
+    for me in range(2):
+        peer = 1 - me
+        told = beyond(known.plain[:, peer], known.fin[:, me])
+        passive = known.closed_by == peer
+        passive &= beyond(known.fin_ack[:, me], known.fin[:, peer])
+        over &= both | (told & (passive | acked[peer]))
+    return over

@@ -14,23 +14,22 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from tcpviz.bulk import livesums
+from tcpviz.bulk.livegroups import ACK, SYN, Groups, divided, group
 from tcpviz.bulk.liveindex import FlowIndex
-from tcpviz.bulk.livestates import OVER, STATES, Known, states
+from tcpviz.bulk.livestates import Known, closed
+from tcpviz.bulk.livesums import Segments
 from tcpviz.bulk.stretches import Columns, Mixer, Stretch
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.uint32]
 
 ROWS: Final = 1 << 18
 """Connections that are kept; finished ones go first, then the oldest, and they are counted."""
 
-_INDEX = 14
-"""Bits of a segment's place in its stretch: :data:`tcpviz.sources.ringcapture.AT_ONCE`."""
-
 _FIRST = 1 << 12
 _SKIPPED = 64  # open connections that are passed over to find a finished one
-_SYN, _ACK, _RST, _FIN = 2, 16, 4, 1
-_OVER = np.array([code in OVER for code in range(len(STATES))])
 
 # One number for each direction: the client's, the server's.
 _BOTH = {
@@ -57,6 +56,34 @@ _ONE = {
     "reset_by": -1,
     "gap": 0,
 }
+_EMPTY = (*_BOTH.items(), *_ONE.items())
+
+
+class Taken:
+    """Which segments of a stretch are of which connection, as compactly as it was found out."""
+
+    def __init__(self, place: Ints, groups: Groups | None, idents: Ints) -> None:
+        self._place = place
+        self._groups = groups
+        self._idents = idents
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes, about."""
+        return 24 * len(self._place)
+
+    def of(self, ident: int) -> list[int]:
+        """The places in the stretch of that connection's segments, in their order."""
+        found: list[int] = []
+        for number in np.flatnonzero(self._idents == ident).tolist():
+            assert self._groups is not None
+            start = int(self._groups.starts[number])
+            part = self._groups.order[start : start + int(self._groups.counts[number])]
+            found += self._place[part].tolist()
+        return sorted(found)
+
+
+NOTHING = Taken(np.zeros(0, np.int64), None, np.zeros(0, np.int64))
 
 
 class LiveTable:
@@ -75,9 +102,9 @@ class LiveTable:
         self.born = 0
         self._room = 0
         self._next = 0
+        self._pass = 0
         self._index = FlowIndex()
         self._odd: Mapping[int, bytes] = {}
-        self._rows: Ints = np.zeros(0, np.int64)
         self._grow(min(_FIRST, rows))
 
     def _grow(self, room: int) -> None:
@@ -88,7 +115,12 @@ class LiveTable:
                 if before:
                     made[:before] = getattr(self, name)
                 setattr(self, name, made)
-        for name, kind in (("flow", np.uint64), ("client", np.uint64), ("ends", "(2,18)u1")):
+        for name, kind in (
+            ("flow", np.uint64),
+            ("client", np.uint64),
+            ("ends", "(2,18)u1"),
+            ("_touched", np.int64),
+        ):
             made = np.zeros(room, kind)
             if before:
                 made[:before] = getattr(self, name)
@@ -117,6 +149,7 @@ class LiveTable:
     flow: npt.NDArray[np.uint64]
     client: npt.NDArray[np.uint64]
     ends: npt.NDArray[np.uint8]
+    _touched: Ints
 
     def __len__(self) -> int:
         """Connections that are kept."""
@@ -133,16 +166,21 @@ class LiveTable:
 
     def known(self, rows: Ints | slice) -> Known:
         """What their states follow from."""
+
+        def of(column: Ints) -> Ints:
+            found = column[rows] if isinstance(rows, slice) else column.take(rows, axis=0)
+            return np.asarray(found, np.int64)
+
         return Known(
-            self.iss[rows],
-            self.ack[rows],
-            self.plain[rows],
-            self.fin[rows],
-            self.fin_ack[rows],
-            self.reset_by[rows],
-            self.closed_by[rows],
-            self.packets[rows] - self.syns[rows],
-            self.now_ns - self.last_ns[rows],
+            of(self.iss),
+            of(self.ack),
+            of(self.plain),
+            of(self.fin),
+            of(self.fin_ack),
+            of(self.reset_by),
+            of(self.closed_by),
+            of(self.packets) - of(self.syns),
+            self.now_ns - of(self.last_ns),
         )
 
     def note_gap(self) -> None:
@@ -153,102 +191,102 @@ class LiveTable:
 
     def take(
         self, stretch: Stretch, columns: Columns, odd: Mapping[int, bytes] | None = None
-    ) -> Ints:
-        """Count a stretch's segments; returns the row of each.
+    ) -> Taken:
+        """Count a stretch's segments; tells which are of which connection.
 
         ``odd``: by place, both ends (18 bytes each, the sender's first) of those whose headers
         do not stand where most have them.
         """
-        count = len(columns)
-        if not count:
-            return np.zeros(0, np.int64)
+        if not len(columns):
+            return NOTHING
         self._odd = odd or {}
-        self.changed += count
+        self.changed += len(columns)
         self.now_ns = max(self.now_ns, int(columns.time_ns.max()))
-        flow, order = _sorted(self.mixer.pair(columns.src, columns.dst))
-        c = Columns(*(getattr(columns, name)[order] for name in Columns.__slots__))
-        begins = np.empty(count, np.bool_)
-        begins[0] = True
-        np.not_equal(flow[1:], flow[:-1], out=begins[1:])
-        opens = (c.flags & (_SYN | _ACK)) == _SYN
-        starts = np.flatnonzero(begins)
-        row_of = self._index.find(flow[starts], self.flow)
-        group = np.cumsum(begins) - 1
-        fresh = self._beginnings(c, opens, begins, group, row_of)
-        self._open(stretch, c, flow, fresh, np.flatnonzero(fresh), row_of, group, begins)
-        rows = self._rows
-        self._count(c, rows, opens)
-        result = np.empty(count, np.int64)
-        result[order] = rows
-        return result
+        groups = group(columns, self.mixer.pair(columns.src, columns.dst))
+        rows, slots = self._index.find(groups.flow, self.flow)
+        flags = columns.flags[groups.order]
+        fresh = rows < 0
+        self._pass += 1
+        self._touched[rows[~fresh]] = self._pass
+        opens = (flags & (SYN | ACK) == SYN).nonzero()[0]
+        if len(opens):
+            anew = opens[self._anew(groups, columns.seq[groups.order[opens]], opens, rows)]
+            whole = groups.owner[groups.whose[anew]]
+            if (groups.first[whole] != anew).any():
+                # Also in the middle of what came: each on the same ends is another one.
+                groups, former, anew_too = divided(groups, columns, anew)
+                rows, slots = rows[former], slots[former]
+                flags = columns.flags[groups.order]
+                fresh = (rows < 0) | anew_too
+            else:
+                fresh[whole] = True
+        new = np.flatnonzero(fresh)
+        if len(new):
+            self._open(stretch, columns, groups, new, rows, slots)
+        of = rows[groups.owner]
+        side = (groups.src != self.client[of]).astype(np.int64)
+        order = groups.order
+        livesums.count(
+            self,
+            Segments(
+                groups,
+                columns.time_ns,
+                columns.seq[order],
+                columns.ack[order],
+                flags,
+                columns.size[order],
+                of,
+                side,
+                of * 2 + side,
+            ),
+        )
+        return Taken(columns.place, groups, self.ident[of])
 
-    def _beginnings(
-        self,
-        c: Columns,
-        opens: Mask,
-        begins: Mask,
-        group: Ints,
-        row_of: Ints,
-    ) -> Mask:
-        """Where a connection begins: an unknown pair of ends, or a SYN with a new number."""
-        fresh = begins & (row_of[group] < 0)
-        syns = np.flatnonzero(opens)
-        if not len(syns):
-            return fresh
-        # The number of the SYN before, by the same end: in this stretch, or in the row.
-        known = row_of[group[syns]]
-        side = np.where(known >= 0, (c.src[syns] != self.client[known]).astype(np.int64), 0)
-        former = np.where(known >= 0, self.iss[known, side], -1)
-        # A row that has no SYN of this end, but segments of it, began before the capture did.
-        spoke = np.where(known >= 0, self.packets[known, side], 0)
+    def _anew(self, groups: Groups, seq: Numbers, opens: Ints, rows: Ints) -> Mask:
+        """Which of these SYNs have another number than the one before them by the same end.
+
+        That stands in this stretch, or in the row; one that has no SYN of this end, but segments
+        of it, began before the capture did.
+        """
+        whose = groups.whose[opens]
+        known = rows[groups.owner[whose]]
+        side = (groups.src[whose] != self.client[known]).astype(np.int64)
+        former, spoke = self.iss[known, side], self.packets[known, side]
         before = np.where((former < 0) & (spoke > 0), -2, former)
-        place = group[syns]
-        same = np.zeros(len(syns), np.bool_)
-        same[1:] = (place[1:] == place[:-1]) & (c.src[syns][1:] == c.src[syns][:-1])
-        before[1:] = np.where(same[1:], c.seq[syns][:-1], before[1:])
-        anew = (before != -1) & (before != c.seq[syns])
-        fresh[syns[anew & ~fresh[syns]]] = True
-        return fresh
+        before[known < 0] = -1
+        same = np.flatnonzero(whose[1:] == whose[:-1]) + 1
+        before[same] = seq[same - 1]
+        return np.asarray((before != -1) & (before != seq), np.bool_)
 
     def _open(
         self,
         stretch: Stretch,
-        c: Columns,
-        flow: npt.NDArray[np.uint64],
-        fresh: Mask,
-        places: Ints,
-        row_of: Ints,
-        group: Ints,
-        begins: Mask,
+        columns: Columns,
+        groups: Groups,
+        new: Ints,
+        rows: Ints,
+        slots: Ints,
     ) -> None:
-        """Give the new ones rows, and every segment its row (``_rows``)."""
-        rows = np.where(begins, row_of[group], -1)
-        if len(places):
-            # In the order of the capture, so that numbers follow the first segments.
-            places = places[np.argsort(c.place[places], kind="stable")]
-            new = self._rooms(len(places))
-            answers = (c.flags[places] & (_SYN | _ACK)) == (_SYN | _ACK)
-            self.flow[new] = flow[places]
-            self.client[new] = np.where(answers, c.dst[places], c.src[places])
-            self.first_ns[new] = c.time_ns[places]
-            self.gap[new] = self.gaps
-            self.ident[new] = self.born + 1 + np.arange(len(new))
-            self.born += len(new)
-            self.ends[new] = _ends(stretch, c.place[places], answers, self._odd)
-            rows[places] = new
-            self._to_be_found(flow, places, new)
-        marked = np.flatnonzero(begins | fresh)
-        self._rows = rows[marked][np.cumsum(begins | fresh) - 1]
-
-    def _to_be_found(self, flow: npt.NDArray[np.uint64], places: Ints, new: Ints) -> None:
+        """Give these connections rows."""
+        # In the order of the capture, so that numbers follow the first segments.
+        places = groups.order[groups.first[new]]
+        timed = np.argsort(places.astype(np.uint16), kind="stable")
+        places, new = places[timed], new[timed]
+        made = self._rooms(len(new))
+        answers = columns.flags[places] & (SYN | ACK) == (SYN | ACK)
+        self.flow[made] = groups.flow[new]
+        self.client[made] = np.where(answers, columns.dst[places], columns.src[places])
+        self.first_ns[made] = columns.time_ns[places]
+        self.gap[made] = self.gaps
+        self.ident[made] = self.born + 1 + np.arange(len(made))
+        self.born += len(made)
+        self.ends[made] = _ends(stretch, columns, places, answers, self._odd)
+        rows[new] = made
         if self._index.full(len(new)):
             self._index.make(self.rows(), self.flow)
-            return
-        # Of two on the same ends in one stretch the later one is the one to be found.
-        order = np.argsort(places)
-        keys = flow[places[order]]
-        last = np.append(keys[1:] != keys[:-1], True)
-        self._index.put(keys[last], new[order[last]], self.flow)
+        else:
+            # Of two on the same ends the later one is to be found: it comes last.
+            self._index.put(groups.flow[new], made, self.flow, slots[new])
 
     def _rooms(self, count: int) -> Ints:
         """Rows for so many new connections, emptied."""
@@ -259,201 +297,79 @@ class LiveTable:
             self._next += count
             return rows
         rows = self._victims(count)
-        for name, empty in {**_BOTH, **_ONE}.items():
-            getattr(self, name)[rows] = empty
+        self._empty(rows)
         return rows
+
+    def _empty(self, rows: Ints) -> None:
+        begin, end = int(rows[0]), int(rows[-1]) + 1
+        if end - begin == len(rows):  # one behind the other: a twentieth of the time
+            for name, empty in _EMPTY:
+                getattr(self, name)[begin:end] = empty
+            return
+        both = np.repeat(rows * 2, 2)
+        both[1::2] += 1
+        for name, empty in _BOTH.items():
+            getattr(self, name).reshape(-1)[both] = empty
+        for name, empty in _ONE.items():
+            getattr(self, name)[rows] = empty
 
     def _victims(self, count: int) -> Ints:
         """Rows to be used again: going round, and passing over what is still open for a while.
 
         Where a flood leaves nothing but half-open ones, the oldest that were passed over go.
+        None goes of which there are segments in the stretch that is being counted.
         """
-        window, used, fit = self._look_ahead(count, 2)
-        if int(fit.sum()) < count:
-            window, used, fit = self._look_ahead(count, _SKIPPED + 1)
-        places = np.flatnonzero(fit)[:count]
+        for ahead in (2 * count, (_SKIPPED + 1) * count, self._room):
+            window, used, fit = self._look_ahead(ahead)
+            left = np.flatnonzero(self._touched[window] != self._pass)
+            if fit[left].sum() >= count or (len(left) >= count and ahead > 2 * count):
+                break
+        places = left[fit[left]][:count]
         if len(places) < count:
-            rest = np.flatnonzero(~fit)[: count - len(places)]
+            rest = left[~fit[left]][: count - len(places)]
             places = np.sort(np.concatenate((places, rest)))
         self._next += int(places[-1]) + 1 if len(places) else 0
         self.evicted += int(used[places].sum())
         return np.asarray(window[places], np.int64)
 
-    def _look_ahead(self, count: int, times: int) -> tuple[Ints, Mask, Mask]:
-        """The next rows, so many times what is wanted; which are in use, and which may be had."""
-        window = (self._next + np.arange(min(self._room, count * times))) % self._room
+    def _look_ahead(self, count: int) -> tuple[Ints, Mask, Mask]:
+        """The next rows, so many if there are; which are in use, and which may be had."""
+        window = (self._next + np.arange(min(self._room, count))) % self._room
         used = self.ident[window] != 0
         fit = ~used
         # Only what was reset, or closed from both ends, can be over: that is soon seen.
-        maybe = (self.reset_by[window] >= 0) | (self.fin[window] >= 0).all(axis=1)
+        fin = self.fin.reshape(-1)
+        maybe = (self.reset_by[window] >= 0) | (fin[2 * window] >= 0) & (fin[2 * window + 1] >= 0)
         asked = np.flatnonzero(used & maybe)
         fit[asked] = self._over(window[asked])
         return window, used, fit
 
     def _over(self, rows: Ints) -> Mask:
-        client, server = states(self.known(rows))
-        return np.asarray(_OVER[client] & _OVER[server])
-
-    # -- totals -------------------------------------------------------------
-
-    def _count(self, c: Columns, rows: Ints, opens: Mask) -> None:
-        side = (c.src != self.client[rows]).astype(np.int64)
-        place = rows * 2 + side
-        flags = c.flags
-        resets = flags & _RST != 0
-        np.add.at(self.packets.reshape(-1), place, 1)
-        np.add.at(self.octets.reshape(-1), place, c.size)
-        self.last_ns[rows] = c.time_ns  # the last one of a row stands behind the others
-        syns = np.flatnonzero(flags & _SYN)
-        fins = np.flatnonzero(flags & _FIN)
-        if len(syns):
-            self._syns(c, rows, place, syns, opens)
-        speaks = np.flatnonzero(~resets)
-        self._move_on(c, place, speaks)
-        self._thirds(c, rows, side, speaks)
-        if len(fins):
-            self._fins(c, rows, side, place, fins)
-        if resets.any():
-            self._resets(c, rows, side, place, np.flatnonzero(resets))
-
-    def _syns(self, c: Columns, rows: Ints, place: Ints, syns: Ints, opens: Mask) -> None:
-        np.add.at(self.syns.reshape(-1), place[syns], 1)
-        iss = self.iss.reshape(-1)
-        firsts = syns[::-1]
-        firsts = firsts[iss[place[firsts]] < 0]
-        iss[place[firsts]] = c.seq[firsts]
-        asked = syns[opens[syns] & (self.third_ns[rows[syns]] < 0)]
-        self.syn_ns[rows[asked]] = c.time_ns[asked]
-
-    def _move_on(self, c: Columns, place: Ints, speaks: Ints) -> None:
-        """How far each end has sent and acknowledged; what it sent that was not beyond that."""
-        if not len(speaks):
-            return
-        words, order = _sorted(place[speaks].astype(np.uint64) << np.uint64(_INDEX))
-        at = (words >> np.uint64(_INDEX)).astype(np.int64)
-        speaks = speaks[order]
-        flags, size, seq = c.flags[speaks], c.size[speaks], c.seq[speaks]
-        begins = np.empty(len(at), np.bool_)
-        begins[0] = True
-        np.not_equal(at[1:], at[:-1], out=begins[1:])
-        starts = np.flatnonzero(begins)
-        where = at[starts]
-        group = np.cumsum(begins) - 1
-        nxt = self.nxt.reshape(-1)
-        # Set off from the first segment of each that has said nothing before.
-        base = nxt[where]
-        base = np.where(base < 0, seq[starts], base)
-        far = _ahead(seq + size + (flags & 1) + (flags >> 1 & 1), base[group])
-        # How far each had come at each of its segments: a maximum that begins anew with each.
-        apart = group << 33
-        running = np.maximum.accumulate(np.maximum(far, 0) + apart)
-        before = np.where(begins, 0, np.concatenate(([0], running[:-1])) - apart)
-        again = (size > 0) & (far <= before)
-        if again.any():
-            np.add.at(self.again.reshape(-1), at[again], 1)
-        last = np.append(starts[1:], len(at)) - 1
-        nxt[where] = (base + running[last] - apart[last]) & 0xFFFFFFFF
-        acks = np.flatnonzero(flags & _ACK)
-        _highest(self.ack.reshape(-1), at[acks], c.ack[speaks[acks]])
-        plain = acks[flags[acks] & (_SYN | _FIN) == 0]
-        _highest(self.plain.reshape(-1), at[plain], c.ack[speaks[plain]])
-
-    def _thirds(self, c: Columns, rows: Ints, side: Ints, speaks: Ints) -> None:
-        row = rows[speaks]
-        waits = (self.third_ns[row] < 0) & (self.syn_ns[row] >= 0) & (side[speaks] == 0)
-        waits &= (c.flags[speaks] & (_SYN | _ACK)) == _ACK
-        waits &= self.iss[row, 1] >= 0
-        first = speaks[np.flatnonzero(waits)[::-1]]
-        self.third_ns[rows[first]] = c.time_ns[first]
-
-    def _fins(self, c: Columns, rows: Ints, side: Ints, place: Ints, fins: Ints) -> None:
-        np.add.at(self.fins.reshape(-1), place[fins], 1)
-        fin, fin_ack = self.fin.reshape(-1), self.fin_ack.reshape(-1)
-        fin_ack[place[fins]] = c.ack[fins]
-        firsts = fins[::-1]
-        unknown = self.closed_by[rows[firsts]] < 0
-        self.closed_by[rows[firsts[unknown]]] = side[firsts[unknown]]
-        firsts = firsts[fin[place[firsts]] < 0]
-        fin[place[firsts]] = (c.seq[firsts] + c.size[firsts]) & 0xFFFFFFFF
-
-    def _resets(self, c: Columns, rows: Ints, side: Ints, place: Ints, resets: Ints) -> None:
-        np.add.at(self.rsts.reshape(-1), place[resets], 1)
-        firsts = resets[::-1]
-        firsts = firsts[self.reset_by[rows[firsts]] < 0]
-        firsts = firsts[self._fits(c, rows, side, firsts)]
-        self.reset_by[rows[firsts]] = side[firsts]
-
-    def _fits(self, c: Columns, rows: Ints, side: Ints, resets: Ints) -> Mask:
-        """Whether its receiver would take it: RFC 5961 section 3, as far as an observer knows.
-
-        Of one that answers a SYN the acknowledgement must be right (RFC 9293 section 3.10.7.3);
-        of others the number must be what its receiver expects next, if that is known.
-        """
-        row, me = rows[resets], side[resets]
-        peer = 1 - me
-        expected = self.ack[row, peer]
-        sent = self.nxt[row, peer]
-        acks = c.flags[resets] & _ACK != 0
-        # A receiver that has acknowledged nothing yet knows only what it has sent itself.
-        by_ack = acks & (sent >= 0) & (c.ack[resets] == sent)
-        near = np.abs(_ahead(c.seq[resets], expected)) < 1 << 16
-        open_yet = by_ack | ~acks | (sent < 0)
-        return np.asarray(np.where(expected >= 0, near | by_ack, open_yet), np.bool_)
-
-
-def _ahead(number: Ints, base: Ints) -> Ints:
-    """How far ``number`` is ahead of ``base``, modulo 2^32; negative where it is behind."""
-    return np.asarray(((number - base + (1 << 31)) & 0xFFFFFFFF) - (1 << 31), np.int64)
-
-
-def _highest(numbers: Ints, at: Ints, said: Ints) -> None:
-    """Move ``numbers[at]`` on to the highest of what was said there; ``at`` is in order."""
-    if not len(at):
-        return
-    begins = np.empty(len(at), np.bool_)
-    begins[0] = True
-    np.not_equal(at[1:], at[:-1], out=begins[1:])
-    starts = np.flatnonzero(begins)
-    where = at[starts]
-    base = numbers[where]
-    base = np.where(base < 0, said[starts], base)
-    ahead = np.maximum(_ahead(said, base[np.cumsum(begins) - 1]), 0)
-    numbers[where] = (base + np.maximum.reduceat(ahead, starts)) & 0xFFFFFFFF
-
-
-def _sorted(keys: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], Ints]:
-    """Keys in order, equal ones as they came, and where each stood.
-
-    Of each key only what is above the lowest :data:`_INDEX` bits counts: the place stands there,
-    so that numpy's fastest sort, which keeps no order of equals, keeps one.
-    """
-    if len(keys) > 1 << _INDEX:
-        raise ValueError(f"more than {1 << _INDEX} at once")
-    low = np.uint64((1 << _INDEX) - 1)
-    mixed = np.sort((keys & ~low) | np.arange(len(keys), dtype=np.uint64))
-    return mixed & ~low, (mixed & low).astype(np.int64)
+        """Which of these, reset or closed from both ends, are over."""
+        return (self.reset_by[rows] >= 0) | closed(self.known(rows))
 
 
 def _ends(
-    stretch: Stretch, places: Ints, answers: Mask, odd: Mapping[int, bytes]
+    stretch: Stretch, columns: Columns, places: Ints, answers: Mask, odd: Mapping[int, bytes]
 ) -> npt.NDArray[np.uint8]:
     """Addresses and ports of the client and the server: (n, 2, 18) bytes, 16 and 2 each.
 
     IPv4 addresses stand in the last four of the sixteen, behind ``::ffff:``'s mark.
     """
-    raw = np.frombuffer(stretch.data, np.uint8).reshape(-1, stretch.size)[places]
     made = np.zeros((len(places), 2, 18), np.uint8)
-    ip = 80  # see LINK_AT
-    four = raw[:, ip] >> 4 == 4
-    made[four, :, 10:12] = 255
-    for side in range(2):
-        made[four, side, 12:16] = raw[four, ip + 12 + 4 * side : ip + 16 + 4 * side]
-        made[four, side, 16:] = raw[four, ip + 20 + 2 * side : ip + 22 + 2 * side]
-        made[~four, side, :16] = raw[~four, ip + 8 + 16 * side : ip + 24 + 16 * side]
-        made[~four, side, 16:] = raw[~four, ip + 40 + 2 * side : ip + 42 + 2 * side]
-    if odd:
-        for at, place in enumerate(places.tolist()):
+    made[:, :, 10:12] = 255
+    src, dst = columns.src[places], columns.dst[places]
+    both = np.where(answers, (dst, src), (src, dst)).T
+    # An IPv4 end's number is its address and its port, as they stand in the packet.
+    made[:, :, 12:] = both.astype(np.uint64, order="C").view(np.uint8).reshape(-1, 2, 8)[:, :, :6]
+    others = (src >> np.uint64(63) | dst >> np.uint64(63)).nonzero()[0]
+    if len(others):
+        where = columns.place[places[others]]
+        found = stretch.both_ends(where)
+        for at, place in enumerate(where.tolist() if odd else ()):
             if place in odd:
-                made[at] = np.frombuffer(odd[place], np.uint8).reshape(2, 18)
-    made[answers] = made[answers][:, ::-1]
+                found[at] = np.frombuffer(odd[place], np.uint8).reshape(2, 18)
+        turned = answers[others]
+        found[turned] = found[turned][:, ::-1]
+        made[others] = found
     return made

@@ -157,6 +157,21 @@ def test_finished_connections_make_room_and_are_counted():
     assert rows.ident_of(rows[5].key) == rows[5].id
 
 
+def test_a_row_of_which_there_are_segments_now_is_not_given_away():
+    """The last segments of what has ended come together with those that need its row."""
+    table = LiveTable(rows=8)
+    whole = [generated()[at : at + 10] for at in range(0, 130, 10)]
+    for ended in whole[:8]:
+        made = stretch(ended)
+        table.take(made, made.columns(table.mixer)[0])
+    late = [ended[-1] for ended in whole[:3]]
+    opening = [begun[0] for begun in whole[8:]]
+    made = stretch([*opening, *late])
+    table.take(made, made.columns(table.mixer)[0])
+    told = [(c.id, c.client.segments + c.server.segments) for c in LiveRows(table)]
+    assert told == [(1, 11), (2, 11), (3, 11), *((n, 1) for n in range(9, 14))]
+
+
 def test_after_a_gap_nothing_old_is_sure_and_the_rest_is():
     rows, _ = counted([], [1])
     assert len(rows) == 0
