@@ -64,17 +64,19 @@ class Building:
     ``followed``  the others, each with the row of its first segment
     """
 
+    chunk = CHUNK
+
     def __init__(self, reading: Reading, enough: Callable[[], bool] | None = None) -> None:
         columns = reading.columns
         if columns.count >> 32:
             raise Unsuited("more segments than places can be told of")
         self.reading = reading
-        self.clock = Clock(columns.array["time"], reading.errors)
+        self.clock = self._clock_of()
         if len(self.clock.leaps) > MAX_LEAPS:
             raise Unsuited("its clock leaps too often")
         self.flows: Flows = flows_of(columns)
         self.follower = Follower(reading, self.clock)
-        self.shapes = Shapes(reading, self.follower)
+        self.shapes = self._shapes_of()
         self.followed: list[tuple[int, Connection]] = []
         self.kept = np.zeros(columns.count, np.bool_)
         # A connection begins where a flow does, or with a SYN; what is not used costs nothing.
@@ -93,6 +95,12 @@ class Building:
         for name, column in self.array.items():
             self.array[name] = column[: self._count][order]
 
+    def _clock_of(self) -> Clock:
+        return Clock(self.reading.columns.array["time"], self.reading.errors)
+
+    def _shapes_of(self) -> Shapes:
+        return Shapes(self.reading, self.follower)
+
     def _order(self) -> Array:
         """What brings the connections into the order of their first segments."""
         begins = np.zeros(self.reading.columns.count, np.uint32)
@@ -109,11 +117,11 @@ class Building:
         return int(self._placed[np.searchsorted(place, after, sorter=self._placed)])
 
     def _chunks(self) -> list[tuple[int, int]]:
-        """Flows in stretches of about :data:`CHUNK` segments."""
+        """Flows in stretches of about so many segments."""
         begin = self.flows.begin
         out, at = [], 0
         while at < len(self.flows):
-            end = int(np.searchsorted(begin, begin[at] + CHUNK, "right")) - 1
+            end = int(np.searchsorted(begin, begin[at] + self.chunk, "right")) - 1
             end = min(max(end, at + 1), len(self.flows))
             out.append((at, end))
             at = end

@@ -34,7 +34,7 @@ def units(reading: Reading, flows: Flows) -> dict[int, Unit]:
     leads = flows.order[flows.begin[:-1]].astype(np.int64)
     one, other = ends(columns.array, leads)
     low, high = np.minimum(one, other), np.maximum(one, other)
-    pairs = [_pairs(error, columns.tables) for _, error in reading.errors]
+    pairs = [pairs_of(error, columns.tables) for _, error in reading.errors]
     wanted = np.array(sorted({low for each in pairs for low, _ in each}), np.uint64)
     found: dict[tuple[int, int], list[int]] = {}
     for flow in np.flatnonzero(np.isin(low, wanted)).tolist():
@@ -59,7 +59,7 @@ def units(reading: Reading, flows: Flows) -> dict[int, Unit]:
     return out
 
 
-def _pairs(error: Unreachable, tables: Tables) -> list[tuple[int, int]]:
+def pairs_of(error: Unreachable, tables: Tables) -> list[tuple[int, int]]:
     """The pairs of ends under which the quoted connection may be known."""
     out = []
     for key in error.keys(()):

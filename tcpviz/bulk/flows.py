@@ -43,6 +43,15 @@ class Flows:
         """The rows of a flow."""
         return self.order[self.begin[flow] : self.begin[flow + 1]]
 
+    def flow_of(self, row: int) -> int:
+        """The flow that has a row."""
+        step = 1 << 20
+        for at in range(0, len(self.order), step):
+            found = np.flatnonzero(self.order[at : at + step] == row)
+            if len(found):
+                return int(np.searchsorted(self.begin, at + int(found[0]), "right")) - 1
+        raise KeyError(row)
+
 
 def ends(array: dict[str, Array] | Array, rows: Array | slice) -> tuple[Array, Array]:
     """Sender and receiver of each row: address and port in one number of 48 bits."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tcpviz.bulk.building import Building
+from tcpviz.bulk.buckets import built
 from tcpviz.bulk.filetally import tallies
 from tcpviz.bulk.reading import Reading, Unsuited
 from tcpviz.bulk.table import Table
@@ -59,6 +59,7 @@ class Snapshot:
     ``end_ns``   the latest moment in it
     ``tallies``  its ends by state
     ``enough``   is asked while it is made: what comes of it then is of no use
+    ``windows``  for what is more than memory may take
     ``lock``     is held while one of its connections is made: the shapes behind it are shared
     """
 
@@ -69,11 +70,12 @@ class Snapshot:
         *,
         whole: bool,
         enough: Callable[[], bool] | None = None,
+        windows: Windows | None = None,
     ) -> None:
         self.version, self.whole = version, whole
         self.lock = threading.RLock()
         self.reading = reading
-        self.building = Building(reading, enough)
+        self.building = built(reading, enough, windows)
         self.table = Table(self.building)
         self.tallies = tallies(self.table)
         # To make one of these takes as long as it has segments: here, where nobody waits.
@@ -172,7 +174,8 @@ class Growing:
             return
         began = time.monotonic()
         version = 1 if latest is None else latest.version + 1
-        made = Snapshot(reading, version, whole=whole, enough=self._stopped.is_set)
+        stopped = self._stopped.is_set
+        made = Snapshot(reading, version, whole=whole, enough=stopped, windows=self.windows)
         if self._stopped.is_set():
             return  # it may be half of one
         self.latest = made

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
-from tcpviz.bulk.building import Building
+from tcpviz.bulk.buckets import built
 from tcpviz.bulk.reading import Reading, Unsuited
 from tcpviz.bulk.table import Table
+from tcpviz.bulk.windows import Windows
 from tcpviz.core.connection import Connection
 from tcpviz.core.timeline import Timeline
 from tcpviz.core.tracker import Tracker
@@ -36,10 +35,14 @@ def told(field: str) -> bool:
 
 
 class Loaded:
-    """A capture that has been read. Close it when nothing more is asked of it."""
+    """A capture that has been read. Close it when nothing more is asked of it.
 
-    def __init__(self, path: str | Pipe) -> None:
-        self._reading = Reading(path)
+    ``windows``  for what is more than memory may take
+    """
+
+    def __init__(self, path: str | Pipe, windows: Windows | None = None) -> None:
+        self.windows = windows
+        self._reading = Reading(path, windows)
         self.title = self._reading.title
         self.status: FeedStatus = self._reading.status
 
@@ -57,17 +60,14 @@ class Loaded:
 
     def build(self) -> Table:
         """The table of what has been read. Raises Unsuited."""
-        self._building = Building(self._reading)
+        self._building = built(self._reading, windows=self.windows)
         self.table = Table(self._building)
         return self.table
 
     def story(self, place: int) -> tuple[Timeline, Connection]:
         """A connection segment by segment: its flow's timeline, and itself as that has it."""
         building, row = self._building, self.table.first_row(place)
-        flows = building.flows
-        at = int(np.flatnonzero(flows.order == row)[0])
-        flow = int(np.searchsorted(flows.begin, at, "right")) - 1
-        tracker, opened = building.follow(flow, Tracker())
+        tracker, opened = building.follow(building.flows.flow_of(row), Tracker())
         return tracker.timeline, dict(opened)[row]
 
 

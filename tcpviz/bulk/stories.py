@@ -98,8 +98,7 @@ class Stories:
 
     def _flow(self, first: int) -> tuple[int, Array]:
         flows = self._flows
-        key = int(np.flatnonzero(flows.order == first)[0])
-        flow = int(np.searchsorted(flows.begin, key, "right")) - 1
+        flow = flows.flow_of(first)
         return flow, flows.rows(flow).astype(np.int64)
 
     def tell(self, ident: int, begin: int = 0, most: int = MOST) -> Story:
