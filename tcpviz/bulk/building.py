@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk import excerpts, lengthy, regular
+from tcpviz.bulk import excerpts, lengthy, regular, together
 from tcpviz.bulk.clock import Clock
 from tcpviz.bulk.errors import units
 from tcpviz.bulk.flows import Flows, distinct, flows_of, mixed
@@ -56,6 +57,26 @@ FIELDS: dict[str, str] = {
 }
 
 
+@dataclass(slots=True)
+class _Looked:
+    """The flows from ``begin`` up to ``end``, each looked at by itself.
+
+    ``base``   the place of their first segment in the flows' order, ``at`` of those in ``work``
+    ``fine``   connections that are regular, all of their flow
+    ``codes``  their signatures, for which ``kept`` segments count
+    """
+
+    begin: int
+    end: int
+    base: int
+    work: Work
+    sums: regular.Sums
+    fine: Array
+    codes: Array
+    kept: Array
+    at: Array
+
+
 class Building:
     """The connections of a capture in columns.
 
@@ -85,10 +106,10 @@ class Building:
         self._count = 0
         self._placed: Array | None = None
         self._units = units(reading, self.flows)
-        for begin, end in self._chunks():
+        for looked in together.in_order(self._look, self._chunks()):
             if enough is not None and enough():
                 break
-            for flow in self._chunk(begin, end):
+            for flow in self._take(looked):
                 self._follow(flow)
         # One column after the other, so that no two are there twice.
         order = self._order()
@@ -127,8 +148,9 @@ class Building:
             at = end
         return out
 
-    def _chunk(self, begin: int, end: int) -> list[int]:
-        """Work on the flows of a stretch; those that have to be followed."""
+    def _look(self, span: tuple[int, int]) -> _Looked:
+        """Look at the flows of a stretch, each by itself; in any thread."""
+        begin, end = span
         edges = self.flows.begin[begin : end + 1]
         base = int(edges[0])
         rows = self.flows.order[base : int(edges[-1])]
@@ -146,20 +168,27 @@ class Building:
             work.offload = np.array(long.offload)[:, None]
             sums, fine = long.sums, regular.timely(work)
             sums.rtt = regular.round_trip(work)
-        fine = self._same_data(work, fine)
-        for flow in self._units:
-            if begin <= flow < end:
-                fine &= work.flow != flow - begin
-        fine = self._flows_fine(work, fine)
+        fine = _flows_fine(work, fine)
+        codes, kept = signatures(work)
         at = base + (np.arange(work.count) if places is None else places)
-        shape, fine = self._shapes(work, fine, rows, at)
+        return _Looked(begin, end, base, work, sums, fine, codes, kept, at)
+
+    def _take(self, looked: _Looked) -> list[int]:
+        """Enter the connections of a stretch; returns the flows that have to be followed."""
+        begin, base, work, sums = looked.begin, looked.base, looked.work, looked.sums
+        self.kept[looked.at] = looked.kept
+        fine = self._same_data(work, looked.fine)
+        for flow in self._units:
+            if begin <= flow < looked.end:
+                fine &= work.flow != flow - begin
+        shape, fine = self._shapes(looked, _whole_flows(work, fine))
         last = work.last
         ending, fine = self._endings(work, fine, last, shape)
         fine = _whole_flows(work, fine)
         mine = np.flatnonzero(fine)
         first = work.first[mine]
         made = {
-            "first": rows[first],
+            "first": work.rows[first],
             "place": first + base,
             "size": sums.segments[0][mine] + sums.segments[1][mine],
             "shape": shape[mine],
@@ -196,44 +225,14 @@ class Building:
                 fine[work.part[one]] = False
         return fine
 
-    def _flows_fine(self, work: Work, fine: Array) -> Array:
-        """Regular also in how the connections of one flow follow upon each other."""
-        first, leads, fine = work.first, work.leads, fine.copy()
-        # What answers the new SYN must not fit the connection before by chance: that is, the
-        # latest that was answered or came first; unanswered ones between count for nothing.
-        mine = np.flatnonzero(~work.side)
-        number = work.seq[first]
-        number[work.part[mine]] = work.seq[first][work.part[mine]] + work.end[mine].view(np.uint32)
-        later = np.flatnonzero(~leads)
-        if len(later):
-            standing: Array = np.where(work.answered | leads, np.arange(len(first)), 0)
-            before = np.maximum.accumulate(standing)[later - 1]
-            fits = work.seq[first[later]] + np.uint32(1)
-            fine[later] &= (fits != number[before]) & (fits != number[later - 1])
-        # A SYN or its answer with a number that was used before is a late one of that time.
-        answer = work.answer_at
-        syn = work.answered & (work.flags[answer] & SYN != 0)
-        several = ~leads
-        several[:-1] |= ~leads[1:]
-        which = np.flatnonzero(several)
-        flow = work.flow[which]
-        numbers = (work.seq[first], np.where(syn, work.seq[answer], np.int64(-1)))
-        for number in (each[which].astype(np.int64) for each in numbers):
-            order = np.lexsort((number, flow))
-            one, other = order[1:], order[:-1]
-            same = (number[one] == number[other]) & (flow[one] == flow[other]) & (number[one] >= 0)
-            fine[which[one[same]]] = False
-        return _whole_flows(work, fine)
-
-    def _shapes(self, work: Work, fine: Array, rows: Array, at: Array) -> tuple[Array, Array]:
+    def _shapes(self, looked: _Looked, fine: Array) -> tuple[Array, Array]:
         """Each connection's shape; not fine where it is open what a SYN came into."""
-        codes, kept = signatures(work)
-        self.kept[at] = kept
+        work = looked.work
         shape = np.zeros(len(fine), np.int64)
         if not fine.any():
             return shape, fine
         after = np.where(work.leads, After.NOTHING, After.CLOSED)
-        self._number(work, codes, after, np.flatnonzero(fine), shape, rows, kept)
+        self._number(looked, after, np.flatnonzero(fine), shape)
         followed = np.zeros(len(fine), np.bool_)
         followed[:-1] = ~work.leads[1:]
         lives = self._lives(shape, fine & followed)
@@ -244,23 +243,15 @@ class Building:
         again = np.flatnonzero(fine & into)
         if len(again):
             after[again] = After.OPEN
-            self._number(work, codes, after, again, shape, rows, kept)
+            self._number(looked, after, again, shape)
             same = self._lives(shape, fine & into & followed) == np.where(into, lives, 0)
             fine = _whole_flows(work, fine & (same | ~into))
         return shape, fine
 
-    def _number(
-        self,
-        work: Work,
-        codes: Array,
-        after: Array,
-        which: Array,
-        shape: Array,
-        rows: Array,
-        kept: Array,
-    ) -> None:
+    def _number(self, looked: _Looked, after: Array, which: Array, shape: Array) -> None:
         """Enter the shapes of these connections, new ones with their first example."""
-        keys = codes[which] ^ mixed(after[which], 1)
+        work = looked.work
+        keys = looked.codes[which] ^ mixed(after[which], 1)
         unique, where, back = np.unique(keys, return_index=True, return_inverse=True)
         numbers = np.zeros(len(unique), np.int64)
         for at, code in enumerate(unique.tolist()):
@@ -270,7 +261,7 @@ class Building:
             if known is None:
                 span = slice(int(work.first[example]), int(work.last[example]) + 1)
                 offload = bool(work.offload[0][example]), bool(work.offload[1][example])
-                known = self.shapes.number(kind, rows[span], kept[span], offload)
+                known = self.shapes.number(kind, work.rows[span], looked.kept[span], offload)
             numbers[at] = known
         shape[which] = numbers[back]
 
@@ -375,6 +366,36 @@ def _replaced(work: Work) -> Array:
     flow = np.append(work.flow, -1)
     had = (work.answered | work.leads) & (flow[later] == work.flow)
     return np.where(had, later, -1)
+
+
+def _flows_fine(work: Work, fine: Array) -> Array:
+    """Regular also in how the connections of one flow follow upon each other."""
+    first, leads, fine = work.first, work.leads, fine.copy()
+    # What answers the new SYN must not fit the connection before by chance: that is, the
+    # latest that was answered or came first; unanswered ones between count for nothing.
+    mine = np.flatnonzero(~work.side)
+    number = work.seq[first]
+    number[work.part[mine]] = work.seq[first][work.part[mine]] + work.end[mine].view(np.uint32)
+    later = np.flatnonzero(~leads)
+    if len(later):
+        standing: Array = np.where(work.answered | leads, np.arange(len(first)), 0)
+        before = np.maximum.accumulate(standing)[later - 1]
+        fits = work.seq[first[later]] + np.uint32(1)
+        fine[later] &= (fits != number[before]) & (fits != number[later - 1])
+    # A SYN or its answer with a number that was used before is a late one of that time.
+    answer = work.answer_at
+    syn = work.answered & (work.flags[answer] & SYN != 0)
+    several = ~leads
+    several[:-1] |= ~leads[1:]
+    which = np.flatnonzero(several)
+    flow = work.flow[which]
+    numbers = (work.seq[first], np.where(syn, work.seq[answer], np.int64(-1)))
+    for number in (each[which].astype(np.int64) for each in numbers):
+        order = np.lexsort((number, flow))
+        one, other = order[1:], order[:-1]
+        same = (number[one] == number[other]) & (flow[one] == flow[other]) & (number[one] >= 0)
+        fine[which[one[same]]] = False
+    return _whole_flows(work, fine)
 
 
 def _whole_flows(work: Work, fine: Array) -> Array:

@@ -1,0 +1,77 @@
+"""What several threads make is what one makes: in its order, with its exceptions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tcpviz.bulk import together
+
+
+@pytest.fixture(params=[1, 2, 4])
+def hands(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(together, "_hands", request.param)
+    number: int = request.param
+    return number
+
+
+def test_results_come_in_the_order_of_the_items(hands: int) -> None:
+    assert list(together.in_order(lambda n: n * n, range(200))) == [n * n for n in range(200)]
+
+
+def test_an_exception_comes_after_the_results_before_it(hands: int) -> None:
+    got: list[int] = []
+    with pytest.raises(ZeroDivisionError):
+        got.extend(together.in_order(lambda n: 12 // (5 - n), range(9)))
+    assert got == [2, 3, 4, 6, 12]
+
+
+def test_what_the_items_raise_comes_after_all_results_before_it(hands: int) -> None:
+    def items() -> Iterator[int]:
+        yield from range(7)
+        raise OSError("cut")
+
+    got: list[int] = []
+    with pytest.raises(OSError, match="cut"):
+        got.extend(together.in_order(abs, items()))
+    assert got == list(range(7))
+
+
+def test_few_are_under_way_and_who_goes_early_leaves_nothing_behind(hands: int) -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for n in range(1000):
+            taken.append(n)
+            yield n
+
+    before = threading.active_count()
+    for each in together.in_order(abs, items()):
+        if each == 20:
+            break
+    assert len(taken) <= 21 + hands
+    assert threading.active_count() == before
+
+
+def test_others_lend_a_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "_hands", 3)
+    met = threading.Barrier(3)
+
+    def call(_: int) -> int:
+        met.wait(60)  # breaks unless all three are here at once
+        return threading.get_ident()
+
+    assert len(set(together.in_order(call, range(3)))) == 3
+
+
+def test_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert together.hands() == 1
+    monkeypatch.setattr(together, "_hands", 1)
+    monkeypatch.setattr(together.sys, "setswitchinterval", lambda _: None)
+    monkeypatch.setattr(together.os, "sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
+    together.share()
+    assert together.hands() == 3
+    together.share(2)
+    assert together.hands() == 2
