@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk import options, plain, sums
-from tcpviz.bulk.columns import ECN_SHIFT, ODD, STAMPED, SUM_SHIFT, Piece, Tables
+from tcpviz.bulk.columns import ECN_SHIFT, ODD, SACKED, STAMPED, SUM_SHIFT, Piece, Tables
 from tcpviz.bulk.flows import distinct
 from tcpviz.bulk.plain import LONGEST
 from tcpviz.bulk.records import Batch
@@ -272,10 +272,11 @@ def _ip(
     ip, head, length = ip[good], head[good], length[good]
     end, inner, inside, limit = end[good], inner[good], inside[good], part.limit[good]
     rows = part.rows[good]
-    seen = options.read(batch.data, inner + 20, length - 20)
+    seen = options.read(batch.data, inner + 20, length - 20, head["ack"])
     ecn = ip["tos"] & 3 if version == 4 else ((ip["first"] >> 20) & 3).astype(np.uint8)
     right = _sums(batch.data, head, inner, end, limit, version)
-    bits = seen.stamped * STAMPED + seen.odd * ODD + (right << SUM_SHIFT) + (ecn << ECN_SHIFT)
+    bits = seen.stamped * STAMPED + seen.odd * ODD + seen.sacked * SACKED
+    bits += (right << SUM_SHIFT) + (ecn << ECN_SHIFT)
     piece: Piece = {
         "time": batch.time_ns[rows],
         "captured": batch.captured[rows],

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.core.vitals import FAR
+
 Longs = NDArray[Any]
 
-_END, _NOP, _MSS, _SCALE, _PERMITTED, _STAMPS = 0, 1, 2, 3, 4, 8
+_END, _NOP, _MSS, _SCALE, _PERMITTED, _SACK, _STAMPS = 0, 1, 2, 3, 4, 5, 8
 _USUAL_STAMPS = 0x0101080A
 _USUAL_SYN = 0x0204, 0x0402080A, 0x010303  # MSS; SACK-permitted and timestamps; NOP and scale
 NO_SCALE = 255
@@ -22,7 +24,8 @@ class Read:
     """What the options of each segment say.
 
     ``stamped`` whether there are timestamps, ``value`` and ``echo`` which, the ``scale`` as sent,
-    and ``odd`` for anything besides MSS, window scale, SACK-permitted and timestamps.
+    and ``odd`` for anything besides MSS, window scale, SACK-permitted and timestamps. Where that
+    is nothing but SACK blocks near what is acknowledged, it is ``sacked``, too.
     """
 
     stamped: NDArray[Any]
@@ -30,16 +33,21 @@ class Read:
     echo: NDArray[Any]
     scale: NDArray[Any]
     odd: NDArray[Any]
+    sacked: NDArray[Any]
 
 
-def read(data: bytes, start: Longs, size: Longs) -> Read:
-    """The options in ``data[start : start + size]``; the bytes are there."""
+def read(data: bytes, start: Longs, size: Longs, ack: Longs) -> Read:
+    """The options in ``data[start : start + size]``, by segments with this ``ack``.
+
+    The bytes are there.
+    """
     count = len(start)
     out = Read(
         np.zeros(count, np.bool_),
         np.zeros(count, np.uint32),
         np.zeros(count, np.uint32),
         np.full(count, NO_SCALE, np.uint8),
+        np.zeros(count, np.bool_),
         np.zeros(count, np.bool_),
     )
     if not size.any():
@@ -67,7 +75,11 @@ def read(data: bytes, start: Longs, size: Longs) -> Read:
         others = np.ones(count, np.bool_)
         others[known] = False
         rest = rest[others[rest]]
-    _one_by_one(out, data, words, rest, start[rest], start[rest] + size[rest])
+    _one_by_one(out, data, words, rest, start[rest], start[rest] + size[rest], ack)
+    blocks = np.flatnonzero(out.sacked)
+    if len(blocks):
+        out.sacked[blocks] = ~out.odd[blocks]
+        out.odd[blocks] = True
     return out
 
 
@@ -77,8 +89,20 @@ def _stamps(out: Read, words: NDArray[Any], rows: Longs, place: Longs) -> None:
     out.echo[rows] = words[place + 4].view(">u4")
 
 
+def _blocks(
+    out: Read, words: NDArray[Any], rows: Longs, place: Longs, length: Longs, ack: Longs
+) -> None:
+    """SACK blocks; odd are those that begin far from what is acknowledged."""
+    out.sacked[rows] = True
+    for at in range(2, int(length.max()) - 7, 8):
+        there = length > at
+        left = words[place[there] + at].view(">u4").astype(np.uint32)
+        off = (left - ack[rows[there]].astype(np.uint32)).view(np.int32).astype(np.int64)
+        out.odd[rows[there][np.abs(off) > FAR]] = True
+
+
 def _one_by_one(
-    out: Read, data: bytes, words: NDArray[Any], rows: Longs, place: Longs, end: Longs
+    out: Read, data: bytes, words: NDArray[Any], rows: Longs, place: Longs, end: Longs, ack: Longs
 ) -> None:
     """The first option of every segment, then the second of every one, and so on."""
     octets = np.frombuffer(data, np.uint8)
@@ -98,6 +122,8 @@ def _one_by_one(
             | ((kind == _PERMITTED) & (length == 2))
             | ((kind == _STAMPS) & (length == 10))
         )
+        blocks = (kind == _SACK) & (length >= 10) & (length % 8 == 2)
+        known |= blocks
         wrong |= ~known
         out.odd[rows[wrong]] = True
         scales = np.flatnonzero((kind == _SCALE) & ~wrong)
@@ -108,6 +134,9 @@ def _one_by_one(
         stamps = np.flatnonzero((kind == _STAMPS) & ~wrong)
         if len(stamps):
             _stamps(out, words, rows[stamps], place[stamps] + 2)
+        sacks = np.flatnonzero(blocks & ~wrong)
+        if len(sacks):
+            _blocks(out, words, rows[sacks], place[sacks], length[sacks], ack)
         place = place + length
         on = ~wrong & ~done & (place < end)
         rows, place, end = rows[on], place[on], end[on]

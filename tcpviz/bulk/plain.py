@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk import options, sums
-from tcpviz.bulk.columns import ECN_SHIFT, ODD, STAMPED, SUM_SHIFT, Piece, Tables
+from tcpviz.bulk.columns import ECN_SHIFT, ODD, SACKED, STAMPED, SUM_SHIFT, Piece, Tables
 from tcpviz.bulk.flows import distinct
 from tcpviz.bulk.records import Batch
 
@@ -107,6 +107,7 @@ def take(batch: Batch, link: int, tables: Tables) -> tuple[Array, Piece] | None:
     piece: Piece = {name: heads[name] for name in _AS_THEY_ARE}
     marks = found.stamped.view(np.uint8) * np.uint8(STAMPED)
     marks |= found.odd.view(np.uint8) * np.uint8(ODD)
+    marks |= found.sacked.view(np.uint8) * np.uint8(SACKED)
     marks |= _sums(batch.data, heads, start, base, end, captured) << np.uint8(SUM_SHIFT)
     marks |= (heads["tos"] & 3) << np.uint8(ECN_SHIFT)
     piece |= {
@@ -165,13 +166,16 @@ def _options(data: bytes, heads: Array, size: Array, start: Array) -> options.Re
         heads["echo"] * usual,
         np.full(count, options.NO_SCALE, np.uint8),
         np.zeros(count, np.bool_),
+        np.zeros(count, np.bool_),
     )
     others = np.flatnonzero((size > 20) & ~usual)
     if len(others):
-        read = options.read(data, start[others], size[others].astype(np.int64) - 20)
+        length = size[others].astype(np.int64) - 20
+        read = options.read(data, start[others], length, heads["ack"][others])
         out.stamped[others] = read.stamped
         out.value[others], out.echo[others] = read.value, read.echo
         out.scale[others], out.odd[others] = read.scale, read.odd
+        out.sacked[others] = read.sacked
     return out
 
 
