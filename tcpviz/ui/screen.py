@@ -39,6 +39,12 @@ FLASH_S = 0.45
 COUNTING_S = 0.25
 """Seconds between two drawings of a storm at least, where no key asks for one."""
 
+RUSH = 40
+"""So many steps more than were drawn last are more than anybody reads one by one ..."""
+
+RUSHING_S = 0.17
+"""... so that drawing them five times a second, where no key asks for it, shows as much."""
+
 
 class MainScreen(
     Placing,
@@ -86,6 +92,7 @@ class MainScreen(
         self._stale = False
         self._drawn_for: Widget | None = None
         self._drawn_at = 0.0
+        self._drawn_steps = 0
         self._flash: Timer | None = None
         self._planned_for: int | None = None
         self._catching_up = False
@@ -201,9 +208,13 @@ class MainScreen(
             self._lower.ticking(fast=self._chart.travelling),
         )
         # Of a storm that is counted every figure changes at each beat: four times a second will do.
-        counting = session.counted is not None and session.live and not session.pump.done
-        if counting and monotonic() - self._drawn_at < COUNTING_S:
-            return
+        # Of a rush of segments one sees no more by looking twice as often.
+        if session.live and not session.pump.done:
+            counting = session.counted is not None
+            rushing = len(session.timeline) - self._drawn_steps >= RUSH
+            pause = COUNTING_S if counting else RUSHING_S if rushing else 0.0
+            if monotonic() - self._drawn_at < pause:
+                return
         if now != self._seen:
             self._seen = now
             planned = (self._planned_for, self._handed, self.plan.host)
@@ -237,6 +248,7 @@ class MainScreen(
         if not self.is_mounted or self._covered:
             return
         self._drawn_for, self._drawn_at = self.focused, monotonic()
+        self._drawn_steps = len(self.session.timeline)
         if self._generation != self.session.generation:
             self._generation = self.session.generation
             for pane, view in self.views.items():

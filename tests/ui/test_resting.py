@@ -10,7 +10,7 @@ pytest.importorskip("textual.drivers.linux_driver")
 
 from textual._xterm_parser import XTermParser
 
-from tcpviz.ui import beating
+from tcpviz.ui import beating, screen
 from tcpviz.ui.app import TcpvizApp
 from tcpviz.ui.driver import Ending, _patience
 from tcpviz.ui.playback import Mode, Pace
@@ -79,3 +79,32 @@ def test_the_end_wakes_whoever_waits_for_a_key():
         ending.clear()
         assert selector.select(0) == []
         assert not ending.is_set()
+
+
+async def test_a_rush_is_drawn_now_and_then_and_a_key_is_answered_at_once(monkeypatch):
+    monkeypatch.setattr(screen, "RUSHING_S", 1000.0)
+    monkeypatch.setattr(beating, "BUDGET_S", 10.0)  # what comes together is taken together
+    feed = FakeFeed(conversation(0), hold=True)
+    app = TcpvizApp(feed, live=True, behaviour=Manners(motion=False, period_s=0.01))
+    async with running(app, until=lambda: len(app.session.timeline) > 0) as pilot:
+        drawn, main = [], app._main
+        redraw = main.redraw
+        monkeypatch.setattr(main, "redraw", lambda: (drawn.append(1), redraw())[1])
+        before = len(app.session.timeline)
+        feed.more(conversation(1))  # a few: each is seen
+        await settle(pilot, lambda: bool(drawn))
+        await settle(pilot, lambda: main._drawn_steps == len(app.session.timeline) > before)
+        drawn.clear()
+        before = len(app.session.timeline)
+        feed.more([one for n in range(2, 12) for one in conversation(n)])
+        await settle(pilot, lambda: len(app.session.timeline) >= before + screen.RUSH)
+        for _ in range(10):
+            main.beat()
+            await pilot.pause()
+        assert drawn == []
+        await pilot.press("down")
+        assert drawn
+        monkeypatch.setattr(screen, "RUSHING_S", 0.0)
+        drawn.clear()
+        feed.more([one for n in range(12, 22) for one in conversation(n)])
+        await settle(pilot, lambda: bool(drawn))
