@@ -42,7 +42,7 @@ STEP = 1 << 16
 ROW_COST = 240
 """Bytes that each row of a bucket takes while its connections are made, at most about."""
 
-_REST = 16
+_REST = 4
 """Steps after which what has been looked at is let go of."""
 
 _NAMES = ("captured", "wire", "frame", "ident", "scale")

@@ -32,9 +32,6 @@ SHARE = 3
 LEAST_S = 0.25
 """The least time between two tables."""
 
-REST = 64 << 20
-"""Bytes of the file between two times when columns on disk are let go of in memory."""
-
 LONG = 4096
 """A connection of more segments than this is made when the table is, not when it is looked at."""
 
@@ -124,7 +121,7 @@ class Growing:
         self.waiting = False
         self._stopped = threading.Event()
         self._made_at = self._took = 0.0
-        self._rows = self._rested = 0
+        self._rows = 0
 
     def stop(self) -> None:
         """End the reading soon; from any thread."""
@@ -155,9 +152,6 @@ class Growing:
     def _progress(self, status: FeedStatus) -> None:
         if self._stopped.is_set():
             return
-        if self.windows is not None and status.position - self._rested >= REST:
-            self._rested = status.position
-            self.windows.rest()
         now = time.monotonic()
         if self.latest is None:
             due = status.position >= FIRST

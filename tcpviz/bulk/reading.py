@@ -227,7 +227,8 @@ class Reading:
         status.skipped = Counter(decoder.skipped) + bad
         status.dropped = stream.dropped
         status.position = self._capture.position
-        status.notes[:] = stream.notes
+        windows = self.columns.windows
+        status.notes[:] = stream.notes if windows is None else [*stream.notes, *windows.notes]
 
     # -- and out again ------------------------------------------------------
 

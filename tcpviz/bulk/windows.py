@@ -30,18 +30,20 @@ WORK_BYTES = 120
 LEAST = 12 << 20
 """Bytes for packets, however little memory is given: the program itself takes some 40 MB."""
 
-_STEP = 1 << 22
+_STEP = 1 << 24
 
 
 class Windows:
     """Room for a capture's packets, in memory as far as ``limit`` goes, and then on disk.
 
     ``limit``    bytes that they may take in memory, their columns and the work on them
-    ``on_disk``  bytes of the arrays that lie on the disk
+    ``notes``    what a person is told of it, who has not chosen that limit
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, chosen: bool = True) -> None:
         self.limit = limit
+        self.notes: list[str] = []
+        self._chosen = chosen
         self._maps: weakref.WeakSet[_Map] = weakref.WeakSet()
 
     @property
@@ -56,6 +58,11 @@ class Windows:
 
     def room(self, count: int, kind: Any) -> NDArray[Any]:
         """Room on the disk for so many numbers; :meth:`ready` before they are written to."""
+        if not self._chosen and not self.notes:
+            self.notes = [
+                f"more packets than half of the free memory takes ({self.limit >> 20} MB): the "
+                f"rest lies on disk, in {directory()}; --memory SIZE sets how much memory they take"
+            ]
         made = _Map(max(count, 1) * np.dtype(kind).itemsize, np.dtype(kind).itemsize)
         self._maps.add(made)
         return np.frombuffer(made, kind, count)
@@ -72,8 +79,8 @@ class Windows:
         Raises SourceError where the disk is full: so soon that the table of what was read can
         still be made.
         """
-        count += count // 16 + _STEP // ROW_BYTES
-        count = min(count, min(map(len, arrays)))
+        self.rest()
+        count = min(count + _STEP // ROW_BYTES, min(map(len, arrays)))
         free = os.statvfs(directory())
         left = free.f_bavail * free.f_frsize
         need = sum(_map_of(each).missing(count) for each in arrays)
@@ -182,5 +189,5 @@ def half_of_what_is_free() -> int:
 def windows_of(memory: int | None) -> Windows:
     """For a program that may take ``memory`` bytes in all; ``None``: half of what is free."""
     if memory is None:
-        return Windows(half_of_what_is_free())
+        return Windows(half_of_what_is_free(), chosen=False)
     return Windows(max(memory - anonymous_bytes(), LEAST))

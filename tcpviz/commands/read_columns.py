@@ -35,6 +35,7 @@ import numpy as np  # after the setting above
 
 from tcpviz.bulk import together
 from tcpviz.bulk.load import Loaded, Unsuited, told
+from tcpviz.bulk.windows import windows_of
 
 _BEAT_S = 0.1
 
@@ -81,7 +82,8 @@ def run(options: argparse.Namespace, chosen: Filter | None) -> int | None:
     if chosen is not None and not all(map(told, chosen.fields)):
         return None
     _settle()
-    loaded = Loaded(getattr(options, "pipe", None) or options.file)
+    windows = windows_of(options.memory)
+    loaded = Loaded(getattr(options, "pipe", None) or options.file, windows)
     progress = _Progress()
     code = 0
     try:
