@@ -32,8 +32,12 @@ class PaneActions:
         self._turn(-1)
 
     def _turn(self, way: int) -> None:
-        order = [pane for pane in Pane if not (self.session.whole and pane is Pane.CHART)]
-        self.focus_pane(order[(order.index(self.active) + way) % len(order)])
+        order = list(Pane)
+        place = (order.index(self.active) + way) % len(order)
+        # It may have had the focus when the dashboard took its place.
+        if self.session.whole and order[place] is Pane.CHART:
+            place = (place + way) % len(order)
+        self.focus_pane(order[place])
 
     def action_pane_list(self) -> None:
         self.focus_pane(Pane.LIST)

@@ -555,3 +555,15 @@ async def test_a_large_file_arrives_in_order_while_keys_are_answered() -> None:
         assert app.session.place == (300 * 47, 300 * 47)
         await pilot.press("down")
         assert app.session.place == (47, 47)
+
+
+async def test_tab_goes_on_from_a_chart_that_gives_way_to_the_dashboard_just_now() -> None:
+    feed = FakeFeed([one for n in range(30) for one in conversation(n)])
+    app = TcpvizApp(feed, behaviour=QUIET)
+    async with running(app) as pilot:
+        assert app.session.whole
+        # The key was on its way when there were few, and the screen has not been laid out since.
+        for key, pane in (("tab", Pane.LIST), ("shift+tab", Pane.DIAGRAM)):
+            app._main.active = Pane.CHART
+            await pilot.press(key)
+            assert app._main.active is pane
