@@ -43,16 +43,28 @@ def address(side: int) -> Fill:
     """An end's address."""
 
     def fill(portion: Portion, which: Array) -> list[Any]:
-        def made() -> Array:
-            unique, back = np.unique(portion.address(side), return_inverse=True)
-            texts = [portion.table.address(each) for each in unique.tolist()]
-            return np.array(texts, object)[back]
-
-        whole = portion.worked("address text", side, made)
+        whole = portion.worked("address text", side, lambda: _addresses(portion, side))
         texts: list[Any] = whole[which].tolist()
         return texts
 
     return fill
+
+
+# Each octet as a text of four bytes, zero bytes before the digits.
+_OCTETS = np.array([f"{each}.".rjust(4, "\0").encode() for each in range(256)])
+
+
+def _addresses(portion: Portion, side: int) -> Array:
+    numbers = portion.address(side)
+    if (numbers >> 32).any():
+        unique, back = np.unique(numbers, return_inverse=True)
+        texts = [portion.table.address(each) for each in unique.tolist()]
+        return np.array(texts, object)[back]
+    rows = _OCTETS[numbers.astype(">u4").view(np.uint8).reshape(-1, 4)].view(np.uint8)
+    rows = rows.reshape(-1, 16)
+    rows[:, 15] = ord(" ")
+    text = rows.tobytes().translate(None, b"\0").decode("ascii")
+    return np.array(text.split(), object)
 
 
 def column(name: str) -> Column:
@@ -102,21 +114,41 @@ def _counting(kind: Kind, frame: int) -> Picked | None:
     return lambda portion, which: portion.counting(place, which)
 
 
-def frames(kind: Kind, verdict: Verdict) -> Callable[[Portion, Array], list[list[int]]]:
-    """The evidence of a verdict, as :func:`tcpviz.core.evidence.evidence` gives it."""
+def frames(kind: Kind, verdict: Verdict, written: Callable[[str], str]) -> Fill:
+    """The evidence of a verdict, as :func:`tcpviz.core.evidence.evidence` gives it.
+
+    ``written`` puts the numbers, parted by commas, in what is to stand around them.
+    """
     columns = list(_evidence(kind, verdict))
 
-    def fill(portion: Portion, which: Array) -> list[list[int]]:
-        if not columns:
-            return [[]] * len(which)
-        found = np.stack([each(portion, which) for each in columns], axis=1)
-        found.sort(axis=1)
-        if found[:, 0].all() and (found[:, 1:] != found[:, :-1]).all():
-            rows: list[list[int]] = found[:, :MOST].tolist()
-            return rows
-        return [sorted({one for one in row if one})[:MOST] for row in found.tolist()]
+    def fill(portion: Portion, which: Array) -> list[Any]:
+        found = _different([each(portion, which) for each in columns])
+        if not found:
+            return [written("")] * len(which)
+        if len(found) > 1:
+            rows = np.sort(np.stack(found), axis=0)
+            if not (rows[0].all() and (rows[1:] != rows[:-1]).all()):
+                return [written(_joined(row)) for row in rows.T.tolist()]
+            found = list(rows[:MOST])
+        elif not found[0].all():
+            return [written(_joined(row)) for row in found[0][:, None].tolist()]
+        layout = written(",".join(["%d"] * len(found)))
+        return [layout % row for row in zip(*(each.tolist() for each in found), strict=True)]
 
     return fill
+
+
+def _different(columns: list[Array]) -> list[Array]:
+    """Those that are not all zero, nor the same as one before."""
+    found: list[Array] = []
+    for each in columns:
+        if each.any() and not any((each == other).all() for other in found):
+            found.append(each)
+    return found
+
+
+def _joined(numbers: list[int]) -> str:
+    return ",".join(map(str, sorted({one for one in numbers if one})[:MOST]))
 
 
 def _evidence(kind: Kind, verdict: Verdict) -> Iterable[Picked]:

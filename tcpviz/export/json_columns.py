@@ -9,13 +9,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tcpviz.bulk.branches import Kind
-from tcpviz.bulk.portions import CLIENT, SERVER, Portion
+from tcpviz.bulk.portions import CLIENT, SERVER
 from tcpviz.bulk.table import Table
 from tcpviz.core.connection import Connection
 from tcpviz.core.verdict_codes import Verdict
 from tcpviz.export import alike
 from tcpviz.export.by_kind import ByKind
-from tcpviz.export.filling import Draft, Fill, Form, number
+from tcpviz.export.filling import Draft, Form, number
 from tcpviz.export.jsonl import connection_object, dumps
 
 Array = NDArray[Any]
@@ -67,7 +67,7 @@ def _form(kind: Kind) -> Form:
 def _verdict(draft: Draft, kind: Kind, verdict: Verdict, said: dict[str, Any]) -> None:
     for name, column in alike.facts(verdict).items():
         said[name] = draft.hole(number(column))
-    said["frames"] = draft.hole(_frames(kind, verdict))
+    said["frames"] = draft.hole(alike.frames(kind, verdict, "[{}]".format))
     text = alike.text(kind, verdict, json.dumps)
     if text is not None:
         said["text"] = draft.hole(text)
@@ -75,12 +75,3 @@ def _verdict(draft: Draft, kind: Kind, verdict: Verdict, said: dict[str, Any]) -
 
 def _object(counts: Mapping[str, int]) -> str:
     return dumps(dict(counts))
-
-
-def _frames(kind: Kind, verdict: Verdict) -> Fill:
-    found = alike.frames(kind, verdict)
-
-    def fill(portion: Portion, which: Array) -> list[Any]:
-        return ["[" + ",".join(map(str, row)) + "]" for row in found(portion, which)]
-
-    return fill
