@@ -40,6 +40,8 @@ class LineChild:
         self.ended = False
         self._what = what
         self._buffer = bytearray()
+        # Asked now: when it is told to begin we may have stepped down, and know no more.
+        self._caller = privileges.sudo_caller()
         root = str(Path(tcpviz.__file__).resolve().parent.parent)
         start = _START.format(root=root, module=module)
         self._process = subprocess.Popen(  # noqa: S603 - ourselves
@@ -63,7 +65,7 @@ class LineChild:
     def tell(self, **config: Any) -> None:
         """Let it begin, with the rights that it was started with; what it needs to know."""
         assert self._process.stdin is not None
-        told = {"parent": os.getpid(), "caller": privileges.sudo_caller(), **config}
+        told = {"parent": os.getpid(), "caller": self._caller, **config}
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(told).encode() + b"\n")
             self._process.stdin.flush()
