@@ -123,8 +123,10 @@ def _result(options: argparse.Namespace, loaded: Loaded, chosen: Filter | None) 
     places = np.arange(len(table)) if chosen is None else _places(table, chosen)
     if options.conn_log or options.parquet:
         from tcpviz.commands import read_outlets
+        from tcpviz.export import parquet_columns
 
-        code = read_outlets.write(options, _moments(table, places))
+        rows = parquet_columns.rows(table, places)
+        code = read_outlets.write(options, _moments(table, places), rows)
         if code or read_outlets.alone(options):
             return code
     if options.json:

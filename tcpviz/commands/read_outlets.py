@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from tcpviz.commands import onlooking
 from tcpviz.commands.stream import complain
 from tcpviz.core.connection import Connection
 from tcpviz.export.outlets import Sink, conn_log_sink
+
+if TYPE_CHECKING:
+    from tcpviz.export.parquet import Row
 
 
 def wanted(options: argparse.Namespace) -> bool:
@@ -22,9 +26,14 @@ def alone(options: argparse.Namespace) -> bool:
     return wanted(options) and not others
 
 
-def write(options: argparse.Namespace, shown: Iterable[tuple[Connection, int]]) -> int:
+def write(
+    options: argparse.Namespace,
+    shown: Iterable[tuple[Connection, int]],
+    rows: Iterable[list[Row]] | None = None,
+) -> int:
     """Write ``shown``, each with the moment up to which it is judged; returns the exit code.
 
+    ``rows``: the same for Parquet, where they are made sooner by themselves.
     Raises SourceError.
     """
     onlooking.check(options, screen=False)
@@ -36,10 +45,16 @@ def write(options: argparse.Namespace, shown: Iterable[tuple[Connection, int]]) 
     if options.parquet:
         from tcpviz.export.parquet import ParquetSink
 
-        sinks.append((options.parquet, ParquetSink(options.parquet, complain)))
+        parquet = ParquetSink(options.parquet, complain)
+        sinks.append((options.parquet, parquet))
+    taking = [sink for _, sink in sinks]
     try:
-        for connection, now in shown:
-            for _, sink in sinks:
+        if rows is not None and options.parquet:
+            taking.remove(parquet)
+            for some in rows:
+                parquet.add(some)
+        for connection, now in shown if taking else ():
+            for sink in taking:
                 sink.take(connection, now)
     finally:
         for _, sink in sinks:

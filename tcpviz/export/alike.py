@@ -205,12 +205,12 @@ _COUNTED: Final = (
 )
 
 
-def marks(kind: Kind, written: Callable[[Mapping[str, int]], str]) -> Fill:
+def marks(kind: Kind, written: Callable[[Mapping[str, int]], Any]) -> Fill:
     """The counts of marks, as ``written`` writes those above zero, by name."""
     rest = {str(name): count for name, count in (kind.shape.marks or {}).items()}
-    known: dict[tuple[int, ...], str] = {}
+    known: dict[tuple[int, ...], Any] = {}
 
-    def text(counts: tuple[int, ...]) -> str:
+    def text(counts: tuple[int, ...]) -> Any:
         made = known.get(counts)
         if made is None:
             own = dict(zip((name for name, _ in _COUNTED), counts, strict=True))

@@ -1,4 +1,4 @@
-"""A table's connections as lines of text: by kinds where they have one, else one by one.
+"""A table's connections as lines or rows: by kinds where they have one, else one by one.
 
 A line with holes is made once for all connections that are told alike, from
 one of them as it is written by itself, and must give just that when it is
@@ -8,7 +8,7 @@ filled in for it again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,39 +18,45 @@ from tcpviz.bulk.portions import Portion, portions
 from tcpviz.bulk.table import Table
 from tcpviz.core.connection import Connection
 from tcpviz.export.alike import Unfit
-from tcpviz.export.filling import Form
 from tcpviz.words import english
 
 Array = NDArray[Any]
+T = TypeVar("T")
+Filled = Callable[[Portion, Array], list[T]]
+"""What some connections of a portion, given by their places in it, are written as."""
 
 
-class ByKind:
+class ByKind(Generic[T]):
     """Writes connections of one table.
 
     ``one``   the line of a connection that is judged up to a moment
-    ``form``  the line of a kind; raises Unfit where there is none
+    ``form``  what gives the lines of a kind; raises Unfit where nothing does
     ``alone`` how many connections were written one by one
     """
 
     def __init__(
-        self, table: Table, one: Callable[[Connection, int], str], form: Callable[[Kind], Form]
+        self,
+        table: Table,
+        one: Callable[[Connection, int], T],
+        form: Callable[[Kind], Filled[T]],
     ) -> None:
         self._table = table
         self._one = one
         self._form = form
         self._kinds = Kinds(table)
-        self._forms: dict[int, Form | None] = {}
+        self._forms: dict[int, Filled[T] | None] = {}
         self.alone = 0
 
-    def texts(self, places: Array) -> Iterator[str]:
-        """The lines of the connections at these places, some thousand in each text."""
+    def lines(self, places: Array) -> Iterator[list[T]]:
+        """The lines of the connections at these places, some thousand at a time."""
         for part, regular in portions(self._table, places):
             with english():
-                yield "".join(self._lines(part, regular))
+                made = self._lines(part, regular)
+            yield made
 
-    def _lines(self, places: Array, regular: Array) -> list[str]:
+    def _lines(self, places: Array, regular: Array) -> list[T]:
         """A line for each place, in their order."""
-        lines: list[str] = []
+        lines: list[T] = []
         order: list[Array] = []
         rest = [np.flatnonzero(~regular)]
         if regular.any():
@@ -61,7 +67,7 @@ class ByKind:
                 if form is None:
                     rest.append(among[which])
                 else:
-                    lines += form.lines(portion, which)
+                    lines += form(portion, which)
                     order.append(among[which])
         for at in np.concatenate(rest).tolist():
             place = int(places[at])
@@ -72,13 +78,13 @@ class ByKind:
         back[np.concatenate(order)] = np.arange(len(places))
         return [lines[at] for at in back.tolist()]
 
-    def _form_of(self, kind: Kind, portion: Portion, which: Array) -> Form | None:
+    def _form_of(self, kind: Kind, portion: Portion, which: Array) -> Filled[T] | None:
         known = id(kind)  # kinds stay as long as the table of them
         if known not in self._forms:
             self._forms[known] = self._made(kind, portion, which)
         return self._forms[known]
 
-    def _made(self, kind: Kind, portion: Portion, which: Array) -> Form | None:
+    def _made(self, kind: Kind, portion: Portion, which: Array) -> Filled[T] | None:
         """Its form, if that gives back what it was made of: the first of ``which``."""
         if not kind.fillable:
             return None
@@ -86,5 +92,5 @@ class ByKind:
             form = self._form(kind)
         except Unfit:
             return None
-        same = form.lines(portion, which[:1]) == [self._one(kind.connection, kind.now)]
+        same = form(portion, which[:1]) == [self._one(kind.connection, kind.now)]
         return form if same else None

@@ -27,14 +27,14 @@ def heading() -> str:
     return _csv(COLUMNS)
 
 
-def lines(table: Table) -> ByKind:
+def lines(table: Table) -> ByKind[str]:
     """What writes connections of ``table``."""
     return ByKind(table, lambda connection, now: _csv(row(connection, now)), _form)
 
 
 def texts(table: Table, places: Array) -> Iterator[str]:
     """The rows of the connections at these places, some thousand in each text."""
-    return lines(table).texts(places)
+    return map("".join, lines(table).lines(places))
 
 
 def _csv(cells: Iterable[object]) -> str:

@@ -1,9 +1,9 @@
-"""Text with holes: made once for connections that are told alike, and filled in for each."""
+"""Text and rows with holes: made once for connections that are told alike, filled in for each."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,15 @@ class Draft:
         return Form("".join(layout), [self._holes[number].fill for number in numbers])
 
 
+def _filled(fills: Sequence[Fill], portion: Portion, which: Array) -> Iterator[tuple[Any, ...]]:
+    """For each connection what stands in the holes; the same hole is filled in once."""
+    made: dict[Fill, list[Any]] = {}
+    for fill in fills:
+        if fill not in made:
+            made[fill] = fill(portion, which)
+    return zip(*(made[fill] for fill in fills), strict=True)
+
+
 class Form:
     """A line of text with holes."""
 
@@ -57,14 +66,25 @@ class Form:
         self._layout = layout
         self._fills = fills
 
-    def lines(self, portion: Portion, which: Array) -> list[str]:
+    def __call__(self, portion: Portion, which: Array) -> list[str]:
         """The line of each of these connections."""
-        made: dict[Fill, list[Any]] = {}
-        for fill in self._fills:
-            if fill not in made:
-                made[fill] = fill(portion, which)
         layout = self._layout
-        return [layout % row for row in zip(*(made[fill] for fill in self._fills), strict=True)]
+        return [layout % row for row in _filled(self._fills, portion, which)]
+
+
+class Blank:
+    """A row of values, some of which differ: those in ``holes``, by their place."""
+
+    def __init__(self, values: Sequence[Any], holes: Mapping[int, Fill]) -> None:
+        self._fills = [holes.get(place) or _same(value) for place, value in enumerate(values)]
+
+    def __call__(self, portion: Portion, which: Array) -> list[tuple[Any, ...]]:
+        """The row of each of these connections."""
+        return list(_filled(self._fills, portion, which))
+
+
+def _same(value: Any) -> Fill:
+    return lambda _, which: [value] * len(which)
 
 
 def number(column: Callable[[Portion], Array]) -> Fill:

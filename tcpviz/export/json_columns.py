@@ -23,14 +23,14 @@ Array = NDArray[Any]
 _ENDS = ((CLIENT, "client"), (SERVER, "server"))
 
 
-def lines(table: Table) -> ByKind:
+def lines(table: Table) -> ByKind[str]:
     """What writes connections of ``table``."""
     return ByKind(table, _line, _form)
 
 
 def texts(table: Table, places: Array) -> Iterator[str]:
     """The lines of the connections at these places, some thousand in each text."""
-    return lines(table).texts(places)
+    return map("".join, lines(table).lines(places))
 
 
 def _line(connection: Connection, now_ns: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ MISSING: Final = (
 )
 
 Get = Callable[[Object], Any]
+Row = tuple[Any, ...]
 
 
 def _of(*path: str) -> Get:
@@ -118,7 +119,7 @@ class ParquetSink:
         self._path = Path(path)
         self._tell = tell
         self._beside = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
-        self._rows: list[Object] = []
+        self._rows: list[Row] = []
         self.lost = self.written = 0
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -131,8 +132,12 @@ class ParquetSink:
 
     def take(self, connection: Connection, now_ns: int) -> None:
         """A connection, judged as of ``now_ns``."""
-        self._rows.append(connection_object(connection, now_ns))
-        if len(self._rows) >= ROWS:
+        self.add([row(connection, now_ns)])
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Connections as :func:`row` gives them."""
+        self._rows += rows
+        while len(self._rows) >= ROWS:
             self._put()
 
     def flush(self) -> None:
@@ -160,13 +165,14 @@ class ParquetSink:
     def _put(self) -> None:
         import pyarrow as pa
 
-        rows, self._rows = self._rows, []
+        rows, self._rows = self._rows[:ROWS], self._rows[ROWS:]
         if self.lost or not rows:
             self.lost += len(rows) if self.lost else 0
             return
+        columns = zip(*rows, strict=True)
         arrays = [
-            pa.array([_plain(kind, get(each)) for each in rows], type=field.type)
-            for (_, kind, _, get), field in zip(COLUMNS, self._schema, strict=True)
+            pa.array(column, type=field.type)
+            for column, field in zip(columns, self._schema, strict=True)
         ]
         try:
             self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
@@ -181,5 +187,15 @@ class ParquetSink:
         self._tell(f"{name}: cannot be written: {error.strerror or error}; it is not there")
 
 
-def _plain(kind: str, value: Any) -> Any:
-    return sorted(value.items()) if kind == "counts" and value is not None else value
+def row(connection: Connection, now_ns: int) -> Row:
+    """What a connection has in each of :data:`COLUMNS`."""
+    o = connection_object(connection, now_ns)
+    return tuple(
+        counted(value) if kind == "counts" and value is not None else value
+        for value, kind in ((get(o), kind) for _, kind, _, get in COLUMNS)
+    )
+
+
+def counted(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Counts by name as a map's entries."""
+    return sorted(counts.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,20 +16,29 @@ from tcpviz.bulk.reading import Unsuited
 from tcpviz.bulk.table import Table
 from tcpviz.core.community_id import community_id
 from tcpviz.core.segment import Endpoint
-from tcpviz.export import alike, csv_columns, csv_table, json_columns, jsonl
+from tcpviz.export import (
+    alike,
+    csv_columns,
+    csv_table,
+    json_columns,
+    jsonl,
+    parquet,
+    parquet_columns,
+)
 from tcpviz.export.community_ids import community_ids
 from tests.bench.generate import syns, visits
 from tests.export.dialogues import various
 
-MODULES = (json_columns, csv_columns)
+MODULES = (json_columns, csv_columns, parquet_columns)
 
 
-def by_itself(table: Table) -> dict[ModuleType, list[str]]:
-    """Each connection's line, from an object of its own."""
-    made: dict[ModuleType, list[str]] = {module: [] for module in MODULES}
+def by_itself(table: Table) -> dict[ModuleType, list[Any]]:
+    """Each connection's line or row, from an object of its own."""
+    made: dict[ModuleType, list[Any]] = {module: [] for module in MODULES}
     for each, now in zip(table, table.until_ns.tolist(), strict=True):
-        made[json_columns].append(jsonl.dumps(jsonl.connection_object(each, now)))
-        made[csv_columns].append(csv_columns._csv(csv_table.row(each, now))[:-1])
+        made[json_columns].append(jsonl.dumps(jsonl.connection_object(each, now)) + "\n")
+        made[csv_columns].append(csv_columns._csv(csv_table.row(each, now)))
+        made[parquet_columns].append(parquet.row(each, now))
     return made
 
 
@@ -45,8 +55,8 @@ def check(path: Path) -> set[tuple[str, str]]:
         expected = by_itself(table)
         for module in MODULES:
             writer = module.lines(table)
-            text = "".join(writer.texts(np.arange(len(table))))
-            assert text.split("\n")[:-1] == expected[module], path.name
+            lines = [line for some in writer.lines(np.arange(len(table))) for line in some]
+            assert lines == expected[module], path.name
             assert writer.alone == len(table.building.followed), path.name
             for kind in writer._kinds._known.values():
                 met |= {(str(each.code), name) for each in kind.said for name in each.facts}
@@ -103,7 +113,7 @@ def test_portions_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     loaded.read()
     table = loaded.build()
     text = "".join(json_columns.texts(table, np.arange(len(table))))
-    assert text.split("\n")[:-1] == by_itself(table)[json_columns]
+    assert text == "".join(by_itself(table)[json_columns])
     some = np.array([5, 2, 140])
     ids = [json.loads(line)["id"] for line in "".join(json_columns.texts(table, some)).splitlines()]
     assert ids == [6, 3, 141]
