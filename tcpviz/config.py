@@ -10,9 +10,8 @@ command line goes before. ``[keys]`` names actions of the screen by the words in
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
-import tomllib
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,9 @@ def path() -> Path | None:
     named = os.environ.get(VARIABLE)
     if named is not None:
         return Path(named) if named else None
+    if sys.platform == "linux" and not os.environ.get("XDG_CONFIG_HOME"):
+        # What platformdirs says, too; importing it takes longer than all else here.
+        return Path(os.path.expanduser("~/.config/tcpviz/config.toml"))  # noqa: PTH111 - never fails
     import platformdirs
 
     return platformdirs.user_config_path("tcpviz") / "config.toml"
@@ -61,6 +63,8 @@ def load() -> dict[str, Any]:
         raise ConfigError(f"{place}: {error.strerror}") from None
     if len(data) > _MOST_BYTES:
         raise ConfigError(f"{place}: larger than {_MOST_BYTES // 1024} KiB")
+    import tomllib  # most people have no such file
+
     try:
         tables = tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -150,5 +154,7 @@ def keys(tables: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def _near(word: str, known: tuple[str, ...] | list[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(word, known, 1)
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"

@@ -14,18 +14,19 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from tcpviz.core.records import Gap, Moment, Note, Record, SegmentRecord
 from tcpviz.sources import over_ip
 from tcpviz.sources.feed import FeedStatus, SourceError
-from tcpviz.sources.keeping import Keeping
 from tcpviz.sources.parser import Interface, clean
 from tcpviz.sources.recent import MARK, Kept, Recent
-from tcpviz.sources.replay import Replay
 from tcpviz.sources.stream import CaptureStream
 from tcpviz.wire.decoder import Decoder
 from tcpviz.wire.frame import Frame
+
+if TYPE_CHECKING:
+    from tcpviz.sources.keeping import Keeping
 
 PIECE = 256 * 1024
 """Most bytes read at a time."""
@@ -289,6 +290,9 @@ class FileFeed:
         self._described = 0
         self._decoder = Decoder()
         self._said: list[str] = []
+        # Who reads by columns needs none of it.
+        from tcpviz.sources.replay import Replay
+
         self._replay = Replay()
         self._batch = batch
         self._began = False

@@ -7,7 +7,6 @@ are those of a pcap or pcapng file, growing.
 from __future__ import annotations
 
 import re
-import socket
 from io import RawIOBase
 from typing import cast
 
@@ -21,6 +20,8 @@ _PLACE = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^\s:\[\]]+)):(
 
 def connect(name: str) -> RawIOBase:
     """Connect to who serves the capture, and give its bytes as a file. Raises SourceError."""
+    import socket  # for nothing else that opens captures
+
     found = _PLACE.fullmatch(name.removeprefix(PREFIX))
     port = int(found["port"]) if found else 0
     if found is None or not 0 < port < 65536:

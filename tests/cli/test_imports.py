@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tcpviz.commands.read import SMALL
 from tests.bench.generate import connections
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +79,23 @@ def test_a_table_of_a_file_needs_no_screen_and_no_scapy(tmp_path):
     assert heavy(found) <= {"numpy", "rich"}
     assert "rich.console" not in found  # rich.cells alone tells how wide characters are
     assert not any(name.startswith(("tcpviz.ui", "tcpviz.lab")) for name in found)
+
+
+def test_a_table_by_columns_needs_nothing_that_keeps_sends_or_shows(tmp_path):
+    path = tmp_path / "large.pcap"
+    connections(path, 400)
+    assert path.stat().st_size > SMALL
+    found = modules(_RUN, "read", str(path), "--text")
+    assert heavy(found) == {"numpy", "rich"}
+    assert "tcpviz.bulk.building" in found
+    # What FileFeed, a configuration, --conn-log and a live capture need.
+    assert not found & {
+        f"tcpviz.sources.{name}" for name in ("keeping", "replay", "writer", "live")
+    }
+    assert not found & {"tomllib", "platformdirs", "difflib", "tempfile", "logging", "asyncio"}
+    assert not any(name.startswith(("tcpviz.ui", "tcpviz.lab", "tcpviz.serve")) for name in found)
+    assert len(ours(found)) < 125
+    assert len(found) < 360
 
 
 @pytest.mark.parametrize("words", [["help", "filter"], ["demo", "--list"]], ids=" ".join)
