@@ -43,7 +43,7 @@ _REMEMBERED = r"^\.analysis\.marks|^\.analysis\.zeek\._|^\.former"
 NOT_TOLD = re.compile(rf"{_FIELD.format('|'.join(_LEFT.split()))}|{_REMEMBERED}")
 """What is not told of such a connection at all."""
 
-_FAR = "next una solid_from _biggest stuck_len"
+_FAR = "next una solid_from _biggest stuck_len observation"
 MOVED = re.compile(rf"{_FIELD.format('|'.join(_FAR.split()))}|{_REMEMBERED}|\.doubted")
 """Of a long one of which the core has not seen all: its later numbers are lower than they were."""
 

@@ -79,7 +79,7 @@ def behind(names: Sequence[str], dice: random.Random) -> list[Frame]:
     now = 1_700_000_000 * SECOND
     for name in names:
         frames = recorded()[name]
-        if dice.random() < 0.2:  # half a capture
+        if frames and dice.random() < 0.2:  # half a capture
             middle = dice.randrange(len(frames))
             frames = frames[middle:] if dice.random() < 0.5 else frames[:middle]
         if not frames:
