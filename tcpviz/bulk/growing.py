@@ -22,6 +22,7 @@ from tcpviz.bulk.table import Table
 from tcpviz.bulk.windows import Windows
 from tcpviz.core.connection import Connection
 from tcpviz.sources.feed import FeedStatus, SourceError
+from tcpviz.sources.pipes import Pipe
 
 FIRST = 1 << 20
 """Bytes read before the first table is made."""
@@ -97,7 +98,7 @@ class Snapshot:
 
 
 class Growing:
-    """Reads ``path`` by :meth:`run`, in a thread of its own.
+    """Reads ``path``, a file or a pipe, by :meth:`run`, in a thread of its own.
 
     ``latest``   the newest table; another object each time
     ``status``   as a feed's
@@ -108,13 +109,13 @@ class Growing:
     """
 
     def __init__(
-        self, path: str, *, follow: bool | None = None, windows: Windows | None = None
+        self, path: str | Pipe, *, follow: bool | None = None, windows: Windows | None = None
     ) -> None:
-        self._path = path
+        self._path = path if isinstance(path, str) else ""
         self._follow = follow
         self.windows = windows
         self._reading = Reading(path, windows)
-        self._reading.wait_with(self._more)
+        self._reading.wait_with(self._more, self._idle)
         self.title = self._reading.title
         self.status: FeedStatus = self._reading.status
         self.latest: Snapshot | None = None
@@ -152,6 +153,7 @@ class Growing:
     def _progress(self, status: FeedStatus) -> None:
         if self._stopped.is_set():
             return
+        self.waiting = False
         now = time.monotonic()
         if self.latest is None:
             due = status.position >= FIRST
@@ -207,6 +209,12 @@ class Growing:
                 self._make(whole=False)
             self._stopped.wait(LOOK_S)
         return False
+
+    def _idle(self) -> None:
+        """Of a pipe nothing comes: a table is made of what has come since the last one."""
+        self.waiting = True
+        if self._rows != self._reading.columns.count and self._due():
+            self._make(whole=False)
 
     def _due(self) -> bool:
         return time.monotonic() - self._made_at >= max(SHARE * self._took, LEAST_S)

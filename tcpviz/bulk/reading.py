@@ -18,7 +18,7 @@ from tcpviz.core.records import Unreachable
 from tcpviz.core.segment import Segment
 from tcpviz.sources.feed import FeedStatus
 from tcpviz.sources.files import CaptureFile, open_capture
-from tcpviz.sources.pipes import Pipe
+from tcpviz.sources.pipes import Pipe, PipeCapture
 from tcpviz.sources.spool import Spool
 from tcpviz.wire.decoder import Decoder
 from tcpviz.wire.frame import Frame
@@ -60,6 +60,7 @@ class Reading:
         self.columns = Columns((self._capture.size or 0) // 70, windows)
         self.errors: list[tuple[int, Unreachable]] = []
         self.status = FeedStatus(size=self._capture.size)
+        self._said: list[str] = []
         self._decoder = Decoder()
         self._file: IO[bytes] | None = None
         self._pipe = None if isinstance(path, str) else path.kept
@@ -67,9 +68,14 @@ class Reading:
         if isinstance(path, str) and path != "-" and self._capture.size is not None:
             self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115
 
-    def wait_with(self, more: Callable[[], bool]) -> None:
-        """At the end of a plain file ask ``more`` whether there is more of it now."""
-        if not self._capture.stream.packed:
+    def wait_with(self, more: Callable[[], bool], idle: Callable[[], None]) -> None:
+        """At the end of a plain file ask ``more`` whether there is more of it now.
+
+        ``idle`` is called again and again while nothing comes through a pipe.
+        """
+        if isinstance(self._capture, PipeCapture):
+            self._capture.idle = idle
+        elif not self._capture.stream.packed:
             self._capture.at_end = more
 
     def stop(self) -> None:
@@ -228,7 +234,11 @@ class Reading:
         status.dropped = stream.dropped
         status.position = self._capture.position
         windows = self.columns.windows
-        status.notes[:] = stream.notes if windows is None else [*stream.notes, *windows.notes]
+        said = stream.notes if windows is None else [*stream.notes, *windows.notes]
+        if said != self._said:
+            # Others' notes stay; one whose count has grown takes the place of the old one.
+            status.notes[:] = [each for each in status.notes if each not in self._said] + said
+            self._said = said
 
     # -- and out again ------------------------------------------------------
 

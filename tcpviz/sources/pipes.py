@@ -80,6 +80,15 @@ class Pipe:
                 pass
         return self.kept.size >= size and self.keeping
 
+    def frames(self) -> Iterator[Frame]:
+        """What has been kept, up to now. Raises SourceError."""
+        stream, end, at = CaptureStream(self.name), self.kept.size, 0
+        while at < end:
+            data = self.kept.read(min(PIECE, end - at), at)
+            at += len(data)
+            for frames in stream.feed(data):
+                yield from frames
+
     def close(self) -> None:
         """Nothing of it is read any more."""
         self.over = True
@@ -131,6 +140,15 @@ class PipeCapture(CaptureFile):
             self._wait(None)
             self._more()
         return not self.pipe.over and self.pipe.keeping
+
+    def hurry(self, size: int, gap_s: float) -> bool:
+        """Wait for the first bytes; whether so many then come without such a gap between them."""
+        kept = self.pipe.kept
+        going = self.take()
+        while going and kept.size < size and CaptureFile._wait(self, gap_s):
+            self._more()
+            going = self.pipe.keeping and not self.pipe.over and not self._stopped.is_set()
+        return kept.size >= size
 
     def _wait(self, timeout: float | None) -> bool:
         pipe = self.pipe

@@ -138,8 +138,8 @@ class Spool:
         self.size = 0
         self._head = bytearray()
         if self._file is not None:
-            os.close(self._file)
-            self._file = None
+            file, self._file = self._file, None
+            os.close(file)
 
 
 def _told(size: int) -> str:

@@ -20,6 +20,7 @@ from tcpviz.sources.files import FileFeed, open_capture
 
 if TYPE_CHECKING:
     from tcpviz.bulk.growing import Growing, Snapshot
+    from tcpviz.sources.pipes import Pipe
 
 LARGE = 1 << 20
 """Bytes of a file from which on it is read by columns; below, all of it has one timeline."""
@@ -65,13 +66,22 @@ class BulkFeed:
 
     def batches(self) -> Iterator[list[Record]]:
         """Read it; nothing is given but where ``instead`` gives it. Raises SourceError."""
+        yield from self._by_columns(self.path)
+
+    def drained(self) -> None:
+        """Whatever ``instead`` has given has been taken, or will not be."""
+
+    def _segments(self) -> Feed:
+        return FileFeed(self.path)
+
+    def _by_columns(self, source: str | Pipe) -> Iterator[list[Record]]:
         # numpy starts a thread for each processor to multiply matrices, of which we have none.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from tcpviz.bulk.growing import Growing, Unsuited
         from tcpviz.bulk.windows import windows_of
 
         windows = windows_of(self.limit)
-        growing = Growing(self.path, follow=self._follow, windows=windows)
+        growing = Growing(source, follow=self._follow, windows=windows)
         growing.status.notes += self.status.notes
         self.status, self._growing = growing.status, growing
         if self._stopped:
@@ -81,10 +91,11 @@ class BulkFeed:
         except Unsuited as why:
             self._growing = None
             growing.close()
-            self.instead = FileFeed(self.path)
-            self.status = self.instead.status
+            instead = self._segments()
+            self.status = instead.status
             self.status.notes.append(f"{self.title}: read packet by packet: {why}")
-            yield from self.instead.batches()
+            self.instead = instead
+            yield from instead.batches()
 
     def close(self) -> None:
         """No packet is looked at again."""

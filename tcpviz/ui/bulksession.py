@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tcpviz.core.connection import Connection
 from tcpviz.core.timeline import Cursor
+from tcpviz.sources.feed import Feed
 from tcpviz.ui.bulkfeed import BulkFeed
 from tcpviz.ui.bulklist import BulkSifter
 from tcpviz.ui.counted import Rows
@@ -54,6 +55,7 @@ class BulkSession(Session):
         self._teller = Teller()
         self._snapshot: Snapshot | None = None
         self.rows: FileRows | None = None
+        self._instead: Feed | None = None
         self.told: Told | None = None
         self._measured, self._rate = (0.0, 0), 0.0
         self._progress: Progress | None = None
@@ -85,12 +87,14 @@ class BulkSession(Session):
     def pull(self, budget_s: float) -> int:
         feed = self._bulk
         if feed.instead is not None:
-            if self.rows is not None:
-                self.rows = self.counted = None
-                self._begin_anew(1)
+            if self._instead not in (None, feed.instead) or self.rows is not None:
+                self.rows = self.counted = self._snapshot = None
+                self._begin_anew(1, alone=False)
+            self._instead = feed.instead
             return super().pull(budget_s)
         while self.pump.batch() is not None:
             pass
+        feed.drained()
         latest, news = feed.latest, 0
         if latest is not None and latest is not self._snapshot:
             self._take(latest)
@@ -165,7 +169,7 @@ class BulkSession(Session):
     @property
     def progress(self) -> Progress | None:
         feed = self._bulk
-        if feed.instead is not None or self.pump.done or not feed.status.size:
+        if feed.instead is not None or self.pump.done or not feed.status.position:
             return None
         now, at = self.clock(), feed.status.position
         shown = self._progress
@@ -178,7 +182,7 @@ class BulkSession(Session):
             self._rate = (at - then) / (now - before) if before else 0.0
             self._measured = (now, at)
         self._progress = Progress(
-            at, feed.status.size, self._rate, known, feed.waiting, feed.on_disk
+            at, feed.status.size or 0, self._rate, known, feed.waiting, feed.on_disk
         )
         return self._progress
 

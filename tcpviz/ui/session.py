@@ -233,10 +233,14 @@ class Session(Whole):
             rows.note(sock)
         return counted.about(reading, rows.get(self.selected or 0))
 
-    def _begin_anew(self, ident: int) -> None:
-        """An empty timeline for the connection with that number; panes are to look again."""
+    def _begin_anew(self, ident: int, *, alone: bool = True) -> None:
+        """An empty timeline for the connection with that number; panes are to look again.
+
+        Not ``alone``: for those that come after it as well.
+        """
         host = self.tracker.host
-        self.tracker = Tracker(limit=STEPS_KEPT_LIVE, max_connections=1, host=host)
+        limit = STEPS_KEPT_LIVE if alone else STEPS_KEPT
+        self.tracker = Tracker(limit=limit, max_connections=1 if alone else None, host=host)
         self.tracker.number_from(ident)  # that it has in the list
         self.timeline = self.tracker.timeline
         self.cursor = self.playback.cursor = Cursor(self.timeline)

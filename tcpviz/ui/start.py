@@ -148,8 +148,12 @@ def read(options: argparse.Namespace, onlooker: Callable[[Feed], Onlooker] | Non
 
             return pair_of(options.file, options.other)
         from tcpviz.sources.files import FileFeed
+        from tcpviz.sources.pipes import comes_once
         from tcpviz.ui.bulkfeed import LARGE, BulkFeed, large
+        from tcpviz.ui.pipefeed import PipeFeed
 
+        if comes_once(options.file) and onlooker is None:
+            return PipeFeed(options.file, limit=options.memory)
         feed: Feed = (
             BulkFeed(options.file, follow=options.follow or None, limit=options.memory)
             if large(options.file, 0 if options.follow else LARGE) and onlooker is None

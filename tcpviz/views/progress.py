@@ -16,7 +16,7 @@ LEAST = 8
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Bytes ``done`` of ``whole``, bytes a second, connections in the table so far.
+    """Bytes ``done`` of ``whole`` (0: nobody knows), bytes a second, connections so far.
 
     ``waiting``  all has been read, and the file may still grow
     ``on_disk``  bytes of columns that lie on disk
@@ -33,13 +33,13 @@ class Progress:
         """What stands beside the bar, the most important first."""
         if self.waiting:
             said = [_("all {size} read, waiting for more").format(size=size(self.done))]
-        elif self.done >= self.whole:
+        elif self.whole and self.done >= self.whole:
             said = [_("all {size} read, making the table").format(size=size(self.done))]
         else:
-            read, whole = size(self.done), size(self.whole)
+            read, whole = size(self.done), size(self.whole) if self.whole else "?"
             said = [_("{read} of {whole}").format(read=read, whole=whole)]
         said.append(_("{n} connections so far").format(n=count(self.connections)))
-        if self.rate and self.done < self.whole:
+        if self.rate and (self.done < self.whole or not self.whole):
             said.append(_("{rate}/s").format(rate=size(int(self.rate))))
         if self.on_disk:
             said.append(_("columns: {size} on disk").format(size=size(self.on_disk)))
