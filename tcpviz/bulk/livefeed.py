@@ -21,15 +21,16 @@ import numpy as np
 
 from tcpviz.bulk.liverows import LiveRows, packed
 from tcpviz.bulk.livetable import ROWS, LiveTable, Taken
-from tcpviz.bulk.stretches import Columns, Ints, RingReader, Stretch, merged
+from tcpviz.bulk.ringmade import StretchMaker
+from tcpviz.bulk.stretches import Columns, Ints, Stretch, merged
 from tcpviz.core.hosts import HostReading
 from tcpviz.core.records import Gap, Moment, Note, Record, SegmentRecord
 from tcpviz.core.segment import Segment
 from tcpviz.sources import ring
 from tcpviz.sources.child import Child
 from tcpviz.sources.live import LiveFeed
-from tcpviz.sources.order import Plan
 from tcpviz.sources.recent import Kept
+from tcpviz.sources.ringread import Link, Maker
 from tcpviz.wire.decoder import Decoder
 
 KEPT = 64 << 20
@@ -75,10 +76,8 @@ class RingFeed(LiveFeed):
         self.table = LiveTable()
         self.changing = threading.Lock()
         self.rows = LiveRows(self.table, self.changing)
-        self.ring = False
         self.overwhelmed = False
         self._looked_at = self._rate = 0.0
-        self.way = "packet by packet"
         self._asked_only: int | None = None
         self._serving: int | None = None
         self._fast = Decoder(verify=False)
@@ -101,35 +100,13 @@ class RingFeed(LiveFeed):
             if config.get("ring"):
                 config["ring"] = min(ring.RING, 1 << (memory // 8).bit_length() - 1)
 
-    # -- how it is captured -------------------------------------------------
+    def _maker(self, links: Sequence[Link]) -> Maker:
+        return StretchMaker(links)
 
-    def _prepare(self, plans: Sequence[Plan]) -> None:
-        reason = "a helper captures for us"
-        if not self._access.helper:
-            reason = ring.why_not(
-                self._snaplen,
-                plans[0].interface.link_type if plans else 0,
-                interfaces=len(plans),
-                compiled=self._predicate is None,
-            )
-        if not reason:
-            self._configs[0]["ring"] = ring.RING
-        self.way = f"packet by packet: {reason}"
-
-    def _start(self, config: dict[str, Any]) -> Child:
-        def reader(descriptor: int, begun: bytes) -> RingReader:
-            self.ring = True
-            size = ring.frame_size(self._snaplen)
-            self.way = f"a ring of {self._configs[0]['ring'] // size} packets"
-            return RingReader(descriptor, begun, self.interfaces[0].name)
-
-        return Child(config, reader)
-
-    def _note(self, message: dict[str, Any]) -> None:
-        if "no_ring" in message:
-            self.way = f"packet by packet: no ring ({message['no_ring']})"
-        elif "ring" not in message:
-            super()._note(message)
+    @property
+    def ring(self) -> bool:
+        """There is a ring, and so a table that counts."""
+        return self.ringed
 
     # -- what is given ------------------------------------------------------
 

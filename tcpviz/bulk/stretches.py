@@ -1,26 +1,27 @@
 """Stretches of a packet ring as columns: every header of a pass read at once, with numpy.
 
-What :mod:`tcpviz.sources.ringcapture` writes comes in here. A stretch stays the bytes that the
-kernel wrote; columns are read out of it, and a :class:`~tcpviz.wire.frame.Frame` is made of one
-place in it only where somebody wants that packet.
+What the kernel wrote into a ring (:mod:`tcpviz.sources.ring`) comes in here and stays as it is;
+columns are read out of it, and a :class:`~tcpviz.wire.frame.Frame` is made of one place in it
+only where somebody wants that packet.
 
-The fast road takes Ethernet, IPv4 without options or IPv6 without extension headers, TCP, not
-fragmented, lengths that fit. All else is decoded one by one, by the same decoder as files are.
+The fast road takes IPv4 without options or IPv6 without extension headers, behind Ethernet's
+header or none: TCP, not fragmented, lengths that fit. All else is decoded one by one, by the same
+decoder as files are.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tcpviz.sources.parser import Interface
-from tcpviz.sources.ring import HEAD, HEADER, LINK_AT, MAGIC
+from tcpviz.sources.ring import HEADER, IP_AT, LINK_AT
+from tcpviz.sources.ringread import LOSING, OUTGOING, TPID_VALID, VLAN_VALID, Link, whole
 from tcpviz.wire.frame import Frame
 
 Ints = npt.NDArray[np.int64]
@@ -28,9 +29,8 @@ Words = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.uint32]
 
-_LOSING, _VLAN_VALID, _TPID_VALID = 0x04, 0x10, 0x40  # TP_STATUS_*
-_OUTGOING = 4  # PACKET_OUTGOING
-_IP = LINK_AT + 14
+_IP = IP_AT
+_PADDING = 28
 _STATUS, _LEN, _SNAPLEN, _MAC, _SECONDS = 0, 4, 8, 12, 16
 _TYPE = LINK_AT + 10
 _NONE = np.zeros(0, np.int64)
@@ -45,8 +45,8 @@ _FRONT = {
     "nsec": (20, "=u4"),
     "tci": (24, "=u2"),
     "tpid": (26, "=u2"),
+    "interface": (_PADDING, "u1"),  # padding that the kernel leaves empty: see together()
     "kind": (HEADER + 10, "u1"),
-    "type": (LINK_AT + 12, ">u2"),
     "first": (_IP, "u1"),
     # IPv4
     "total": (_IP + 2, ">u2"),
@@ -104,16 +104,29 @@ class Columns:
         return len(self.place)
 
 
+ETHERNET: Link = (1, False)
+
+
 class Stretch:
     """Frames as they lay in the ring.
 
+    ``links``   of the interfaces by number
     ``number``  of its first frame in the capture, from 1
     ``lost``    packets that the kernel dropped among or before them
     """
 
-    def __init__(self, data: bytearray, size: int, *, number: int = 1, lost: int = 0) -> None:
+    def __init__(
+        self,
+        data: bytes | bytearray | memoryview,
+        size: int,
+        *,
+        links: Sequence[Link] = (ETHERNET,),
+        number: int = 1,
+        lost: int = 0,
+    ) -> None:
         self.data = data
         self.size = size
+        self.links = links
         self.number = number
         self.lost = lost
         self.rows = np.frombuffer(data, _layout(_FRONT, size))
@@ -123,21 +136,22 @@ class Stretch:
 
     def without_outgoing(self) -> Stretch:
         """The same without packets on their way out: on loopback they come in as well."""
-        kept = self.rows["kind"] != _OUTGOING
+        kept = self.rows["kind"] != OUTGOING
         if kept.all():
             return self
         rows = np.frombuffer(self.data, np.uint8).reshape(-1, self.size)[kept]
-        return Stretch(bytearray(rows.tobytes()), self.size, number=self.number, lost=self.lost)
+        return self._part(rows.tobytes())
 
     def head(self, count: int) -> Stretch:
         """Its first ``count`` frames."""
-        return Stretch(
-            self.data[: count * self.size], self.size, number=self.number, lost=self.lost
-        )
+        return self._part(bytes(self.data[: count * self.size]))
+
+    def _part(self, data: bytes) -> Stretch:
+        return Stretch(data, self.size, links=self.links, number=self.number, lost=self.lost)
 
     def lost_before(self) -> int:
         """The place of the frame before which packets were lost; the end, if nothing tells."""
-        told = np.flatnonzero(self.rows["status"] & _LOSING)
+        told = np.flatnonzero(self.rows["status"] & LOSING)
         return int(told[0]) if len(told) else len(self)
 
     def times(self) -> Ints:
@@ -152,13 +166,18 @@ class Stretch:
         data = bytes(self.data[start : start + captured])
         length = int(row["len"])
         status = int(row["status"])
-        if status & _VLAN_VALID and len(data) >= 12:
-            tpid = int(row["tpid"]) if status & _TPID_VALID else 0x8100
+        tag = b""
+        if status & VLAN_VALID:
+            tpid = int(row["tpid"]) if status & TPID_VALID else 0x8100
             tag = tpid.to_bytes(2, "big") + int(row["tci"]).to_bytes(2, "big")
-            data = data[:12] + tag + data[12:]
-            length += 4
+        number = int(row["interface"])
+        link_type, is_cooked = self.links[number]
+        at = place * self.size + HEADER
+        address = bytes(self.data[at : at + 20]) if is_cooked else b""
+        data, length = whole(data, length, tag, address)
         time_ns = int(row["sec"]) * 1_000_000_000 + int(row["nsec"])
-        return Frame(time_ns, 1, data, max(length, len(data)), self.number + place)
+        wire_len = max(length, len(data))
+        return Frame(time_ns, link_type, data, wire_len, self.number + place, number)
 
     def frames(self) -> Iterator[Frame]:
         """All of them, one by one."""
@@ -175,24 +194,37 @@ class Stretch:
 
     def columns(self, mixer: Mixer) -> tuple[Columns, Ints]:
         """The segments that the fast road can take, and the places of the frames it cannot."""
-        four, taken4 = self._version4()
+        link, protocol = self._headers()
+        four, taken4 = self._version4(link, protocol)
         if taken4 is None:
             return four, _NONE
         rows = self.rows
-        usual = (rows["mac"] == LINK_AT) & ((rows["status"] & _VLAN_VALID) == 0)
-        six, taken6 = self._version6(rows, usual & ~taken4, mixer)
+        usual = (rows["mac"] == IP_AT - link) & ((rows["status"] & VLAN_VALID) == 0)
+        usual &= ~taken4 & (protocol == 0xDD86)
+        six, taken6 = self._version6(rows, usual, link, mixer)
         rest = np.flatnonzero(~(taken4 | taken6))
         if six is None:
             return four, rest
         return merged(four, six), rest
 
-    def _version4(self) -> tuple[Columns, Mask | None]:
+    def _headers(self) -> tuple[Any, npt.NDArray[Any]]:
+        """Bytes of link header before IP's, and the protocol told there (network's order)."""
+        kinds = {link == 1 for link, _ in self.links}
+        if kinds == {True}:
+            return 14, self._words(_TYPE) >> 16
+        if kinds == {False}:
+            return 0, self._words(HEADER) >> 16
+        ethernet = np.array([link == 1 for link, _ in self.links])[self.rows["interface"]]
+        told = np.where(ethernet, self._words(_TYPE), self._words(HEADER)) >> 16
+        return np.where(ethernet, 14, 0).astype(np.uint32), told
+
+    def _version4(self, link: Any, protocol: npt.NDArray[Any]) -> tuple[Columns, Mask | None]:
         """IPv4 without options; and which those are, unless all."""
         w = self._words
         # Every bit that is not as it must be; the words lie there in the network's order.
-        wrong = w(_MAC) & 0xFFFF ^ LINK_AT
-        wrong |= w(_STATUS) & _VLAN_VALID
-        wrong |= w(_TYPE) >> 16 ^ 0x0008
+        wrong = (w(_MAC) & 0xFFFF) + link ^ IP_AT
+        wrong |= w(_STATUS) & VLAN_VALID
+        wrong |= protocol ^ 0x0008
         first = w(_IP)
         wrong |= first & 0xFF ^ 0x45
         wrong |= w(_IP + 4) & 0xFF3F0000
@@ -202,7 +234,7 @@ class Stretch:
         header = bits >> 2 & 0x3C
         # Lengths that do not fit come out negative.
         size = (total - header - 20).view(np.int32)
-        negative = (w(_SNAPLEN) - 54) | (w(_LEN) - total - 14) | (header - 20)
+        negative = (w(_SNAPLEN) - link - 40) | (w(_LEN) - total - link) | (header - 20)
         negative |= size.view(np.uint32)
         wrong |= negative & 0x80000000
         taken: Mask | None = None
@@ -234,16 +266,15 @@ class Stretch:
         return np.ndarray((len(self),), np.uint32, self.data, at, (self.size,)).copy()
 
     def _version6(
-        self, rows: npt.NDArray[Any], usual: Mask, mixer: Mixer
+        self, rows: npt.NDArray[Any], taken: Mask, link: Any, mixer: Mixer
     ) -> tuple[Columns | None, Mask]:
-        taken = usual & (rows["type"] == 0x86DD)
         if self.size < _IP + 60 or not taken.any():
             return None, np.zeros(len(rows), np.bool_)
         taken &= (
             (rows["first"] >> 4 == 6)
             & (rows["next6"] == 6)
-            & (rows["snaplen"] >= 74)
-            & (rows["length6"].astype(np.int64) + 54 <= rows["len"])
+            & (rows["snaplen"] >= 60 + link)
+            & (rows["length6"].astype(np.int64) + 40 + link <= rows["len"])
         )
         tcp = np.frombuffer(self.data, _layout({**_FRONT, **_tcp(_IP + 40)}, self.size))
         bits = tcp["bits"].astype(np.int64)
@@ -281,6 +312,17 @@ def _end(address: Numbers, port: npt.NDArray[Any]) -> Words:
     made <<= np.uint64(32)
     made |= address
     return made
+
+
+def together(parts: Sequence[tuple[int, Stretch]], links: Sequence[Link]) -> Stretch:
+    """What several rings had at the same time, in the order of time; each frame tells of which."""
+    size = parts[0][1].size
+    rows = [np.frombuffer(part.data, np.uint8).reshape(-1, size) for _, part in parts]
+    order = np.argsort(np.concatenate([part.times() for _, part in parts]), kind="stable")
+    made = np.concatenate(rows)[order]
+    which = np.repeat([ring for ring, _ in parts], [len(part) for _, part in parts])
+    made[:, _PADDING] = which[order]
+    return Stretch(made.tobytes(), size, links=links)
 
 
 def merged(one: Columns, two: Columns) -> Columns:
@@ -334,58 +376,3 @@ def _stir(words: Words) -> Words:
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(words ^ (words >> np.uint64(31)), np.uint64)
-
-
-class RingReader:
-    """Reads headings and frames from the descriptor of a capturing child.
-
-    ``dropped``   by the kernel, in all so far; ``accepted`` by the filter
-    ``interfaces``, ``notes``, ``losses``  what else is asked of those who parse captures
-    """
-
-    def __init__(self, descriptor: int, begun: bytes = b"", name: str = "") -> None:
-        self._descriptor = descriptor
-        self._begun = begun
-        self.interfaces = [Interface(name, 1)]
-        self.notes: list[str] = []
-        self.losses: dict[int, int] = {}
-        self.dropped = 0
-        self.accepted = 0
-        self.frames = 0
-        self.ended = False
-
-    def read(self) -> Stretch | None:
-        """The next stretch (it may be empty), waiting for it; None at the end."""
-        head = bytearray(HEAD.size)
-        head[: len(self._begun)] = self._begun
-        if not self._fill(head, len(self._begun)):
-            return None
-        self._begun = b""
-        magic, count, size, outgoing, accepted, dropped = HEAD.unpack(head)
-        if magic != MAGIC or count * size > 1 << 28:
-            self.ended = True
-            return None
-        data = bytearray(count * size)
-        if not self._fill(data, 0):
-            return None
-        lost, self.dropped = dropped - self.dropped, dropped
-        self.accepted = accepted
-        made = Stretch(data, size, number=self.frames + 1, lost=lost)
-        if outgoing:
-            made = made.without_outgoing()
-        self.frames += len(made)
-        return made
-
-    def finish(self) -> None:
-        """Nothing more will come."""
-        self.ended = True
-
-    def _fill(self, data: bytearray, done: int) -> bool:
-        view = memoryview(data)
-        while done < len(data):
-            got = os.readv(self._descriptor, [view[done:]])
-            if not got:
-                self.ended = True
-                return False
-            done += got
-        return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,17 +31,25 @@ _START = (
 )
 
 
+def _channel() -> tuple[socket.socket | None, socket.socket | None]:
+    """Both ends of what descriptors can be sent through, or nothing."""
+    with contextlib.suppress(OSError, AttributeError):
+        return socket.socketpair()
+    return None, None
+
+
 class Child:
     """One capturing process and the parser of what it writes.
 
-    ``ring`` makes of its output's descriptor, and what was read of it already, what takes
-    the parser's place if a ring's frames come (:mod:`tcpviz.sources.ring`).
+    ``ring`` makes of the child, and what was read of it already, what takes the parser's place
+    if it captures through rings (:mod:`tcpviz.sources.ringread`); ``channel`` is where it hands
+    them over.
     ``messages`` what it said that has not been taken yet; ``returncode`` is
     None while it runs. Raises SourceError where it cannot be started.
     """
 
     def __init__(
-        self, config: dict[str, Any], ring: Callable[[int, bytes], Any] | None = None
+        self, config: dict[str, Any], ring: Callable[[Child, bytes], Any] | None = None
     ) -> None:
         self.parser: CaptureParser | None = None
         self._ring = ring
@@ -54,6 +63,9 @@ class Child:
         names = [wanted["name"] for wanted in config.get("interfaces", [])]
         # What follows is for those who look at the list of processes.
         command = [sys.executable, *options, "-c", _START.format(root=root), "capture", *names]
+        self.channel, theirs = _channel() if ring and config.get("ring") else (None, None)
+        if theirs is not None:
+            config = {**config, "hand_over": theirs.fileno()}
         try:
             self._process = subprocess.Popen(  # noqa: S603 - ourselves
                 command,
@@ -62,9 +74,13 @@ class Child:
                 stderr=subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for us alone; we end the child in order
                 cwd="/",
+                pass_fds=() if theirs is None else (theirs.fileno(),),
             )
         except OSError as error:
             raise SourceError(f"cannot start the capturing process: {error.strerror}") from error
+        finally:
+            if theirs is not None:
+                theirs.close()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
@@ -75,8 +91,13 @@ class Child:
             import fcntl
 
             fcntl.fcntl(self.output, fcntl.F_SETPIPE_SZ, _PIPE)
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(config).encode() + b"\n")
+        self.tell(json.dumps(config).encode() + b"\n")
+
+    def tell(self, data: bytes) -> None:
+        """Write to its input; it may have ended."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            self._process.stdin.write(data)
             self._process.stdin.flush()
 
     @property
@@ -107,7 +128,7 @@ class Child:
                 return []
             data, self._head = self._head, b""
             if self._ring and data == MAGIC:
-                self.parser = self._ring(self.output, data)
+                self.parser = self._ring(self, data)
                 self._ringed = True
                 return self._read_ring()
             self.parser = PcapParser() if is_pcap(data) else PcapngParser()
@@ -115,9 +136,9 @@ class Child:
 
     def _read_ring(self) -> list[Any]:
         reader: Any = self.parser
-        stretch = reader.read()
-        self._eof = stretch is None
-        return [] if stretch is None else [stretch]
+        made: list[Any] | None = reader.read()
+        self._eof = made is None
+        return made or []
 
     def listen(self) -> bool:
         """Take what it said into ``messages``; false when it will say nothing more."""
@@ -154,6 +175,8 @@ class Child:
         A watched helper is ended by its watcher, which needs a moment (seconds) for it.
         """
         self.ask_to_end()
+        if self.channel is not None:
+            self.channel.close()
         for pipe in (self._process.stdout, self._process.stderr):
             assert pipe is not None
             pipe.close()

@@ -30,6 +30,9 @@ from tcpviz.sources.kernelword import KernelWord
 from tcpviz.sources.order import Order, Plan
 from tcpviz.sources.pcap_over_ip_server import PcapServer, Served
 from tcpviz.sources.recent import Kept
+from tcpviz.sources.ring import RING, why_not
+from tcpviz.sources.ringread import FrameMaker, Link, Maker, MappedReader, Reader, told_unread
+from tcpviz.sources.ringside import taken_over
 from tcpviz.sources.saving import Saving
 from tcpviz.sources.stepping_down import step_down
 from tcpviz.wire.decoder import Decoder
@@ -148,10 +151,28 @@ class LiveFeed:
         self._begun = False
 
     def _prepare(self, plans: Sequence[Plan]) -> None:
-        """For who captures another way where that is to be had (:mod:`tcpviz.bulk.livefeed`)."""
+        """Which way packets come: through rings where the system has them."""
+        reason = "a helper captures for us"
+        if not self._access.helper:
+            links = [plan.interface.link_type for plan in plans]
+            reason = why_not(self._snaplen, links, compiled=self._predicate is None)
+        if not reason:
+            self._configs[0]["ring"] = RING
+        self.ringed = False
+        self.way = f"packet by packet: {reason}"
 
     def _start(self, config: dict[str, Any]) -> Child:
-        return Child(config)
+        return Child(config, self._reader_of)
+
+    def _reader_of(self, child: Child, begun: bytes) -> Reader:
+        links = [(each.link_type, each.cooked) for each in self.interfaces]
+        names = [each.name for each in self.interfaces]
+        self.ringed = True
+        reader, self.way = taken_over(child, begun, names, self._maker(links))
+        return reader
+
+    def _maker(self, links: Sequence[Link]) -> Maker:
+        return FrameMaker(links)
 
     # -- running
 
@@ -244,10 +265,28 @@ class LiveFeed:
             told += [(each.name or own, each.link_type) for each in described]
         self._keeping.describe(told, self._words)
 
-    def _turn(self, wait: float) -> list[tuple[Child, list[Frame]]]:
+    def _turn(self, wait: float) -> list[tuple[Child, list[Any]]]:
         """Wait for something, read it; the frames that came, by child."""
+        came: list[tuple[Child, list[Any]]] = []
+        reader = self._mapped
+        if reader is not None and reader.due is not None:
+            wait = min(wait, reader.due - time.monotonic())
+        self._read(wait, came)
+        reader = self._mapped
+        if reader is not None and reader.due is not None and time.monotonic() >= reader.due:
+            made = reader.pull()
+            if made:
+                came.append((self._children[0], made))
+        return came
+
+    @property
+    def _mapped(self) -> MappedReader | None:
+        """Who reads rings here, while that lasts."""
+        reader = self._children[0].parser if self.ringed and self._children else None
+        return reader if isinstance(reader, MappedReader) and not reader.ended else None
+
+    def _read(self, wait: float, came: list[tuple[Child, list[Any]]]) -> None:
         assert self._selector is not None
-        came: list[tuple[Child, list[Frame]]] = []
         for key, _ in self._selector.select(max(0.0, wait)):
             if key.data is None:
                 with contextlib.suppress(OSError):
@@ -266,7 +305,6 @@ class LiveFeed:
             if child.ended:
                 self._selector.unregister(key.fd)
             came.append((child, frames))
-        return came
 
     def batches(self) -> Iterator[list[Record]]:
         """Segments, and gaps where the kernel says that it dropped packets, as they come."""
@@ -384,6 +422,11 @@ class LiveFeed:
         self._keeping.look_after(self._dropped)
 
     def _note(self, message: dict[str, Any]) -> None:
+        if "no_ring" in message:
+            self.way = f"packet by packet: no ring ({message['no_ring']})"
+            return
+        if "ring" in message:
+            return
         if "note" in message or "error" in message:
             text = str(message.get("note") or message.get("error"))
             self.status.notes.append("".join(c if c.isprintable() else "?" for c in text))
@@ -408,6 +451,7 @@ class LiveFeed:
         self._decoder.finish()
         for child in self._children:
             code = child.close()
+            self._let_go_of(child)
             if child.parser and not child.parser.ended:
                 with contextlib.suppress(SourceError):
                     child.parser.finish()
@@ -429,10 +473,19 @@ class LiveFeed:
                 with contextlib.suppress(OSError):
                     os.write(self._wake[1], b"x")
 
+    def _let_go_of(self, child: Child) -> None:
+        reader = child.parser
+        if isinstance(reader, Reader):
+            reader.close()
+            unread, reader.unread = reader.unread, 0
+            if unread and self._left != 0:
+                self.status.notes.append(told_unread(unread))
+
     def close(self) -> None:
         """End at once, with what is not read yet lost; more than once does no harm."""
         for child in self._children:
             child.close()
+            self._let_go_of(child)
         self._kernel.close()
         if self._selector:
             self._selector.close()

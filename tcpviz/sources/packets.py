@@ -178,7 +178,7 @@ class PacketSocket:
             name, protocol, packet_type, hardware, link = address
             # Two tags, of which Linux took one: from 6.11 on it tells the innermost type, yet
             # the packet begins with the second tag.
-            if tag and _begins_with_tag(data, protocol):
+            if tag and begins_with_tag(data, protocol):
                 protocol = _ETH_P_8021Q
             if tag:  # the tag goes where the protocol was, and the protocol behind it
                 data = tag[2:] + protocol.to_bytes(2, "big") + data
@@ -263,7 +263,7 @@ class PacketSocket:
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
 
-def _begins_with_tag(data: bytes, protocol: int) -> bool:
+def begins_with_tag(data: bytes, protocol: int) -> bool:
     """Whether a packet that is said to be IP begins with a VLAN tag that leads to it."""
     version = _IP_VERSIONS.get(protocol)
     if version is None or len(data) < 4 or data[0] >> 4 == version:

@@ -1,12 +1,21 @@
-"""A packet ring of Linux, mapped into memory (TPACKET_V2), and how its frames are handed on.
+"""A packet ring of Linux, mapped into memory (TPACKET_V2): its socket, and handing it over.
 
-Runs in the capturing child with the standard library alone. Reading a socket packet by packet
-costs a system call and a dozen Python objects for each; here the kernel writes frames of a fixed
-size into memory that is ours too, and once in :data:`PASS_S` all that have come go on in as few
-writes as there are stretches. Nothing is looked at but each frame's status word.
+With the standard library alone. Reading a socket packet by packet costs a system call and a dozen
+Python objects for each; here the kernel writes frames of a fixed size into memory that is ours
+too, and once in :data:`PASS_S` all that have come are taken together. Nothing is looked at here
+but each frame's status word; :mod:`tcpviz.bulk.stretches` makes columns of them.
 
-The output is not pcapng but :data:`HEAD` and raw frames, again and again: who reads it makes
-columns of a whole stretch at once (:mod:`tcpviz.bulk.stretches`).
+The capturing child opens the socket. Who reads is best the process that has the screen: the child
+sends it the socket's descriptor (SCM_RIGHTS, unix(7)), it maps the ring and closes the descriptor
+and Python's copy of it at once (:func:`adopt`). The mapping keeps the ring and nothing else:
+memory cannot be bound, sent through, given another filter or made a descriptor again. It is
+writable, since whoever has read a frame says so in its status word; the kernel takes nothing else
+from there but that word, so that a reader gone wild could spoil what it reads itself and no more.
+(Read-only, each pass would have to wake the child for it.) The counters stay with the child, as
+:data:`HEAD` on its output, about once a second and when it is asked.
+
+Where the descriptor or the mapping is refused, the child reads the ring itself, and its output is
+:data:`HEAD` and raw frames, again and again.
 
 Constants and layouts are those of ``include/uapi/linux/if_packet.h``; see also
 ``Documentation/networking/packet_mmap.rst``. A frame's data must not be read before its status
@@ -24,6 +33,8 @@ import platform
 import socket
 import struct
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from tcpviz.sources.packets import Instruction, PacketSocket
 
@@ -37,14 +48,24 @@ RING = 64 << 20
 LEAST = 4 << 20
 """Bytes below which a ring is not worth having."""
 
-MAX_SNAPLEN = 1024
+MAX_SNAPLEN = 2048
 """Bytes of each packet up to which a ring holds enough packets to be of use."""
 
+MOST = 16
+"""Interfaces up to which each gets a ring of its own."""
+
+AT_ONCE = 1 << 14
+"""Frames that are taken from a ring together."""
+
 HEAD = struct.Struct("<4sIIIQQ")
-"""Magic, frames that follow, bytes of each, 1 if outgoing ones must be left out; and of the whole
-time so far: packets that passed the filter, and those of them that were dropped."""
+"""Magic, frames that follow, bytes of each, twice the ring's number and 1 if outgoing ones must be
+left out; and of the whole time so far: packets that passed the filter, and those dropped."""
 
 MAGIC = b"TVRG"
+
+MAPPED, REFUSED, WAKE, COUNT = b"m", b"n", b"w", b"c"
+"""What the child is told: that its rings are mapped, or are not; by who has mapped them, to wake
+it when something comes, and to give the counters."""
 
 HEADER = 32
 """``struct tpacket2_hdr``: status, len, snaplen (32 bits each), mac, net (16 each), seconds,
@@ -53,6 +74,12 @@ nanoseconds (32 each), VLAN's TCI and TPID (16 each), padding. ``struct sockaddr
 LINK_AT = 66
 """Where an Ethernet frame begins: the header and ``sockaddr_ll`` (20), to a multiple of 16, and
 so that the IP header behind it begins at one (``tpacket_rcv()`` in net/packet/af_packet.c)."""
+
+IP_AT = LINK_AT + 14
+"""Where the IP header begins; behind Ethernet's, and where the kernel gives no link header."""
+
+KINDS = (1, 101, 276)
+"""Link types of which that is true: Ethernet and loopback, raw IP, and cooked ones."""
 
 _SOL_PACKET = 263
 _PACKET_RX_RING, _PACKET_VERSION = 5, 10
@@ -63,25 +90,31 @@ _LOOK = 1024  # statuses read at once
 
 def frame_size(snaplen: int) -> int:
     """Bytes of a frame with room for ``snaplen`` bytes of the packet; a multiple of 16."""
-    return -(-(LINK_AT + snaplen) // 16) * 16
+    return -(-(IP_AT + snaplen) // 16) * 16
 
 
-def why_not(snaplen: int, link_type: int, *, interfaces: int, compiled: bool) -> str:
-    """Why a ring is not the way to capture so, in a few words; empty where it is."""
+def why_not(snaplen: int, links: Sequence[int], *, compiled: bool) -> str:
+    """Why a ring is not the way to capture so, in a few words; empty where it is.
+
+    ``links``: the link type of each interface.
+    """
     if not sys.platform.startswith("linux"):
         return "rings are Linux's"
     if platform.machine() not in ("x86_64", "i686", "i586", "AMD64"):
         return f"the order of {platform.machine()}'s memory is not known to be enough"
     if not 0 < snaplen <= MAX_SNAPLEN:
         return f"more than {MAX_SNAPLEN} bytes of each packet are wanted"
-    if interfaces != 1 or link_type != 1:
-        return "a ring is for one Ethernet interface or loopback"
+    other = [link for link in links if link not in KINDS]
+    if other:
+        return f"frames of link type {other[0]} may begin anywhere"
+    if not 1 <= len(links) <= MOST:
+        return f"{len(links)} interfaces are more than {MOST}"
     return "" if compiled else "the filter is not compiled"
 
 
 def try_it(snaplen: int) -> tuple[int, str]:
     """How many packets a ring on loopback would hold; 0 and the reason where there is none."""
-    reason = why_not(snaplen, 1, interfaces=1, compiled=True)
+    reason = why_not(snaplen, [1], compiled=True)
     if reason:
         return 0, reason
     nothing: list[Instruction] = [(0x06, 0, 0, 0)]
@@ -90,13 +123,99 @@ def try_it(snaplen: int) -> tuple[int, str]:
     except OSError as error:
         return 0, error.strerror or str(error)
     try:
+        made.map().close()
         return made.frames, ""
+    except OSError as error:
+        return 0, error.strerror or str(error)
     finally:
         made.close()
 
 
+def _map(descriptor: int, length: int) -> mmap.mmap:
+    """Map it without a descriptor: before Python 3.13 the mapping keeps a copy of its own."""
+    if sys.version_info >= (3, 13):
+        return mmap.mmap(descriptor, length, trackfd=False)
+    nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    made = mmap.mmap(descriptor, length)
+    try:
+        known = os.fstat(descriptor)
+        for place in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):
+                copy = int(place.name)
+                if copy != descriptor and os.path.samestat(os.fstat(copy), known):
+                    # Not closed: its number is what the mapping will close.
+                    os.dup2(nothing, copy, inheritable=False)
+    except OSError:
+        made.close()
+        raise
+    finally:
+        os.close(nothing)
+    return made
+
+
+class Ring:
+    """A ring's memory: so many frames of ``size`` bytes, read in the order of their coming.
+
+    ``skip_outgoing``  what leaves through loopback must be left out by whoever reads.
+    ``alone``  the mapping is to hold no descriptor of the socket
+    Raises OSError where the kernel does not let it be mapped.
+    """
+
+    def __init__(
+        self, descriptor: int, frames: int, size: int, length: int, *, alone: bool = False
+    ) -> None:
+        self.frames = frames
+        self.size = size
+        self.skip_outgoing = False
+        self._at = 0
+        self._map = _map(descriptor, length) if alone else mmap.mmap(descriptor, length)
+        self._bytes = memoryview(self._map)
+        self._status = self._bytes.cast("I")[:: size // 4]
+        self._zeros = memoryview(bytes(4 * _LOOK)).cast("I")
+
+    def ready(self, most: int) -> int:
+        """How many frames, at most ``most``, are ours now."""
+        found = 0
+        most = min(most, self.frames)
+        while found < most:
+            at = (self._at + found) % self.frames
+            look = min(_LOOK, most - found, self.frames - at)
+            status = self._status[at : at + look].tolist()
+            if 0 in status:  # TP_STATUS_KERNEL
+                return found + int(status.index(0))
+            found += look
+        return found
+
+    def stretches(self, count: int) -> list[memoryview]:
+        """The next ``count`` frames as they lie there; to be let go before :meth:`release`."""
+        end = self._at + count
+        size = self.size
+        if end <= self.frames:
+            return [self._bytes[self._at * size : end * size]]
+        rest = end - self.frames
+        return [self._bytes[self._at * size : self.frames * size], self._bytes[: rest * size]]
+
+    def release(self, count: int) -> None:
+        """Give the next ``count`` frames back to the kernel."""
+        while count:
+            part = min(count, _LOOK, self.frames - self._at)
+            self._status[self._at : self._at + part] = self._zeros[:part]
+            self._at = (self._at + part) % self.frames
+            count -= part
+
+    def close(self) -> None:
+        """Let go of it, and so of what the kernel keeps for it."""
+        for view in (self._status, self._bytes):
+            view.release()
+        with contextlib.suppress(BufferError):
+            self._map.close()
+
+
 class RingSocket(PacketSocket):
-    """A packet socket whose packets come through a ring. Raises OSError where there is none."""
+    """A packet socket whose packets come through a ring. Raises OSError where there is none.
+
+    ``shape``  what :class:`Ring` must know: frames, bytes of each, bytes of all
+    """
 
     def __init__(
         self,
@@ -105,19 +224,20 @@ class RingSocket(PacketSocket):
         *,
         loopback: bool,
         snaplen: int,
+        cooked: bool = False,
         size: int = RING,
         promiscuous: bool = False,
     ) -> None:
         self._size = frame_size(snaplen)
         self._want = size
         self.frames = 0
-        self._map: mmap.mmap | None = None
+        self.shape = (0, 0, 0)
         super().__init__(
-            name, program, cooked=False, loopback=loopback, buffer=1 << 16, promiscuous=promiscuous
+            name, program, cooked=cooked, loopback=loopback, buffer=1 << 16, promiscuous=promiscuous
         )
-        # Where the kernel cannot leave them out, whoever reads the frames does.
-        self.skip_outgoing = loopback and not self._ignores_outgoing()
-        self._at = 0
+        # Where the kernel cannot leave them out, whoever reads the frames does. (On all
+        # interfaces the filter does.)
+        self.skip_outgoing = bool(name) and loopback and not self._ignores_outgoing()
 
     def _ignores_outgoing(self) -> bool:
         with contextlib.suppress(OSError):
@@ -145,45 +265,13 @@ class RingSocket(PacketSocket):
                 if want < LEAST:
                     raise
         self.frames = frames
-        self._map = mmap.mmap(self.socket.fileno(), blocks * block)
-        self._bytes = memoryview(self._map)
-        self._status = self._bytes.cast("I")[:: self._size // 4]
-        self._zeros = memoryview(bytes(4 * _LOOK)).cast("I")
+        self.shape = (frames, self._size, blocks * block)
 
-    @property
-    def seconds_at(self) -> float:
-        """How long the ring holds out at 200 000 packets a second, in seconds."""
-        return self.frames / 200_000
-
-    def ready(self, most: int) -> int:
-        """How many frames, at most ``most``, are ours now."""
-        found = 0
-        most = min(most, self.frames)
-        while found < most:
-            at = (self._at + found) % self.frames
-            look = min(_LOOK, most - found, self.frames - at)
-            status = self._status[at : at + look].tolist()
-            if 0 in status:  # TP_STATUS_KERNEL
-                return found + int(status.index(0))
-            found += look
-        return found
-
-    def stretches(self, count: int) -> list[memoryview]:
-        """The next ``count`` frames as they lie there; to be let go before :meth:`release`."""
-        end = self._at + count
-        size = self._size
-        if end <= self.frames:
-            return [self._bytes[self._at * size : end * size]]
-        rest = end - self.frames
-        return [self._bytes[self._at * size :], self._bytes[: rest * size]]
-
-    def release(self, count: int) -> None:
-        """Give the next ``count`` frames back to the kernel."""
-        while count:
-            part = min(count, _LOOK, self.frames - self._at)
-            self._status[self._at : self._at + part] = self._zeros[:part]
-            self._at = (self._at + part) % self.frames
-            count -= part
+    def map(self) -> Ring:
+        """Its ring, to be read here."""
+        made = Ring(self.fileno(), *self.shape)
+        made.skip_outgoing = self.skip_outgoing
+        return made
 
     def look_for_trouble(self) -> None:
         """Sets ``trouble`` where the kernel says that the interface is down or gone."""
@@ -191,11 +279,37 @@ class RingSocket(PacketSocket):
         if number:
             self.trouble = OSError(number, os.strerror(number))
 
-    def close(self) -> None:
-        if self._map is not None:
-            for view in (self._status, self._bytes):
-                view.release()
-            with contextlib.suppress(BufferError):
-                self._map.close()
-            self._map = None
-        super().close()
+
+_SHAPE = struct.Struct("<QQQ?")
+
+
+def hand_over(channel: int, sockets: Sequence[RingSocket]) -> None:
+    """Send these sockets' descriptors, and what their rings are like, through a Unix socket."""
+    told = b"".join(_SHAPE.pack(*each.shape, each.skip_outgoing) for each in sockets)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, channel) as way:
+        socket.send_fds(way, [told], [each.fileno() for each in sockets])
+
+
+def adopt(channel: socket.socket) -> list[Ring]:
+    """Map the rings that were handed over; of their descriptors none is left.
+
+    Raises OSError where none came, or one cannot be mapped.
+    """
+    told, descriptors, _, _ = socket.recv_fds(channel, MOST * _SHAPE.size, MOST)
+    made: list[Ring] = []
+    try:
+        shapes = list(_SHAPE.iter_unpack(told)) if len(told) % _SHAPE.size == 0 else []
+        if not descriptors or len(shapes) != len(descriptors):
+            raise OSError("no ring was handed over")
+        for descriptor, (frames, size, length, skip) in zip(descriptors, shapes, strict=True):
+            ring = Ring(descriptor, frames, size, length, alone=True)
+            ring.skip_outgoing = skip
+            made.append(ring)
+    except (OSError, ValueError):
+        for ring in made:
+            ring.close()
+        raise
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+    return made

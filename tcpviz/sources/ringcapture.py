@@ -1,21 +1,38 @@
-"""The capturing child's loop over a packet ring: a pass each tick, frames handed on as they lie.
+"""The capturing child's loops with packet rings: who looks after them, and who must read them too.
 
-See :mod:`tcpviz.sources.ring` for the ring and the output, and
-:mod:`tcpviz.sources.capture` for all that both ways have in common.
+See :mod:`tcpviz.sources.ring` for the rings, who reads them and the output, and
+:mod:`tcpviz.sources.capture` for all that every way has in common.
+
+While somebody else reads, this process sleeps. On its input it is told what to do:
+:data:`~tcpviz.sources.ring.WAKE` says that the rings were read to their end, and that a heading is
+wanted when something comes; :data:`~tcpviz.sources.ring.COUNT` asks for the counters.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import time
 from typing import Any
 
 from tcpviz.sources.capture import Asked, Capture, say
-from tcpviz.sources.ring import HEAD, MAGIC, PASS_S, RingSocket, frame_size
+from tcpviz.sources.ring import (
+    AT_ONCE,
+    COUNT,
+    HEAD,
+    MAGIC,
+    MAPPED,
+    PASS_S,
+    WAKE,
+    Ring,
+    RingSocket,
+    frame_size,
+    hand_over,
+)
 
-AT_ONCE = 1 << 14
-"""Frames under one heading: what whoever reads holds in its hand at a time."""
+_PATIENCE = 5.0
+"""Seconds until who started us must have said whether it maps the rings."""
 
 
 class NoRingError(Exception):
@@ -23,71 +40,156 @@ class NoRingError(Exception):
 
 
 class RingCapture(Capture):
-    """One interface through a ring. Raises NoRingError where another way should be tried."""
+    """Interfaces through rings. Raises NoRingError where another way should be tried."""
 
     def __init__(self, config: dict[str, Any], parent: int) -> None:
         super().__init__(config, parent)
-        wanted = config["interfaces"][0]
-        program = [(row[0], row[1], row[2], row[3]) for row in wanted["program"]]
-        try:
-            self._ring = RingSocket(
-                wanted["name"],
-                program,
-                loopback=wanted["loopback"],
-                snaplen=config["snaplen"],
-                size=config["ring"],
-                promiscuous=config["promiscuous"],
-            )
-        except OSError as error:
-            raise NoRingError(error.strerror or str(error)) from error
+        self._rings: list[RingSocket] = []
+        self._maps: list[Ring] = []
+        self._passed = [0] * len(config["interfaces"])
+        each = config["ring"] // len(config["interfaces"])
+        for wanted in config["interfaces"]:
+            program = [(row[0], row[1], row[2], row[3]) for row in wanted["program"]]
+            try:
+                ring = RingSocket(
+                    "" if wanted["name"] == "any" else wanted["name"],
+                    program,
+                    cooked=wanted["cooked"],
+                    loopback=wanted["loopback"],
+                    snaplen=config["snaplen"],
+                    size=each,
+                    promiscuous=config["promiscuous"],
+                )
+            except OSError as error:
+                for opened in self._rings:
+                    opened.close()
+                raise NoRingError(error.strerror or str(error)) from error
+            self._rings.append(ring)
         self._size = frame_size(config["snaplen"])
 
     def _open(self) -> bool:
-        self._adopt(self._ring)
+        for ring in self._rings:
+            self._adopt(ring)
+            self._poll.unregister(ring.fileno())
         return True
 
     def _describe(self) -> None:
-        say(ring=self._ring.frames)
-        self._send(0)
+        say(ring=sum(ring.frames for ring in self._rings))
+        channel = self._config.get("hand_over")
+        if channel is not None:
+            with contextlib.suppress(OSError):
+                hand_over(channel, self._rings)
+        self._tell()
+        if channel is None or not self._is_mapped():
+            self._maps = [ring.map() for ring in self._rings]
 
-    def _send(self, count: int) -> None:
-        """A heading and ``count`` frames; they are the kernel's again when it returns."""
-        ring = self._ring
-        accepted, dropped = ring.statistics()
-        head = HEAD.pack(MAGIC, count, self._size, ring.skip_outgoing, accepted, dropped)
+    def _is_mapped(self) -> bool:
+        """Whether who started us says that it reads the rings."""
+        poll = select.poll()
+        poll.register(0, select.POLLIN)
+        return bool(poll.poll(_PATIENCE * 1000)) and os.read(0, 1) == MAPPED
+
+    def _tell(self, count: int = 0, number: int = 0) -> None:
+        """A heading: the counters so far, and how many frames of which ring follow it."""
+        before = self._passed
+        counters = [ring.statistics() for ring in self._rings]
+        self._passed = [passed for passed, _ in counters]
+        dropped = sum(lost for _, lost in counters)
+        which = number << 1 | self._rings[number].skip_outgoing
+        head = HEAD.pack(MAGIC, count, self._size, which, sum(self._passed), dropped)
         _write(head)
-        if count:
-            for stretch in ring.stretches(count):
-                with stretch:
-                    _write(stretch)
-            ring.release(count)
-            self._delivered[0] += count
-            if self._left is not None:
-                self._left -= count
-
-    def _carry(self) -> int:
-        """One pass over what has come."""
-        ring, total = self._ring, 0
-        while True:
-            count = ring.ready(AT_ONCE if self._left is None else min(AT_ONCE, self._left))
-            if count == 0:
-                break
-            self._send(count)
-            total += count
-            if count < AT_ONCE:
-                break
-        ring.look_for_trouble()
-        if ring.trouble is not None:
-            self._lament(0, ring)
-        elif total and 0 not in self._alive:
-            self._alive.add(0)
-            say(note=f"{ring.name} is up again")
-        return total
+        for number, ring in enumerate(self._rings):
+            ring.look_for_trouble()
+            if ring.trouble is not None:
+                self._lament(number, ring)
+            elif self._passed[number] > before[number] and number not in self._alive:
+                self._alive.add(number)
+                say(note=f"{ring.name} is up again")
 
     def _loop(self) -> None:
         self._poll.register(0, select.POLLIN)
         self._poll.register(1, 0)  # only whether its reader is gone
-        next_count = time.monotonic()
+        if self._maps:
+            self._read_them()
+        else:
+            self._look_after()
+
+    # -- somebody else reads ------------------------------------------------
+
+    def _look_after(self) -> None:
+        next_tick = time.monotonic() + 1.0
+        stopping = watching = False
+        while not (stopping or Asked.yes) and self._alive:
+            tell = False
+            for descriptor, event in self._poll.poll(max(next_tick - time.monotonic(), 0.0) * 1000):
+                if descriptor == 1:
+                    if event & (select.POLLERR | select.POLLHUP):
+                        return
+                elif descriptor == 0:
+                    asked = os.read(0, 4096)
+                    stopping = not asked
+                    tell = tell or COUNT in asked
+                    if WAKE in asked:
+                        watching = True
+                        self._watch()
+                else:
+                    tell = True
+            if time.monotonic() >= next_tick:
+                next_tick, tell = time.monotonic() + 1.0, True
+                self._look_for_new_names()
+                if os.getppid() != self._parent:
+                    return
+            if tell:
+                if watching:
+                    watching = False
+                    self._watch(no_more=True)
+                self._tell()
+        for ring in self._rings:
+            ring.shut()
+        self._tell()
+
+    def _watch(self, *, no_more: bool = False) -> None:
+        for number, ring in enumerate(self._rings):
+            if not no_more and number in self._alive:
+                self._poll.register(ring.fileno(), select.POLLIN)
+            elif no_more:
+                with contextlib.suppress(KeyError):
+                    self._poll.unregister(ring.fileno())
+
+    # -- they are read here -------------------------------------------------
+
+    def _send(self, number: int, count: int) -> None:
+        """A heading and ``count`` frames; they are the kernel's again when it returns."""
+        ring = self._maps[number]
+        self._tell(count, number)
+        for stretch in ring.stretches(count):
+            with stretch:
+                _write(stretch)
+        ring.release(count)
+        if self._left is not None:
+            self._left -= count
+
+    def _carry_over(self) -> int:
+        """One pass over what has come; a heading without frames ends it."""
+        total = 0
+        most = AT_ONCE // len(self._maps)
+        while True:
+            came = 0
+            for number, ring in enumerate(self._maps):
+                count = ring.ready(most if self._left is None else min(most, self._left))
+                if count:
+                    self._send(number, count)
+                    came += count
+            if came and len(self._maps) > 1:
+                self._tell()
+            total += came
+            if came < most:
+                return total
+
+    def _read_them(self) -> None:
+        for ring in self._rings:
+            self._poll.register(ring.fileno(), select.POLLIN)
+        next_tick = time.monotonic()
         stopping = False
         while not (stopping or Asked.yes) and self._alive and self._left != 0:
             for descriptor, event in self._poll.poll(1000):
@@ -96,20 +198,21 @@ class RingCapture(Capture):
                 if descriptor == 0 and not os.read(0, 4096):
                     stopping = True
             began = time.monotonic()
-            carried = self._carry()
-            if began >= next_count:
-                next_count = began + 1.0
-                self._send(0)
+            carried = self._carry_over()
+            if began >= next_tick:
+                next_tick = began + 1.0
+                self._tell()
                 self._look_for_new_names()
                 if os.getppid() != self._parent:
                     return
             if carried and not (stopping or Asked.yes):
                 # What comes meanwhile waits in the ring.
                 time.sleep(max(began + PASS_S - time.monotonic(), 0.0))
-        self._ring.shut()
-        while self._left != 0 and self._carry():
+        for ring in self._rings:
+            ring.shut()
+        while self._left != 0 and self._carry_over():
             pass
-        self._send(0)
+        self._tell()
 
 
 def _write(data: bytes | memoryview) -> None:

@@ -16,17 +16,18 @@ from tcpviz.bulk.livefeed import Followed, RingFeed
 from tcpviz.bulk.stretches import Columns
 from tcpviz.core.records import Gap, Note, SegmentRecord
 from tcpviz.core.states import State
-from tcpviz.sources import access, ring
+from tcpviz.sources import access, ring, ringside
 from tcpviz.sources.files import open_capture
 from tcpviz.ui.session import Session
 from tcpviz.wire.frame import Frame
 from tests.bench.flood import frames as flood
 from tests.bulk.ringed import stretch
+from tests.sources.test_ring import OTHER, refuse
 
 ringed = pytest.mark.skipif(
     sys.platform != "linux"
     or not access.own_access()[0]
-    or ring.why_not(128, 1, interfaces=1, compiled=True) != "",
+    or ring.why_not(128, [1], compiled=True) != "",
     reason="no right to capture here, or no ring",
 )
 PATIENCE = 40
@@ -109,12 +110,33 @@ def test_where_no_ring_is_to_be_had_it_captures_packet_by_packet():
     assert sum(len(s.payload) for s in found) == 5000
 
 
+@ringed
+@pytest.mark.parametrize("mapped", [True, False])
+@pytest.mark.parametrize("interfaces", [["any"], ["lo", OTHER]])
+def test_all_and_several_interfaces_are_counted_from_rings_too(monkeypatch, interfaces, mapped):
+    if "" in interfaces:
+        pytest.skip("there is one interface only")
+    if not mapped:
+        monkeypatch.setattr(ringside, "adopt", refuse)
+    port = free_port()
+    feed = RingFeed(interfaces, f"tcp port {port}", exclude_ssh=False)
+    feed.open()
+    talk(port)
+    found = [r.segment for r in until(feed, fins) if isinstance(r, SegmentRecord)]
+    assert feed.ring
+    assert ("pipe" in feed.way) != mapped
+    feed.rows.refresh()
+    (one,) = feed.rows
+    assert (one.client.state, one.server.state) == (State.TIME_WAIT, State.CLOSED)
+    assert (one.client.bytes, one.client.segments + one.server.segments) == (500, len(found))
+
+
 class Poured(RingFeed):
     """The feed without a kernel: stretches are poured in by hand."""
 
     def __init__(self) -> None:
         super().__init__(["lo"], "tcp port 1", exclude_ssh=False)
-        self.ring = True
+        self.ringed = True
 
 
 def poured(count: int, lost_at: int | None = None):

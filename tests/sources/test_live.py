@@ -22,7 +22,7 @@ import pytest
 
 from tcpviz.core.records import Gap, SegmentRecord
 from tcpviz.core.segment import Flags
-from tcpviz.sources import access, bpf, helpers, live
+from tcpviz.sources import access, bpf, helpers, live, ringside
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.live import LiveFeed
 from tcpviz.sources.stream import CaptureStream
@@ -173,9 +173,18 @@ def test_what_is_captured_is_written_as_it_comes(tmp_path, snaplen):
     assert len(data.data) == (96 if snaplen else data.wire_len)
 
 
+def refuse(_channel: object) -> list[object]:
+    raise PermissionError(1, "Operation not permitted")
+
+
 @may_capture
-def test_the_kernels_drops_are_counted_to_the_last_packet(monkeypatch, tmp_path):
+@pytest.mark.parametrize("way", ["mapped", "through a pipe", "packet by packet"])
+def test_the_kernels_drops_are_counted_to_the_last_packet(monkeypatch, tmp_path, way):
     monkeypatch.setattr(live, "BUFFER", 100_000)
+    monkeypatch.setattr(live, "RING", 1 << 20)
+    if way == "through a pipe":
+        monkeypatch.setattr(ringside, "adopt", refuse)
+    snaplen = 0 if way == "packet by packet" else live.SNAPLEN
     sent = 20_000
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
@@ -184,7 +193,8 @@ def test_the_kernels_drops_are_counted_to_the_last_packet(monkeypatch, tmp_path)
         receiver.bind(("127.0.0.1", 0))
         port = receiver.getsockname()[1]
         path = tmp_path / "out.pcapng"
-        feed = LiveFeed(["lo"], f"udp dst port {port}", write=str(path), exclude_ssh=False)
+        words = f"udp dst port {port}"
+        feed = LiveFeed(["lo"], words, snaplen, write=str(path), exclude_ssh=False)
         feed.open()
         for _ in range(sent):
             sender.sendto(b"x" * 200, ("127.0.0.1", port))
@@ -193,6 +203,8 @@ def test_the_kernels_drops_are_counted_to_the_last_packet(monkeypatch, tmp_path)
             gaps += [record for record in batch if isinstance(record, Gap)]
             if feed.status.frames + feed.status.dropped >= sent or not batch:
                 feed.stop()
+    assert feed.ringed == (way != "packet by packet")
+    assert ("pipe" in feed.way) == (way == "through a pipe") or not feed.ringed
     assert feed.status.dropped > 0
     assert feed.status.frames + feed.status.dropped == sent
     assert sum(gap.count for gap in gaps) == feed.status.dropped

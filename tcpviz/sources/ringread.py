@@ -1,0 +1,332 @@
+"""Who reads rings: mapped here, or as a capturing child hands their frames on through a pipe.
+
+A *maker* makes of the frames of one pass what is wanted: :class:`FrameMaker` frames as any other
+source gives them, :class:`tcpviz.bulk.ringmade.StretchMaker` columns. Both readers are asked as
+those who parse captures are (:mod:`tcpviz.sources.parser`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import struct
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from tcpviz.sources.packets import begins_with_tag
+from tcpviz.sources.parser import Interface
+from tcpviz.sources.ring import AT_ONCE, COUNT, HEAD, HEADER, MAGIC, PASS_S, WAKE, Ring
+from tcpviz.wire.frame import Frame
+
+PATIENCE_S = 0.25
+"""Seconds that the counters may take to come when packets were lost; later they are told later."""
+
+LEFT_S = 5.0
+"""Seconds for which what still lies in the rings is read when the capture has ended."""
+
+LOSING, VLAN_VALID, TPID_VALID = 0x04, 0x10, 0x40  # TP_STATUS_*
+OUTGOING = 4  # PACKET_OUTGOING
+
+Link = tuple[int, bool]
+"""An interface's link type, and whether its frames are read without their link header (cooked)."""
+
+_SLL2 = struct.Struct("!HHiHBB8s")  # LINKTYPE_LINUX_SLL2
+_head = struct.Struct("=IIIHHIIHH")  # struct tpacket2_hdr
+
+
+class Maker(Protocol):
+    """Makes something of frames as they lie in rings of interfaces with these ``links``."""
+
+    links: Sequence[Link]
+    losses: dict[int, int]
+
+    def reading(self, ring: Ring) -> Ring:
+        """The ring as it is best read by this maker."""
+        ...
+
+    def part(self, number: int, /, data: bytes, size: int, *, skip_outgoing: bool) -> Any:
+        """What came in one ring. ``skip_outgoing``: without what is on its way out."""
+        ...
+
+    def loses(self, part: Any) -> bool:
+        """The kernel says in its last frame that something was lost."""
+        ...
+
+    def put(self, parts: list[tuple[int, Any]], lost: int, number: int) -> tuple[list[Any], int]:
+        """All of one pass, in the order of time; and how many frames that is.
+
+        ``lost`` packets among them or before them; ``number`` of the first frame.
+        """
+        ...
+
+
+class FrameMaker:
+    """Frames, one by one. ``losses``: by the number of a frame, what was lost before it."""
+
+    def __init__(self, links: Sequence[Link]) -> None:
+        self.links = links
+        self.losses: dict[int, int] = {}
+
+    def reading(self, ring: Ring) -> Ring:
+        return ring
+
+    def part(
+        self, number: int, /, data: bytes, size: int, *, skip_outgoing: bool
+    ) -> list[tuple[int, int, bytes, int, int]]:
+        """(time, link type, data, length on the wire, status) of each."""
+        link_type, is_cooked = self.links[number]
+        made = []
+        for at in range(0, len(data), size):
+            status, length, captured, mac, _, seconds, fraction, tci, tpid = _head.unpack_from(
+                data, at
+            )
+            if skip_outgoing and data[at + HEADER + 10] == OUTGOING:
+                continue
+            start = at + mac
+            packet = data[start : min(start + captured, at + size)]
+            tag = b""
+            if status & VLAN_VALID:
+                tpid = tpid if status & TPID_VALID else 0x8100
+                tag = tpid.to_bytes(2, "big") + tci.to_bytes(2, "big")
+            address = data[at + HEADER : at + HEADER + 20] if is_cooked else b""
+            packet, length = whole(packet, length, tag, address)
+            made.append((seconds * 1_000_000_000 + fraction, link_type, packet, length, status))
+        return made
+
+    def loses(self, part: list[tuple[int, int, bytes, int, int]]) -> bool:
+        return bool(part) and bool(part[-1][4] & LOSING)
+
+    def put(self, parts: list[tuple[int, Any]], lost: int, number: int) -> tuple[list[Any], int]:
+        rows = [(ring, row) for ring, part in parts for row in part]
+        if len(parts) > 1:
+            rows.sort(key=lambda entry: entry[1][0])
+        self.losses = {}
+        made: list[Frame] = []
+        for ring, (time_ns, link_type, data, length, status) in rows:
+            if lost and status & LOSING:
+                self.losses[number + len(made)] = lost
+                lost = 0
+            wire = max(length, len(data))
+            made.append(Frame(time_ns, link_type, data, wire, number + len(made), ring))
+        return made, len(made)
+
+
+def whole(data: bytes, length: int, tag: bytes, address: bytes) -> tuple[bytes, int]:
+    """A packet with the VLAN tag that Linux took, and its length.
+
+    ``address``: of a cooked one its ``struct sockaddr_ll``, which becomes its link header.
+    """
+    if not address:
+        if tag and len(data) >= 12:
+            data, length = data[:12] + tag + data[12:], length + 4
+        return data, length
+    protocol = int.from_bytes(address[2:4], "big")
+    # Two tags, of which Linux took one: see PacketSocket.
+    if tag and begins_with_tag(data, protocol):
+        protocol = 0x8100
+    if tag:  # it goes where the protocol was, and the protocol behind it
+        data = tag[2:] + protocol.to_bytes(2, "big") + data
+        protocol = int.from_bytes(tag[:2], "big")
+        length += 4
+    index, hardware, kind, halen = struct.unpack_from("=iHBB", address, 4)
+    head = _SLL2.pack(protocol, 0, index, hardware, kind, min(halen, 8), address[12:20])
+    return head + data, length + len(head)
+
+
+def told_unread(count: int) -> str:
+    """How many packets nobody reads any more, as a line for the person."""
+    packets = f"{count:,}".replace(",", " ")
+    return f"{packets} packets had come and were not read any more when the capture ended"
+
+
+class Reader:
+    """What both have in common.
+
+    ``dropped``   by the kernel, in all so far; ``accepted`` by the filter
+    ``unread``    packets that lay in the rings when nobody would read them any more
+    ``interfaces``, ``notes``, ``losses``  what else is asked of those who parse captures
+    """
+
+    def __init__(self, descriptor: int, begun: bytes, names: Sequence[str], maker: Maker) -> None:
+        self._descriptor = descriptor
+        self._begun = begun
+        self._maker = maker
+        pairs = zip(names, maker.links, strict=True)
+        self.interfaces = [Interface(name, link_type) for name, (link_type, _) in pairs]
+        self.notes: list[str] = []
+        self.dropped = 0
+        self.accepted = 0
+        self.frames = 0
+        self.unread = 0
+        self.ended = False
+        self._told = 0
+
+    @property
+    def losses(self) -> dict[int, int]:
+        return self._maker.losses
+
+    def read(self) -> list[Any] | None:
+        """What is made of what can be read now (there may be nothing); None at the end."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Nothing more will come."""
+        self.ended = True
+
+    def close(self) -> None:
+        """Let go of what is held; from any thread."""
+
+    def _put(self, parts: list[tuple[int, Any]]) -> list[Any]:
+        lost, self._told = self.dropped - self._told, self.dropped
+        if not parts and not lost:
+            return []
+        made, count = self._maker.put(parts, lost, self.frames + 1)
+        self.frames += count
+        return made
+
+
+class PipedReader(Reader):
+    """Headings and frames from the descriptor of a child that reads its rings itself."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._parts: list[tuple[int, Any]] = []
+
+    def read(self) -> list[Any] | None:
+        head = bytearray(HEAD.size)
+        head[: len(self._begun)] = self._begun
+        if not self._fill(head, len(self._begun)):
+            return None
+        self._begun = b""
+        magic, count, size, which, self.accepted, self.dropped = HEAD.unpack(head)
+        number, rings = which >> 1, len(self._maker.links)
+        if magic != MAGIC or count * size > 1 << 28 or number >= rings:
+            self.ended = True
+            return None
+        if count:
+            data = bytearray(count * size)
+            if not self._fill(data, 0):
+                return None
+            skip = bool(which & 1)
+            part = self._maker.part(number, bytes(data), size, skip_outgoing=skip)
+            self._parts.append((number, part))
+            if rings > 1:
+                return []  # until those of the other rings have come as well
+        parts, self._parts = self._parts, []
+        return self._put(parts)
+
+    def _fill(self, data: bytearray, done: int) -> bool:
+        view = memoryview(data)
+        while done < len(data):
+            got = os.readv(self._descriptor, [view[done:]])
+            if not got:
+                self.ended = True
+                return False
+            done += got
+        return True
+
+
+class MappedReader(Reader):
+    """Rings mapped into this process; ``ask`` tells the child what it is to do.
+
+    ``due``  when the next pass is, by time.monotonic(); None: when the child says that something
+             has come
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        begun: bytes,
+        names: Sequence[str],
+        maker: Maker,
+        rings: Sequence[Ring],
+        ask: Callable[[bytes], None],
+    ) -> None:
+        super().__init__(descriptor, begun, names, maker)
+        self._rings = [maker.reading(ring) for ring in rings]
+        self._ask = ask
+        self._lock = threading.Lock()
+        self.due: float | None = 0.0
+        self._until = 0.0
+        self._rest = -1
+
+    def read(self) -> list[Any] | None:
+        if self._rest < 0 and self._listen():
+            self.due = self.due or 0.0
+            return []
+        # The child has ended, and has let nothing more in before that, if it could.
+        now = time.monotonic()
+        if self._rest < 0:
+            self.due, self._until = None, now + LEFT_S
+            self._rest = self._waiting()
+        if self._rest > 0 and now < self._until:
+            before = self._rest
+            made = self._take(self._rest, asks=False)
+            if self._rest < before:
+                return made
+        made = self._put([])
+        self.unread, self._rest = self._rest, 0
+        self.ended = not made
+        return made or None
+
+    def pull(self) -> list[Any]:
+        """One pass: what has come since the last one. It says when the next one is due."""
+        before = self._passed
+        made = self._take(AT_ONCE, asks=True)
+        if self._passed > before:
+            self.due = time.monotonic() + PASS_S
+        elif self.due is not None:
+            self.due = None
+            self._ask(WAKE)
+        return made
+
+    _passed = 0
+
+    def _waiting(self) -> int:
+        return sum(ring.ready(ring.frames) for ring in self._rings)
+
+    def _take(self, most: int, *, asks: bool) -> list[Any]:
+        with self._lock:
+            parts = []
+            most = max(min(most, AT_ONCE) // max(len(self._rings), 1), 1)
+            for number, ring in enumerate(self._rings):
+                count = ring.ready(most)
+                if count:
+                    data = b"".join(ring.stretches(count))
+                    ring.release(count)
+                    self._passed += count
+                    self._rest -= count if self._rest > 0 else 0
+                    skip = ring.skip_outgoing
+                    part = self._maker.part(number, data, ring.size, skip_outgoing=skip)
+                    parts.append((number, part))
+        if asks and any(self._maker.loses(part) for _, part in parts):
+            self._ask(COUNT)
+            if select.select([self._descriptor], [], [], PATIENCE_S)[0]:
+                self._listen()
+        return self._put(parts)
+
+    def _listen(self) -> bool:
+        """Take what the child has written; False at its end."""
+        data = os.read(self._descriptor, 64 * HEAD.size)
+        if not data:
+            return False
+        data = self._begun + data
+        whole_ones = len(data) // HEAD.size * HEAD.size
+        self._begun = data[whole_ones:]
+        for magic, _, _, _, accepted, dropped in HEAD.iter_unpack(data[:whole_ones]):
+            if magic == MAGIC:
+                self.accepted, self.dropped = accepted, dropped
+        return True
+
+    def close(self) -> None:
+        """What still lies in the rings is counted as unread, and they are let go of."""
+        with self._lock:
+            rings, self._rings = self._rings, []
+            if not self.ended:
+                with contextlib.suppress(ValueError):
+                    self.unread += sum(ring.ready(ring.frames) for ring in rings)
+            for ring in rings:
+                ring.close()
