@@ -57,6 +57,8 @@ _RECORD = np.dtype(
 )
 """What is written of a row: all that is asked of many at once, and its place in the capture."""
 
+_PLAIN = np.dtype(f"V{ROW.itemsize}")  # to be copied at once, and not field by field
+
 
 def built(
     reading: Reading, enough: Callable[[], bool] | None = None, windows: Windows | None = None
@@ -264,7 +266,7 @@ class _Buckets:
         bucket = self._bucket(columns["row"][span])
         order = np.argsort(bucket, kind="stable")
         made = np.empty(len(bucket), _RECORD)
-        made["row"] = columns["row"][span][order]
+        made["row"].view(_PLAIN)[:] = columns["row"][span].view(_PLAIN)[order]
         made["now"] = clock.now[span][order]
         made["steady"] = clock.steady[span][order]
         for name in _NAMES:
@@ -308,7 +310,8 @@ class _Buckets:
                 data = _read(file, part * _RECORD.itemsize, at * _RECORD.itemsize)
                 made = np.frombuffer(data, _RECORD)
                 for name, column in array.items():
-                    column[at : at + part] = made[name]
+                    kind = _PLAIN if name == "row" else column.dtype
+                    column[at : at + part].view(kind)[:] = made[name].view(kind)
         finally:
             os.close(file)
         if not count:
