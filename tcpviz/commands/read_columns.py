@@ -144,11 +144,12 @@ def _result(options: argparse.Namespace, loaded: Loaded, chosen: Filter | None) 
         out.write(csv_columns.heading())
         for text in csv_columns.texts(table, places):
             out.write(text)
-    elif chosen is None and (out.encoding or "").lower().replace("-", "") in ("utf8", "ascii"):
+    elif (out.encoding or "").lower().replace("-", "") in ("utf8", "ascii"):
         from tcpviz.export import table_columns
 
         out.flush()
-        table_columns.write(table, status, out.buffer, ascii_only=plain)
+        some = None if chosen is None else places
+        table_columns.write(table, status, out.buffer, ascii_only=plain, places=some)
         out.buffer.flush()
     else:
         origin = int(table.first_ns.min()) if len(table) else 0

@@ -31,6 +31,7 @@ _SPACE, _POINT, _COLON, _ZERO = 32, 46, 58, 48
 
 Fill = Callable[[slice, Array], None]
 Layout = tuple[int, Fill]
+Pick = Callable[[Array], Array]
 
 
 class Cells:
@@ -179,42 +180,60 @@ def _endpoints(table: Table, addresses: Array, ports: Array) -> Cells:
     return Cells(int(widths.max(initial=0)), layout)
 
 
-def _told(table: Table, text: Callable[[Connection], str]) -> Cells:
+def _told(table: Table, pick: Pick, text: Callable[[Connection], str]) -> Cells:
     """What depends on a connection's shape alone."""
     texts: dict[str, int] = {}
     which = table.shaped(lambda c: texts.setdefault(text(c), len(texts)))
-    return _words(which, list(texts))
+    return _shown(pick(which), list(texts))
 
 
-def cells(table: Table) -> list[Cells]:
-    """The columns of :data:`tcpviz.export.table_text.TITLES`."""
-    client, server = table.ends()
+def _shown(which: Array, texts: Sequence[str]) -> Cells:
+    """Cells that are one of ``texts`` each, those left out that none is."""
+    unique, _, back = grouped(which)
+    return _words(back, [texts[each] for each in unique.tolist()])
+
+
+def cells(table: Table, places: Array | None = None) -> list[Cells]:
+    """The columns of :data:`tcpviz.export.table_text.TITLES`; of some connections, or of all."""
+
+    def pick(column: Array) -> Array:
+        return column if places is None else column[places]
+
+    client, server = ((pick(one), pick(other)) for one, other in table.ends())
     origin = int(table.first_ns.min(initial=np.iinfo(np.int64).max)) if len(table) else 0
     lines, texts = headlines(table)
-    took = table.last_ns - table.first_ns
+    took = pick(table.last_ns - table.first_ns)
+    rtt = pick(table.rtt)
     if took.min(initial=0) < 0:
         told = [numbers.duration(each) for each in took.tolist()]
         lasted = _words(np.arange(len(took)), told, right=True)
     else:
         lasted = _durations(took)
     return [
-        _counts(np.arange(1, len(table) + 1)),
+        _counts(pick(np.arange(1, len(table) + 1))),
         _endpoints(table, *client),
         _endpoints(table, *server),
-        _told(table, lambda c: state_cell(c.client)),
-        _told(table, lambda c: state_cell(c.server)),
-        _told(table, lambda c: str(c.phase)),
-        _seconds(table.first_ns - origin),
+        _told(table, pick, lambda c: state_cell(c.client)),
+        _told(table, pick, lambda c: state_cell(c.server)),
+        _told(table, pick, lambda c: str(c.phase)),
+        _seconds(pick(table.first_ns - origin)),
         lasted,
-        _counts(table.segments),
-        _counts(table.bytes),
-        _durations(np.maximum(table.rtt, 0), table.rtt < 0),
-        _words(lines, texts),
+        _counts(pick(table.segments)),
+        _counts(pick(table.bytes)),
+        _durations(np.maximum(rtt, 0), rtt < 0),
+        _shown(pick(lines), texts),
     ]
 
 
-def write(table: Table, status: FeedStatus, out: BinaryIO, *, ascii_only: bool = False) -> None:
-    """The whole table and its closing lines, in UTF-8."""
+def write(
+    table: Table,
+    status: FeedStatus,
+    out: BinaryIO,
+    *,
+    ascii_only: bool = False,
+    places: Array | None = None,
+) -> None:
+    """The whole table, or these of its connections, and its closing lines, in UTF-8."""
 
     def put(text: bytes) -> None:
         out.write(text)
@@ -225,8 +244,9 @@ def write(table: Table, status: FeedStatus, out: BinaryIO, *, ascii_only: bool =
         def put(text: bytes) -> None:
             out.write(ascii_text(text.decode()).encode())
 
-    if len(table):
-        columns = cells(table)
+    count = len(table) if places is None else len(places)
+    if count:
+        columns = cells(table, places)
         sizes = [
             max(each.width, text_width(title)) for each, title in zip(columns, TITLES, strict=True)
         ]
@@ -241,9 +261,10 @@ def write(table: Table, status: FeedStatus, out: BinaryIO, *, ascii_only: bool =
         ]
         fields.append(columns[-1].layout(0, b"\n"))
         room = np.empty((ROWS, sum(size for size, _ in fields)), np.uint8)
-        for start in range(0, len(table), ROWS):
-            put(_rows(fields, room, slice(start, min(start + ROWS, len(table)))))
-    put(("\n".join(closing_lines(len(table), status, table.crowds)) + "\n").encode())
+        for start in range(0, count, ROWS):
+            put(_rows(fields, room, slice(start, min(start + ROWS, count))))
+    of_all = b"" if places is None else f"{count} of ".encode()
+    put(of_all + ("\n".join(closing_lines(len(table), status, table.crowds)) + "\n").encode())
 
 
 def _rows(fields: list[Layout], room: Array, rows: slice) -> bytes:

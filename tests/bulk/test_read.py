@@ -20,7 +20,10 @@ WAYS = (
     ["--ladder", "2"],
     ["--ladder", "999999"],
     ["--text", "port=80 and bytes>2000"],
+    ["--text", "--ascii", "verdict:reset or rtt>30ms"],
+    ["--text", "port=1"],
     ["--json", "verdict:reset or mark.retransmission>0"],
+    ["--csv", "idle>20ms"],
     ["--csv", "client.mark:retransmission"],
 )
 
