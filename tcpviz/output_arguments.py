@@ -31,15 +31,15 @@ def saving(parser: argparse.ArgumentParser) -> None:
 
 
 def large(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> None:
-    """What concerns large files on the screen; ``size`` reads an amount of memory."""
-    group = parser.add_argument_group("large files, on the screen")
+    """What concerns large files; ``size`` reads an amount of memory."""
+    group = parser.add_argument_group("large files")
     group.add_argument(
         "--memory",
         type=size,
         metavar="SIZE",
-        help="what the packets' columns may take of the machine's memory, such as 2G (default: "
-        "half of what is free); what is more lies on disk in $TMPDIR, unreadable for others, and "
-        "goes with the program",
+        help="what it may take of the machine's memory, such as 2G, the table of connections "
+        "apart (default: half of what is free); what is more lies on disk in $TMPDIR, unreadable "
+        "for others, and goes with the program",
     )
     group.add_argument(
         "--follow",

@@ -30,6 +30,7 @@ from tcpviz.sources import (
     kerneltrace,
     privileges,
     ring,
+    spool,
     ssh,
     tracepoints,
 )
@@ -469,6 +470,12 @@ def _python() -> list[Fact]:
     return facts
 
 
+def _large_captures() -> list[Fact]:
+    on_disk, text = spool.room()
+    remedy = "" if on_disk else "TMPDIR=/a/directory/on/a/disk before the command"
+    return [Fact(Mark.YES if on_disk else Mark.PARTLY, "large captures", text, remedy)]
+
+
 _CHECKS: tuple[Callable[[], list[Fact]], ...] = (
     _capture,
     _giving_up,
@@ -482,6 +489,7 @@ _CHECKS: tuple[Callable[[], list[Fact]], ...] = (
     _kernel_events,
     _processes,
     _strace,
+    _large_captures,
     _terminal,
     _python,
 )

@@ -142,5 +142,16 @@ class Spool:
             os.close(file)
 
 
+def room() -> tuple[bool, str]:
+    """Where what is more than memory takes can lie, in words; false where that is no disk."""
+    place = directory()
+    there = os.statvfs(place)
+    free = there.f_bavail * there.f_frsize
+    said = f"{place} has {_told(free)} free for columns and pipes, a pipe may take half of it"
+    if in_memory(place):
+        return False, f"{said}; but it lies in memory itself"
+    return True, said
+
+
 def _told(size: int) -> str:
     return f"{size >> 30} GB" if size >> 30 else f"{size >> 20} MB"
