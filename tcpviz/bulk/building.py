@@ -134,7 +134,7 @@ class Building:
         place = self.array["place"]
         if self._placed is None:
             self._placed = np.argsort(place)
-        after = int(place[at]) + int(self.array["size"][at])
+        after = place[at] + self.array["size"][at]
         return int(self._placed[np.searchsorted(place, after, sorter=self._placed)])
 
     def _chunks(self) -> list[tuple[int, int]]:

@@ -68,7 +68,7 @@ Scope = tuple[int, tuple[str, ...]]
 
 def rows_at(array: Piece, rows: Column) -> Column:
     """These rows of ``array["row"]``, one behind the other."""
-    whole: Column = array["row"].view(f"V{ROW.itemsize}")[rows]
+    whole: Column = array["row"].view(f"V{ROW.itemsize}").take(rows)
     return whole.view(ROW)
 
 

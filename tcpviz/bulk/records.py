@@ -185,19 +185,23 @@ class BulkPcap(PcapParser):
             return none
         octets = np.frombuffer(data, np.uint8)[offset:]
         end = len(octets) - 16
-        # The upper half of the seconds (18 hours), and the lengths' upper halves, both zero.
-        like = octets[3 : end + 3] == octets[3]
-        like &= octets[2 : end + 2] == octets[2]
-        for place in (10, 11, 14, 15):
-            like &= octets[place : end + place] == 0
-        places = np.flatnonzero(like)
+        # The upper half of the seconds (18 hours): one byte everywhere, the other where that is.
+        places = np.flatnonzero(octets[3 : end + 3] == octets[3])
+        places = places[octets[2:].take(places) == octets[2]]
         if not len(places) or places[0] or len(octets) > _SMALL * len(places):
             self._tries -= 1
             return none
+        # The lengths' upper halves are zero.
         places += offset
         words = np.ndarray((len(data) - 3,), "V4", data, strides=(1,))
+        length, wire = (words[places + at].view("<u4") for at in (8, 12))
+        like = np.flatnonzero((length | wire) < 1 << 16)
+        if not len(like) or like[0] or len(octets) > _SMALL * len(like):
+            self._tries -= 1
+            return none
+        places = places[like]
         follow = places + self._header_size
-        follow += words[places + 8].view("<u4")
+        follow += length[like]
         wrong = np.flatnonzero(follow[:-1] != places[1:])
         if len(wrong):
             places = places[: wrong[0] + 1]

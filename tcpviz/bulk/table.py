@@ -8,31 +8,28 @@ numbers, and hold what tables, verdicts and reports ask (:data:`TOLD`).
 
 from __future__ import annotations
 
-import copy
 import functools
 import ipaddress
 import operator
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk import former, sums
+from tcpviz.bulk import former
 from tcpviz.bulk.building import Building
-from tcpviz.bulk.columns import SUM_SHIFT
 from tcpviz.bulk.crowding import FATES, Facts, crowds_of
 from tcpviz.bulk.shapes import SUCCESSOR, Ending
-from tcpviz.bulk.work import ACK, FIN, RST, SYN
+from tcpviz.bulk.signs import own_vitals
+from tcpviz.bulk.twin import twin
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowd, crowds, fate
 from tcpviz.core.halfconn import End
 from tcpviz.core.marks import MarkName
-from tcpviz.core.records import Side
 from tcpviz.core.segment import Endpoint, FlowKey
-from tcpviz.core.vitals import Signs, Vitals
 from tcpviz.core.watch import PAUSE_NS
 from tcpviz.wire.tcp import address
 
@@ -235,7 +232,7 @@ class Table:
         array = self._array
         ending = Ending(int(array["ending"][at]))
         shape = self._building.shapes.connection(int(array["shape"][at]), ending)
-        made = copy.copy(shape)
+        made = twin(shape)
         made.id = place + 1
         made.first_ns, made.last_ns = int(array["first_ns"][at]), int(array["last_ns"][at])
         client, server, scope = self._ends(int(array["first"][at]))
@@ -252,10 +249,12 @@ class Table:
         made.crowd = None if which < 0 else self._joined[which]
         analysis = shape.analysis
         assert analysis is not None
-        made.analysis = analysis = copy.copy(analysis)
-        analysis.marks = copy.copy(analysis.marks)
+        made.analysis = analysis = twin(analysis)
+        analysis.marks = twin(analysis.marks)
         analysis.marks.count_as(self._marks(shape, at))
-        analysis.vitals = self._vitals(analysis.vitals, at, frames)
+        place = int(array["place"][at])
+        rows = self._building.flows.order[place : place + int(array["size"][at])]
+        analysis.vitals = own_vitals(analysis.vitals, self._columns.array, rows, frames)
         return made
 
     @functools.cached_property
@@ -308,42 +307,6 @@ class Table:
                 counts[name] = number
         return counts
 
-    def _vitals(self, vitals: Vitals, at: int, frame: Callable[[int], int]) -> Vitals:
-        """Vital signs with this connection's own times."""
-        place = int(self._array["place"][at])
-        rows = self._building.flows.order[place : place + int(self._array["size"][at])]
-        columns = self._columns.array
-        begin, end = int(rows[0]), int(rows[-1]) + 1
-        # One behind the other in the capture they need not be picked out.
-        which = slice(begin, end) if end - begin == len(rows) else rows
-        server = (columns["src"][which] != columns["src"][begin]) | (
-            columns["sport"][which] != columns["sport"][begin]
-        )
-        flags = columns["flags"][which]
-        times, frames = columns["time"][which], columns["frame"][which]
-        length, said = columns["length"][which], columns["bits"][which] >> SUM_SHIFT & 3
-        made = copy.copy(vitals)
-        made.first_flags = int(flags[0]) & 0x1FF
-        made.take_signs(
-            {
-                side: _signs(
-                    vitals.of(side),
-                    flags[mine],
-                    times[mine],
-                    frames[mine],
-                    _reach(columns, rows, mine),
-                    _Extra(
-                        int(np.count_nonzero(length[mine])),
-                        frames[np.flatnonzero(mine & (said == sums.WRONG))],
-                        frame,
-                    ),
-                )
-                for side, mine in ((Side.CLIENT, ~server), (Side.SERVER, server))
-                if mine.any()
-            }
-        )
-        return made
-
 
 _COUNTED = (
     (MarkName.WINDOW_UPDATE.value, "updates"),
@@ -367,67 +330,13 @@ def _end(
     at: int,
     frame: Callable[[int], int],
 ) -> End:
-    made = copy.copy(like)
+    made = twin(like)
     made.endpoint = endpoint
     claim = like.claim
     others = tuple(frame(each) for each in claim.others)
     made.claim = replace(claim, frame=frame(claim.frame), others=others)
     made.segments = int(array[f"{name}_segments"][at])
     made.bytes = int(array[f"{name}_bytes"][at])
-    return made
-
-
-def _reach(columns: dict[str, Array], rows: Array, mine: Array) -> tuple[int, int]:
-    """The number behind what an end sent last, and up to where the other one acknowledged it."""
-    flags = columns["flags"][rows]
-    last = rows[mine & (flags & RST == 0)][-1:]
-    first = int(columns["seq"][rows[mine][0]])
-    end = first
-    for row in last.tolist():
-        bits = int(columns["flags"][row])
-        took = int(columns["length"][row]) + (bits & 1) + (bits >> 1 & 1)
-        end = (int(columns["seq"][row]) + took) & 0xFFFFFFFF
-    heard = rows[~mine & (flags & ACK != 0)]
-    return end, int(columns["ack"][heard[-1]]) if len(heard) else first
-
-
-class _Extra(NamedTuple):
-    """Segments with data, frames with a wrong checksum, and frame numbers by the example's."""
-
-    data: int
-    wrong: Array
-    frame: Callable[[int], int]
-
-
-def _signs(
-    like: Signs,
-    flags: Array,
-    times: Array,
-    frames: Array,
-    reach: tuple[int, int],
-    extra: _Extra,
-) -> Signs:
-    made = copy.copy(like)
-    made.data = extra.data
-    # Whatever was sent again has been acknowledged since.
-    made.retries = made.stuck = 0
-    if made.frames is not None:
-        made.frames = {what: extra.frame(number) for what, number in made.frames.items()}
-        if len(extra.wrong):
-            made.frames["sum"] = int(extra.wrong[0])
-    if made.next is not None:
-        made.next, made.una = reach
-    made.last_ns, made.last_frame = int(times[-1]), int(frames[-1])
-    made.before_ns = int(times[-2]) if len(times) > 1 else None
-    for bit, name in ((SYN, "syn"), (FIN, "fin")):
-        where = np.flatnonzero(flags & bit)
-        for which, at in (("first", 0), ("last", -1)):
-            if len(where):
-                setattr(made, f"{which}_{name}_ns", int(times[where[at]]))
-                setattr(made, f"{which}_{name}_frame", int(frames[where[at]]))
-    where = np.flatnonzero(flags & RST)
-    if len(where):
-        made.rst_ns, made.rst_frame = int(times[where[-1]]), int(frames[where[-1]])
     return made
 
 
