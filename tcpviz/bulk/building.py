@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk import excerpts, lengthy, regular, together
+from tcpviz.bulk import lengthy, regular, skipping, together
 from tcpviz.bulk.clock import Clock
 from tcpviz.bulk.errors import units
 from tcpviz.bulk.flows import Flows, distinct, flows_of, mixed
@@ -19,7 +19,6 @@ from tcpviz.bulk.shapes import After, Ending, Kind, Shapes
 from tcpviz.bulk.signatures import signatures
 from tcpviz.bulk.work import SYN, Work
 from tcpviz.core.connection import Connection
-from tcpviz.core.segment import Segment
 from tcpviz.core.timers import SYN_ACK_GIVE_UP_NS, SYN_GIVE_UP_NS, TIME_WAIT_NS
 from tcpviz.core.tracker import Tracker
 
@@ -320,30 +319,12 @@ class Building:
     def _follow(self, flow: int) -> None:
         unit = self._units.get(flow)
         begin, end = self.flows.begin[flow : flow + 2].tolist()
-        if unit is None and end - begin > excerpts.LEAST and self._excerpt(flow):
-            return
-        if unit is None or flow == min(unit.flows):
+        if unit is None and end - begin >= skipping.LEAST:
+            long = skipping.Skipping(self.reading, self.clock, self.flows.rows(flow))
+            self.followed += long.follow()
+            self.follower.segments += long.segments
+        elif unit is None or flow == min(unit.flows):
             self.followed += self.follow(flow)[1]
-
-    def _excerpt(self, flow: int) -> bool:
-        """Follow a long flow without its stretches in order; false if there are none."""
-        rows = self.flows.rows(flow).astype(np.int64)
-        edges = np.array([0, len(rows)])
-        work = Work(self.reading.columns, self.clock, rows, edges, exact=True)
-        excerpt = excerpts.Excerpt(work)
-        if not excerpt.cuts:
-            return False
-        places = excerpt.kept().tolist()
-
-        def changed(place: int, segment: Segment) -> Segment:
-            return excerpt.moved(places[place], segment)
-
-        _, opened = self.follower.follow(rows[places].tolist(), changed=changed)
-        if len(opened) != 1:
-            return False
-        excerpt.add(opened[0][1])
-        self.followed += opened
-        return True
 
 
 def _syns(flags: Array) -> int:

@@ -4,9 +4,9 @@ A connection that is not long is followed from its beginning, with whatever shar
 that states, marks and history are what they would be had everything been followed. Of a long
 one a *window* is followed. It begins where the connection begins, or where it is joined: at a
 moment at which each end had acknowledged everything that the other one had sent. There a stretch
-can be left out (:mod:`tcpviz.bulk.excerpts`): the core is given the opening, then what comes from
-the joint on with its numbers moved up, and the steps get their own numbers back. Where nothing
-is quiet it is told how many segments it does not see, as if they had not been captured.
+can be left out: the core is given the opening, then what comes from the joint on with its
+numbers moved up, and the steps get their own numbers back. Where nothing is quiet it is told how
+many segments it does not see, as if they had not been captured.
 """
 
 from __future__ import annotations

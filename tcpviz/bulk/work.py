@@ -2,8 +2,7 @@
 
 Narrow and few: these columns are gone through dozens of times. What an end has
 sent and acknowledged before a segment is taken from its latest segment, which is
-right as long as everything came in order; where it may not have, ``exact`` looks
-at all that went before.
+right as long as everything came in order.
 """
 
 from __future__ import annotations
@@ -53,9 +52,7 @@ class Work:
     ``wrong``  connections against which something speaks; ``odd`` such segments
     """
 
-    def __init__(
-        self, columns: Columns, clock: Clock, rows: Array, begin: Array, *, exact: bool = False
-    ) -> None:
+    def __init__(self, columns: Columns, clock: Clock, rows: Array, begin: Array) -> None:
         self.array, self.rows, self.begin, self.clock = columns.array, rows, begin, clock
         self.row = array = rows_at(columns.array, rows)
         self.count = count = len(rows)
@@ -72,8 +69,6 @@ class Work:
         self._split()
         self._number(array["ack"])
         self._look_back()
-        if exact:
-            self._look_at_all()
         self.resent = self._resent()
         self.damaged, self.offload = self._checked()
 
@@ -159,23 +154,6 @@ class Work:
             client, server = (index > each.astype(np.int32)[part] for each in self.fin_at)
             self.closed = np.where(side, server, client)
             self.ended = np.where(side, client, server)
-
-    def _look_at_all(self) -> None:
-        """What each end had said at most by any of its segments."""
-        sent = np.where(self.rst, -1, self.end)
-        self.mine, self.theirs = self._greatest(sent)
-        self.acked, self.heard = self._greatest(np.where(self.has_ack, self.back, -1))
-
-    def _greatest(self, what: Array) -> tuple[Array, Array]:
-        """The greatest so far of its sender's and of the other end's, before each segment."""
-        lift = self.part.astype(np.int64) << 33
-        both = []
-        for side in (False, True):
-            highest = np.maximum.accumulate(np.where(self.side == side, what, -1) + lift)
-            earlier = np.empty_like(highest)
-            earlier[0], earlier[1:] = -1, highest[:-1]
-            both.append(np.maximum(earlier - lift, -1).astype(np.int32))
-        return np.where(self.side, both[1], both[0]), np.where(self.side, both[0], both[1])
 
     def _resent(self) -> Array:
         """Data that its sender's latest segment carried, too, no copy and not a fast repetition.

@@ -55,6 +55,10 @@ class Completeness:
         """The bits so far, 0 to 63."""
         return self._value
 
+    def note(self, *, data: bool, ack: bool) -> None:
+        """Segments with ACK and without SYN, FIN and RST, with ``data`` and without (``ack``)."""
+        self._value |= (_SAW_DATA if data else 0) | (_SAW_ACK if ack else 0)
+
     def observe(self, segment: Segment, side: Side) -> None:  # noqa: ARG002
         """Count one segment, whoever sent it."""
         flags = int(segment.flags)

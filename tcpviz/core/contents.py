@@ -17,7 +17,9 @@ from tcpviz.core.segment import Segment
 KEPT = 64
 """Segments of one direction that are remembered, the latest."""
 
-_HEAD = 16
+HEAD = 16
+"""Bytes of a segment's beginning that are remembered."""
+
 _ENTRY = struct.Struct("<III16s")
 
 
@@ -35,12 +37,23 @@ class Contents:
         payload = segment.payload
         if len(payload) < segment.payload_len or not payload:
             return
-        entry = _ENTRY.pack(segment.seq, len(payload), zlib.crc32(payload), payload[:_HEAD])
+        entry = _ENTRY.pack(segment.seq, len(payload), zlib.crc32(payload), payload[:HEAD])
         if self._next * _ENTRY.size >= len(self._ring):
             self._ring += entry
         else:
             _ENTRY.pack_into(self._ring, self._next * _ENTRY.size, *_ENTRY.unpack(entry))
         self._next = (self._next + 1) % KEPT
+
+    def latest(self, most: int) -> Contents:
+        """Only so many, the latest."""
+        size = _ENTRY.size
+        made = Contents()
+        count = min(most, len(self._ring) // size)
+        for back in range(count, 0, -1):
+            at = (self._next - back) % KEPT * size
+            made._ring += self._ring[at : at + size]
+        made._next = count % KEPT
+        return made
 
     def differs(self, segment: Segment) -> bool:
         """Whether its numbers came before with other data, as far as that is remembered."""
@@ -56,7 +69,7 @@ class Contents:
                 continue
             # The beginning of the one, where it lies within the other.
             begin = seqno.diff(seq, segment.seq)
-            size = min(length, _HEAD)
+            size = min(length, HEAD)
             if begin >= 0:
                 ours, theirs = payload[begin : begin + size], head[:size]
             else:

@@ -52,6 +52,11 @@ class SendLog:
         self.high = 0
         """The furthest end among the unacknowledged; meaningless when there are none."""
 
+    def take(self, known: SendLog) -> None:
+        """Go on with what another one knows, which is not to be used any more."""
+        self._unacked, self._unseen, self._holes = known._unacked, known._unseen, known._holes
+        self.high = known.high
+
     def add(self, seq: int, end: int, frame: int, time_ns: int) -> None:
         """A segment that takes up ``[seq, end)`` was sent."""
         if len(self._unacked) >= MAX_UNACKED:

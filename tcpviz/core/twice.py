@@ -45,6 +45,24 @@ class TwiceSeen:
         self.rewritten: tuple[Segment, Segment] | None = None
         """A SYN before and behind something that changed its options."""
 
+    @property
+    def meaningless(self) -> bool:
+        """A sender puts the same identification on different packets."""
+        return self._meaningless
+
+    def take(self, known: TwiceSeen) -> None:
+        """Go on with what another one knows, which is not to be used any more."""
+        self._recent, self._syns = known._recent, known._syns
+        self._meaningless, self.copies = known._meaningless, known.copies
+        self.rewritten = known.rewritten
+
+    def remember(self, segment: Segment) -> None:
+        """A segment that is no copy, known to be like none before it."""
+        ident = hash((segment.src, segment.ip_id)) if segment.ip_id else 0
+        if len(self._recent) >= _RECENT:
+            del self._recent[0]
+        self._recent.append((_fingerprint(segment), ident, segment.time_ns, segment.frame))
+
     def original(self, segment: Segment) -> int | None:
         """Frame number of the packet of which this is a copy, else ``None``."""
         if segment.syn and segment.ip_id:

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tcpviz.bulk import building as buildings
-from tcpviz.bulk import excerpts, lengthy
+from tcpviz.bulk import lengthy, skipping
 from tcpviz.lab.feed import LabFeed
 from tcpviz.lab.scenarios import list_scenarios, load
 from tcpviz.sources.files import open_capture
@@ -117,7 +117,7 @@ def test_one_behind_the_other_on_the_same_ports(seed: int, stretches: bool) -> N
             patch.object(lengthy, "STRETCH", 5),
             patch.object(lengthy, "LEAST", 1),
             patch.object(buildings, "CHUNK", 1),
-            patch.object(excerpts, "LEAST", 60),
+            patch.object(skipping, "LEAST", 12),
         ):
             assert shuffled(path, seed) == []
 

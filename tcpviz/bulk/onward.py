@@ -1,0 +1,477 @@
+"""The core's state carried over a run of plain segments, as if it had been given each of them.
+
+Every variable that a plain segment changes is set to what it is behind the last one of the run
+(:mod:`tcpviz.bulk.inorder` has them); what is only counted is added up for all runs of a stretch
+together. A run ends where the core would do more than that: before the first acknowledgement
+that confirms a state, before a letter of the history, at a hole that is acknowledged. Where the
+core does not stand as the columns suppose, nothing is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk import sums
+from tcpviz.bulk.columns import SACKED, STAMPED, SUM_SHIFT, Columns
+from tcpviz.bulk.inorder import Standing, Stretch
+from tcpviz.bulk.recall import PlacesOfData, Reader, RecentPlaces, WaitingData
+from tcpviz.core import seq as seqno
+from tcpviz.core.analysis import Analysis
+from tcpviz.core.claims import Certainty
+from tcpviz.core.connection import Connection
+from tcpviz.core.flow import Flow
+from tcpviz.core.halfconn import End
+from tcpviz.core.marks import MarkName
+from tcpviz.core.records import Side
+from tcpviz.core.states import State
+from tcpviz.core.vitals import MAX_TTLS, Signs
+from tcpviz.core.zeek_end import End as ZeekEnd
+from tcpviz.core.zeek_end import ZeekState
+from tcpviz.core.zeek_gaps import MAX_WITHOUT_FURTHER_ACKS
+
+Array = NDArray[Any]
+
+_MASK = 0xFFFFFFFF
+_HALF = 1 << 31
+_GONE = (ZeekState.INACTIVE, ZeekState.CLOSED, ZeekState.RESET)
+
+
+class _Half:
+    """One end with all that is kept of it."""
+
+    __slots__ = ("data", "end", "flow", "letters", "log", "side", "signs", "zeek")
+
+    def __init__(self, connection: Connection, analysis: Analysis, side: Side) -> None:
+        marks, zeek = analysis.marks, analysis.zeek
+        self.side = side
+        self.end: End = connection.end(side)
+        self.flow: Flow = marks._client if side is Side.CLIENT else marks._server
+        self.signs: Signs = analysis.vitals.of(side)
+        first = side is zeek.originator
+        self.zeek: ZeekEnd = zeek._orig if first else zeek._resp
+        self.letters = "DA" if first else "da"
+
+    def remember_by(self, reader: Reader) -> None:
+        """What is kept of single segments is told from the columns from now on."""
+        if not isinstance(self.flow.log, WaitingData):
+            self.flow.log = WaitingData(self.flow.log)
+        if not isinstance(self.flow.contents, PlacesOfData):
+            self.flow.contents = PlacesOfData(self.flow.contents, reader)
+        self.log, self.data = self.flow.log, self.flow.contents
+
+
+class Onward:
+    """A connection that is carried over what is plain.
+
+    ``shape``  what the columns of a stretch rest on besides numbers; after a change of it they
+               have to be made anew
+    """
+
+    def __init__(self, connection: Connection, reader: Reader) -> None:
+        assert connection.analysis is not None
+        self.connection = connection
+        self._reader = reader
+        self._analysis = analysis = connection.analysis
+        self._halves = (
+            _Half(connection, analysis, Side.CLIENT),
+            _Half(connection, analysis, Side.SERVER),
+        )
+        for half in self._halves:
+            half.remember_by(reader)
+        marks = analysis.marks
+        if not isinstance(marks._twice, RecentPlaces):
+            assert marks._twice is not None
+            marks._twice = RecentPlaces(marks._twice, reader)
+        self.twice: RecentPlaces = marks._twice
+
+    # -- how it stands ------------------------------------------------------
+
+    @staticmethod
+    def ready(connection: Connection) -> bool:
+        """Whether both ends have said enough for a stretch to rest on."""
+        analysis = connection.analysis
+        if analysis is None or connection.former is not None or connection.superseded:
+            return False
+        marks, zeek = analysis.marks, analysis.zeek
+        if marks._twice is None or len(zeek._seen_first) < 2:
+            return False
+        for end, flow in ((connection.client, marks._client), (connection.server, marks._server)):
+            numbers = end.snd_nxt, end.last_ack, end.window, flow.next_seq, flow.last_ack
+            if not end.segments or None in numbers or flow.window is None:
+                return False
+            if end.state is not State.ESTABLISHED or end.fin is not None:
+                return False
+        settled = connection._third or (connection.midstream and connection.last_syn_ns is None)
+        timed = marks.initial_rtt_ns is not None or marks._syn_ns is None
+        return settled and timed and _scaled(connection, marks._client, marks._server)
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        ends = [
+            (half.end.sums, half.signs.frames is not None and "sum" in half.signs.frames,
+             half.signs.ttls, half.flow.scale, half.signs.ticks is None)
+            for half in self._halves
+        ]  # fmt: skip
+        return (*ends, self.twice.meaningless, self.twice.copies > 0, self._analysis.marks._client)
+
+    def stretch(
+        self, columns: Columns, rows: Array, up: bool, idents: list[list[tuple[int, int]]]
+    ) -> Stretch:
+        """The columns of the segments that come next; ``idents`` the ends' latest."""
+        one, two = map(self._standing, self._halves, idents)
+        return Stretch(
+            columns,
+            rows,
+            up,
+            (one, two),
+            meaningless=self.twice.meaningless,
+            copies=self.twice.copies > 0,
+            older=bool(self.connection.older),
+        )
+
+    def _standing(self, half: _Half, idents: list[tuple[int, int]]) -> Standing:
+        end, flow, signs = half.end, half.flow, half.signs
+        assert flow.next_seq is not None
+        assert flow.last_ack is not None
+        assert flow.window is not None
+        longest = signs.largest_acked
+        if signs._biggest is not None:
+            longest = max(longest, signs._biggest[1])
+        return Standing(
+            flow.next_seq,
+            flow.last_ack,
+            flow.window,
+            flow.scale or 0,
+            flow.scale is not None,
+            signs.ticks,
+            idents,
+            signs.ttls,
+            len(signs.ttls) >= MAX_TTLS,
+            end.sums,
+            signs.frames is not None and "sum" in signs.frames,
+            longest,
+            end.iss is not None,
+        )
+
+    # -- over a run ---------------------------------------------------------
+
+    def over(self, stretch: Stretch, begin: int, end: int, base: int) -> int:
+        """Carry on over plain segments from ``begin``, up to ``end`` at most; how far it went.
+
+        ``base`` is where the stretch begins among the flow's segments.
+        """
+        if not self._agrees(stretch, begin, end):
+            return begin
+        end = self._until(stretch, begin, end)
+        if end - begin < 2:
+            return begin
+        for side in (0, 1):
+            self._waits(stretch, side, begin, end)
+        for side in (0, 1):
+            self._say(stretch, side, begin, end)
+        bits = self._analysis.completeness
+        connection = self.connection
+        connection.last_ns = self._analysis.zeek._last_ns = int(stretch.time[end - 1])
+        if connection._third:
+            connection._data_began = True
+        bits.note(
+            data=any(_some(each, begin, end) for each in stretch.data),
+            ack=any(_some(each, begin, end) for each in stretch.bare),
+        )
+        self.twice.pass_over(base + begin, base + end)
+        return end
+
+    def _agrees(self, stretch: Stretch, begin: int, stop: int) -> bool:
+        """Whether the core stands at a place where the columns suppose it to stand."""
+        zeek = self._analysis.zeek
+        for side in (0, 1):
+            half, peer = self._halves[side], self._halves[1 - side]
+            end, flow, signs, known = half.end, half.flow, half.signs, stretch.ends[side]
+            at = stretch.before(side, begin)
+            number = stretch.raw(side, int(stretch.reached[side][at]))
+            said = stretch.raw(1 - side, int(stretch.said[side][at]))
+            if not number == flow.next_seq == end.snd_nxt == half.zeek.last_seq:
+                return False
+            if not said == flow.last_ack == end.last_ack == end.rcv_nxt == peer.end.snd_una:
+                return False
+            if said != peer.zeek.ack_seq or flow.window != int(stretch.windows[side][at]):
+                return False
+            if signs.next is not None and (signs.next, signs.una) != (number, peer.flow.last_ack):
+                return False
+            if end.window != stretch.windows[side][at] << known.shift:
+                return False
+            if flow.kept_alive or flow.probed or half.zeek.state in _GONE:
+                return False
+            if end.state is not State.ESTABLISHED or (end.doubted and _bare(end)):
+                return False
+            longest = max(signs.largest_acked, signs._biggest[1] if signs._biggest else 0)
+            if longest < int(stretch.longest[side][at]):
+                return False
+            if known.ticks is not None:
+                ticks, value = signs.ticks, int(stretch.values[side][at])
+                if ticks is None or (ticks - value + 1000) & _MASK > 2000:
+                    return False
+                first = int(stretch.at[side][at]) if at < len(stretch.at[side]) else stop
+                if first < stop:
+                    value, recent = int(stretch.value[first]), peer.end.ts_recent
+                    if (value - ticks) & _MASK >= _HALF:
+                        return False
+                    if recent is not None and (value - recent) & _MASK >= _HALF:
+                        return False
+        return len(zeek._seen_first) > 1
+
+    def _until(self, stretch: Stretch, begin: int, end: int) -> int:
+        """Where the core does more than what a plain segment does, at ``end`` at the latest."""
+        zeek = self._analysis.zeek
+        for side in (0, 1):
+            half, peer = self._halves[side], self._halves[1 - side]
+            claim = half.end.claim
+            if claim.certainty is not Certainty.SEEN:
+                if half.end.assumed_from is not None or claim.certainty is Certainty.UNKNOWN:
+                    end = _first(stretch.at[side], begin, end)
+                elif half.end.iss is not None:
+                    end = _first(stretch.bare[side], begin, end)
+            if half.signs.next is None:
+                end = _first(stretch.data[side], begin, end)
+            if half.signs.zero_since_ns is not None:
+                end = _first(stretch.at[side], begin, end)
+            for places, letter in zip(
+                (stretch.data[side], stretch.bare[side]), half.letters, strict=True
+            ):
+                if letter not in zeek._taken:
+                    end = _first(places, begin, end)
+            if peer.flow.probe_end is not None:
+                places = stretch.bare[side]
+                end = _first(places[stretch.ack[places] == peer.flow.probe_end], begin, end)
+            end = self._before_hole(stretch, side, begin, end)
+            end = self._before_gap(stretch, side, begin, end)
+        return end
+
+    def _before_hole(self, stretch: Stretch, side: int, begin: int, end: int) -> int:
+        """Where an end acknowledges what the capture has not seen."""
+        peer = self._halves[1 - side]
+        hole = peer.log.first_hole
+        if hole is None:
+            return end
+        number = int(stretch.reached[1 - side][stretch.before(1 - side, begin)])
+        there = number + seqno.diff(hole, stretch.raw(1 - side, number))
+        moved = stretch.moved[side]
+        return _first(moved[stretch.back[moved] > there], begin, end)
+
+    def _before_gap(self, stretch: Stretch, side: int, begin: int, end: int) -> int:
+        """Where more of an end's data waits than Zeek keeps."""
+        zeek = self._halves[side].zeek
+        gaps, last = zeek.gaps, _zeek_last(zeek)
+        data, blocks = stretch.data[side], gaps._blocks
+        if gaps.off:
+            return end
+        number = int(stretch.reached[side][stretch.before(side, begin)])
+        if gaps.done < last:
+            # Up to a hole: nothing of what lies beyond it is acknowledged.
+            moved = stretch.moved[1 - side]
+            end = _first(moved[stretch.back[moved] > number + gaps.done - last], begin, end)
+            # Nor does it wait for much before anything is acknowledged, by the number it has.
+            if zeek.nothing_acked:
+                end = _first(data, begin, end)
+            nothing = (stretch.ack[moved] - np.uint32(zeek.start_seq)) <= 1
+            end = _first(moved[nothing], begin, end)
+        if blocks and blocks[-1][1] != last:
+            return _first(data, begin, end)
+        stored = sum(upper - lower for lower, upper in blocks)
+        quiet = _first(stretch.quiet[1 - side], begin, end)
+        low, high = data.searchsorted((begin, quiet))
+        most = number + MAX_WITHOUT_FURTHER_ACKS - stored
+        place = int(low + stretch.end[data[low:high]].searchsorted(most, "right"))
+        if place < high:
+            return int(data[place])
+        return _first(stretch.over[side], quiet, end)
+
+    def _waits(self, stretch: Stretch, side: int, begin: int, end: int) -> None:
+        """What was sent by an end, as far as it rests on what the other acknowledges."""
+        half = self._halves[side]
+        data, moved = stretch.data[side], stretch.moved[1 - side]
+        low, high = (int(each) for each in np.searchsorted(data, (begin, end)))
+        first, last = (int(each) for each in np.searchsorted(moved, (begin, end)))
+        heard = int(stretch.said[1 - side][stretch.before(1 - side, end)])
+        if high > low or last > first:
+            half.log.pass_over(stretch, side, low, high, heard)
+        signs = half.signs
+        if signs.next is None:
+            pass  # nothing of it was ever captured that could be acknowledged
+        elif last > first:
+            place = int(moved[last - 1])
+            signs.una = int(stretch.ack[place])
+            signs.stuck = 0
+            biggest = signs._biggest
+            if biggest is not None and seqno.ge(signs.una, biggest[0]):
+                signs.largest_acked = max(signs.largest_acked, biggest[1])
+                signs._biggest = None
+            if int(stretch.back[place]) < int(stretch.theirs[place]):
+                signs.waiting_ns = int(stretch.time[place])
+            else:
+                signs.waiting_ns = None
+                after = int(np.searchsorted(data, place))
+                if after < high:
+                    signs.waiting_ns = int(stretch.time[data[after]])
+        elif high > low and signs.waiting_ns is None:
+            signs.waiting_ns = int(stretch.time[data[low]])
+        self._gaps(stretch, side, begin, end, heard)
+
+    def _gaps(self, stretch: Stretch, side: int, begin: int, end: int, heard: int) -> None:
+        """Zeek's idea of what was seen of an end's data, and of what was acknowledged."""
+        half = self._halves[side]
+        gaps, last = half.zeek.gaps, _zeek_last(half.zeek)
+        start, stop = stretch.before(side, begin), stretch.before(side, end)
+        number, reached = (int(stretch.reached[side][at]) for at in (start, stop))
+        upto = last + heard - number
+        blocks = gaps._blocks
+        quiet = stretch.quiet[1 - side]
+        since = int(np.searchsorted(quiet, end))
+        calm = since and int(quiet[since - 1]) >= begin
+        if not gaps.off and reached > number:
+            if calm:
+                begun = last + int(stretch.back[quiet[since - 1]]) - number
+                blocks[:] = [(begun, last + reached - number)]
+            elif blocks:
+                blocks[-1] = blocks[-1][0], last + reached - number
+            else:
+                blocks.append((max(gaps.trimmed, last), last + reached - number))
+        if upto > gaps.trimmed:
+            gaps.done = max(gaps.done, upto)
+            gaps.trimmed = upto
+            blocks[:] = [block for block in blocks if block[1] > upto]
+        gaps._deliver()
+
+    def _say(self, stretch: Stretch, side: int, begin: int, end: int) -> None:
+        """What an end has said by its latest segment of a run."""
+        start, stop = stretch.before(side, begin), stretch.before(side, end)
+        if start == stop:
+            return
+        half, peer = self._halves[side], self._halves[1 - side]
+        me, flow, signs = half.end, half.flow, half.signs
+        place = int(stretch.at[side][stop - 1])
+        time, frame = int(stretch.time[place]), stretch.frame(place)
+        # Sent.
+        data = stretch.data[side]
+        low, high = (int(each) for each in np.searchsorted(data, (begin, end)))
+        if high > low:
+            first, latest = int(data[low]), int(data[high - 1])
+            sent = int(stretch.seq[first])
+            number = stretch.raw(side, int(stretch.end[latest]))
+            if me.solid != sent:
+                me.solid_from = sent
+            me.solid = me.snd_nxt = flow.next_seq = signs.next = number
+            flow.next_frame, flow.next_ns = stretch.frame(latest), int(stretch.time[latest])
+            ahead = int(stretch.end[latest]) - int(stretch.rel[first])
+            half.zeek.seq_wraps += (half.zeek.last_seq + ahead) >> 32
+            half.zeek.last_seq = number
+            kept = stretch.kept[side]
+            if len(kept):
+                low, high = np.searchsorted(kept, (begin, end))
+                half.data.pass_over(kept[low:high] + (self._reader.base))
+        # Said.
+        ack = int(stretch.ack[place])
+        moved = stretch.moved[side]
+        at = int(np.searchsorted(moved, end))
+        again = stretch.again[side]
+        if at and int(moved[at - 1]) >= begin:
+            last = int(moved[at - 1])
+            flow.dup_frame, flow.dup_acks = stretch.frame(last), 0
+            flow.dup_acks = _some(again, last, end)
+            # More than half of all numbers may have been acknowledged meanwhile.
+            ahead = int(stretch.back[place]) - int(stretch.said[side][start])
+            peer.zeek.ack_wraps += (peer.zeek.ack_seq + ahead) >> 32
+            peer.zeek.ack_seq = ack
+        else:
+            flow.dup_acks += _some(again, begin, end)
+        me.last_ack = me.rcv_nxt = peer.end.snd_una = flow.last_ack = ack
+        flow.last_ack_ns = time
+        me.window = flow.window_bytes = int(stretch.offers[place])
+        flow.window = int(stretch.window[place])
+        flow.sack = ()
+        if stretch.bits[place] & SACKED:
+            flow.sack = self._reader.read(self._reader.base + place).options.sack
+        peer.flow.flight_known = True
+        # Signs.
+        before = signs.last_ns
+        if stop - start > 1:
+            before = int(stretch.time[stretch.at[side][stop - 2]])
+        signs.before_ns, signs.last_ns, signs.last_frame = before, time, frame
+        peer.signs.unanswered_alive = peer.signs.retries = 0
+        if stretch.bits[place] & STAMPED:
+            signs.ticks = int(stretch.value[place])
+            recent = stretch.recent[side]
+            at = int(np.searchsorted(recent, end))
+            if at and int(recent[at - 1]) >= begin:
+                peer.end.ts_recent = int(stretch.value[recent[at - 1]])
+
+    # -- what was left out --------------------------------------------------
+
+    def add(self, stretch: Stretch, gone: Array) -> None:
+        """Add the sums of what was left out of a stretch."""
+        counts = MarkName.DUPLICATE_ACK, MarkName.WINDOW_UPDATE, MarkName.WINDOW_FULL
+        marked = stretch.repeats, stretch.updates, stretch.full
+        for side, half in enumerate(self._halves):
+            mine = gone & (stretch.side == bool(side))
+            count = int(np.count_nonzero(mine))
+            length = stretch.length[mine]
+            half.end.segments += count
+            half.end.bytes += int(length.sum())
+            half.zeek.packets += count
+            half.zeek.ip_bytes += int(length.sum()) + self._headers(stretch, mine)
+            signs = half.signs
+            signs.data += int(np.count_nonzero(length))
+            known = stretch.bits[mine] >> SUM_SHIFT & 3
+            signs.summed += int(np.count_nonzero(known != sums.UNKNOWN))
+            signs.bad_sums += int(np.count_nonzero(known == sums.WRONG))
+            for name, each in zip(counts, marked, strict=True):
+                number = int(np.count_nonzero(each & mine))
+                if number:
+                    self._analysis.marks.counts[half.side][name] += number
+
+
+    def _headers(self, stretch: Stretch, which: Array) -> int:
+        """Bytes of IP and TCP headers in all; of frames that look alike one is read."""
+        places = np.flatnonzero(which)
+        kinds = stretch.around(places)
+        total = 0
+        for kind, count in enumerate(np.bincount(kinds).tolist()):
+            if count:
+                one = self._reader.read(self._reader.base + int(places[np.argmax(kinds == kind)]))
+                total += count * (one.ip_len - one.payload_len)
+        return total
+
+
+def _scaled(connection: Connection, client: Flow, server: Flow) -> bool:
+    """Whether all views agree by how much the windows of both ends are scaled."""
+    ends = (connection.client, connection.server)
+    both = all(end.window_scale is not None for end in ends)
+    return all(
+        (flow.scale or 0) == (end.window_scale if both and end.window_scale else 0)
+        for end, flow in zip(ends, (client, server), strict=True)
+    )
+
+
+def _bare(end: End) -> bool:
+    """Whether something without data is doubted of an end: that its peer may confirm any time."""
+    return any(not one.seq_len for one in end.doubted or ())
+
+
+def _zeek_last(end: ZeekEnd) -> int:
+    """Its furthest number, counted from its first one."""
+    return (end.seq_wraps << 32) + end.last_seq - end.start_seq
+
+
+def _first(places: Array, begin: int, end: int) -> int:
+    """The first of these places from ``begin`` on, ``end`` if there is none before it."""
+    at = int(np.searchsorted(places, begin))
+    return min(end, int(places[at])) if at < len(places) else end
+
+
+def _some(places: Array, begin: int, end: int) -> int:
+    """How many of these places lie from ``begin`` up to ``end``."""
+    low, high = np.searchsorted(places, (begin, end))
+    return int(high - low)

@@ -1,0 +1,100 @@
+"""Long transfers: the core is carried over what is plain, and stands where it would have stood."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tcpviz.bulk import inorder, skipping
+from tests.bench.generate import stream
+from tests.bulk.compare import built, differences
+from tests.bulk.inside import unlike
+from tests.bulk.transfer import Manner, drawn, write
+
+
+@pytest.mark.parametrize("seed", [3, 8, 13, 20, 24, 40, 301])
+def test_any_transfer(tmp_path: Path, seed: int) -> None:
+    """Variable by variable; ``python -m tests.bulk.test_skipping FROM TO`` has more of them."""
+    path = tmp_path / "transfer.pcap"
+    write(path, drawn(seed), 500)
+    assert unlike(path)[0] == []
+
+
+def test_what_is_shown_of_a_transfer(tmp_path: Path) -> None:
+    path = tmp_path / "transfer.pcap"
+    for seed in (5, 26):
+        write(path, drawn(seed), 300)
+        assert differences(path) == []
+
+
+def test_a_transfer_that_is_never_quiet_is_hardly_followed(tmp_path: Path) -> None:
+    path = tmp_path / "transfer.pcap"
+    packets = write(path, Manner(random.Random(2), first=(7, 0xFFFFF000)), 3000)
+    found, segments, taken = unlike(path)
+    assert (found, segments) == ([], packets)
+    assert taken < packets / 20
+
+
+def test_of_losses_what_was_sent_again_is_followed(tmp_path: Path) -> None:
+    path = tmp_path / "transfer.pcap"
+    manner = Manner(random.Random(4), lost_behind=0.01, flight=60, first=(7, 9))
+    packets = write(path, manner, 3000)
+    found, segments, taken = unlike(path)
+    assert (found, segments) == ([], packets)
+    assert taken < packets / 5
+
+
+def test_a_thousand_in_flight(tmp_path: Path) -> None:
+    """More than the core keeps of what is not acknowledged."""
+    path = tmp_path / "transfer.pcap"
+    manner = Manner(random.Random(6), size=400, flight=3000, scale=9, lost_behind=0.0005)
+    write(path, manner, 5000)
+    found, segments, taken = unlike(path)
+    assert found == []
+    assert taken < segments
+
+
+def test_stretches_end_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(skipping, "STRETCH", 97)
+    path = tmp_path / "transfer.pcap"
+    write(path, drawn(8), 900)
+    assert unlike(path)[0] == []
+
+
+def test_a_download_that_loses_segments(tmp_path: Path) -> None:
+    path = tmp_path / "stream.pcap"
+    packets = stream(path, 4000, lost=4)
+    building = built(path)
+    assert building.follower.segments < packets / 4
+    assert differences(path, building) == []
+
+
+def test_what_was_not_counted_would_be_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison can fail: without the duplicate ACKs it does."""
+    path = tmp_path / "transfer.pcap"
+    write(path, Manner(random.Random(4), lost_behind=0.01, flight=60, first=(7, 9)), 800)
+    assert unlike(path)[0] == []
+    gather = inorder.Stretch._gather
+
+    def wrong(self: inorder.Stretch) -> None:
+        gather(self)
+        self.repeats = self.repeats & False
+
+    monkeypatch.setattr(inorder.Stretch, "_gather", wrong)
+    assert unlike(path)[0]
+
+
+if __name__ == "__main__":
+    import sys
+    import tempfile
+
+    first, last, count = (int(word) for word in (*sys.argv[1:3], "1500"))
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(first, last):
+            capture = Path(folder) / "transfer.pcap"
+            write(capture, drawn(number), count)
+            print(number, *unlike(capture))
