@@ -24,8 +24,8 @@ from tcpviz.wire.frame import Frame
 
 Longs = NDArray[Any]
 
-_FAST_TICKS = (1 << 63) // 1000 - 1
-"""Ticks of pcapng up to which a count times 1000 still is a 64-bit number of nanoseconds."""
+_FAST_TICKS = 1 << 62
+"""Ticks of pcapng up to which they are taken by columns; later ones lie far off any time."""
 
 
 _SMALL = 250
@@ -34,7 +34,13 @@ _SMALL = 250
 _TRIES = 64
 
 _A_LITTLE = 256
-"""Bytes that are looked at one block after the other where something unusual lies."""
+"""Bytes that are looked at one block after the other where something unusual lies,"""
+
+_MUCH = 1 << 16
+"""and where nothing else has come for long."""
+
+_WORTH = 16
+"""Packet blocks in a row that are worth being taken as a batch of their own."""
 
 
 @dataclass(slots=True)
@@ -224,90 +230,124 @@ class BulkPcapng(PcapngParser):
     def _take(self, data: bytes, frames: list[Frame]) -> tuple[int, int]:
         offset, size = 0, len(data)
         batches: list[Batch] = []
+        little = _A_LITTLE
         while True:
             where = self._run(data, offset)
             if where:
-                good = self._take_run(data, np.array(where, np.int64), batches)
-                if good:
-                    last = where[good - 1]
-                    offset = last + self._block.unpack_from(data, last)[1]
+                offset = self._take_blocks(data, where, batches)
+                little = _A_LITTLE
+            if self.ended:
+                need = 0
+                break
             if size - offset < 12:
                 need = 12
                 break
-            # Whatever comes now is not ordinary, or not whole: the usual way, a little of it.
-            room = _A_LITTLE
+            # What comes now is no packet block, or not whole: the usual way, a little of it.
+            room = little
             while True:
-                read: list[Frame] = []
-                self._offset += offset
-                used, need = super()._take(data[offset : offset + room], read)
-                self._offset -= offset
+                used, need = self._usual(data, offset, offset + room, batches)
                 if used or self.ended or offset + room >= size:
                     break
                 room = max(need, 2 * room)
-            batches += batch_of(read)
+            # Where nothing else comes for long it is no use to look again and again.
+            little = min(2 * little, _MUCH)
             offset += used
             if not used or self.ended:
                 break
         frames += _hand_over(batches)
         return offset, need
 
+    def _usual(self, data: bytes, begin: int, end: int, batches: list[Batch]) -> tuple[int, int]:
+        """What the parser itself makes of ``data[begin:end]``."""
+        read: list[Frame] = []
+        self._offset += begin
+        used, need = super()._take(data[begin:end], read)
+        self._offset -= begin
+        batches += batch_of(read)
+        return used, need
+
     def _run(self, data: bytes, offset: int) -> list[int]:
-        """Where ordinary packet blocks begin, one behind the other from ``offset`` on."""
+        """Where packet blocks begin, one behind the other from ``offset`` on; and their end."""
         where: list[int] = []
         if self._skip or not self._in_section:
             return where
         note, head = where.append, self._block.unpack_from
-        last = len(data) - 32
+        last, size = len(data) - 32, len(data)
         while offset <= last:
             kind, length = head(data, offset)
             if kind != ENHANCED_PACKET or length & 3 or length < 32 or length > MAX_BLOCK:
                 break
+            if offset + length > size:
+                break
             note(offset)
             offset += length
-        if where and offset > len(data):
-            where.pop()
+        if where:
+            note(offset)
         return where
 
-    def _take_run(self, data: bytes, blocks: Longs, batches: list[Batch]) -> int:
-        """Take what is ordinary at the front of these blocks; returns how many."""
+    def _take_blocks(self, data: bytes, where: list[int], batches: list[Batch]) -> int:
+        """Take packet blocks and return where they end: many ordinary ones at once."""
+        blocks = np.array(where, np.int64)
         kind = self._order + "u4"
         view = np.ndarray((len(data) - 27,), "V28", data, strides=(1,))
-        fields = view[blocks].view(kind).reshape(-1, 7)
-        length = fields[:, 1].astype(np.int64)
+        fields = view[blocks[:-1]].view(kind).reshape(-1, 7)
+        ordinary = self._ordinary(data, blocks, fields)
+        edges = np.flatnonzero(ordinary[1:] != ordinary[:-1]) + 1
+        edges = np.concatenate([[0], edges, [len(ordinary)]])
+        done = 0  # up to here they are taken
+        for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+            if not ordinary[begin] or (end - begin < _WORTH and len(edges) > 2):
+                continue
+            if not self._each(data, blocks[done : begin + 1], batches):
+                return int(blocks[begin])
+            self._take_run(data, blocks[begin:end], fields[begin:end], batches)
+            done = end
+        self._each(data, blocks[done:], batches)
+        return int(blocks[-1])
+
+    def _each(self, data: bytes, blocks: Longs, batches: list[Batch]) -> bool:
+        """Take these blocks one by one, up to the last place; false if the reading ends there."""
+        if len(blocks) > 1:
+            self._usual(data, int(blocks[0]), int(blocks[-1]), batches)
+        return not self.ended
+
+    def _ordinary(self, data: bytes, blocks: Longs, fields: NDArray[Any]) -> NDArray[Any]:
+        """Which blocks have no options and nothing odd."""
         words = np.ndarray((len(data) - 3,), "V4", data, strides=(1,))
-        again = words[blocks + length - 4].view(kind).reshape(-1)
+        again = words[blocks[1:] - 4].view(self._order + "u4").reshape(-1)
         captured = fields[:, 5].astype(np.int64)
-        fine = (again == fields[:, 1]) & (length == 32 + ((captured + 3) & ~3))
-        interface = fields[:, 2].astype(np.int64)
-        fine &= interface < len(self._clocks)
-        ticks = (fields[:, 3].astype(np.uint64) << np.uint64(32)) | fields[:, 4]
-        fine &= ticks < _FAST_TICKS
-        bad = np.flatnonzero(~fine)
-        count = int(bad[0]) if len(bad) else len(blocks)
-        if not count:
-            return 0
-        interface, captured = interface[:count], captured[:count]
-        whole = ticks[:count].astype(np.int64)
+        fine: NDArray[Any] = again == fields[:, 1]
+        fine &= fields[:, 1].astype(np.int64) == 32 + ((captured + 3) & ~3)
+        fine &= fields[:, 2] < len(self._clocks)
+        fine &= _ticks(fields) < _FAST_TICKS
+        return fine
+
+    def _take_run(
+        self, data: bytes, blocks: Longs, fields: NDArray[Any], batches: list[Batch]
+    ) -> None:
+        """Take blocks that are all ordinary."""
+        count = len(blocks)
+        interface, captured = fields[:, 2].astype(np.int64), fields[:, 5].astype(np.int64)
+        whole = _ticks(fields).astype(np.int64)
         time_ns = np.empty(count, np.int64)
         link_type = np.empty(count, np.int64)
         for index in distinct(interface):
             clock, mine = self._clocks[index], interface == index
             link_type[mine] = self.interfaces[self._base + index].link_type
-            if clock.divide == 1 and clock.multiply in (1, 1000) and abs(clock.offset_ns) < 1 << 61:
-                top = whole[mine].max() * clock.multiply
+            if clock.divide == 1 and abs(clock.offset_ns) < 1 << 61:
+                top = int(whole[mine].max()) * clock.multiply
                 if top < 1 << 61:
                     time_ns[mine] = whole[mine] * clock.multiply + clock.offset_ns
                     continue
             time_ns[mine] = [clock.time_ns(each) for each in whole[mine].tolist()]
-        wire = np.maximum(fields[:count, 6].astype(np.int64), captured)
         batches.append(
             Batch(
                 data,
                 self._offset,
                 self.number + 1,
-                blocks[:count] + 28,
+                blocks + 28,
                 captured,
-                wire,
+                np.maximum(fields[:, 6].astype(np.int64), captured),
                 time_ns,
                 link_type,
                 interface + self._base,
@@ -315,7 +355,12 @@ class BulkPcapng(PcapngParser):
         )
         self.number += count
         self._last_ns = int(time_ns[-1])
-        return count
+
+
+def _ticks(fields: NDArray[Any]) -> NDArray[Any]:
+    ticks: NDArray[Any] = fields[:, 3].astype(np.uint64) << np.uint64(32)
+    ticks |= fields[:, 4]
+    return ticks
 
 
 def bulk_stream(name: str) -> CaptureStream:

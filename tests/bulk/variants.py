@@ -76,6 +76,11 @@ def pcapng(
     return b"".join(out)
 
 
+def block(frame: Frame, *, options: tuple[tuple[int, bytes], ...] = ()) -> bytes:
+    """One packet's block, in nanoseconds, on the first interface."""
+    return Ng().packet(frame.data, frame.time_ns, 0, *options, length=frame.wire_len)
+
+
 def _command(name: str, *arguments: str) -> Callable[[bytes], bytes] | None:
     if shutil.which(name) is None:
         return None

@@ -1,0 +1,149 @@
+"""The same packets in every kind of file and envelope: equal to the core, and by columns."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tcpviz.bulk.reading import Reading
+from tcpviz.bulk.records import Batch, bulk_stream
+from tcpviz.sources.feed import SourceError
+from tcpviz.sources.files import open_capture
+from tcpviz.wire.frame import Frame
+from tests.bench.generate import visits
+from tests.bulk import variants
+from tests.bulk.compare import differences
+
+PIECES = (1 << 20, 5000, 333)
+
+
+@cache
+def generated() -> list[Frame]:
+    """Some hundred packets of web clients, a few of them odd."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "visits.pcap"
+        visits(path, 40, odd=0.05)
+        with open_capture(str(path)) as capture:
+            return list(capture)
+
+
+def frames(path: Path) -> list[Frame]:
+    with open_capture(str(path)) as capture:
+        return [replace(each, comment=None) for each in capture]
+
+
+def batches(path: Path, piece: int = 1 << 20) -> list[Batch]:
+    with open_capture(str(path), bulk_stream, piece) as capture:
+        return [batch for given in capture.pieces() for batch in given]  # type: ignore[misc]
+
+
+def slow(path: Path) -> tuple[int, int]:
+    """(segments, those of them that were read one by one)."""
+    reading = Reading(str(path))
+    reading.read()
+    reading.close()
+    return reading.columns.count, len(reading.columns.kept)
+
+
+@pytest.mark.parametrize("kind", variants.FILES)
+def test_each_kind_of_file_is_read_in_large_batches(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "capture"
+    path.write_bytes(variants.FILES[kind](generated()))
+    one = frames(path)
+    assert len(one) == len(generated()) > 300
+    for piece in PIECES:
+        taken = batches(path, piece)
+        assert [batch.frame(at) for batch in taken for at in range(len(batch))] == one
+    # Of some hundred frames together, whatever is unusual about the blocks they are in.
+    assert len(batches(path)) <= 12
+    assert slow(path)[1] < 10 if "old" not in kind else True
+    assert differences(path) == []
+
+
+@pytest.mark.parametrize("kind", variants.PACKED)
+def test_each_compression(tmp_path: Path, kind: str) -> None:
+    pack = variants.PACKED[kind]
+    if pack is None:
+        pytest.skip(f"needs {kind}")
+    path = tmp_path / "capture"
+    path.write_bytes(pack(variants.pcapng(generated())))
+    try:
+        frames(path)
+    except SourceError as error:
+        pytest.skip(str(error))
+    assert slow(path)[1] < 10
+    assert differences(path) == []
+
+
+def test_blocks_with_options_among_others(tmp_path: Path) -> None:
+    """However they alternate, and where one of them is damaged."""
+    path = tmp_path / "capture"
+    some = generated()[:200]
+    plain = variants.pcapng(some).split(b"\x06\0\0\0", 1)[0]
+    for turn in (1, 5, 17):
+        blocks = [plain]
+        for at, each in enumerate(some):
+            options = ((1, b"seen"),) if at % turn == turn - 1 else ()
+            blocks.append(variants.block(each, options=options))
+        path.write_bytes(b"".join(blocks))
+        one = frames(path)
+        assert len(one) == len(some)
+        for piece in PIECES:
+            taken = batches(path, piece)
+            assert [batch.frame(at) for batch in taken for at in range(len(batch))] == one
+        assert differences(path) == []
+    for wrong in (b"\x05", b"\xff"):
+        blocks = [plain, *(variants.block(each) for each in some)]
+        blocks[100] = blocks[100][:4] + wrong + blocks[100][5:]
+        path.write_bytes(b"".join(blocks))
+        one = frames(path)
+        assert len(one) == 99
+        taken = batches(path)
+        assert [batch.frame(at) for batch in taken for at in range(len(batch))] == one
+
+
+@pytest.mark.parametrize("snaplen", [0, 60])
+@pytest.mark.parametrize("kind", variants.ENVELOPES)
+def test_each_envelope(tmp_path: Path, kind: str, snaplen: int) -> None:
+    link, wrap = variants.ENVELOPES[kind]
+    path = tmp_path / "capture"
+    made = variants.enveloped(generated(), link, wrap)
+    path.write_bytes(variants.pcap(variants.cut(made, snaplen) if snaplen else made))
+    assert differences(path) == []
+    if not snaplen and kind not in ONE_BY_ONE:
+        count, others = slow(path)
+        assert count > 300
+        assert others < 10
+
+
+ONE_BY_ONE = {"Linux cooked, tagged", "PPP", "PPPoE", "MPLS", "VXLAN", "GRE", "IP in IP", "radio"}
+"""These are opened one by one."""
+
+
+@pytest.mark.parametrize("kind", variants.INSIDES)
+def test_each_network_layer(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "capture"
+    change = variants.INSIDES[kind]
+    made = [
+        replace(each, data=data, wire_len=each.wire_len + len(data) - len(each.data))
+        for each in variants.raw(generated())
+        for data in [change(each.data)]
+    ]
+    path.write_bytes(variants.pcap(made))
+    assert differences(path) == []
+    if kind == "IPv6":
+        assert slow(path)[1] < 10
+
+
+def test_fragments(tmp_path: Path) -> None:
+    path = tmp_path / "capture"
+    made = variants.fragmented(generated())
+    assert len(made) > len(generated()) * 1.2
+    path.write_bytes(variants.pcap(made))
+    assert differences(path) == []
+    count, others = slow(path)
+    assert 0 < others < count / 2
