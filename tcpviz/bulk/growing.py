@@ -2,7 +2,8 @@
 
 While the file is read, its beginning is made into a table from time to time; each is exact for
 the packets that it was made of, numbers its connections as the last one will, and stays valid
-when the next one takes its place. Making them takes at most about a quarter of the time.
+when the next one takes its place. Making them takes at most about a quarter of the time; none is
+made that would be there hardly before the last one, which it would only put off.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ class Growing:
         self.waiting = False
         self._stopped = threading.Event()
         self._made_at = self._took = 0.0
-        self._rows = 0
+        self._rows = self._position = 0
 
     def stop(self) -> None:
         """End the reading soon; from any thread."""
@@ -158,9 +159,18 @@ class Growing:
         if self.latest is None:
             due = status.position >= FIRST
         else:
-            due = now - self._made_at >= max(SHARE * self._took, LEAST_S)
+            due = self._due() and self._is_worth_it(now)
         if due:
             self._make(whole=False)
+
+    def _is_worth_it(self, now: float) -> bool:
+        """Whether reading what is left takes longer than making a table of what is there."""
+        left = (self.status.size or 0) - self.status.position
+        read = self.status.position - self._position
+        if left <= 0 or read <= 0:
+            return True  # nobody knows how much comes: a pipe, a file that grows
+        takes = self._took * self._reading.columns.count / max(self._rows, 1)
+        return left * (now - self._made_at) / read > takes
 
     def _make(self, *, whole: bool) -> None:
         reading = frozen(self._reading)
@@ -176,6 +186,7 @@ class Growing:
             return  # it may be half of one
         self.latest = made
         self._rows = count
+        self._position = self.status.position
         if self.windows is not None:
             self.windows.rest()
         self._made_at = time.monotonic()

@@ -89,6 +89,7 @@ def test_a_file_on_the_screen_goes_through_them(
     monkeypatch.setattr(growing, "FIRST", 1 << 14)
     monkeypatch.setattr(growing, "LEAST_S", 0.0)
     monkeypatch.setattr(growing, "SHARE", 0)
+    monkeypatch.setattr(Growing, "_is_worth_it", lambda *_: True)
     monkeypatch.setattr("tcpviz.bulk.reading.PIECE", 1 << 14)
     going = Growing(str(path), follow=False, windows=Windows(TINY))
     going.run(lambda: made.append(going.latest))
