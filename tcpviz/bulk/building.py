@@ -94,7 +94,7 @@ class Building:
         self.clock = self._clock_of()
         if len(self.clock.leaps) > MAX_LEAPS:
             raise Unsuited("its clock leaps too often")
-        self.flows: Flows = flows_of(columns)
+        self.flows: Flows = self._flows_of()
         self.follower = Follower(reading, self.clock)
         self.shapes = self._shapes_of()
         self.followed: list[tuple[int, Connection]] = []
@@ -117,6 +117,9 @@ class Building:
 
     def _clock_of(self) -> Clock:
         return Clock(self.reading.columns.array["time"], self.reading.errors)
+
+    def _flows_of(self) -> Flows:
+        return flows_of(self.reading.columns)
 
     def _shapes_of(self) -> Shapes:
         return Shapes(self.reading, self.follower)

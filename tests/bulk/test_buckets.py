@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tcpviz.bulk import buckets, growing, windows
+from tcpviz.bulk import dealing, growing, windows
 from tcpviz.bulk.buckets import Dealt, built
 from tcpviz.bulk.building import Building
 from tcpviz.bulk.growing import Growing
@@ -51,7 +52,7 @@ def test_every_shared_capture(captures: Path) -> None:
 
 
 def test_web_clients_in_many_buckets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buckets, "STEP", 700)
+    monkeypatch.setattr(dealing, "STEP", 700)
     path = tmp_path / "visits.pcap"
     visits(path, 400, 3, odd=0.02)
     building = dealt(path)
@@ -160,3 +161,26 @@ def test_room_on_the_disk_is_there_before_it_is_written_to(tmp_path: Path) -> No
     assert room.ready([first, other], 10_000_000) == 10_000_000
     del first, other
     assert room.on_disk == 0
+
+
+def test_flows_that_are_too_long_for_a_bucket_come_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dealing, "MOST", 2)
+    path, other = tmp_path / "both.pcap", tmp_path / "visits.pcap"
+    stream(path, 3000, lost=3)
+    visits(other, 100, 3)
+    path.write_bytes(path.read_bytes() + other.read_bytes()[24:])
+    alone: list[int] = []
+    take = dealing.Buckets.take
+
+    def looking(self: dealing.Buckets, number: int) -> Iterator[dealing.Part]:
+        for part in take(self, number):
+            alone.extend([len(part.whole)] * part.alone)
+            yield part
+
+    monkeypatch.setattr(dealing.Buckets, "take", looking)
+    building = dealt(path)
+    assert len(alone) == 1
+    assert alone[0] >= 3000
+    assert differences(path, building) == []
