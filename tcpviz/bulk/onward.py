@@ -33,6 +33,7 @@ from tcpviz.core.zeek_end import ZeekState
 from tcpviz.core.zeek_gaps import MAX_WITHOUT_FURTHER_ACKS
 
 Array = NDArray[Any]
+_Span = tuple[int, int]
 
 _MASK = 0xFFFFFFFF
 _HALF = 1 << 31
@@ -168,18 +169,22 @@ class Onward:
         end = self._until(stretch, begin, end)
         if end - begin < 2:
             return begin
+        spans = [
+            (_span(stretch.data[side], begin, end), _span(stretch.moved[side], begin, end))
+            for side in (0, 1)
+        ]
         for side in (0, 1):
-            self._waits(stretch, side, begin, end)
+            self._waits(stretch, side, (begin, end), spans[side][0], spans[1 - side][1])
         for side in (0, 1):
-            self._say(stretch, side, begin, end)
+            self._say(stretch, side, (begin, end), *spans[side])
         bits = self._analysis.completeness
         connection = self.connection
         connection.last_ns = self._analysis.zeek._last_ns = int(stretch.time[end - 1])
         if connection._third:
             connection._data_began = True
         bits.note(
-            data=any(_some(each, begin, end) for each in stretch.data),
-            ack=any(_some(each, begin, end) for each in stretch.bare),
+            data=any(low < high for (low, high), _ in spans),
+            ack=sum(high - low for (low, high), _ in spans) < end - begin,
         )
         self.twice.pass_over(base + begin, base + end)
         return end
@@ -282,19 +287,18 @@ class Onward:
             return _first(data, begin, end)
         stored = sum(upper - lower for lower, upper in blocks)
         quiet = _first(stretch.quiet[1 - side], begin, end)
-        low, high = data.searchsorted((begin, quiet))
+        low, high = _span(data, begin, quiet)
         most = number + MAX_WITHOUT_FURTHER_ACKS - stored
-        place = int(low + stretch.end[data[low:high]].searchsorted(most, "right"))
+        place = low + int(stretch.data_ends[side][low:high].searchsorted(most, "right"))
         if place < high:
             return int(data[place])
         return _first(stretch.over[side], quiet, end)
 
-    def _waits(self, stretch: Stretch, side: int, begin: int, end: int) -> None:
+    def _waits(self, stretch: Stretch, side: int, run: _Span, sent: _Span, acked: _Span) -> None:
         """What was sent by an end, as far as it rests on what the other acknowledges."""
         half = self._halves[side]
         data, moved = stretch.data[side], stretch.moved[1 - side]
-        low, high = (int(each) for each in np.searchsorted(data, (begin, end)))
-        first, last = (int(each) for each in np.searchsorted(moved, (begin, end)))
+        (begin, end), (low, high), (first, last) = run, sent, acked
         heard = int(stretch.said[1 - side][stretch.before(1 - side, end)])
         if high > low or last > first:
             half.log.pass_over(stretch, side, low, high, heard)
@@ -313,7 +317,7 @@ class Onward:
                 signs.waiting_ns = int(stretch.time[place])
             else:
                 signs.waiting_ns = None
-                after = int(np.searchsorted(data, place))
+                after = int(data.searchsorted(place))
                 if after < high:
                     signs.waiting_ns = int(stretch.time[data[after]])
         elif high > low and signs.waiting_ns is None:
@@ -329,7 +333,7 @@ class Onward:
         upto = last + heard - number
         blocks = gaps._blocks
         quiet = stretch.quiet[1 - side]
-        since = int(np.searchsorted(quiet, end))
+        since = int(quiet.searchsorted(end))
         calm = since and int(quiet[since - 1]) >= begin
         if not gaps.off and reached > number:
             if calm:
@@ -345,8 +349,9 @@ class Onward:
             blocks[:] = [block for block in blocks if block[1] > upto]
         gaps._deliver()
 
-    def _say(self, stretch: Stretch, side: int, begin: int, end: int) -> None:
+    def _say(self, stretch: Stretch, side: int, run: _Span, sent: _Span, acked: _Span) -> None:
         """What an end has said by its latest segment of a run."""
+        (begin, end), (low, high), (first, last) = run, sent, acked
         start, stop = stretch.before(side, begin), stretch.before(side, end)
         if start == stop:
             return
@@ -356,31 +361,27 @@ class Onward:
         time, frame = int(stretch.time[place]), stretch.frame(place)
         # Sent.
         data = stretch.data[side]
-        low, high = (int(each) for each in np.searchsorted(data, (begin, end)))
         if high > low:
-            first, latest = int(data[low]), int(data[high - 1])
-            sent = int(stretch.seq[first])
+            earliest, latest = int(data[low]), int(data[high - 1])
+            begun = int(stretch.seq[earliest])
             number = stretch.raw(side, int(stretch.end[latest]))
-            if me.solid != sent:
-                me.solid_from = sent
+            if me.solid != begun:
+                me.solid_from = begun
             me.solid = me.snd_nxt = flow.next_seq = signs.next = number
             flow.next_frame, flow.next_ns = stretch.frame(latest), int(stretch.time[latest])
-            ahead = int(stretch.end[latest]) - int(stretch.rel[first])
+            ahead = int(stretch.end[latest]) - int(stretch.rel[earliest])
             half.zeek.seq_wraps += (half.zeek.last_seq + ahead) >> 32
             half.zeek.last_seq = number
             kept = stretch.kept[side]
             if len(kept):
-                low, high = np.searchsorted(kept, (begin, end))
-                half.data.pass_over(kept[low:high] + (self._reader.base))
+                low, high = _span(kept, begin, end)
+                half.data.pass_over(kept[low:high] + self._reader.base)
         # Said.
         ack = int(stretch.ack[place])
-        moved = stretch.moved[side]
-        at = int(np.searchsorted(moved, end))
         again = stretch.again[side]
-        if at and int(moved[at - 1]) >= begin:
-            last = int(moved[at - 1])
-            flow.dup_frame, flow.dup_acks = stretch.frame(last), 0
-            flow.dup_acks = _some(again, last, end)
+        if last > first:
+            latest = int(stretch.moved[side][last - 1])
+            flow.dup_frame, flow.dup_acks = stretch.frame(latest), _some(again, latest, end)
             # More than half of all numbers may have been acknowledged meanwhile.
             ahead = int(stretch.back[place]) - int(stretch.said[side][start])
             peer.zeek.ack_wraps += (peer.zeek.ack_seq + ahead) >> 32
@@ -404,7 +405,7 @@ class Onward:
         if stretch.bits[place] & STAMPED:
             signs.ticks = int(stretch.value[place])
             recent = stretch.recent[side]
-            at = int(np.searchsorted(recent, end))
+            at = int(recent.searchsorted(end))
             if at and int(recent[at - 1]) >= begin:
                 peer.end.ts_recent = int(stretch.value[recent[at - 1]])
 
@@ -432,16 +433,18 @@ class Onward:
                 if number:
                     self._analysis.marks.counts[half.side][name] += number
 
-
     def _headers(self, stretch: Stretch, which: Array) -> int:
         """Bytes of IP and TCP headers in all; of frames that look alike one is read."""
         places = np.flatnonzero(which)
         kinds = stretch.around(places)
         total = 0
-        for kind, count in enumerate(np.bincount(kinds).tolist()):
-            if count:
-                one = self._reader.read(self._reader.base + int(places[np.argmax(kinds == kind)]))
-                total += count * (one.ip_len - one.payload_len)
+        for kind in np.flatnonzero(np.bincount(kinds)).tolist():
+            alike = places[kinds == kind].tolist()
+            # Of what did not come by columns it is not known how long the frames were.
+            some = alike[:1] if kind >= 2 else alike
+            for place in some:
+                one = self._reader.read(self._reader.base + place)
+                total += len(alike) // len(some) * (one.ip_len - one.payload_len)
         return total
 
 
@@ -467,11 +470,16 @@ def _zeek_last(end: ZeekEnd) -> int:
 
 def _first(places: Array, begin: int, end: int) -> int:
     """The first of these places from ``begin`` on, ``end`` if there is none before it."""
-    at = int(np.searchsorted(places, begin))
+    at = int(places.searchsorted(begin))
     return min(end, int(places[at])) if at < len(places) else end
+
+
+def _span(places: Array, begin: int, end: int) -> _Span:
+    """Which of these places lie from ``begin`` up to ``end``."""
+    return int(places.searchsorted(begin)), int(places.searchsorted(end))
 
 
 def _some(places: Array, begin: int, end: int) -> int:
     """How many of these places lie from ``begin`` up to ``end``."""
-    low, high = np.searchsorted(places, (begin, end))
-    return int(high - low)
+    low, high = _span(places, begin, end)
+    return high - low

@@ -43,9 +43,13 @@ _REMEMBERED = r"^\.analysis\.marks|^\.analysis\.zeek\._|^\.former"
 NOT_TOLD = re.compile(rf"{_FIELD.format('|'.join(_LEFT.split()))}|{_REMEMBERED}")
 """What is not told of such a connection at all."""
 
-_FAR = "next una solid_from _biggest stuck_len observation"
-MOVED = re.compile(rf"{_FIELD.format('|'.join(_FAR.split()))}|{_REMEMBERED}|\.doubted")
-"""Of a long one of which the core has not seen all: its later numbers are lower than they were."""
+RECALLED = re.compile(
+    r"^\.former|^\.observation|^\.analysis\.marks\.(last|_twice|_(client|server)\.(contents|log))"
+)
+"""Of one that the core was carried over: what it would read again when it asked for it.
+
+Its latest observation is that of the latest segment that the core took.
+"""
 
 
 def scalar(path: Path) -> Tracker:
@@ -106,8 +110,7 @@ def _deep(table: Table, place: int, one: Connection, other: Connection) -> list[
     if table._source[place] < _FOLLOWED:
         return _but(one, other, NOT_TOLD)
     # Where it was followed alone it is another object.
-    found = alike(one, other, lambda at: at.startswith(".former"))
-    return found and _but(one, other, MOVED)
+    return alike(one, other, lambda at: bool(RECALLED.search(at)))
 
 
 def _but(one: Connection, other: Connection, which: re.Pattern[str]) -> list[str]:

@@ -73,6 +73,14 @@ def test_columns_say_of_each_what_the_core_says(tmp_path: Path) -> None:
     assert segments > 700
 
 
+@pytest.mark.parametrize("name", ["slow-start", "fast-retransmission", "zero-window"])
+def test_options_cut_off(tmp_path: Path, name: str) -> None:
+    """SACK blocks of which less was captured than there are: not by columns, some of them."""
+    path = tmp_path / "run.pcap"
+    path.write_bytes(variants.pcap(variants.cut(recorded()[name], 60)))
+    assert differences(path) == []
+
+
 def behind(names: Sequence[str], dice: random.Random) -> list[Frame]:
     """These runs one behind the other: in all of them the same hosts use the same ports."""
     out: list[Frame] = []

@@ -34,7 +34,7 @@ def pcap(frames: Frames, order: str = "<", magic: int = 0xA1B23C4D) -> bytes:
     for each in frames:
         seconds, rest = divmod(each.time_ns, SECOND)
         record = pcap_record(
-            each.data, seconds, rest // tick, order, length=each.wire_len, extra=extra
+            each.data, seconds & 0xFFFFFFFF, rest // tick, order, length=each.wire_len, extra=extra
         )
         out.append(record)
     return b"".join(out)
@@ -68,6 +68,7 @@ def pcapng(
                 ticks = (each.time_ns << (resolution & 0x7F)) // SECOND
             else:
                 ticks = each.time_ns * 10**resolution // SECOND
+            ticks &= (1 << 64) - 1  # moments before 1970
             where = places[each.link_type, at % interfaces]
             if old:
                 out.append(ng.old_packet(each.data, ticks, where))
