@@ -53,6 +53,23 @@ FOLLOWED = 25_000.0
 SMOOTHING = 0.12
 """Share of the latest pass in the rate: one great burst does not count as a rate."""
 
+CALM = 3_000.0
+"""Segments a second below which all are followed again: an eighth of what ends that."""
+
+LEAST_S = 0.2
+"""Seconds without a segment after which the rate is measured all the same."""
+
+CALM_S = 3.0
+"""Seconds for which there must be no more than that."""
+
+
+class FollowedAgain(list[Record]):
+    """From here on everything is followed; connections up to number ``since`` were counted."""
+
+    def __init__(self, since: int) -> None:
+        super().__init__()
+        self.since = since
+
 
 class Followed(list[Record]):
     """Records of one connection. ``fresh``: all that came before is told anew."""
@@ -70,6 +87,8 @@ class RingFeed(LiveFeed):
     ``ring``    there is one; ``way`` tells how it captures, in a few words
     ``overwhelmed``  more comes than can be made segments of: they are counted only, and
                      whoever follows must choose one connection
+    ``calm``  while they are counted: so little comes now that all can be followed again
+    ``counted``  that has happened once
     """
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
@@ -77,7 +96,8 @@ class RingFeed(LiveFeed):
         self.changing = threading.Lock()
         self.rows = LiveRows(self.table, self.changing)
         self.overwhelmed = False
-        self._looked_at = self._rate = 0.0
+        self.calm = self.counted = False
+        self._looked_at = self._rate = self._busy_at = 0.0
         self._asked_only: int | None = None
         self._serving: int | None = None
         self._fast = Decoder(verify=False)
@@ -85,6 +105,7 @@ class RingFeed(LiveFeed):
         self._logged = 0
         self._let_go = False
         self._kept = KEPT
+        self._made: StretchMaker | None = None
         super().__init__(*arguments, **more)
 
     def spare(self, memory: int) -> None:
@@ -101,7 +122,8 @@ class RingFeed(LiveFeed):
                 config["ring"] = min(ring.RING, 1 << (memory // 8).bit_length() - 1)
 
     def _maker(self, links: Sequence[Link]) -> Maker:
-        return StretchMaker(links)
+        self._made = StretchMaker(links)
+        return self._made
 
     @property
     def ring(self) -> bool:
@@ -113,6 +135,15 @@ class RingFeed(LiveFeed):
     def only(self, ident: int) -> None:
         """From now on give only this connection's records; from any thread."""
         self._asked_only = ident
+        self.counted, self.calm, self._busy_at = True, False, 0.0
+        self._nudge()
+
+    def follow_all(self) -> None:
+        """Give everything again; a :class:`FollowedAgain` tells from where. From any thread."""
+        self._asked_only = None
+        self._nudge()
+
+    def _nudge(self) -> None:
         with self._lock:
             if self._wake:
                 with contextlib.suppress(OSError):
@@ -126,7 +157,12 @@ class RingFeed(LiveFeed):
     def batches(self) -> Iterator[list[Record]]:
         for batch in super().batches():
             wanted = self._asked_only
-            if wanted is None:
+            self._look_for_calm()
+            if wanted is None and self._serving is not None:
+                yield Followed(batch, self._serving, fresh=False)
+                self._serving, self.overwhelmed, self.calm = None, False, False
+                yield FollowedAgain(self.table.born)
+            elif wanted is None:
                 yield batch
             elif wanted != self._serving:
                 # All that came so far is in what is kept, this batch as well.
@@ -172,6 +208,7 @@ class RingFeed(LiveFeed):
             self._look_at_lag(columns)
             chosen: Sequence[int] = () if self.overwhelmed else range(len(stretch))
         else:
+            self._measure(len(columns))
             chosen = taken.of(wanted)
         return self._records(stretch, chosen, dict(slow))
 
@@ -182,12 +219,27 @@ class RingFeed(LiveFeed):
         """
         if not len(columns):
             return
-        now = time.monotonic()
-        rate = len(columns) / max(now - self._looked_at, ring.PASS_S)
-        self._looked_at = now
-        self._rate += SMOOTHING * (rate - self._rate)
+        self._measure(len(columns))
         if self._rate > FOLLOWED or time.time_ns() - int(columns.time_ns[-1]) > LAG_NS:
             self.overwhelmed = True
+
+    def _measure(self, count: int) -> None:
+        """So many more: how many a second that makes."""
+        now = time.monotonic()
+        passed = max(now - self._looked_at, ring.PASS_S)
+        self._looked_at = now
+        share = SMOOTHING if count else min(SMOOTHING * passed / ring.PASS_S, 1.0)
+        self._rate += share * (count / passed - self._rate)
+
+    def _look_for_calm(self) -> None:
+        """While connections are only counted: whether all could be followed for some seconds."""
+        if self._serving is None:
+            return
+        if time.monotonic() - self._looked_at > LEAST_S:
+            self._measure(0)
+        if self._rate > CALM or self._busy_at == 0.0:
+            self._busy_at = time.monotonic()
+        self.calm = time.monotonic() - self._busy_at >= CALM_S
 
     def _slowly(self, stretch: Stretch, places: Ints) -> list[tuple[int, Segment]]:
         """The segments among what the fast road could not take."""
@@ -244,17 +296,23 @@ class RingFeed(LiveFeed):
         """The frames of the latest stretches; from any thread."""
         if not self.ring:
             return super().kept()
-        stretches = [stretch for stretch, _ in self._log.copy()]
+        with self.changing:
+            stretches = [stretch for stretch, _ in self._log]
+            for stretch in stretches:
+                stretch.lent = True
         frames = (frame for stretch in stretches for frame in stretch.frames())
         return Kept(frames, [self.interfaces[0].name], whole=not self._let_go)
 
     def _keep(self, stretch: Stretch, taken: Taken) -> None:
-        self._log.append((stretch, taken))
-        self._logged += len(stretch.data) + taken.nbytes
-        while self._logged > self._kept and len(self._log) > 1:
-            old, former = self._log.popleft()
-            self._logged -= len(old.data) + former.nbytes
-            self._let_go = True
+        with self.changing:
+            self._log.append((stretch, taken))
+            self._logged += len(stretch.data) + taken.nbytes
+            while self._logged > self._kept and len(self._log) > 1:
+                old, former = self._log.popleft()
+                self._logged -= len(old.data) + former.nbytes
+                self._let_go = True
+                if not old.lent and self._made is not None:
+                    self._made.give_back(old)
 
     def _again(self, ident: int) -> list[Record]:
         """What is still kept of one connection; a note, if that is not all."""

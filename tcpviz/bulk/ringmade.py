@@ -45,17 +45,48 @@ class QuickRing(Ring):
         super().close()
 
 
+_LEAST = 1 << 16
+"""Bytes from which on memory is used again: its pages need not be got and cleared anew, which
+costs as much as copying."""
+
+_MOST = 8
+"""Pieces of memory that wait for that."""
+
+
 class StretchMaker:
     """One stretch of each pass, whatever the number of rings."""
 
     def __init__(self, links: Sequence[Link]) -> None:
         self.links = links
+        self._free: list[memoryview] = []
         self.losses: dict[int, int] = {}
 
     def reading(self, ring: Ring) -> Ring:
         return QuickRing(ring)
 
-    def part(self, _number: int, /, data: bytes, size: int, *, skip_outgoing: bool) -> Stretch:
+    def copied(self, views: Sequence[memoryview], /) -> memoryview:
+        length = sum(map(len, views))
+        fit = [piece for piece in self._free if length <= len(piece) <= 4 * length]
+        if fit:
+            whole = min(fit, key=len)
+            self._free = [piece for piece in self._free if piece is not whole]
+        else:
+            whole = np.empty(max(length + length // 4, 1), np.uint8).data
+        at = 0
+        for view in views:
+            whole[at : at + len(view)] = view
+            at += len(view)
+        return whole[:length]
+
+    def give_back(self, stretch: Stretch) -> None:
+        """Nobody looks at that stretch, or at anything of it, any more."""
+        data = stretch.data
+        if isinstance(data, memoryview) and len(data) >= _LEAST and len(self._free) < _MOST:
+            piece = data.obj
+            del stretch.rows, stretch.data
+            self._free.append(memoryview(piece))
+
+    def part(self, _number: int, /, data: Any, size: int, *, skip_outgoing: bool) -> Stretch:
         made = Stretch(data, size, links=self.links)
         return made.without_outgoing() if skip_outgoing else made
 

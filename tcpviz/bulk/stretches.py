@@ -113,6 +113,7 @@ class Stretch:
     ``links``   of the interfaces by number
     ``number``  of its first frame in the capture, from 1
     ``lost``    packets that the kernel dropped among or before them
+    ``lent``    somebody else may look at it at any time
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class Stretch:
         self.links = links
         self.number = number
         self.lost = lost
+        self.lent = False
         self.rows = np.frombuffer(data, _layout(_FRONT, size))
 
     def __len__(self) -> int:

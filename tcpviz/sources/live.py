@@ -161,9 +161,6 @@ class LiveFeed:
         self.ringed = False
         self.way = f"packet by packet: {reason}"
 
-    def _start(self, config: dict[str, Any]) -> Child:
-        return Child(config, self._reader_of)
-
     def _reader_of(self, child: Child, begun: bytes) -> Reader:
         links = [(each.link_type, each.cooked) for each in self.interfaces]
         names = [each.name for each in self.interfaces]
@@ -206,7 +203,7 @@ class LiveFeed:
             self._selector = selectors.DefaultSelector()
             self._selector.register(self._wake[0], selectors.EVENT_READ, None)
             for config in self._configs:
-                child = self._start(config)
+                child = Child(config, self._reader_of)
                 self._children.append(child)
                 self._selector.register(child.output, selectors.EVENT_READ, (child, "output"))
                 self._selector.register(child.errors, selectors.EVENT_READ, (child, "errors"))
@@ -324,6 +321,7 @@ class LiveFeed:
 
     def _run(self) -> Iterator[list[Record]]:
         asked_at: float | None = None
+        given = 0.0
         while not all(child.ended for child in self._children):
             if asked_at is None and (self._stopping.is_set() or self._left == 0):
                 asked_at = time.monotonic()
@@ -336,8 +334,9 @@ class LiveFeed:
                 asked_at = asked_at and time.monotonic()
             batch = self._kernel.among(batch)
             self._tell()
-            if batch or not came:
+            if batch or not came or time.monotonic() - given > IDLE:
                 yield batch
+                given = time.monotonic()
             if asked_at is not None and time.monotonic() - asked_at > _END_PATIENCE:
                 break
         yield from self._finish()

@@ -47,7 +47,11 @@ class Maker(Protocol):
         """The ring as it is best read by this maker."""
         ...
 
-    def part(self, number: int, /, data: bytes, size: int, *, skip_outgoing: bool) -> Any:
+    def copied(self, views: Sequence[memoryview], /) -> Any:
+        """The bytes of frames that lie in the ring, so that they can be given back there."""
+        ...
+
+    def part(self, number: int, /, data: Any, size: int, *, skip_outgoing: bool) -> Any:
         """What came in one ring. ``skip_outgoing``: without what is on its way out."""
         ...
 
@@ -72,6 +76,9 @@ class FrameMaker:
 
     def reading(self, ring: Ring) -> Ring:
         return ring
+
+    def copied(self, views: Sequence[memoryview], /) -> bytes:
+        return b"".join(views)
 
     def part(
         self, number: int, /, data: bytes, size: int, *, skip_outgoing: bool
@@ -252,6 +259,8 @@ class MappedReader(Reader):
         self.due: float | None = 0.0
         self._until = 0.0
         self._rest = -1
+        self._passed = 0
+        self._full = False
 
     def read(self) -> list[Any] | None:
         if self._rest < 0 and self._listen():
@@ -274,16 +283,16 @@ class MappedReader(Reader):
 
     def pull(self) -> list[Any]:
         """One pass: what has come since the last one. It says when the next one is due."""
-        before = self._passed
+        before, began = self._passed, time.monotonic()
         made = self._take(AT_ONCE, asks=True)
-        if self._passed > before:
-            self.due = time.monotonic() + PASS_S
+        if self._full:
+            self.due = began  # more has come already
+        elif self._passed > before:
+            self.due = began + PASS_S
         elif self.due is not None:
             self.due = None
             self._ask(WAKE)
         return made
-
-    _passed = 0
 
     def _waiting(self) -> int:
         return sum(ring.ready(ring.frames) for ring in self._rings)
@@ -291,11 +300,13 @@ class MappedReader(Reader):
     def _take(self, most: int, *, asks: bool) -> list[Any]:
         with self._lock:
             parts = []
+            self._full = False
             most = max(min(most, AT_ONCE) // max(len(self._rings), 1), 1)
             for number, ring in enumerate(self._rings):
                 count = ring.ready(most)
+                self._full = self._full or count == most
                 if count:
-                    data = b"".join(ring.stretches(count))
+                    data = self._maker.copied(ring.stretches(count))
                     ring.release(count)
                     self._passed += count
                     self._rest -= count if self._rest > 0 else 0
