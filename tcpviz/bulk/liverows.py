@@ -72,6 +72,7 @@ class LiveRows(Sequence[Connection]):
         self._rows = np.zeros(0, np.int64)
         self._idents = np.zeros(0, np.int64)
         self._born = -1
+        self._why = COUNTED
         self._sockets: dict[bytes, HostSocket] = {}
         self.refresh()
 
@@ -113,8 +114,26 @@ class LiveRows(Sequence[Connection]):
         place = self.place_of(ident)
         return None if place is None else self[place]
 
+    def tell_why(self, why: str = COUNTED) -> None:
+        """What the claims of those that are made from now on say."""
+        if why != self._why:
+            self._why = why
+            self._made.clear()
+
+    def up_to(self, ident: int) -> int:
+        """How many of them have numbers up to that."""
+        return int(np.searchsorted(self._idents, ident, "right"))
+
+    def number_of(self, key: FlowKey) -> int | None:
+        """The number of the latest connection there, in about no time."""
+        with self._lock:
+            return self.table.number_of(packed(key.low), packed(key.high), key.scope)
+
     def ident_of(self, key: FlowKey) -> int | None:
         """The number of the latest connection between these two ends."""
+        ident = self.number_of(key)
+        if ident is not None:
+            return ident
         ends = {packed(key.low), packed(key.high)}
         with self._lock:
             table = self.table
@@ -160,7 +179,7 @@ class LiveRows(Sequence[Connection]):
         ends = table.ends[row].tobytes() if self._sockets else b""
         if known is not None and known[0] == total and known[1] == table.gaps:
             return self._owned(known[2], ends)
-        made = _connection(table, row)
+        made = _connection(table, row, self._why)
         if len(self._made) >= KEPT:
             del self._made[next(iter(self._made))]
         self._made.pop(ident, None)
@@ -177,12 +196,12 @@ def packed(end: Endpoint) -> bytes:
     return address + end.port.to_bytes(2, "big")
 
 
-def _connection(table: LiveTable, row: int) -> Connection:
+def _connection(table: LiveTable, row: int, why: str) -> Connection:
     rows = np.array([row])
     known = table.known(rows)
     codes = states(known)
     ends = [endpoint(table.ends[row, side].tobytes()) for side in range(2)]
-    claims = [_claim(STATES[int(codes[side][0])], table, row) for side in range(2)]
+    claims = [_claim(STATES[int(codes[side][0])], table, row, why) for side in range(2)]
     key = FlowKey.of(ends[0], ends[1])
     made = Counted(int(table.ident[row]), key, ends[0], ends[1], claims[0], claims[1])
     acked = fins_acked(known)
@@ -225,12 +244,12 @@ def _side(number: int) -> Side | None:
     return None if number < 0 else _SIDES[number]
 
 
-def _claim(state: State, table: LiveTable, row: int) -> Claim:
+def _claim(state: State, table: LiveTable, row: int, why: str) -> Claim:
     missed = table.gaps > int(table.gap[row])
     begun = int(table.iss[row].max()) >= 0
     sure = begun and not missed and state is not State.LISTEN
     return Claim(
         state,
         Certainty.INFERRED if sure else Certainty.UNKNOWN,
-        MISSED if missed else COUNTED,
+        MISSED if missed else why,
     )

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcpviz.bulk import livesums
-from tcpviz.bulk.livegroups import ACK, SYN, Groups, divided, group
+from tcpviz.bulk.livegroups import ACK, FLOW, SYN, Groups, divided, group
 from tcpviz.bulk.liveindex import FlowIndex
 from tcpviz.bulk.livestates import Known, closed
 from tcpviz.bulk.livesums import Segments
@@ -157,8 +157,16 @@ class LiveTable:
 
     def rows(self) -> Ints:
         """The rows in use, in the order in which their connections began."""
+        if not self.evicted:
+            return np.arange(self.born)
         used = np.flatnonzero(self.ident[: min(self.born, self._room)])
         return np.asarray(used[np.argsort(self.ident[used], kind="stable")], np.int64)
+
+    def number_of(self, one: bytes, two: bytes, scope: tuple[str, ...]) -> int | None:
+        """The number of the latest connection between two ends (18 bytes each), if it is kept."""
+        ends = [np.array([self.mixer.odd(end, scope)], np.uint64) for end in (one, two)]
+        rows, _ = self._index.find(self.mixer.pair(*ends) & FLOW, self.flow)
+        return int(self.ident[rows[0]]) if rows[0] >= 0 else None
 
     def every(self) -> slice:
         """All rows in use, in whichever order they lie: their columns need not be gathered."""

@@ -104,8 +104,8 @@ def _seen(feed: Feed) -> tuple[int, int]:
 
 
 def _counted(feed: Feed) -> States | None:
-    """The ends by state of a feed that only counts its connections now."""
-    if getattr(feed, "everything", True):
+    """The ends by state of a feed that only counts its connections, or has done so."""
+    if not getattr(feed, "counted", False):
         return None
     from tcpviz.bulk.livetally import tallies
 

@@ -65,6 +65,20 @@ def _only_count(feed: Feed, tracker: Tracker) -> None:
         )
         feed.only(NOBODY)  # type: ignore[attr-defined]
         tracker.keep_connections(0)
+    elif getattr(feed, "calm", False):
+        feed.follow_all()  # type: ignore[attr-defined]
+
+
+def _go_on(feed: Feed, tracker: Tracker, batch: object) -> None:
+    """Where a feed that only counted says that everything comes from here on, follow it again."""
+    since = getattr(batch, "since", None)
+    if since is None:
+        return
+    tracker.go_on(since, MAX_CONNECTIONS, feed.rows.number_of)  # type: ignore[attr-defined]
+    feed.status.notes.append(
+        "few enough come to be followed one by one again; what came meanwhile was counted, "
+        "not followed"
+    )
 
 
 def seen(feed: Feed, tracker: Tracker) -> int:
@@ -75,7 +89,7 @@ def seen(feed: Feed, tracker: Tracker) -> int:
 
 def forgotten(feed: Feed, tracker: Tracker) -> int:
     """How many of them had to be forgotten."""
-    if getattr(feed, "everything", True):
+    if not getattr(feed, "counted", False):
         return tracker.evicted
     return int(feed.table.evicted)  # type: ignore[attr-defined]
 
@@ -111,6 +125,7 @@ def tell(
     try:
         for batch in feed.batches():
             notes.tell()
+            _go_on(feed, tracker, batch)
             for record in batch:
                 if eyes.done:
                     break

@@ -8,6 +8,7 @@ use. How it is decided where those were used more than once is in
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from tcpviz.core import late, routing
 from tcpviz.core.analysis import Analysis
@@ -30,6 +31,7 @@ class Followed:
     ``analyse``      keep Wireshark's marks and Zeek's letters of each
     ``most``         how many are kept: finished ones go first, then the oldest, counted
                      in ``evicted``
+    ``counted``      tells of a new one whether somebody else has given it a number already
     ``before``       how the ends stand before there is a connection: of the server, if that
                      was seen, it is what every connection begins with
     """
@@ -52,6 +54,7 @@ class Followed:
         self._analyse = analyse
         self._most = most
         self._ids = 0
+        self.counted: Callable[[FlowKey], int | None] | None = None
         self._kernels = kernels
         self._host = host
         self._scopes: dict[tuple[str, ...], None] = {}  # met so far, for ICMP errors
@@ -128,9 +131,12 @@ class Followed:
         reused: bool = False,
     ) -> Connection:
         """Follow a new one; ``ends``: client, server and how they stand."""
-        self._ids += 1
+        ident = self.counted(key) if self.counted is not None else None
+        if ident is None:
+            self._ids += 1
+            ident = self._ids
         analysis = Analysis(reused_ports=reused) if self._analyse else None
-        connection = Connection(self._ids, key, *ends, analysis)
+        connection = Connection(ident, key, *ends, analysis)
         self.connections[connection.id] = connection
         self.live[key] = connection
         if len(self._scopes) < MAX_SCOPES:
@@ -143,9 +149,9 @@ class Followed:
         """The next connection gets this number."""
         self._ids = ident - 1
 
-    def keep(self, most: int) -> None:
-        """Follow no more than so many from now on."""
-        self._most = most if self._most is None else min(most, self._most)
+    def keep(self, most: int, *, more: bool = False) -> None:
+        """Follow no more than so many from now on; ``more``: even if that is more than before."""
+        self._most = most if self._most is None or more else min(most, self._most)
         while len(self.connections) > self._most:
             self._evict()
 

@@ -114,6 +114,21 @@ class Tracker:
         """The next connection gets this number: one that somebody else has counted."""
         self._followed.number_from(ident)
 
+    def go_on(self, since: int, most: int, counted: Callable[[FlowKey], int | None]) -> None:
+        """Follow everything from here on, up to ``most`` connections at a time.
+
+        Those of which ``counted`` tells a number up to ``since`` were counted by somebody else
+        before, and get that number; new ones get the next ones.
+        """
+        self._followed.keep(most, more=True)
+        self._followed.number_from(since + 1)
+
+        def known(key: FlowKey) -> int | None:
+            ident = counted(key)
+            return ident if ident is not None and ident <= since else None
+
+        self._followed.counted = known
+
     def keep_connections(self, most: int) -> None:
         """Follow no more than so many from now on: finished ones go first, then the oldest."""
         self._followed.keep(most)

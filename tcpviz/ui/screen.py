@@ -36,7 +36,7 @@ from tcpviz.ui.sparing import SparingCompositor
 
 FLASH_S = 0.45
 
-COUNTING_S = 0.25
+COUNTING_S = 0.5
 """Seconds between two drawings of a storm at least, where no key asks for one."""
 
 RUSH = 40
@@ -207,10 +207,10 @@ class MainScreen(
             self.lesson_state,
             self._lower.ticking(fast=self._chart.travelling),
         )
-        # Of a storm that is counted every figure changes at each beat: four times a second will do.
+        # Of a storm that is counted every figure changes at each beat: twice a second will do.
         # Of a rush of segments one sees no more by looking twice as often.
         if session.live and not session.pump.done:
-            counting = session.counted is not None
+            counting = session.counted is not None and not session.resumed
             rushing = len(session.timeline) - self._drawn_steps >= RUSH
             pause = COUNTING_S if counting else RUSHING_S if rushing else 0.0
             if monotonic() - self._drawn_at < pause:

@@ -58,7 +58,6 @@ EVICTED_AT_ONCE = 200
 CHECK_EVERY = 32
 """Records between two looks at the clock while draining."""
 
-
 HIDDEN_AMONG = 2_000
 """Among more connections than this, those that have not begun yet are listed in a lesson too."""
 
@@ -146,7 +145,7 @@ class Session(Whole):
         """Take what has come, for at most about ``budget_s``; returns how many records."""
         until = self.clock() + budget_s
         taken = 0
-        if self.counted is not None:
+        if self.counted is not None and not self.resumed:
             return self._pull_followed(self.counted)
         for record in self.pump.records():
             steps = self.tracker.feed(record)
@@ -164,9 +163,16 @@ class Session(Whole):
         # Of a file the last count is told, which has them all.
         if not self.story and self.crowds.look(self.tracker.connections, final=over):
             self._tell_crowds(told=over or self.live)
+        if self.counted is not None:
+            self.counted.refresh()
         if self.live and counted.falls_behind(self.pump):
             self._count()
         return taken
+
+    @property
+    def resumed(self) -> bool:
+        """Everything is followed again, after connections were only counted."""
+        return isinstance(self.counted, counted.Resumed)
 
     def _look_on(self) -> None:
         """The onlooker looks; a connection that it points at is shown, once."""
@@ -210,28 +216,27 @@ class Session(Whole):
     def _pull_followed(self, rows: counted.Rows) -> int:
         """Take what has come of the one connection that is followed; says 1 if anything came."""
         while (batch := self.pump.batch()) is not None:
+            since = getattr(batch, "since", None)
+            if since is not None and counted.calm_asked(self.feed):
+                self.counted = counted.resume(rows, self, since, CONNECTIONS_KEPT_LIVE)
+                break
             ident = getattr(batch, "ident", None)
             if ident != self.selected or ident is None:
                 for record in batch:
                     if isinstance(record, HostReading):
-                        self.tracker.host.hear(self._of_followed(record, rows))
+                        self.tracker.host.hear(counted.of_one(record, rows, self.selected))
                 continue
             if getattr(batch, "fresh", False):
                 self._begin_anew(ident)
             for record in batch:
                 if isinstance(record, HostReading):
-                    record = self._of_followed(record, rows)
+                    record = counted.of_one(record, rows, self.selected)
                 self.absorb(self.tracker.feed(record))
         rows.refresh()
         self._settle()
         self._look_on()
+        counted.look_for_calm(self.feed)
         return 1
-
-    def _of_followed(self, reading: HostReading, rows: counted.Rows) -> HostReading:
-        """What the table says of the one that is followed; whose the others are, the rows keep."""
-        for sock in reading.sockets:
-            rows.note(sock)
-        return counted.about(reading, rows.get(self.selected or 0))
 
     def _begin_anew(self, ident: int, *, alone: bool = True) -> None:
         """An empty timeline for the connection with that number; panes are to look again.
@@ -432,7 +437,8 @@ class Session(Whole):
 
     def select(self, connection: int | None, *, chosen: bool = True) -> None:
         """Show this connection; ``chosen`` by a person: stepping is now within it."""
-        if self.counted is not None and connection not in (None, self.selected):
+        counting = self.counted is not None and not self.resumed
+        if counting and connection not in (None, self.selected):
             self._follow_only(connection)
         self.selected = connection
         self.chosen = chosen and connection is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections import Counter
 
 import pytest
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from tcpviz.bulk import livefeed
 from tcpviz.bulk.livefeed import Followed, RingFeed
+from tcpviz.bulk.liverows import Counted
 from tcpviz.bulk.stretches import Columns
 from tcpviz.core.records import Gap, Note, SegmentRecord
 from tcpviz.core.states import State
@@ -200,6 +202,88 @@ def test_the_session_goes_over_to_counting_and_follows_what_is_selected():
     )
     assert len(session.timeline) == 10
     assert "counted" in feed.status.notes[-1]
+
+
+def later(count: int, by_ns: int):
+    """Connections between other ends, that much after those of :func:`poured`."""
+    heads, sizes = flood(count, count * 10)
+    heads = heads.copy()
+    heads[:, 28] ^= 0x55  # of both addresses
+    heads[:, 32] ^= 0x55
+    frames = [
+        Frame(
+            5 * 10**17 + by_ns + n, 1, heads[n].tobytes() + bytes(sizes[n]), 54 + int(sizes[n]), n
+        )
+        for n in range(len(heads))
+    ]
+    return stretch(frames)
+
+
+def opening(made, count: int):
+    """Of the connections of a stretch only what was sent until each has so many segments."""
+    frames, seen = [], {}
+    for frame in made.frames():
+        key = min(frame.data[26:30] + frame.data[34:36], frame.data[30:34] + frame.data[36:38])
+        seen[key] = seen.get(key, 0) + 1
+        if seen[key] <= count:
+            frames.append(frame)
+    return stretch(frames), [f for f in made.frames() if f.number not in {g.number for g in frames}]
+
+
+@ringed
+def test_when_little_comes_for_a_while_everything_is_followed_again(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(livefeed.time, "monotonic", lambda: now[0])
+    feed = Poured()
+    session = Session(feed, live=True)
+    begun, rest = opening(poured(30), 6)  # what ends comes afterwards
+    scripted: list[list[object]] = []
+    monkeypatch.setattr(livefeed.LiveFeed, "batches", lambda _: iter(scripted))
+
+    def turn(*stretches) -> None:
+        """The feed's thread takes these, and what it gives goes to the session."""
+        scripted[:] = [[record for each in stretches for record in feed._take(each)]]
+        for batch in feed.batches():
+            session.pump._queue.put(batch)
+        session.pull(60)
+
+    turn(begun)
+    assert feed.overwhelmed
+    assert session.counted is feed.rows
+    turn()
+    for _ in range(40):
+        now[0] += 0.5
+        turn()
+        if session.resumed:
+            break
+    assert session.resumed
+    assert feed.everything
+    assert now[0] - 1000 >= livefeed.CALM_S
+    assert "counted, not followed" in feed.status.notes[-1]
+    monkeypatch.setattr(livefeed, "LAG_NS", 1 << 62)
+    turn(stretch(rest), later(4, 10**9))
+    assert not feed.overwhelmed
+    shown = list(session.visible())
+    assert [c.id for c in shown] == list(range(1, 35))
+    # Who was counted has all that was counted, and what came since; its states are right.
+    assert {c.client.segments + c.server.segments for c in shown} == {10}
+    assert {(c.client.state, c.server.state) for c in shown} == {(State.TIME_WAIT, State.CLOSED)}
+    assert {c.client.claim.because for c in shown[:30]} == {"counted, not followed"}
+    assert all(isinstance(c, Counted) for c in shown[:30])
+    assert not any(isinstance(c, Counted) for c in shown[30:])
+    # Of those every segment is known from the first one on, of the others what came since.
+    steps = Counter(step.connection for step in session.timeline if step.segment is not None)
+    assert [steps[ident] for ident in range(31, 35)] == [10] * 4
+    assert steps[1] == 10  # that was the one which was followed
+    assert {steps[ident] for ident in range(2, 31)} == {4}
+    session.select(33)
+    assert (session.selected, session.resumed, feed.everything) == (33, True, True)
+    # A second time it is too much: all are counted once more, the selected one is followed.
+    monkeypatch.setattr(livefeed, "LAG_NS", -1)
+    turn(later(3, 2 * 10**9))
+    assert (session.counted, feed.everything) == (feed.rows, False)
+    assert session.selected == 33
+    assert len(session.visible()) == 34
 
 
 def test_what_comes_too_fast_for_long_is_counted_at_once_and_a_burst_is_followed(monkeypatch):

@@ -22,6 +22,7 @@ import pytest
 
 from tcpviz.cli import main
 from tcpviz.commands import stream
+from tcpviz.core.records import SegmentRecord
 from tcpviz.core.tracker import Tracker
 from tcpviz.export import jsonl
 from tcpviz.sources import access
@@ -248,6 +249,10 @@ class Overwhelmed(FakeFeed):
     def everything(self) -> bool:
         return self.asked is None
 
+    @property
+    def counted(self) -> bool:
+        return self.asked is not None
+
     def only(self, ident: int) -> None:
         self.asked = ident
 
@@ -259,3 +264,37 @@ def test_what_is_too_much_to_follow_is_counted() -> None:
     assert len(tracker.connections) == 0
     assert "all connections are counted" in feed.status.notes[0]
     assert (stream.seen(feed, tracker), stream.forgotten(feed, tracker)) == (1234, 5)
+
+
+class Calm(Overwhelmed):
+    """So little comes afterwards that all can be followed again."""
+
+    counted = True
+    over = False
+
+    @property
+    def overwhelmed(self) -> bool:
+        return super().overwhelmed and not self.over
+
+    @property
+    def calm(self) -> bool:
+        return not self.everything
+
+    def follow_all(self) -> None:
+        self.asked, self.over = None, True
+
+
+class Since(list):
+    since = 40
+
+
+def test_once_little_comes_it_is_followed_again_and_numbers_go_on() -> None:
+    old, new = conversation(2), conversation(3)
+    feed = Calm(conversation(0), conversation(1), [], Since(), old, new)
+    keys = {record.segment.key for record in old if isinstance(record, SegmentRecord)}
+    feed.rows = SimpleNamespace(number_of=lambda key: 7 if key in keys else None)
+    tracker, out = Tracker(), io.StringIO()
+    assert stream.tell(feed, tracker, lambda _: None, out, endless=True) == 0
+    assert list(tracker.connections) == [7, 41]
+    assert feed.everything
+    assert "counted, not followed" in feed.status.notes[1]
