@@ -40,7 +40,8 @@ _SHARES = (0.01, 0.1)
 class Kind:
     """Connections that are told alike, by one of them.
 
-    ``shape``       how the core left the shape's example, ``number`` the shape's number
+    ``shape``       how the core left the shape's example, ``number`` the shape's number among
+                    all ``shapes``
     ``connection``  the first of the kind that was met, as the table gives it, ``now`` until when
                     it is judged; ``said`` are its verdicts
     """
@@ -49,7 +50,7 @@ class Kind:
         building = table.building
         ending = Ending(int(building.array["ending"][at]))
         self.number = int(building.array["shape"][at])
-        self._shapes = building.shapes
+        self.shapes = building.shapes
         self.shape = building.shapes.connection(self.number, ending)
         self.connection = table.connection(place)
         self.now = int(table.until_ns[place])
@@ -57,7 +58,7 @@ class Kind:
 
     def place(self, frame: int) -> int | None:
         """Which of the segments that count has this frame number in the shape's example."""
-        return self._shapes.place(self.number, frame)
+        return self.shapes.place(self.number, frame)
 
     @property
     def fillable(self) -> bool:

@@ -98,6 +98,7 @@ class Building:
         self.follower = Follower(reading, self.clock)
         self.shapes = self._shapes_of()
         self.followed: list[tuple[int, Connection]] = []
+        self.formers: dict[int, Connection] = {}
         self.kept = np.zeros(columns.count, np.bool_)
         # A connection begins where a flow does, or with a SYN; what is not used costs nothing.
         most = len(self.flows) + _syns(columns.array["flags"])
@@ -327,7 +328,15 @@ class Building:
             self.followed += long.follow()
             self.follower.segments += long.segments
         elif unit is None or flow == min(unit.flows):
-            self.followed += self.follow(flow)[1]
+            opened = self.follow(flow)[1]
+            # By their numbers among themselves, before the table gives them its own.
+            known = {each.id: each for _, each in opened}
+            self.formers |= {
+                id(each): known[each.older[0]]
+                for _, each in opened
+                if each.older and each.older[0] in known
+            }
+            self.followed += opened
 
 
 def _syns(flags: Array) -> int:

@@ -123,17 +123,38 @@ class Table:
         which = source < _FOLLOWED
         return which, source[which].astype(np.int64)
 
+    def _neighbours(self, places: Array, step: int) -> Array:
+        """The regular connections that begin at these places of the flows' order, or beside."""
+        begins = self._array["place"]
+        if self._placed is None:
+            self._placed = np.argsort(begins)
+        rank = np.searchsorted(begins, places, sorter=self._placed)
+        found: Array = self._placed[rank + step]
+        return found
+
+    def formers(self, at: Array) -> Array:
+        """Of each of these the one before it on the same ends: the latest that counts for one.
+
+        That is one that was answered, or the first; an unanswered SYN takes nobody's place.
+        """
+        array, begins = self._array, self._building.flows.begin
+        at, waiting = at.copy(), np.arange(len(at))
+        while len(waiting):
+            at[waiting] = self._neighbours(array["place"][at[waiting]], -1)
+            place = array["place"][at[waiting]]
+            leads = begins[np.searchsorted(begins, place)] == place
+            waiting = waiting[~(array["answered"][at[waiting]] | leads)]
+        return at
+
     def successors(self, at: Array) -> Array:
         """The frames by which the next connections of the same ends stand when answered."""
         array, shapes = self._array, self._building.shapes
         place = array["place"]
-        if self._placed is None:
-            self._placed = np.argsort(place)
         at = at.copy()
         waiting = np.arange(len(at))
         while len(waiting):
             after = place[at[waiting]] + array["size"][at[waiting]]
-            at[waiting] = self._placed[np.searchsorted(place, after, sorter=self._placed)]
+            at[waiting] = self._neighbours(after, 0)
             waiting = waiting[~array["answered"][at[waiting]]]
         kinds, back = np.unique(array["shape"][at], return_inverse=True)
         refused = np.array([shapes.connection(each).refused for each in kinds.tolist()], np.bool_)

@@ -102,7 +102,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _print(options: argparse.Namespace, chosen: Filter | None, until: Filter | None) -> int:
     # Columns know neither Zeek's sums nor the moment at which something first fits.
     fast = until is None and not options.conn_log and getattr(options, "other", None) is None
-    code = _by_columns(options, chosen) if fast else None
+    code = by_columns(options, chosen) if fast else None
     if code is not None:
         return code
     from tcpviz.commands import read_one_by_one
@@ -110,8 +110,8 @@ def _print(options: argparse.Namespace, chosen: Filter | None, until: Filter | N
     return read_one_by_one.run(options, chosen, until)
 
 
-def _by_columns(options: argparse.Namespace, chosen: Filter | None) -> int | None:
-    """All segments at once, where there are enough of them to be worth numpy's start."""
+def by_columns(options: argparse.Namespace, chosen: Filter | None) -> int | None:
+    """All segments at once, where there are enough of them to be worth numpy's start; else None."""
     if not _many(options):
         return None
     try:

@@ -118,6 +118,12 @@ def _result(options: argparse.Namespace, loaded: Loaded, chosen: Filter | None) 
         from tcpviz.commands.display_filter import remark
 
         remark(chosen, table)
+    if options.troubles:
+        from tcpviz.commands import read_troubles
+        from tcpviz.export import gathering_columns
+
+        read_troubles.report(options, gathering_columns.gather(table), table.crowds)
+        return 0
     if options.ladder is not None:
         return _ladder(options, loaded, plain)
     places = np.arange(len(table)) if chosen is None else _places(table, chosen)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 
 from tcpviz.commands.display_filter import display_filter
-from tcpviz.commands.points import feed_of
+from tcpviz.commands.points import feed_of, other
 from tcpviz.commands.stream import Notes, complain
-from tcpviz.core.crowds import crowds
+from tcpviz.core.crowds import Crowd, crowds
 from tcpviz.core.tracker import Tracker
 from tcpviz.core.troubles import Gathering
 from tcpviz.core.watch import Watch
@@ -20,6 +21,12 @@ from tcpviz.views import troubles
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code. Raises SourceError."""
     chosen = display_filter(options.words)
+    if chosen is None and other(options) is None:
+        from tcpviz.commands import read
+
+        done = read.by_columns(options, None)
+        if done is not None:
+            return done
     feed = feed_of(options)
     tracker = Tracker(keep=False)
     code = 0
@@ -39,7 +46,13 @@ def run(options: argparse.Namespace) -> int:
         until = watch.until(connection)
         if chosen is None or chosen.matches(connection, until):
             gathering.add(connection, until)
-    found = gathering.troubles(crowds=crowds(connections) if chosen is None else ())
+    report(options, gathering, crowds(connections) if chosen is None else ())
+    return code
+
+
+def report(options: argparse.Namespace, gathering: Gathering, many: Iterable[Crowd]) -> None:
+    """Print what was gathered, and what many connections show together."""
+    found = gathering.troubles(crowds=many)
     if options.json:
         for each in found:
             made = {
@@ -59,4 +72,3 @@ def run(options: argparse.Namespace) -> int:
             sys.stdout.write(json.dumps({"trouble": made}) + "\n")
     else:
         sys.stdout.write(troubles.text(found, gathering.left_out))
-    return code

@@ -103,8 +103,10 @@ class Gathering:
         self._ports = Ports(MOST_GROUPS)
         self._reuse = Reuse(MOST_GROUPS, {} if known is None else known)
 
-    def add(self, c: Connection, now_ns: int | None = None) -> None:
-        """Take a connection as it stands at ``now_ns``."""
+    def add(
+        self, c: Connection, now_ns: int | None = None, said: Iterable[Verdict] | None = None
+    ) -> None:
+        """Take a connection as it stands at ``now_ns``; ``said`` of it, where that is known."""
         service, client = str(c.server.endpoint), c.client.endpoint.addr
         for place in {service, client, c.server.endpoint.addr}:
             self._count(self._of, place)
@@ -113,7 +115,7 @@ class Gathering:
         self._reuse.add(c)
         self._losses.add(c)
         told = _QUIET if c.crowd is None else _QUIET | _CROWDED
-        for verdict in verdicts(c, now_ns):
+        for verdict in verdicts(c, now_ns) if said is None else said:
             if verdict.severity > Severity.INFO and verdict.code not in told:
                 self._take(c, verdict, now_ns)
 
