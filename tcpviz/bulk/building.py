@@ -82,6 +82,7 @@ class Building:
     ``array``     of the regular ones, the columns of :data:`FIELDS`, in the order of ``first``
     ``kept``      by the flows' order, segments that count for a signature
     ``followed``  the others, each with the row of its first segment
+    ``formers``   of those, by ``id()``: whose place a connection took, if anybody's
     """
 
     chunk = CHUNK
@@ -109,7 +110,7 @@ class Building:
         for looked in together.in_order(self._look, self._chunks()):
             if enough is not None and enough():
                 break
-            for flow in self._take(looked):
+            for flow in [looked] if isinstance(looked, int) else self._take(looked):
                 self._follow(flow)
         # One column after the other, so that no two are there twice.
         order = self._order()
@@ -151,8 +152,11 @@ class Building:
             at = end
         return out
 
-    def _look(self, span: tuple[int, int]) -> _Looked:
-        """Look at the flows of a stretch, each by itself; in any thread."""
+    def _look(self, span: tuple[int, int]) -> _Looked | int:
+        """Look at the flows of a stretch, each by itself; in any thread.
+
+        One by its number that need not be looked at any further: it has to be followed.
+        """
         begin, end = span
         edges = self.flows.begin[begin : end + 1]
         base = int(edges[0])
@@ -160,6 +164,8 @@ class Building:
         columns, clock = self.reading.columns, self.clock
         alone = end - begin == 1 and len(rows) >= lengthy.LEAST
         long = lengthy.look(columns, clock, rows) if alone else None
+        if alone and long is None and lengthy.few(columns, rows):
+            return begin
         places = None if long is None else long.places
         rows = (rows if places is None else rows[places]).astype(np.int64)
         work = Work(
@@ -325,10 +331,13 @@ class Building:
         begin, end = self.flows.begin[flow : flow + 2].tolist()
         if unit is None and end - begin >= skipping.LEAST:
             long = skipping.Skipping(self.reading, self.clock, self.flows.rows(flow))
-            self.followed += long.follow()
+            opened = long.follow()
             self.follower.segments += long.segments
         elif unit is None or flow == min(unit.flows):
             opened = self.follow(flow)[1]
+        else:
+            return
+        if len(opened) > 1:
             # By their numbers among themselves, before the table gives them its own.
             known = {each.id: each for _, each in opened}
             self.formers |= {
@@ -336,7 +345,7 @@ class Building:
                 for _, each in opened
                 if each.older and each.older[0] in known
             }
-            self.followed += opened
+        self.followed += opened
 
 
 def _syns(flags: Array) -> int:

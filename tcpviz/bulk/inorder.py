@@ -71,7 +71,8 @@ class Stretch:
     ``side``     whether the server sent it; ``row`` as :data:`tcpviz.bulk.columns.ROW`
     ``stops``    places of those that are not plain
     ``at``       places by sender (client, server), ``data``, ``bare`` (without data) and
-                 ``moved`` (acknowledges more than before) the places of those among them
+                 ``moved`` (acknowledges more than before) the places of those among them;
+                 ``data_ends`` where the data ends, ``moved_to`` what is acknowledged then
     ``mine``, ``theirs``  what its sender, and the other end, had sent before each
     ``acked``, ``heard``  what its sender, and the other end, had acknowledged; counted as the
                  other end's numbers, and as its own
@@ -297,6 +298,8 @@ class Stretch:
             tuple(at[which[at]] for at in self.at)
             for which in (~empty, empty, moves, quiet, self.repeats, recent)
         )
+        self.moved_to = tuple(self.back[places] for places in self.moved)
+        self.data_ends = tuple(self.end[places] for places in self.data)
         for side, end in enumerate(self.ends):
             if not end.known:
                 self.full[self.data[1 - side]] = False

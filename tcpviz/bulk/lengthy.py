@@ -9,6 +9,7 @@ signature with those right before them; the rest of the work needs no others.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,18 @@ from numpy.typing import NDArray
 from tcpviz.bulk import regular, signatures, sums
 from tcpviz.bulk.clock import Clock
 from tcpviz.bulk.columns import SUM_SHIFT, Columns
-from tcpviz.bulk.work import Work
+from tcpviz.bulk.work import SYN, Work
 
 Array = NDArray[Any]
 
 STRETCH = 1 << 16
 """Segments that are worked on at a time."""
+
+BEGINNING = 1 << 11
+"""The first stretch is shorter: with most of those that are not in order it is the only one."""
+
+FEW = 16
+"""SYNs of a flow that is not made of many connections."""
 
 LEAST = 2 * STRETCH
 """Segments of a flow that is looked at in this way."""
@@ -115,9 +122,10 @@ class _Sofar:
 def look(columns: Columns, clock: Clock, rows: Array) -> Lengthy | None:
     """A flow of many segments; ``None`` unless it is one connection with all in order."""
     sofar = _Sofar(columns, clock, rows)
-    for begin in range(0, len(rows), STRETCH):
-        if not sofar.take(begin, min(begin + STRETCH, len(rows))):
-            return None
+    # What is not in order seldom begins late.
+    edges = [0, *range(min(BEGINNING, STRETCH), len(rows), STRETCH), len(rows)]
+    if not all(sofar.take(begin, end) for begin, end in pairwise(edges)):
+        return None
     if any(wrong and right for wrong, right in zip(sofar.wrong, sofar.right, strict=True)):
         return None
     ends = [place for place in (0, *sofar.latest, len(rows) - 1) if place >= 0]
@@ -125,3 +133,8 @@ def look(columns: Columns, clock: Clock, rows: Array) -> Lengthy | None:
     one = [np.array([each]) for each in (*sofar.segments, *sofar.bytes, *sofar.marks)]
     made = regular.Sums((one[0], one[1]), (one[2], one[3]), one[4], one[5], one[6], one[0])
     return Lengthy(places[0], made, (sofar.wrong[0], sofar.wrong[1]))
+
+
+def few(columns: Columns, rows: Array) -> bool:
+    """Whether a flow is one of few connections, so that it is followed if one is not in order."""
+    return int(np.count_nonzero(columns.array["flags"][rows] & SYN)) <= FEW

@@ -250,6 +250,8 @@ class Onward:
                     end = _first(places, begin, end)
             if peer.flow.probe_end is not None:
                 places = stretch.bare[side]
+                low, high = _span(places, begin, end)
+                places = places[low:high]
                 end = _first(places[stretch.ack[places] == peer.flow.probe_end], begin, end)
             end = self._before_hole(stretch, side, begin, end)
             end = self._before_gap(stretch, side, begin, end)
@@ -263,8 +265,7 @@ class Onward:
             return end
         number = int(stretch.reached[1 - side][stretch.before(1 - side, begin)])
         there = number + seqno.diff(hole, stretch.raw(1 - side, number))
-        moved = stretch.moved[side]
-        return _first(moved[stretch.back[moved] > there], begin, end)
+        return _beyond(stretch, side, there, begin, end)
 
     def _before_gap(self, stretch: Stretch, side: int, begin: int, end: int) -> int:
         """Where more of an end's data waits than Zeek keeps."""
@@ -276,11 +277,12 @@ class Onward:
         number = int(stretch.reached[side][stretch.before(side, begin)])
         if gaps.done < last:
             # Up to a hole: nothing of what lies beyond it is acknowledged.
-            moved = stretch.moved[1 - side]
-            end = _first(moved[stretch.back[moved] > number + gaps.done - last], begin, end)
+            end = _beyond(stretch, 1 - side, number + gaps.done - last, begin, end)
             # Nor does it wait for much before anything is acknowledged, by the number it has.
             if zeek.nothing_acked:
                 end = _first(data, begin, end)
+            low, high = _span(stretch.moved[1 - side], begin, end)
+            moved = stretch.moved[1 - side][low:high]
             nothing = (stretch.ack[moved] - np.uint32(zeek.start_seq)) <= 1
             end = _first(moved[nothing], begin, end)
         if blocks and blocks[-1][1] != last:
@@ -472,6 +474,12 @@ def _first(places: Array, begin: int, end: int) -> int:
     """The first of these places from ``begin`` on, ``end`` if there is none before it."""
     at = int(places.searchsorted(begin))
     return min(end, int(places[at])) if at < len(places) else end
+
+
+def _beyond(stretch: Stretch, side: int, number: int, begin: int, end: int) -> int:
+    """Where an end first acknowledges more than up to a number of the other's."""
+    at = int(stretch.moved_to[side].searchsorted(number, "right"))
+    return _first(stretch.moved[side][at:], begin, end)
 
 
 def _span(places: Array, begin: int, end: int) -> _Span:

@@ -23,6 +23,9 @@ from tcpviz.core.twice import TwiceSeen
 
 Array = NDArray[Any]
 
+_PARTS = 8
+"""More parts than these are taken apart."""
+
 
 class Reader:
     """Which segment of the connection comes now (``place``), and how to read one again.
@@ -105,48 +108,115 @@ class PlacesOfData(Contents):
         return here.differs(segment)
 
 
-class WaitingData(SendLog):
-    """Data that is not acknowledged: after what was kept one by one, that of a stretch."""
+class _Part:
+    """Data of one end that was left out together, in order: ``lo`` and ``hi`` of the stretch's."""
 
-    __slots__ = ("_part",)
+    __slots__ = ("_stretch", "ends", "hi", "lo", "side")
+
+    def __init__(self, stretch: Stretch, side: int, lo: int, hi: int) -> None:
+        self._stretch, self.side, self.lo, self.hi = stretch, side, lo, hi
+        self.ends = stretch.data_ends[side]
+
+    def __len__(self) -> int:
+        return self.hi - self.lo
+
+    def goes_on(self, stretch: Stretch, begin: int) -> bool:
+        """Whether it goes on with these of the stretch's data."""
+        return self._stretch is stretch and self.hi == begin
+
+    def place(self, number: int) -> int:
+        """A number as it is counted here."""
+        last = int(self.ends[self.hi - 1])
+        return last + seqno.diff(number, self._stretch.raw(self.side, last))
+
+    def seq(self, at: int) -> int:
+        place = self._stretch.data[self.side][at]
+        return int(self._stretch.seq[place])
+
+    def end(self, at: int) -> int:
+        return self._stretch.raw(self.side, int(self.ends[at]))
+
+    def sent(self, at: int) -> Sent:
+        """One of them by itself."""
+        stretch, place = self._stretch, int(self._stretch.data[self.side][at])
+        when = int(stretch.time[place])
+        return Sent(int(stretch.seq[place]), self.end(at), stretch.frame(place), when)
+
+    def all(self) -> list[Sent]:
+        """Each of them by itself."""
+        stretch = self._stretch
+        places = stretch.data[self.side][self.lo : self.hi]
+        rows = zip(
+            stretch.seq[places].tolist(), stretch.length[places].tolist(),
+            stretch.frames(places).tolist(), stretch.time[places].tolist(), strict=True,
+        )  # fmt: skip
+        return [
+            Sent(seq, (seq + length) & 0xFFFFFFFF, frame, when) for seq, length, frame, when in rows
+        ]
+
+    def holding(self, seq: int) -> int | None:
+        """Which of them has this number."""
+        number = self.place(seq)
+        at = self.lo + int(self.ends[self.lo : self.hi].searchsorted(number, "right"))
+        if at < self.hi and number >= int(self.ends[at]) - self.size(at):
+            return at
+        return None
+
+    def size(self, at: int) -> int:
+        return int(self._stretch.length[self._stretch.data[self.side][at]])
+
+    def acknowledge(self, ack: int) -> int | None:
+        """Forget what it covers; which of them ended just there."""
+        number, begun = self.place(ack), self.lo
+        self.lo += int(self.ends[self.lo : self.hi].searchsorted(number, "right"))
+        if self.lo > begun and int(self.ends[self.lo - 1]) == number:
+            return self.lo - 1
+        return None
+
+
+class WaitingData(SendLog):
+    """Data that is not acknowledged: what the core took one by one, and parts that it did not.
+
+    Both are in order; together they are what one list would have, with a part's before what
+    has the same number.
+    """
+
+    __slots__ = ("_acked", "_parts")
 
     def __init__(self, known: SendLog) -> None:
         super().__init__()
         self.take(known)
-        self._part: tuple[Stretch, int, int, int, int] | None = None
+        self._parts: list[_Part] = []
+        self._acked = 0
 
     def pass_over(self, stretch: Stretch, side: int, begin: int, end: int, ack: int) -> None:
         """Of this end's data in a stretch those from ``begin`` to ``end`` were left out.
 
         ``ack`` is what the other end has acknowledged by then; numbers as the stretch's.
         """
-        raw = stretch.raw(side, ack)
-        part, self._part = self._part, None
-        if part is not None:
-            before, _, _, stop, _ = part
-            last = int(before.data[side][stop - 1])
-            done = (int(before.seq[last]) + int(before.length[last])) & 0xFFFFFFFF
-            if seqno.gt(done, raw):
-                self._part = part
-                self.settle()
-        if len(self._unacked) + end - begin >= MAX_UNACKED:
+        if len(self) + end - begin >= MAX_UNACKED:
             begin = self._fill_up(stretch, side, begin, end)
-        self.acknowledge(raw, 0)
-        places = stretch.data[side][begin:end]
-        first = begin + int(np.searchsorted(stretch.end[places], ack, "right"))
         if end > begin:
-            last = int(places[-1])
-            self.high = (int(stretch.seq[last]) + int(stretch.length[last])) & 0xFFFFFFFF
-        if first < end:
-            self._part = stretch, side, first, end, raw
+            if self._parts and self._parts[-1].goes_on(stretch, begin):
+                self._parts[-1].hi = end
+            else:
+                part = _Part(stretch, side, begin, end)
+                if not self._parts:
+                    self._acked = part.seq(begin)
+                self._parts.append(part)
+            self.high = self._parts[-1].end(end - 1)
+        self.acknowledge(stretch.raw(side, ack), 0)
+        if len(self._parts) > _PARTS:
+            self.settle()
 
     def _fill_up(self, stretch: Stretch, side: int, begin: int, end: int) -> int:
         """Forget the oldest wherever there would be too many; the first place that stays."""
-        places = stretch.data[side][begin:end]
-        ends, heard = stretch.end[places], stretch.heard[places]
-        waiting = np.arange(end - begin) - np.searchsorted(ends, heard, "right")
-        if len(self._unacked) + int(waiting.max()) < MAX_UNACKED:
+        ends = stretch.data_ends[side][begin:end]
+        heard = stretch.heard[stretch.data[side][begin:end]]
+        waiting = np.arange(end - begin) - ends.searchsorted(heard, "right")
+        if len(self) + int(waiting.max(initial=0)) < MAX_UNACKED:
             return begin
+        self.settle()
         first, known, done = 0, None, ends.tolist()
         for place, said in enumerate(heard.tolist()):
             if said != known:
@@ -161,41 +231,94 @@ class WaitingData(SendLog):
                 first += MAX_UNACKED // 4 - old
         return begin + first
 
+    def __len__(self) -> int:
+        return len(self._unacked) + sum(map(len, self._parts))
+
     def settle(self) -> None:
         """Have them all one by one."""
-        if self._part is None:
+        made = [sent for part in self._parts for sent in part.all()]
+        self._parts.clear()
+        if not made:
             return
-        stretch, side, begin, end, raw = self._part
-        self._part = None
-        places = stretch.data[side][begin:end]
-        frames = stretch.frames(places)
-        rows = zip(
-            stretch.seq[places].tolist(), stretch.length[places].tolist(), frames.tolist(),
-            stretch.time[places].tolist(), strict=True,
-        )  # fmt: skip
-        made = [
-            Sent(seq, (seq + length) & 0xFFFFFFFF, frame, when) for seq, length, frame, when in rows
-        ]
-        if seqno.lt(made[0].seq, raw):
-            made[0].seq = raw
-        self._unacked += made
+        if seqno.lt(made[0].seq, self._acked):
+            made[0].seq = self._acked
+        begin = made[0].seq
+        self._unacked = sorted(
+            made + self._unacked, key=lambda one: seqno.diff(one.seq, begin)
+        )  # stable: a part's come first
 
     def add(self, seq: int, end: int, frame: int, time_ns: int) -> None:
-        self.settle()
+        if self._parts and (len(self) >= MAX_UNACKED or not self._beside(seq, end)):
+            self.settle()
+        high = self.high
         super().add(seq, end, frame, time_ns)
+        if self._parts:
+            self.high = seqno.later(high, end)
+
+    def _beside(self, seq: int, end: int) -> bool:
+        """Behind all parts, before them, or one of theirs or its beginning once more."""
+        first, last = self._parts[0], self._parts[-1]
+        if seqno.ge(seq, last.end(last.hi - 1)) or seqno.le(end, first.seq(first.lo)):
+            return True
+        if seqno.lt(seq, self._begin()):
+            return False
+        for part in self._parts:
+            at = part.holding(seq)
+            if at is not None:
+                return part.seq(at) == seq and seqno.le(end, part.end(at))
+        return False
 
     def acknowledge(self, ack: int, time_ns: int) -> Acked | None:
-        self.settle()
-        return super().acknowledge(ack, time_ns)
+        found = super().acknowledge(ack, time_ns)
+        if not self._parts:
+            return found
+        self._acked = seqno.later(ack, self._acked)
+        for part in self._parts:
+            at = part.acknowledge(ack)
+            if at is None:
+                continue
+            sent = part.sent(at)
+            if found is not None and found.frame < sent.frame:
+                found = Acked(found.frame, found.rtt_ns, True)
+            else:
+                found = Acked(sent.frame, time_ns - sent.time_ns, found is not None)
+        self._parts = [part for part in self._parts if len(part)]
+        return found
+
+    def _begin(self) -> int:
+        """The first number in the first part."""
+        part = self._parts[0]
+        return seqno.later(part.seq(part.lo), self._acked)
 
     def in_flight(self) -> int:
-        self.settle()
-        return super().in_flight()
+        if not self._parts:
+            return super().in_flight()
+        first = self._begin()
+        if self._unacked and seqno.lt(self._unacked[0].seq, first):
+            first = self._unacked[0].seq
+        return max(0, seqno.diff(self.high, first))
 
     def covers(self, seq: int, end: int) -> bool:
-        self.settle()
+        for part in self._parts:
+            at = part.holding(seq)
+            if at is not None and seqno.ge(seq, self._begin()):
+                if seqno.ge(part.end(at), end):
+                    return True
+                break
         return super().covers(seq, end)
 
     def original(self, seq: int) -> Sent | None:
-        self.settle()
-        return super().original(seq)
+        found = None
+        if self._parts and seqno.ge(seq, self._begin()):
+            for part in self._parts:
+                at = part.holding(seq)
+                if at is not None:
+                    found = part.sent(at)
+                    break
+        known = [one for one in self._unacked if seqno.le(one.seq, seq) and seqno.gt(one.end, seq)]
+        if found is None and not known:
+            known = list(self._unacked)
+            found = self._parts[0].sent(self._parts[0].lo) if self._parts else None
+        if found is not None:
+            known.append(found)
+        return min(known, key=lambda one: one.frame) if known else None
