@@ -28,6 +28,10 @@ from tcpviz.core.connection import Connection
 Array = NDArray[Any]
 
 
+_FIRST = ("scope", "src", "dst", "sport", "dport")
+"""Columns that are asked of each connection's first segment."""
+
+
 def built(
     reading: Reading, enough: Callable[[], bool] | None = None, windows: Windows | None = None
 ) -> Building:
@@ -60,9 +64,10 @@ class Dealt(Building):
         self._placed: Array | None = None
         self._units = {}
         self._windows = windows
-        order = windows.empty(count, "u4")
+        places = windows.empty(count, "u4")
         begins = [np.zeros(1, np.int64)]
         made: list[dict[str, Array]] = []
+        self._firsts: dict[str, Array] = {}
         buckets = Buckets(reading, self.clock, windows)
         base = 0
         try:
@@ -71,12 +76,12 @@ class Dealt(Building):
                 if enough is not None and enough():
                     break
                 for part in buckets.take(number):
-                    self._add(part, base, order, begins, made, enough)
+                    self._add(part, base, places, begins, made, enough)
                     base += len(part.whole)
                     windows.rest()
         finally:
             buckets.close()
-        self.flows = Flows(order, np.concatenate(begins))
+        self.flows = Flows(places, np.concatenate(begins))
         self._count = sum(len(each["first"]) for each in made)
         self.array = {}
         for name, kind in FIELDS.items():
@@ -84,9 +89,16 @@ class Dealt(Building):
             self.array[name] = np.concatenate(
                 [np.zeros(0, kind), *(each.pop(name) for each in made)]
             )
-        first = np.argsort(self.array["first"])
+        order = np.argsort(self.array["first"])
         for name, column in self.array.items():
-            self.array[name] = column[first]
+            self.array[name] = column[order]
+        for name in _FIRST:
+            none = reading.columns.array[name][:0]
+            parts = [none, *(each.pop(name) for each in made)]
+            self._firsts[name] = np.concatenate(parts)[order]
+
+    def first(self, name: str) -> Array:
+        return self._firsts[name] if name in self._firsts else super().first(name)
 
     def _add(
         self,
@@ -107,6 +119,8 @@ class Dealt(Building):
         flows = sum(map(len, begins)) - 1
         begins.append(one.flows.begin[1:] + base)
         array = {name: column.copy() for name, column in one.array.items()}
+        # They lie together here; in the capture they are far between.
+        array |= {name: part.columns.array[name][array["first"]] for name in _FIRST}
         array["first"] = part.whole[array["first"]]
         array["place"] += np.uint32(base)
         made.append(array)

@@ -133,6 +133,11 @@ class Building:
         begins[self.array["first"][: self._count]] = numbers
         return begins[np.flatnonzero(begins)] - np.uint32(1)
 
+    def first(self, name: str) -> Array:
+        """A column of the capture, of each connection's first segment."""
+        column: Array = self.reading.columns.array[name][self.array["first"].astype(np.int64)]
+        return column
+
     def next(self, at: int) -> int:
         """Which of ``array`` came next on the same addresses and ports; there is one."""
         place = self.array["place"]

@@ -180,16 +180,15 @@ class Table:
 
     def ends(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         """(address, port) of each client and of each server; :meth:`address` tells which."""
-        columns, tables = self._columns.array, self._columns.tables
-        first = self._array["first"].astype(np.int64)
+        tables, first = self._columns.tables, self._building.first
         six = np.array([version == 6 for version, _ in tables.scopes] or [False])
-        base = six[columns["scope"][first]].astype(np.int64) << 32
+        base = six[first("scope")].astype(np.int64) << 32
 
         def both(name: str, address: str, port: str) -> tuple[Array, Array]:
             whose = operator.attrgetter(f"{name}.endpoint")
             return (
-                self.column(columns[address][first] + base, lambda c: self._number(whose(c))),
-                self.column(columns[port][first], lambda c: int(whose(c).port)),
+                self.column(first(address) + base, lambda c: self._number(whose(c))),
+                self.column(first(port), lambda c: int(whose(c).port)),
             )
 
         return both("client", "src", "sport"), both("server", "dst", "dport")
