@@ -54,7 +54,7 @@ def count(table: LiveTable, c: Segments) -> None:
     table.packets.reshape(-1)[c.place] += groups.counts
     table.octets.reshape(-1)[c.place] += np.add.reduceat(c.size, groups.starts, dtype=np.int64)
     table.last_ns[c.row[groups.whose[groups.last]]] = c.when(groups.last)
-    special = (c.flags & (SYN | FIN | RST)).nonzero()[0]
+    special = (c.flags & (SYN | FIN | RST) != 0).nonzero()[0]
     kinds = c.flags[special]
     syns, fins = special[kinds & SYN != 0], special[kinds & FIN != 0]
     resets = special[kinds & RST != 0]
@@ -118,8 +118,8 @@ def _move_on(table: LiveTable, c: Segments, starts: Ints, counts: Ints, place: I
     # Set off from the first segment of each that has said nothing before.
     base = np.where(former < 0, seq[starts], former).astype(np.uint32)
     far = seq + size.view(np.uint32)
-    far += (flags & FIN).astype(np.uint32)
-    far += (flags >> 1 & 1).astype(np.uint32)
+    far += flags & FIN
+    far += flags >> 1 & 1
     far -= np.repeat(base, counts)
     ahead: Steps = far.view(np.int32)
     before = np.empty_like(ahead)
@@ -145,19 +145,18 @@ def _move_on(table: LiveTable, c: Segments, starts: Ints, counts: Ints, place: I
 def _acknowledge(table: LiveTable, c: Segments, starts: Ints, counts: Ints, place: Ints) -> None:
     """The highest that each end has acknowledged, and the same by plain segments."""
     known, plain = table.ack.reshape(-1), table.plain.reshape(-1)
-    bits = c.flags & (ACK | SYN | FIN)
-    told = bits & ACK
+    told = c.flags & ACK != 0
     acks = told.nonzero()[0]
     if not len(acks):
         return
     # Of each direction the first one that acknowledges; some have none.
-    at = np.minimum(np.searchsorted(acks, starts), len(acks) - 1)
-    tells = (acks[at] >= starts) & (acks[at] < starts + counts)
+    first = acks[np.minimum(np.searchsorted(acks, starts), len(acks) - 1)]
+    tells = (first >= starts) & (first < starts + counts)
     former = known[place]
-    base = np.where(former < 0, c.ack[acks[at]], former).astype(np.uint32)
+    base = np.where(former < 0, c.ack[first], former).astype(np.uint32)
     ahead: Steps = (c.ack - np.repeat(base, counts)).view(np.int32)
     if len(acks) < len(ahead):
-        ahead *= (told >> 4).view(np.int32)
+        ahead *= told
     before = np.empty_like(ahead)
     before[0] = 0
     before[1:] = ahead[:-1]
@@ -167,7 +166,9 @@ def _acknowledge(table: LiveTable, c: Segments, starts: Ints, counts: Ints, plac
     else:
         highest = ahead[starts + counts - 1]
     known[place] = np.where(tells, base + highest.view(np.uint32), former)
-    highest = np.maximum.reduceat(np.where(bits == ACK, ahead, _NEVER), starts)
+    highest = np.maximum.reduceat(
+        np.where(c.flags & (ACK | SYN | FIN) == ACK, ahead, _NEVER), starts
+    )
     said = (highest != _NEVER).nonzero()[0]
     where, highest, base = place[said], highest[said], base[said]
     former = plain[where]
@@ -178,10 +179,11 @@ def _acknowledge(table: LiveTable, c: Segments, starts: Ints, counts: Ints, plac
 
 def _thirds(table: LiveTable, c: Segments) -> None:
     """When the client acknowledged the server's SYN, if that was in this stretch."""
-    row = c.row
-    waits = (c.side == 0) & (table.third_ns[row] < 0) & (table.syn_ns[row] >= 0)
-    waits &= table.iss[row, 1] >= 0
-    asked = np.flatnonzero(waits)
+    asked = (c.side == 0).nonzero()[0]
+    row = c.row[asked]
+    waits = (table.third_ns[row] < 0) & (table.syn_ns[row] >= 0)
+    waits &= table.iss.reshape(-1)[2 * row + 1] >= 0
+    asked = asked[waits]
     if not len(asked):
         return
     fit = (c.flags & (SYN | ACK | RST) == ACK).nonzero()[0]
@@ -190,7 +192,7 @@ def _thirds(table: LiveTable, c: Segments) -> None:
     inside = at < len(fit)
     asked, starts, first = asked[inside], starts[inside], fit[at[inside]]
     found = first < starts + c.groups.counts[asked]
-    table.third_ns[row[asked[found]]] = c.when(first[found])
+    table.third_ns[c.row[asked[found]]] = c.when(first[found])
 
 
 def _fins(table: LiveTable, c: Segments, fins: Ints) -> None:

@@ -212,7 +212,8 @@ class LiveTable:
         self.now_ns = max(self.now_ns, int(columns.time_ns.max()))
         groups = group(columns, self.mixer.pair(columns.src, columns.dst))
         rows, slots = self._index.find(groups.flow, self.flow)
-        flags = columns.flags[groups.order]
+        bits = columns.flags.astype(np.uint8)  # all that is looked at here
+        flags = bits[groups.order]
         fresh = rows < 0
         self._pass += 1
         self._touched[rows[~fresh]] = self._pass
@@ -224,7 +225,7 @@ class LiveTable:
                 # Also in the middle of what came: each on the same ends is another one.
                 groups, former, anew_too = divided(groups, columns, anew)
                 rows, slots = rows[former], slots[former]
-                flags = columns.flags[groups.order]
+                flags = bits[groups.order]
                 fresh = (rows < 0) | anew_too
             else:
                 fresh[whole] = True
@@ -370,7 +371,7 @@ def _ends(
     both = np.where(answers, (dst, src), (src, dst)).T
     # An IPv4 end's number is its address and its port, as they stand in the packet.
     made[:, :, 12:] = both.astype(np.uint64, order="C").view(np.uint8).reshape(-1, 2, 8)[:, :, :6]
-    others = (src >> np.uint64(63) | dst >> np.uint64(63)).nonzero()[0]
+    others = ((src | dst) >= np.uint64(1 << 63)).nonzero()[0]
     if len(others):
         where = columns.place[places[others]]
         found = stretch.both_ends(where)

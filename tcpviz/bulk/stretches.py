@@ -11,6 +11,7 @@ decoder as files are.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
@@ -71,7 +72,10 @@ def _tcp(at: int) -> dict[str, tuple[int, str]]:
     }
 
 
-def _layout(fields: dict[str, tuple[int, str]], size: int) -> np.dtype[Any]:
+@functools.cache
+def _layout(size: int, tcp_at: int = 0) -> np.dtype[Any]:
+    """A frame's fields; with TCP's, where its header begins there."""
+    fields = {**_FRONT, **_tcp(tcp_at)} if tcp_at else _FRONT
     named = {name: place for name, place in fields.items() if place[0] + 4 <= size}
     return np.dtype(
         {
@@ -131,7 +135,7 @@ class Stretch:
         self.number = number
         self.lost = lost
         self.lent = False
-        self.rows = np.frombuffer(data, _layout(_FRONT, size))
+        self.rows = np.frombuffer(data, _layout(size))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -278,7 +282,7 @@ class Stretch:
             & (rows["snaplen"] >= 60 + link)
             & (rows["length6"].astype(np.int64) + 40 + link <= rows["len"])
         )
-        tcp = np.frombuffer(self.data, _layout({**_FRONT, **_tcp(_IP + 40)}, self.size))
+        tcp = np.frombuffer(self.data, _layout(self.size, _IP + 40))
         bits = tcp["bits"].astype(np.int64)
         size = tcp["length6"].astype(np.int64) - (bits >> 12) * 4
         taken &= (bits >= 0x5000) & (size >= 0)
