@@ -53,9 +53,10 @@ def units(reading: Reading, flows: Flows) -> dict[int, Unit]:
                 unit.errors += before.errors
         for flow in unit.flows:
             out[flow] = unit
+    came = {id(error): at for at, (_, error) in enumerate(reading.errors)}
     for unit in out.values():
-        unit.errors = sorted({id(error): (row, error) for row, error in unit.errors}.values(),
-                             key=lambda each: each[0])  # fmt: skip
+        once = {came[id(error)]: (row, error) for row, error in unit.errors}
+        unit.errors = [once[at] for at in sorted(once)]
     return out
 
 

@@ -1,10 +1,10 @@
 """Headers of many frames at once: from the link layer to TCP, where they are ordinary.
 
-Taken here: Ethernet with up to two VLAN tags, raw IP, Linux cooked captures,
-BSD loopback; IPv4 without options and IPv6 without extension headers, whole;
-TCP whose header was captured. Whatever else a frame is, :func:`gather` leaves
-it to :mod:`tcpviz.wire`, record by record; every condition here is one under
-which that would come to the same.
+Taken here: what :mod:`tcpviz.bulk.links` knows the way through; IPv4 without
+options and IPv6 without extension headers, whole; TCP whose header was
+captured. Whatever else a frame is, :func:`gather` leaves it to
+:mod:`tcpviz.wire`, record by record; every condition here is one under which
+that would come to the same.
 """
 
 from __future__ import annotations
@@ -15,24 +15,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk import options, plain, sums
+from tcpviz.bulk import links, options, plain, sums
 from tcpviz.bulk.columns import ECN_SHIFT, ODD, SACKED, STAMPED, SUM_SHIFT, Piece, Tables
 from tcpviz.bulk.flows import distinct
+from tcpviz.bulk.links import Reader
 from tcpviz.bulk.plain import LONGEST
 from tcpviz.bulk.records import Batch
-from tcpviz.wire.numbers import ETHERTYPES, VLAN_TAGS
+from tcpviz.wire.numbers import ETHERTYPES
 from tcpviz.wire.tunnels import TUNNEL_PORTS
 
 Longs = NDArray[Any]
 
-_ETHERNET, _RAW, _IPV4, _IPV6 = 1, (12, 14, 101), 228, 229
-_LOOPBACK, _COOKED, _COOKED2 = (0, 108), 113, 276
-_V4, _V6 = 0x0800, 0x86DD
 _TCP, _UDP = 6, 17
 _PLAIN_TYPES = np.array(sorted(ETHERTYPES), np.int64)
 _TUNNELS = np.array(sorted(TUNNEL_PORTS), np.int64)
-_TAGS = np.array(sorted(VLAN_TAGS), np.int64)
-_NO_TAG = -1
 
 
 @dataclass(slots=True)
@@ -50,41 +46,21 @@ class Gathered:
     slow: Longs
 
 
-class _Reader:
-    """Numbers at any places in a batch's bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.octets = np.frombuffer(data, np.uint8)
-        self._views: dict[int, NDArray[Any]] = {}
-
-    def take(self, place: Longs, size: int) -> NDArray[Any]:
-        view = self._views.get(size)
-        if view is None:
-            count = max(len(self._data) - size + 1, 0)
-            view = np.ndarray((count,), f"V{size}", self._data, strides=(1,))
-            self._views[size] = view
-        return view[place]
-
-    def word(self, place: Longs) -> Longs:
-        return self.take(place, 2).view(">u2").astype(np.int64)
-
-
 def gather(batch: Batch, tables: Tables) -> Gathered:
     """What can be taken of a batch."""
     found: list[_Found] = []
     left = np.ones(len(batch), np.bool_)
-    links = _different(batch.link_type)
-    if len(links) == 1:
-        taken = plain.take(batch, links[0], tables)
+    kinds = _different(batch.link_type)
+    if len(kinds) == 1:
+        taken = plain.take(batch, kinds[0], tables)
         if taken is not None:
             rows, piece = taken
             if len(rows) == len(batch):
                 return Gathered(rows, piece, [], rows[:0])
             found.append((rows, piece, []))
             left[rows] = False
-    reader = _Reader(batch.data)
-    found += [_of_link(batch, reader, tables, link, left) for link in links]
+    reader = Reader(batch.data)
+    found += [_of_link(batch, reader, tables, link, left) for link in kinds]
     rows, piece = _merged([each[:2] for each in found])
     alike = [group for each in found for group in each[2]]
     slow = np.ones(len(batch), np.bool_)
@@ -120,92 +96,35 @@ def _merged(found: list[tuple[Longs, Piece]]) -> tuple[Longs, Piece]:
 _Found = tuple[Longs, Piece, list[Longs]]
 
 
-def _of_link(
-    batch: Batch, reader: _Reader, tables: Tables, link: int, left: NDArray[Any]
-) -> _Found:
+def _of_link(batch: Batch, reader: Reader, tables: Tables, link: int, left: NDArray[Any]) -> _Found:
     """Of the frames of a link type that are ``left``."""
     rows = np.flatnonzero(
-        left & (batch.link_type == link) & (batch.wire <= LONGEST) & (batch.captured >= 40)
+        left & (batch.link_type == link) & (batch.wire <= LONGEST) & (batch.captured >= links.LEAST)
     )
-    start, captured = batch.start[rows], batch.captured[rows]
-    alike: list[Longs] = []
-    tags = [np.full(len(rows), _NO_TAG, np.int64)] * 2
-    if link == _ETHERNET:
-        kind, inside, tags = _ethernet(reader, start, captured)
-    elif link in _RAW:
-        kind, inside = np.zeros(len(rows), np.int64), start
-    elif link in (_IPV4, _IPV6):
-        kind, inside = np.full(len(rows), _V4 if link == _IPV4 else _V6, np.int64), start
-    elif link in _LOOPBACK:
-        family = reader.take(start, 4).view(">u4").astype(np.int64)
-        kind = np.where((family == 2) | (family == 2 << 24), _V4, -1)
-        for six in (10, 24, 28, 30):
-            kind[(family == six) | (family == six << 24)] = _V6
-        inside = start + 4
-    elif link == _COOKED:
-        kind, inside = reader.word(start + 14), start + 16
-        kind[np.isin(reader.word(start + 2), (801, 803, 824))] = -1
-    elif link == _COOKED2:
-        kind, inside = reader.word(start), start + 20
-        kind[np.isin(reader.word(start + 8), (801, 803, 824))] = -1
-    else:
-        kind, inside = np.full(len(rows), -1, np.int64), start
-    if link == _ETHERNET:
-        alike = _unknown(rows, kind, tags)
-    ends = start + captured, start + np.maximum(batch.wire[rows], captured)
+    way = links.way(reader, link, batch.start[rows], batch.captured[rows], batch.wire[rows])
+    alike = _unknown(rows, way.kind) if link == links.ETHERNET else []
     found = []
     for version, size in ((4, 40), (6, 60)):
-        number = _V4 if version == 4 else _V6
-        fits = (kind == number) | (kind == 0 if link in _RAW else np.zeros(1, np.bool_))
-        mine = np.flatnonzero(fits & (inside + size <= ends[0]))
-        part = _Part(rows[mine], inside[mine], ends[0][mine], ends[1][mine])
+        number = links.V4 if version == 4 else links.V6
+        fits = (way.kind == number) | (way.kind == links.ANY)
+        mine = np.flatnonzero(fits & (way.inside + size <= way.limit))
+        part = _Part(rows[mine], way.inside[mine], way.limit[mine], way.end[mine])
         good, piece, udp = _ip(batch, reader, tables, part, version)
         alike += udp
-        scope = _scopes(tables, version, [tag[mine[good]] for tag in tags])
+        scope = way.scopes(tables, version, mine[good])
         found.append((part.rows[good], {**piece, "scope": scope}))
     taken, piece = _merged(found)
     piece["source"] = plain.sources(tables, link, batch.interface[taken])
     return taken, piece, alike
 
 
-def _ethernet(reader: _Reader, start: Longs, captured: Longs) -> tuple[Longs, Longs, list[Longs]]:
-    """EtherType, where its content begins, and up to two VLAN ids (-1: no tag)."""
-    kind = reader.word(start + 12)
-    inside = start + 14
-    tags = []
-    for _ in range(2):
-        tag = np.full(len(start), _NO_TAG, np.int64)
-        tagged = np.flatnonzero(np.isin(kind, _TAGS))
-        if len(tagged):
-            # 40 bytes were captured, so a tag or two are there.
-            place = inside[tagged]
-            tag[tagged] = reader.word(place) & 0x0FFF
-            kind[tagged] = reader.word(place + 2)
-            inside[tagged] += 4
-        tags.append(tag)
-    del captured
-    return kind, inside, tags
-
-
-def _unknown(rows: Longs, kind: Longs, tags: list[Longs]) -> list[Longs]:
+def _unknown(rows: Longs, kind: Longs) -> list[Longs]:
     """Frames of EtherTypes that lead nowhere, by EtherType: skipped for the same reason."""
-    del tags
     lost = np.flatnonzero((kind >= 0x0600) & ~np.isin(kind, _PLAIN_TYPES))
     if not len(lost):
         return []
     kinds = kind[lost]
     return [rows[lost[kinds == one]] for one in distinct(kinds)]
-
-
-def _scopes(tables: Tables, version: int, tags: list[Longs]) -> Longs:
-    """Scope numbers for the VLAN ids of each row; id 0 is a priority, and no VLAN."""
-    outer, inner = (np.maximum(tag, 0) for tag in tags)
-    both = outer << 12 | inner
-    out = np.zeros(len(both), np.int64)
-    for pair in distinct(both):
-        names = tuple(f"vlan {tag}" for tag in (pair >> 12, pair & 0xFFF) if tag)
-        out[both == pair] = tables.scope(version, names)
-    return out
 
 
 @dataclass(slots=True)
@@ -233,7 +152,7 @@ _TCP_KIND = np.dtype(
 
 
 def _ip(
-    batch: Batch, reader: _Reader, tables: Tables, part: _Part, version: int
+    batch: Batch, reader: Reader, tables: Tables, part: _Part, version: int
 ) -> tuple[Longs, Piece, list[Longs]]:
     """(which of the part's rows hold a segment, their columns, groups of alike UDP frames)."""
     size = 20 if version == 4 else 40

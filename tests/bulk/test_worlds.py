@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tcpviz.bulk.reading import Unsuited
@@ -19,6 +19,7 @@ from tests.bulk.worlds import written
 
 @settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 1 << 32))
+@example(1066)  # two ICMP errors about one connection with no segment between them
 def test_columns_and_core_agree(seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "capture"

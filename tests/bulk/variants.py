@@ -144,13 +144,14 @@ def enveloped(frames: Frames, link: int, wrap: Callable[[bytes, int], bytes]) ->
     for each in raw(frames):
         if not each.data:
             continue
-        made = wrap(each.data, each.data[0] >> 4)
-        longer = len(made) - len(each.data)
-        out.append(
-            replace(
-                each, link_type=link, data=made, wire_len=max(each.wire_len + longer, len(made))
-            )
-        )
+        missing = max(each.wire_len - len(each.data), 0)
+        missing = missing if missing < 1 << 16 else 0
+        # An envelope tells how long what is in it was, not how much of it was captured.
+        made = wrap(each.data + bytes(missing), each.data[0] >> 4)
+        longer = len(made) - len(each.data) - missing
+        data = made[: len(made) - missing]
+        wire_len = max(each.wire_len + longer, len(data))
+        out.append(replace(each, link_type=link, data=data, wire_len=wire_len))
     return out
 
 
@@ -196,6 +197,27 @@ ENVELOPES: dict[str, tuple[int, Callable[[bytes, int], bytes]]] = {
             envelopes.pppoe(ip, 7, b"\x00\x57" if v == 6 else b"\x00\x21"), 0x8864
         ),
     ),
+    "PPP as in HDLC": (
+        9,
+        lambda ip, v: b"\xff\x03" + (b"\x57" if v == 6 else b"\x21") + ip,
+    ),
+    "PPPoE in QinQ": (
+        1,
+        lambda ip, v: packets.ethernet(
+            packets.vlan(
+                packets.vlan(envelopes.pppoe(ip, 0, b"\x57" if v == 6 else b"\x21"), 20, 0x8864),
+                10,
+                0x8100,
+            ),
+            0x88A8,
+        ),
+    ),
+    "MPLS, one label": (1, lambda ip, v: packets.ethernet(envelopes.mpls(16) + ip, 0x8848)),
+    "MPLS, five labels": (
+        1,
+        lambda ip, v: packets.ethernet(envelopes.mpls(1, 2, 3, 4, 5) + ip, 0x8847),
+    ),
+    "EtherType 0": (1, lambda ip, v: packets.ethernet(ip, 0)),
     "MPLS": (1, lambda ip, v: packets.ethernet(envelopes.mpls(100, 200) + ip, 0x8847)),
     "VXLAN": (
         1,
