@@ -60,6 +60,7 @@ class Dealt(Building):
         self.follower = Follower(reading, self.clock)
         self.shapes = Shapes(reading, self.follower)
         self.followed: list[tuple[int, Connection]] = []
+        self.formers: dict[int, Connection] = {}
         self.kept = windows.empty(count, np.bool_)
         self._placed: Array | None = None
         self._units = {}
@@ -125,6 +126,7 @@ class Dealt(Building):
         array["place"] += np.uint32(base)
         made.append(array)
         self.followed += [(int(part.whole[row]), each) for row, each in one.followed]
+        self.formers |= one.formers
         whole = {id(error): row for row, error in self.reading.errors}
         known: dict[int, Unit] = {}
         for flow, unit in one._units.items():
