@@ -84,22 +84,33 @@ class Stories:
         rows = [row for row, _ in building.followed]
         firsts = np.concatenate([building.array["first"].astype(np.int64), np.array(rows, int)])
         self._firsts = np.sort(firsts)
+        self._known: tuple[int, Array] | None = None  # whose segments were asked for last
 
     def rows(self, ident: int) -> Array:
         """The rows of a connection's segments; late ones of the one before are taken for its."""
+        known = self._known
+        if known is not None and known[0] == ident:
+            return known[1]
         first = self.snapshot.table.first_row(ident - 1)
         _, rows = self._flow(first)
-        begin = int(np.searchsorted(rows, first))
-        later = np.searchsorted(self._firsts, rows[begin + 1 :])
-        opens = self._firsts[np.minimum(later, len(self._firsts) - 1)] == rows[begin + 1 :]
-        places = np.flatnonzero(opens)
-        end = begin + 1 + int(places[0]) if len(places) else len(rows)
-        return rows[begin:end]
+        # Numbers of the rows' own kind, or all of the rows would be made anew for the search.
+        begin = int(np.searchsorted(rows, rows.dtype.type(first)))
+        low, high = np.searchsorted(self._firsts, [first, int(rows[-1])], "right").tolist()
+        others = self._firsts[low:high]
+        if len(others) < len(rows) - begin:
+            at = np.searchsorted(rows, others.astype(rows.dtype))
+            places = at[rows[at] == others]
+        else:
+            later = np.searchsorted(others, rows[begin + 1 :])
+            opens = others[np.minimum(later, len(others) - 1)] == rows[begin + 1 :]
+            places = np.flatnonzero(opens) + begin + 1
+        made = rows[begin : int(places[0]) if len(places) else len(rows)]
+        self._known = (ident, made)
+        return made
 
     def _flow(self, first: int) -> tuple[int, Array]:
-        flows = self._flows
-        flow = flows.flow_of(first)
-        return flow, flows.rows(flow).astype(np.int64)
+        flow = self._flows.flow_of(first)
+        return flow, self._flows.rows(flow)
 
     def tell(self, ident: int, begin: int = 0, most: int = MOST) -> Story:
         """Follow a connection, ``most`` segments from the ``begin``-th on if it has more."""
