@@ -26,7 +26,10 @@ from tcpviz.export import (
     parquet_columns,
 )
 from tcpviz.export.community_ids import community_ids
+from tcpviz.export.gathering_columns import gather
 from tests.bench.generate import syns, visits
+from tests.bulk.compare import built
+from tests.bulk.test_buckets import dealt
 from tests.export.dialogues import various
 
 MODULES = (json_columns, csv_columns, parquet_columns)
@@ -118,6 +121,22 @@ def test_portions_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ids = [json.loads(line)["id"] for line in "".join(json_columns.texts(table, some)).splitlines()]
     assert ids == [6, 3, 141]
     loaded.close()
+
+
+def test_flows_that_were_dealt_out(tmp_path: Path) -> None:
+    """More packets than memory may take: the same lines, and the same that goes wrong."""
+    path = tmp_path / "various.pcap"
+    various(path, 200, 7, 30)
+    made = []
+    for building in (built(path), dealt(path)):
+        table = Table(building)
+        texts = [
+            *json_columns.texts(table, np.arange(len(table))),
+            *csv_columns.texts(table, np.arange(len(table))),
+        ]
+        made.append((texts, gather(table).troubles(crowds=table.crowds)))
+        building.reading.close()
+    assert made[0] == made[1]
 
 
 def test_community_ids() -> None:
