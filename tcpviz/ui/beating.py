@@ -29,6 +29,9 @@ BUDGET_S = 0.012
 CATCH_UP_S = 0.002
 """Pause between two takings while more is waiting than one budget can take."""
 
+SOON_S = 0.02
+"""Between two looks at what is being worked out because somebody asked for it."""
+
 REST_AFTER_S = 1.0
 """Where nothing can change by itself and nothing has for so long, the beat rests until an event."""
 
@@ -51,6 +54,7 @@ class Beating(_Base):
     memory: int | None
     beats: Timer | None = None
     _restless: float = 0.0
+    _looking_again: bool = False
     _seen: tuple[object, ...]
     _second: int
     _notes: int
@@ -103,6 +107,17 @@ class Beating(_Base):
             self._restless = now
         elif self.beats is not None and now - self._restless > REST_AFTER_S:
             self.beats.pause()
+
+    def look_again_soon(self) -> None:
+        """What somebody asked for is shown once it is there, and not only at the next beat."""
+        if self.session.working and not self._looking_again:
+            self._looking_again = True
+            self.set_timer(SOON_S, self._look_again)
+
+    def _look_again(self) -> None:
+        self._looking_again = False
+        self.beat()
+        self.look_again_soon()
 
     def wake(self) -> None:
         """Something has happened to the program: beat again, for a while at least."""

@@ -116,6 +116,10 @@ class BulkSession(Session):
         waits = self._seeking is not None or self._outdated or not self._teller.resting
         return super().resting and not waits and self._bulk.latest is self._snapshot
 
+    @property
+    def working(self) -> bool:
+        return self._teller.busy or self._list.pending > 0
+
     def _take(self, snapshot: Snapshot) -> None:
         """Another table has been made."""
         from tcpviz.bulk.filerows import FileRows

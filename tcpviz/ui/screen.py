@@ -264,6 +264,7 @@ class MainScreen(
                     view.flashing = self.flashing
                     view.draw()
             self._draw_bars()  # last: the dashboard says what is told below it
+        self.look_again_soon()
 
     def _draw_bars(self) -> None:
         if self.plan.too_small:

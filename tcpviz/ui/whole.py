@@ -23,6 +23,11 @@ class Whole:
         """The selected connection's packets are being read."""
         return False
 
+    @property
+    def working(self) -> bool:
+        """Something that was asked for is being worked out in a thread."""
+        return False
+
     def reach(self, way: int, *, end: bool = False, kind: str = "") -> bool:
         """Get what lies beyond the part that is held, on (1) or back (-1); false if nothing does.
 

@@ -297,3 +297,18 @@ def look_at(session: Session, ident: int) -> None:
     session.select(ident)
     while True:
         session.pull(1.0)
+
+
+async def test_what_is_worked_out_is_shown_once_it_is_there_and_not_at_the_next_beat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = large(visits(tmp_path))
+    async with running(app, (160, 50), ready(app)) as pilot:
+        assert app._main.beats is not None
+        app._main.beats.pause()
+        monkeypatch.setattr(app._main, "wake", lambda: None)
+        # It takes longer than the key waits for it.
+        monkeypatch.setattr("tcpviz.ui.bulksession.PATIENCE_S", 0.0)
+        await pilot.press("1", "home", "enter")
+        await settle(pilot, lambda: "handshake" in text(app, "chart"))
+        assert not app.session.working
