@@ -27,6 +27,7 @@ from tcpviz.core.vitals import STRANGE_TICKS
 from tcpviz.core.zeek_gaps import MAX_WITHOUT_FURTHER_ACKS
 
 Array = NDArray[Any]
+Span = tuple[int, int]
 
 _ACK, _PSH, _SYN, _FIN, _RST = 16, 8, 2, 1, 4
 
@@ -156,19 +157,28 @@ class Stretch:
         count = self.count
         self.rel, self.mine, self.theirs = (np.empty(count, np.int64) for _ in range(3))
         self.back, self.acked, self.heard = (np.empty(count, np.int64) for _ in range(3))
-        took = self.length + (self.flags & _FIN) + (self.flags >> 1 & 1)
+        control = self.flags & (_SYN | _FIN | _RST) != 0
+        some = bool(control.any())
+        all_ack = bool((self.flags & _ACK != 0).all())
+        took = self.length
+        if some:
+            took = took + (self.flags & _FIN) + (self.flags >> 1 & 1)
         reached, said = [], []
         for side, at in enumerate(self.at):
             me, other = self.ends[side], self.ends[1 - side]
-            self.rel[at] = _unwrapped(self.seq[at], me.next)
-            ends = self.rel[at] + took[at]
-            # A reset takes up no numbers.
-            ends[self.flags[at] & _RST != 0] = 0
-            reached.append(np.maximum.accumulate(np.concatenate([[0], ends])))
+            begins = _unwrapped(self.seq[at], me.next)
+            self.rel[at] = begins
+            ends = begins + took[at]
+            if some:  # a reset takes up no numbers
+                ends[self.flags[at] & _RST != 0] = 0
+            reached.append(_most(0, ends))
             begun = ((me.ack - other.next + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
-            self.back[at] = begun + _unwrapped(self.ack[at], me.ack)
-            told = np.where(self.flags[at] & _ACK != 0, self.back[at], begun)
-            said.append(np.maximum.accumulate(np.concatenate([[begun], told])))
+            told = _unwrapped(self.ack[at], me.ack)
+            told += begun
+            self.back[at] = told
+            if not all_ack:
+                told[self.flags[at] & _ACK == 0] = begun
+            said.append(_most(begun, told))
         for side, at in enumerate(self.at):
             others = self._before[1 - side][at]
             self.mine[at] = reached[side][:-1]
@@ -203,9 +213,8 @@ class Stretch:
             self.latest[at] = values[1 - side][others]
             if other.ticks is not None:
                 echo = self.row["echo"][at]
-                off = (echo - self.latest[at]).view(np.int32).astype(np.int64)
-                # Not further than half of what is strange: the core's clock may be a little off.
-                self._far[at] = (np.abs(off) > STRANGE_TICKS // 2) & (echo != 0)
+                off = echo - self.latest[at] + np.uint32(_NOT_STRANGE)
+                self._far[at] = (off > 2 * _NOT_STRANGE) & (echo != 0)
 
     # -- what is plain ------------------------------------------------------
 
@@ -240,7 +249,7 @@ class Stretch:
             if me.sums is Sums.RIGHT or not me.told:
                 ok[at] &= said[at] != sums.WRONG
             # The longest data so far may be told of.
-            longest = np.maximum.accumulate(np.concatenate([[me.longest], length[at]]))
+            longest = _most(me.longest, length[at])
             ok[at] &= length[at] <= longest[:-1]
             self.longest.append(longest)
         fits: Array = ok
@@ -321,6 +330,9 @@ class Stretch:
         return places[over]
 
 
+_NOT_STRANGE = STRANGE_TICKS // 2
+"""The core's clock of an end may be a little behind the latest timestamp."""
+
 _STEP = 4095
 """Of 16 identifications in a row that grow by no more, no two are alike."""
 
@@ -329,12 +341,19 @@ def _met(names: Array, places: Array, which: Array) -> Array:
     """Which of these packets share an identification with one of those right before them."""
     met = np.zeros(len(which), np.bool_)
     for back in range(1, RECENT + 1):
-        earlier = which - back
-        there = earlier >= 0
+        there = which >= back
+        earlier = np.maximum(which - back, 0)
         # Only what lies among the packets that are remembered, whoever sent those between.
         near = places[which] - places[earlier] <= 2 * RECENT
         met |= there & near & (names[earlier] == names[which])
     return met
+
+
+def _most(before: int, numbers: Array) -> Array:
+    """The greatest before each, and of all."""
+    out = np.empty(len(numbers) + 1, np.int64)
+    out[0], out[1:] = before, numbers
+    return np.maximum.accumulate(out, out=out)
 
 
 def _unwrapped(numbers: Array, before: int) -> Array:
@@ -342,3 +361,26 @@ def _unwrapped(numbers: Array, before: int) -> Array:
     steps = np.diff(numbers, prepend=np.uint32(before)).view(np.int32)
     gone: Array = np.cumsum(steps, dtype=np.int64)
     return gone
+
+
+def first(places: Array, begin: int, end: int) -> int:
+    """The first of these places from ``begin`` on, ``end`` if there is none before it."""
+    at = int(places.searchsorted(begin))
+    return min(end, int(places[at])) if at < len(places) else end
+
+
+def beyond(stretch: Stretch, side: int, number: int, begin: int, end: int) -> int:
+    """Where an end first acknowledges more than up to a number of the other's."""
+    at = int(stretch.moved_to[side].searchsorted(number, "right"))
+    return first(stretch.moved[side][at:], begin, end)
+
+
+def span(places: Array, begin: int, end: int) -> Span:
+    """Which of these places lie from ``begin`` up to ``end``."""
+    return int(places.searchsorted(begin)), int(places.searchsorted(end))
+
+
+def some(places: Array, begin: int, end: int) -> int:
+    """How many of these places lie from ``begin`` up to ``end``."""
+    low, high = span(places, begin, end)
+    return high - low

@@ -14,54 +14,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk import sums
+from tcpviz.bulk import holes, sums
 from tcpviz.bulk.columns import SACKED, STAMPED, SUM_SHIFT, Columns
-from tcpviz.bulk.inorder import Standing, Stretch
-from tcpviz.bulk.recall import PlacesOfData, Reader, RecentPlaces, WaitingData
+from tcpviz.bulk.halves import Half
+from tcpviz.bulk.inorder import Span, Stretch, first, some, span
+from tcpviz.bulk.recall import Reader, RecentPlaces
 from tcpviz.core import seq as seqno
-from tcpviz.core.analysis import Analysis
 from tcpviz.core.claims import Certainty
 from tcpviz.core.connection import Connection
-from tcpviz.core.flow import Flow
-from tcpviz.core.halfconn import End
 from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side
 from tcpviz.core.states import State
-from tcpviz.core.vitals import MAX_TTLS, Signs
-from tcpviz.core.zeek_end import End as ZeekEnd
 from tcpviz.core.zeek_end import ZeekState
-from tcpviz.core.zeek_gaps import MAX_WITHOUT_FURTHER_ACKS
 
 Array = NDArray[Any]
-_Span = tuple[int, int]
 
 _MASK = 0xFFFFFFFF
 _HALF = 1 << 31
 _GONE = (ZeekState.INACTIVE, ZeekState.CLOSED, ZeekState.RESET)
-
-
-class _Half:
-    """One end with all that is kept of it."""
-
-    __slots__ = ("data", "end", "flow", "letters", "log", "side", "signs", "zeek")
-
-    def __init__(self, connection: Connection, analysis: Analysis, side: Side) -> None:
-        marks, zeek = analysis.marks, analysis.zeek
-        self.side = side
-        self.end: End = connection.end(side)
-        self.flow: Flow = marks._client if side is Side.CLIENT else marks._server
-        self.signs: Signs = analysis.vitals.of(side)
-        first = side is zeek.originator
-        self.zeek: ZeekEnd = zeek._orig if first else zeek._resp
-        self.letters = "DA" if first else "da"
-
-    def remember_by(self, reader: Reader) -> None:
-        """What is kept of single segments is told from the columns from now on."""
-        if not isinstance(self.flow.log, WaitingData):
-            self.flow.log = WaitingData(self.flow.log)
-        if not isinstance(self.flow.contents, PlacesOfData):
-            self.flow.contents = PlacesOfData(self.flow.contents, reader)
-        self.log, self.data = self.flow.log, self.flow.contents
 
 
 class Onward:
@@ -77,8 +47,8 @@ class Onward:
         self._reader = reader
         self._analysis = analysis = connection.analysis
         self._halves = (
-            _Half(connection, analysis, Side.CLIENT),
-            _Half(connection, analysis, Side.SERVER),
+            Half(connection, analysis, Side.CLIENT),
+            Half(connection, analysis, Side.SERVER),
         )
         for half in self._halves:
             half.remember_by(reader)
@@ -90,39 +60,16 @@ class Onward:
 
     # -- how it stands ------------------------------------------------------
 
-    @staticmethod
-    def ready(connection: Connection) -> bool:
-        """Whether both ends have said enough for a stretch to rest on."""
-        analysis = connection.analysis
-        if analysis is None or connection.former is not None or connection.superseded:
-            return False
-        marks, zeek = analysis.marks, analysis.zeek
-        if marks._twice is None or len(zeek._seen_first) < 2:
-            return False
-        for end, flow in ((connection.client, marks._client), (connection.server, marks._server)):
-            numbers = end.snd_nxt, end.last_ack, end.window, flow.next_seq, flow.last_ack
-            if not end.segments or None in numbers or flow.window is None:
-                return False
-            if end.state is not State.ESTABLISHED or end.fin is not None:
-                return False
-        settled = connection._third or (connection.midstream and connection.last_syn_ns is None)
-        timed = marks.initial_rtt_ns is not None or marks._syn_ns is None
-        return settled and timed and _scaled(connection, marks._client, marks._server)
-
     @property
     def shape(self) -> tuple[object, ...]:
-        ends = [
-            (half.end.sums, half.signs.frames is not None and "sum" in half.signs.frames,
-             half.signs.ttls, half.flow.scale, half.signs.ticks is None)
-            for half in self._halves
-        ]  # fmt: skip
-        return (*ends, self.twice.meaningless, self.twice.copies > 0, self._analysis.marks._client)
+        ends = [half.shape for half in self._halves]
+        return (*ends, self.twice.meaningless, self.twice.copies > 0)
 
     def stretch(
         self, columns: Columns, rows: Array, up: bool, idents: list[list[tuple[int, int]]]
     ) -> Stretch:
         """The columns of the segments that come next; ``idents`` the ends' latest."""
-        one, two = map(self._standing, self._halves, idents)
+        one, two = (half.standing(each) for half, each in zip(self._halves, idents, strict=True))
         return Stretch(
             columns,
             rows,
@@ -131,30 +78,6 @@ class Onward:
             meaningless=self.twice.meaningless,
             copies=self.twice.copies > 0,
             older=bool(self.connection.older),
-        )
-
-    def _standing(self, half: _Half, idents: list[tuple[int, int]]) -> Standing:
-        end, flow, signs = half.end, half.flow, half.signs
-        assert flow.next_seq is not None
-        assert flow.last_ack is not None
-        assert flow.window is not None
-        longest = signs.largest_acked
-        if signs._biggest is not None:
-            longest = max(longest, signs._biggest[1])
-        return Standing(
-            flow.next_seq,
-            flow.last_ack,
-            flow.window,
-            flow.scale or 0,
-            flow.scale is not None,
-            signs.ticks,
-            idents,
-            signs.ttls,
-            len(signs.ttls) >= MAX_TTLS,
-            end.sums,
-            signs.frames is not None and "sum" in signs.frames,
-            longest,
-            end.iss is not None,
         )
 
     # -- over a run ---------------------------------------------------------
@@ -170,7 +93,7 @@ class Onward:
         if end - begin < 2:
             return begin
         spans = [
-            (_span(stretch.data[side], begin, end), _span(stretch.moved[side], begin, end))
+            (span(stretch.data[side], begin, end), span(stretch.moved[side], begin, end))
             for side in (0, 1)
         ]
         for side in (0, 1):
@@ -210,7 +133,7 @@ class Onward:
                 return False
             if flow.kept_alive or flow.probed or half.zeek.state in _GONE:
                 return False
-            if end.state is not State.ESTABLISHED or (end.doubted and _bare(end)):
+            if end.state is not State.ESTABLISHED or half.unsettled:
                 return False
             longest = max(signs.largest_acked, signs._biggest[1] if signs._biggest else 0)
             if longest < int(stretch.longest[side][at]):
@@ -236,72 +159,33 @@ class Onward:
             claim = half.end.claim
             if claim.certainty is not Certainty.SEEN:
                 if half.end.assumed_from is not None or claim.certainty is Certainty.UNKNOWN:
-                    end = _first(stretch.at[side], begin, end)
+                    end = first(stretch.at[side], begin, end)
                 elif half.end.iss is not None:
-                    end = _first(stretch.bare[side], begin, end)
+                    end = first(stretch.bare[side], begin, end)
             if half.signs.next is None:
-                end = _first(stretch.data[side], begin, end)
+                end = first(stretch.data[side], begin, end)
             if half.signs.zero_since_ns is not None:
-                end = _first(stretch.at[side], begin, end)
+                end = first(stretch.at[side], begin, end)
             for places, letter in zip(
                 (stretch.data[side], stretch.bare[side]), half.letters, strict=True
             ):
                 if letter not in zeek._taken:
-                    end = _first(places, begin, end)
+                    end = first(places, begin, end)
             if peer.flow.probe_end is not None:
                 places = stretch.bare[side]
-                low, high = _span(places, begin, end)
+                low, high = span(places, begin, end)
                 places = places[low:high]
-                end = _first(places[stretch.ack[places] == peer.flow.probe_end], begin, end)
-            end = self._before_hole(stretch, side, begin, end)
-            end = self._before_gap(stretch, side, begin, end)
+                end = first(places[stretch.ack[places] == peer.flow.probe_end], begin, end)
+            end = holes.before_hole(half, stretch, side, begin, end)
+            end = holes.before_gap(half, stretch, side, begin, end)
         return end
 
-    def _before_hole(self, stretch: Stretch, side: int, begin: int, end: int) -> int:
-        """Where an end acknowledges what the capture has not seen."""
-        peer = self._halves[1 - side]
-        hole = peer.log.first_hole
-        if hole is None:
-            return end
-        number = int(stretch.reached[1 - side][stretch.before(1 - side, begin)])
-        there = number + seqno.diff(hole, stretch.raw(1 - side, number))
-        return _beyond(stretch, side, there, begin, end)
-
-    def _before_gap(self, stretch: Stretch, side: int, begin: int, end: int) -> int:
-        """Where more of an end's data waits than Zeek keeps."""
-        zeek = self._halves[side].zeek
-        gaps, last = zeek.gaps, _zeek_last(zeek)
-        data, blocks = stretch.data[side], gaps._blocks
-        if gaps.off:
-            return end
-        number = int(stretch.reached[side][stretch.before(side, begin)])
-        if gaps.done < last:
-            # Up to a hole: nothing of what lies beyond it is acknowledged.
-            end = _beyond(stretch, 1 - side, number + gaps.done - last, begin, end)
-            # Nor does it wait for much before anything is acknowledged, by the number it has.
-            if zeek.nothing_acked:
-                end = _first(data, begin, end)
-            low, high = _span(stretch.moved[1 - side], begin, end)
-            moved = stretch.moved[1 - side][low:high]
-            nothing = (stretch.ack[moved] - np.uint32(zeek.start_seq)) <= 1
-            end = _first(moved[nothing], begin, end)
-        if blocks and blocks[-1][1] != last:
-            return _first(data, begin, end)
-        stored = sum(upper - lower for lower, upper in blocks)
-        quiet = _first(stretch.quiet[1 - side], begin, end)
-        low, high = _span(data, begin, quiet)
-        most = number + MAX_WITHOUT_FURTHER_ACKS - stored
-        place = low + int(stretch.data_ends[side][low:high].searchsorted(most, "right"))
-        if place < high:
-            return int(data[place])
-        return _first(stretch.over[side], quiet, end)
-
-    def _waits(self, stretch: Stretch, side: int, run: _Span, sent: _Span, acked: _Span) -> None:
+    def _waits(self, stretch: Stretch, side: int, run: Span, sent: Span, acked: Span) -> None:
         """What was sent by an end, as far as it rests on what the other acknowledges."""
         half = self._halves[side]
         data, moved = stretch.data[side], stretch.moved[1 - side]
-        (begin, end), (low, high), (first, last) = run, sent, acked
-        heard = int(stretch.said[1 - side][stretch.before(1 - side, end)])
+        (low, high), (first, last) = sent, acked
+        heard = int(stretch.said[1 - side][stretch.before(1 - side, run[1])])
         if high > low or last > first:
             half.log.pass_over(stretch, side, low, high, heard)
         signs = half.signs
@@ -324,34 +208,9 @@ class Onward:
                     signs.waiting_ns = int(stretch.time[data[after]])
         elif high > low and signs.waiting_ns is None:
             signs.waiting_ns = int(stretch.time[data[low]])
-        self._gaps(stretch, side, begin, end, heard)
+        holes.pass_over(half, stretch, side, run, heard)
 
-    def _gaps(self, stretch: Stretch, side: int, begin: int, end: int, heard: int) -> None:
-        """Zeek's idea of what was seen of an end's data, and of what was acknowledged."""
-        half = self._halves[side]
-        gaps, last = half.zeek.gaps, _zeek_last(half.zeek)
-        start, stop = stretch.before(side, begin), stretch.before(side, end)
-        number, reached = (int(stretch.reached[side][at]) for at in (start, stop))
-        upto = last + heard - number
-        blocks = gaps._blocks
-        quiet = stretch.quiet[1 - side]
-        since = int(quiet.searchsorted(end))
-        calm = since and int(quiet[since - 1]) >= begin
-        if not gaps.off and reached > number:
-            if calm:
-                begun = last + int(stretch.back[quiet[since - 1]]) - number
-                blocks[:] = [(begun, last + reached - number)]
-            elif blocks:
-                blocks[-1] = blocks[-1][0], last + reached - number
-            else:
-                blocks.append((max(gaps.trimmed, last), last + reached - number))
-        if upto > gaps.trimmed:
-            gaps.done = max(gaps.done, upto)
-            gaps.trimmed = upto
-            blocks[:] = [block for block in blocks if block[1] > upto]
-        gaps._deliver()
-
-    def _say(self, stretch: Stretch, side: int, run: _Span, sent: _Span, acked: _Span) -> None:
+    def _say(self, stretch: Stretch, side: int, run: Span, sent: Span, acked: Span) -> None:
         """What an end has said by its latest segment of a run."""
         (begin, end), (low, high), (first, last) = run, sent, acked
         start, stop = stretch.before(side, begin), stretch.before(side, end)
@@ -376,20 +235,20 @@ class Onward:
             half.zeek.last_seq = number
             kept = stretch.kept[side]
             if len(kept):
-                low, high = _span(kept, begin, end)
+                low, high = span(kept, begin, end)
                 half.data.pass_over(kept[low:high] + self._reader.base)
         # Said.
         ack = int(stretch.ack[place])
         again = stretch.again[side]
         if last > first:
             latest = int(stretch.moved[side][last - 1])
-            flow.dup_frame, flow.dup_acks = stretch.frame(latest), _some(again, latest, end)
+            flow.dup_frame, flow.dup_acks = stretch.frame(latest), some(again, latest, end)
             # More than half of all numbers may have been acknowledged meanwhile.
             ahead = int(stretch.back[place]) - int(stretch.said[side][start])
             peer.zeek.ack_wraps += (peer.zeek.ack_seq + ahead) >> 32
             peer.zeek.ack_seq = ack
         else:
-            flow.dup_acks += _some(again, begin, end)
+            flow.dup_acks += some(again, begin, end)
         me.last_ack = me.rcv_nxt = peer.end.snd_una = flow.last_ack = ack
         flow.last_ack_ns = time
         me.window = flow.window_bytes = int(stretch.offers[place])
@@ -448,46 +307,3 @@ class Onward:
                 one = self._reader.read(self._reader.base + place)
                 total += len(alike) // len(some) * (one.ip_len - one.payload_len)
         return total
-
-
-def _scaled(connection: Connection, client: Flow, server: Flow) -> bool:
-    """Whether all views agree by how much the windows of both ends are scaled."""
-    ends = (connection.client, connection.server)
-    both = all(end.window_scale is not None for end in ends)
-    return all(
-        (flow.scale or 0) == (end.window_scale if both and end.window_scale else 0)
-        for end, flow in zip(ends, (client, server), strict=True)
-    )
-
-
-def _bare(end: End) -> bool:
-    """Whether something without data is doubted of an end: that its peer may confirm any time."""
-    return any(not one.seq_len for one in end.doubted or ())
-
-
-def _zeek_last(end: ZeekEnd) -> int:
-    """Its furthest number, counted from its first one."""
-    return (end.seq_wraps << 32) + end.last_seq - end.start_seq
-
-
-def _first(places: Array, begin: int, end: int) -> int:
-    """The first of these places from ``begin`` on, ``end`` if there is none before it."""
-    at = int(places.searchsorted(begin))
-    return min(end, int(places[at])) if at < len(places) else end
-
-
-def _beyond(stretch: Stretch, side: int, number: int, begin: int, end: int) -> int:
-    """Where an end first acknowledges more than up to a number of the other's."""
-    at = int(stretch.moved_to[side].searchsorted(number, "right"))
-    return _first(stretch.moved[side][at:], begin, end)
-
-
-def _span(places: Array, begin: int, end: int) -> _Span:
-    """Which of these places lie from ``begin`` up to ``end``."""
-    return int(places.searchsorted(begin)), int(places.searchsorted(end))
-
-
-def _some(places: Array, begin: int, end: int) -> int:
-    """How many of these places lie from ``begin`` up to ``end``."""
-    low, high = _span(places, begin, end)
-    return high - low

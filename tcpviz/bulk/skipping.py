@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.clock import Clock
+from tcpviz.bulk.halves import ready
 from tcpviz.bulk.inorder import RECENT, Stretch
 from tcpviz.bulk.onward import Onward
 from tcpviz.bulk.reading import Reading
@@ -24,10 +25,12 @@ from tcpviz.wire.decoder import Decoder
 
 Array = NDArray[Any]
 
+_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
+
 LEAST = 48
 """Segments of a flow that are worth the columns."""
 
-STRETCH = 1 << 16
+STRETCH = 1 << 15
 """Segments whose columns are made at a time."""
 
 _WARM = 8
@@ -62,7 +65,7 @@ class Skipping:
                 self._take(place)
                 place += 1
             connection = self.opened[-1][1]
-            if place >= count - 2 or not Onward.ready(connection):
+            if place >= count - 2 or not ready(connection):
                 warm = min(2 * warm, _MOST_WARM)
                 continue
             begun, taken = place, self.segments
@@ -87,6 +90,7 @@ class Skipping:
         gone = np.zeros(stretch.count, np.bool_)
         stops = [*stretch.stops.tolist(), stretch.count]
         last = len(self._rows) - 1 - begin
+        alone = None if connection.older else connection
         at, next_stop, wary = 0, 0, 0
         while at < stretch.count:
             while stops[next_stop] < at:
@@ -100,10 +104,10 @@ class Skipping:
                     continue
             copies, known = onward.twice.copies, len(self.opened)
             onward.twice.sure = wary <= 0 and at >= _NEAR and at not in alike
-            self._take(begin + at)
+            self._take(begin + at, alone)
             at += 1
             wary = _NEAR if onward.twice.copies > copies else wary - 1
-            if len(self.opened) > known or not Onward.ready(connection) or onward.shape != shape:
+            if len(self.opened) > known or not ready(connection) or onward.shape != shape:
                 break
         onward.twice.sure = False
         onward.add(stretch, gone)
@@ -111,8 +115,11 @@ class Skipping:
 
     # -- one by one ---------------------------------------------------------
 
-    def _take(self, place: int) -> None:
-        """The core takes a segment, as if it had taken all before it."""
+    def _take(self, place: int, connection: Connection | None = None) -> None:
+        """The core takes a segment, as if it had taken all before it.
+
+        ``connection``: the latest, whose it is unless it opens or closes one.
+        """
         row = int(self._rows[place])
         clock, tracker = self._clock, self._tracker
         moment = int(clock.now[row])
@@ -124,6 +131,9 @@ class Skipping:
         self._reader.place = place
         segment = self._reading.segment(row, self._decoder)
         self.segments += 1
+        if connection is not None and int(segment.flags) & (_SYN | _FIN | _RST | _ACK) == _ACK:
+            tracker.take(connection, segment)
+            return
         known = len(tracker.connections)
         tracker.feed(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
         if len(tracker.connections) > known:

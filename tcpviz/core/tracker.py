@@ -33,7 +33,7 @@ from tcpviz.core.records import (
     Side,
     Unreachable,
 )
-from tcpviz.core.segment import Endpoint, FlowKey
+from tcpviz.core.segment import Endpoint, FlowKey, Segment
 from tcpviz.core.states import Event, State, find
 from tcpviz.core.timeline import Step, StepKind, Timeline
 from tcpviz.core.timers import LEAP_NS, TIME_WAIT_NS, Timers
@@ -140,6 +140,16 @@ class Tracker:
         steps = self.tick(record.time_ns)
         steps += self._handlers[type(record)](record)
         return steps
+
+    def take(self, connection: Connection, segment: Segment) -> None:
+        """What :meth:`feed` does of a segment with ACK alone, without a step.
+
+        It can be of no other connection than this one, the only one of its addresses and ports,
+        and time has come to it.
+        """
+        changes = connection.observe(segment, Moment.SEEN, segment.time_ns)
+        if changes:
+            self._timers.note(connection, changes, self.now_ns)
 
     def tick(self, now_ns: int) -> list[Step]:
         """Time has come to ``now_ns`` (it never goes back); returns what timers moved."""
