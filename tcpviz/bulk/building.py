@@ -185,6 +185,7 @@ class Building:
         fine = _flows_fine(work, fine)
         codes, kept = signatures(work)
         at = base + (np.arange(work.count) if places is None else places)
+        work.let_go()  # several are there at a time
         return _Looked(begin, end, base, work, sums, fine, codes, kept, at)
 
     def _take(self, looked: _Looked) -> list[int]:

@@ -21,6 +21,17 @@ _MOST = 1 << 16
 """Leaps that are noted; nobody wants so many."""
 
 
+def _in_order(times: Array) -> bool:
+    """Whether none is before 1970, or before the one before."""
+    latest = 0
+    for at in range(0, len(times), _STEP):
+        part = times[at : at + _STEP]
+        if int(part[0]) < latest or not (part[1:] >= part[:-1]).all():
+            return False
+        latest = int(part[-1])
+    return True
+
+
 class Clock:
     """What :attr:`tcpviz.core.tracker.Tracker.now_ns` is when it takes each row.
 
@@ -35,19 +46,23 @@ class Clock:
         empty: Callable[[int, str], Array] = np.empty,
     ) -> None:
         count = len(times)
-        self.now = now = empty(count, "i8")
+        # Where nothing goes back the rows' own times are the clock.
+        same = not errors and _in_order(times)
+        self.now = now = times if same else empty(count, "i8")
         waiting = sorted((row, error.time_ns) for row, error in errors)
         waiting.reverse()
         latest = 0
         places: list[int] = []
         for at in range(0, count, _STEP):
             part = now[at : at + _STEP]
-            part[:] = times[at : at + _STEP]
+            if not same:
+                part[:] = times[at : at + _STEP]
             while waiting and waiting[-1][0] < at + len(part):
                 row, when = waiting.pop()
                 part[row - at] = max(int(part[row - at]), when)
-            np.maximum.accumulate(part, out=part)
-            np.maximum(part, latest, out=part)
+            if not same:
+                np.maximum.accumulate(part, out=part)
+                np.maximum(part, latest, out=part)
             if at and int(part[0]) - latest > LEAP_NS:
                 places.append(at)
             if len(places) < _MOST:

@@ -75,6 +75,8 @@ def _groups(
     Only groups large enough; counted from the first failure on.
     """
     failed = (facts.fate > 0) & (member < 0)
+    if not failed.any():
+        return []
     asked = np.flatnonzero(facts.fate >= 0)
     asked = asked[_perhaps(one[asked], other[asked], failed[asked], least)]
     if not len(asked):
@@ -97,8 +99,6 @@ def _groups(
 
 def _perhaps(one: Array, other: Array, failed: Array, least: int) -> Array:
     """False where so many cannot have failed: counted by a part of the key alone."""
-    if not failed.any():
-        return failed
     code = one.astype(np.uint64) * _ODD[0]
     code += other.astype(np.uint64) * _ODD[1]
     code >>= np.uint64(64 - _BUCKETS)
@@ -111,6 +111,8 @@ def _perhaps(one: Array, other: Array, failed: Array, least: int) -> Array:
 def _sorted(one: Array, other: Array) -> tuple[Array, Array]:
     """The order that brings equal pairs together, each in its own order; where a new one begins."""
     count = len(one)
+    if (one == one[0]).all() and (other == other[0]).all():  # a flood, say
+        return np.arange(count), np.arange(count) == 0
     bits = np.uint64(count.bit_length())
     packed = (mixed(one) ^ mixed(other, 1)) >> bits << bits
     packed |= np.arange(count, dtype=np.uint64)

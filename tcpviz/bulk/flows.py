@@ -17,6 +17,10 @@ Array = NDArray[Any]
 _ODD: tuple[np.uint64, ...] = tuple(np.frombuffer(os.urandom(32), np.uint64) | np.uint64(1))
 
 
+_STEP = 1 << 16
+"""Rows that are worked on at a time; they stay in the processor's caches."""
+
+
 def mixed(numbers: Array, which: int = 0) -> Array:
     """64-bit numbers scattered over all of 64 bits, each to another one."""
     out = numbers.astype(np.uint64) * _ODD[which]
@@ -99,21 +103,14 @@ def flows_of(columns: Columns) -> Flows:
     bits = np.uint64(max(count, 1).bit_length())
     several = len(columns.tables.scopes) > 1
     packed = np.empty(count, np.uint64)
-    step = 1 << 16
-    for at in range(0, count, step):
-        part = slice(at, min(at + step, count))
-        one, other = ends(array, part)
-        # Whichever of both is which: the sum is the same.
-        code = mixed(one)
-        code += mixed(other)
-        if several:
-            code += mixed(array["scope"][part], 2)
-        code *= _ODD[1]
+    for part in _parts(count):
+        code = _codes(array, part, several=several)
         code >>= bits
         code <<= bits
         code |= np.arange(part.start, part.stop, dtype=np.uint64)
         packed[part] = code
-    packed.sort()
+    if not (packed[1:] > packed[:-1]).all():  # as it is where there is one flow
+        packed.sort()
     kind = np.uint32 if count < 1 << 32 else np.uint64
     order = (packed & np.uint64((1 << int(bits)) - 1)).astype(kind)
     packed >>= bits
@@ -127,16 +124,31 @@ def flows_of(columns: Columns) -> Flows:
     return Flows(order, np.append(np.flatnonzero(new), count))
 
 
+def _codes(array: dict[str, Array], part: slice, *, several: bool) -> Array:
+    """Of each row a number that is the same for both directions; ``several`` scopes there are."""
+    one, other = ends(array, part)
+    # Whichever of both is which: the sum is the same.
+    code = mixed(one)
+    code += mixed(other)
+    if several:
+        code += mixed(array["scope"][part], 2)
+    code *= _ODD[1]
+    return code
+
+
+def _parts(count: int) -> list[slice]:
+    return [slice(at, min(at + _STEP, count)) for at in range(0, count, _STEP)]
+
+
 def _changes(array: dict[str, Array], order: Array) -> Array:
     """Where another flow begins than the one before."""
     new = np.ones(len(order), np.bool_)
-    step = 1 << 18
-    for at in range(0, len(order), step):
-        rows = rows_at(array, order[max(at - 1, 0) : at + step])
+    for part in _parts(len(order)):
+        before = max(part.start - 1, 0)
+        rows = rows_at(array, order[before : part.stop])
         low, high, scope = _keys(rows, slice(None))
         differ = (low[1:] != low[:-1]) | (high[1:] != high[:-1]) | (scope[1:] != scope[:-1])
-        first = 1 if at == 0 else at
-        new[first : first + len(differ)] = differ
+        new[before + 1 : part.stop] = differ
     return new
 
 

@@ -46,20 +46,20 @@ class Gathered:
     slow: Longs
 
 
-def gather(batch: Batch, tables: Tables) -> Gathered:
-    """What can be taken of a batch."""
+def gather(batch: Batch, tables: Tables, taken: plain.Taken | None) -> Gathered:
+    """What can be taken of a batch; ``taken`` is what :func:`plain.take` has of it."""
     found: list[_Found] = []
     left = np.ones(len(batch), np.bool_)
-    kinds = _different(batch.link_type)
-    if len(kinds) == 1:
-        taken = plain.take(batch, kinds[0], tables)
-        if taken is not None:
-            rows, piece = taken
-            if len(rows) == len(batch):
-                return Gathered(rows, piece, [], rows[:0])
-            found.append((rows, piece, []))
-            left[rows] = False
+    if taken is not None:
+        rows, piece = taken
+        piece = plain.named(batch, piece, tables)
+        if len(rows) == len(batch):
+            return Gathered(rows, piece, [], rows[:0])
+        found.append((rows, piece, []))
+        left[rows] = False
     reader = Reader(batch.data)
+    link = plain.alike(batch.link_type)
+    kinds = distinct(batch.link_type) if link is None else [link]
     found += [_of_link(batch, reader, tables, link, left) for link in kinds]
     rows, piece = _merged([each[:2] for each in found])
     alike = [group for each in found for group in each[2]]
@@ -69,14 +69,6 @@ def gather(batch: Batch, tables: Tables) -> Gathered:
         slow[group] = False
     counted = [(int(group[0]), len(group)) for group in alike]
     return Gathered(rows, piece, counted, np.flatnonzero(slow))
-
-
-def _different(values: Longs) -> list[int]:
-    if not len(values):
-        return []
-    if values.strides == (0,) or (values == values[0]).all():
-        return [int(values[0])]
-    return distinct(values)
 
 
 def _merged(found: list[tuple[Longs, Piece]]) -> tuple[Longs, Piece]:

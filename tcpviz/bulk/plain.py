@@ -72,9 +72,17 @@ def _layout(base: int, typed: int | None) -> np.dtype[Any]:
     )
 
 
-def take(batch: Batch, link: int, tables: Tables) -> tuple[Array, Piece] | None:
-    """Which frames of a batch that is all of one link type are plain, and their columns."""
-    if link not in _BASES:
+Taken = tuple[Array, Piece]
+"""Which frames of a batch were taken, and their columns."""
+
+
+def take(batch: Batch) -> Taken | None:
+    """Which frames of a batch that is all of one link type are plain, and their columns.
+
+    All but those that :func:`named` adds; in any thread.
+    """
+    link = alike(batch.link_type)
+    if link is None or link not in _BASES:
         return None
     base, typed = _BASES[link]
     kind = _layout(base, typed)
@@ -121,10 +129,26 @@ def take(batch: Batch, link: int, tables: Tables) -> tuple[Array, Piece] | None:
         "scale": found.scale,
         "value": found.value,
         "echo": found.echo,
-        "scope": np.broadcast_to(np.int64(tables.scope(4, ())), rows.shape),
-        "source": sources(tables, link, interface),
+        "source": interface,
     }
     return rows, piece
+
+
+def named(batch: Batch, piece: Piece, tables: Tables) -> Piece:
+    """What :func:`take` found, with the numbers of scope and source."""
+    interface = piece["source"]
+    return piece | {
+        "scope": np.broadcast_to(np.int64(tables.scope(4, ())), interface.shape),
+        "source": sources(tables, int(batch.link_type[0]), interface),
+    }
+
+
+def alike(values: Array) -> int | None:
+    """What all of these are; ``None`` if they differ, or there are none."""
+    if not len(values):
+        return None
+    one = int(values[0])
+    return one if values.strides == (0,) or (values == one).all() else None
 
 
 _AS_THEY_ARE = ("src", "dst", "sport", "dport", "seq", "ack", "window", "ident", "ttl")

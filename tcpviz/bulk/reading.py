@@ -10,6 +10,7 @@ from typing import IO, cast
 
 import numpy as np
 
+from tcpviz.bulk import plain, together
 from tcpviz.bulk.columns import DTYPES, Columns, Piece
 from tcpviz.bulk.headers import gather
 from tcpviz.bulk.records import Batch, bulk_stream
@@ -35,6 +36,11 @@ MAX_ERRORS = 10_000
 
 class Unsuited(Exception):  # noqa: N818 - it is no failure: there is another way
     """This capture is not for columns; the scalar core can read it. The reason is the text."""
+
+
+def _ahead(batch: Batch) -> tuple[Batch, plain.Taken | None]:
+    """A batch with what can be told of it without those before it."""
+    return batch, plain.take(batch)
 
 
 class Reading:
@@ -95,8 +101,8 @@ class Reading:
         What was read before it was stopped, or before an error, is in the columns.
         """
         try:
-            for batch in self._batches():
-                self._take(batch)
+            for batch, taken in together.in_order(_ahead, self._batches()):
+                self._take(batch, taken)
                 self._tell()
                 if progress is not None:
                     progress(self.status)
@@ -132,9 +138,9 @@ class Reading:
 
     # -- what comes in ------------------------------------------------------
 
-    def _take(self, batch: Batch) -> None:
+    def _take(self, batch: Batch, taken: plain.Taken | None) -> None:
         columns, decoder = self.columns, self._decoder
-        found = gather(batch, columns.tables)
+        found = gather(batch, columns.tables, taken)
         at = self._keep(batch)
         found.piece["where"] = (
             batch.start[found.rows] + batch.origin

@@ -29,6 +29,25 @@ ID_STEP = 4095
 _LONGEST = 1 << 24  # bytes of one segment; none is, and sums of two numbers stay in 32 bits
 
 
+_PASSING = (
+    *(
+        "row",
+        "flags",
+        "seq",
+        "length",
+        "window",
+        "bits",
+        "opening",
+        "has_ack",
+        "fin",
+        "rst",
+        "side",
+    ),
+    *("rel", "back", "end", "odd", "theirs_at", "mine", "theirs", "acked", "heard", "closed"),
+    *("ended", "damaged", "index"),
+)
+
+
 class Work:
     """Segments of whole flows. Indices are places among them.
 
@@ -201,6 +220,11 @@ class Work:
             right = np.logical_or.reduceat((said == sums.RIGHT) & mine, self.first)
             wrong[mine] &= right[self.part[mine]]
         return wrong, offload
+
+    def let_go(self) -> None:
+        """Keep of each segment but the row, the time, and what :attr:`resent` is about."""
+        for name in _PASSING:
+            delattr(self, name)
 
     def of_part(self, ok: Array) -> Array:
         """Whether it holds for every segment of each connection."""

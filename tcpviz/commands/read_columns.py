@@ -73,7 +73,8 @@ def _settle() -> None:
         # What one step frees the next one asks for. Given back to the system in between, each
         # page would have to be cleared again: mallopt(3), where there is glibc.
         mallopt = ctypes.CDLL(None).mallopt
-        for option, size in ((-3, 1 << 22), (-1, 1 << 30)):  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+        # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD; M_ARENA_MAX: what one thread frees another takes.
+        for option, size in ((-3, 1 << 22), (-1, 1 << 30), (-8, 1)):
             mallopt(option, size)
 
 

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk import together
 from tcpviz.bulk.flows import grouped
 from tcpviz.bulk.headlines import headlines
 from tcpviz.bulk.table import Table
@@ -31,7 +32,6 @@ _SPACE, _POINT, _COLON, _ZERO = 32, 46, 58, 48
 
 Fill = Callable[[slice, Array], None]
 Layout = tuple[int, Fill]
-Pick = Callable[[Array], Array]
 
 
 class Cells:
@@ -180,16 +180,18 @@ def _endpoints(table: Table, addresses: Array, ports: Array) -> Cells:
     return Cells(int(widths.max(initial=0)), layout)
 
 
-def _told(table: Table, pick: Pick, text: Callable[[Connection], str]) -> Cells:
+def _told(table: Table, places: Array | None, text: Callable[[Connection], str]) -> Cells:
     """What depends on a connection's shape alone."""
     texts: dict[str, int] = {}
     which = table.shaped(lambda c: texts.setdefault(text(c), len(texts)))
-    return _shown(pick(which), list(texts))
+    return _shown(which, list(texts), places)
 
 
-def _shown(which: Array, texts: Sequence[str]) -> Cells:
-    """Cells that are one of ``texts`` each, those left out that none is."""
-    unique, _, back = grouped(which)
+def _shown(which: Array, texts: Sequence[str], places: Array | None) -> Cells:
+    """Cells that are one of ``texts`` each; of some places, without those that none is there."""
+    if places is None:
+        return _words(which, texts)
+    unique, _, back = grouped(which[places])
     return _words(back, [texts[each] for each in unique.tolist()])
 
 
@@ -213,15 +215,15 @@ def cells(table: Table, places: Array | None = None) -> list[Cells]:
         _counts(pick(np.arange(1, len(table) + 1))),
         _endpoints(table, *client),
         _endpoints(table, *server),
-        _told(table, pick, lambda c: state_cell(c.client)),
-        _told(table, pick, lambda c: state_cell(c.server)),
-        _told(table, pick, lambda c: str(c.phase)),
+        _told(table, places, lambda c: state_cell(c.client)),
+        _told(table, places, lambda c: state_cell(c.server)),
+        _told(table, places, lambda c: str(c.phase)),
         _seconds(pick(table.first_ns - origin)),
         lasted,
         _counts(pick(table.segments)),
         _counts(pick(table.bytes)),
         _durations(np.maximum(rtt, 0), rtt < 0),
-        _shown(pick(lines), texts),
+        _shown(lines, texts, places),
     ]
 
 
@@ -260,15 +262,15 @@ def write(
             each.layout(size, b"  ") for each, size in zip(columns[:-1], sizes[:-1], strict=True)
         ]
         fields.append(columns[-1].layout(0, b"\n"))
-        room = np.empty((ROWS, sum(size for size, _ in fields)), np.uint8)
-        for start in range(0, count, ROWS):
-            put(_rows(fields, room, slice(start, min(start + ROWS, count))))
+        parts = [slice(at, min(at + ROWS, count)) for at in range(0, count, ROWS)]
+        for text in together.in_order(lambda part: _rows(fields, part), parts):
+            put(text)
     of_all = b"" if places is None else f"{count} of ".encode()
     put(of_all + ("\n".join(closing_lines(len(table), status, table.crowds)) + "\n").encode())
 
 
-def _rows(fields: list[Layout], room: Array, rows: slice) -> bytes:
-    out = room[: rows.stop - rows.start]
+def _rows(fields: list[Layout], rows: slice) -> bytes:
+    out = np.empty((rows.stop - rows.start, sum(size for size, _ in fields)), np.uint8)
     at = 0
     for size, fill in fields:
         fill(rows, out[:, at : at + size])
