@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,10 +115,13 @@ def by_columns(options: argparse.Namespace, chosen: Filter | None) -> int | None
     """All segments at once, where there are enough of them to be worth numpy's start; else None."""
     if not _many(options):
         return None
+    gc.disable()  # a hundred modules make no garbage that is worth looking for
     try:
         from tcpviz.commands import read_columns
     except ImportError:
         return None  # without numpy, as in tcpviz.pyz under another Python: slower, the same output
+    finally:
+        gc.enable()
     return read_columns.run(options, chosen)
 
 

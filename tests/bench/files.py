@@ -8,6 +8,7 @@ Programs that are not installed are named and left out.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import statistics
 import subprocess
@@ -71,10 +72,17 @@ print(code, took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 """
 
 
+# An installed program has its bytecode beside it, and is not compiled anew each time.
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+}
+
+
 def once(command: list[str]) -> Run:
     """One run of a process; its output is thrown away. Raises SystemExit if it fails."""
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _SMALL, *command],
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         text=True,
         check=True,

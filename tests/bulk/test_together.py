@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tcpviz.bulk import together
+from tcpviz.bulk import reading, together
+from tcpviz.bulk.building import Building
+from tcpviz.bulk.table import Table
+from tcpviz.export import table_columns
+from tests.bench.generate import visits
 
 
 @pytest.fixture(params=[1, 2, 4])
@@ -74,3 +80,30 @@ def test_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert together.hands() == 3
     together.share(2)
     assert together.hands() == 2
+
+
+def test_a_table_is_the_same_whoever_made_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "visits.pcap"
+    visits(path, 2000, odd=0.02)
+    monkeypatch.setattr(Building, "chunk", 1 << 10)
+    monkeypatch.setattr(reading, "PIECE", 1 << 16)
+    made: list[list[object]] = []
+    for number in (1, 3):
+        monkeypatch.setattr(together, "_hands", number)
+        read = reading.Reading(str(path))
+        read.read()
+        # Flows of one stretch are sorted by a number that is drawn anew in each process only.
+        building = Building(read)
+        out = io.BytesIO()
+        table_columns.write(Table(building), read.status, out)
+        columns = {name: column.tolist() for name, column in building.array.items()}
+        rows = {name: column.tolist() for name, column in read.columns.array.items()}
+        made.append(
+            [columns, rows, [row for row, _ in building.followed], len(building.shapes),
+             out.getvalue()]
+        )  # fmt: skip
+        read.close()
+    assert made[0] == made[1]
+    assert len(made[0][0]["first"]) > 1500  # type: ignore[index]
