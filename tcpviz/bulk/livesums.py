@@ -192,16 +192,25 @@ def _thirds(table: LiveTable, c: Segments) -> None:
     inside = at < len(fit)
     asked, starts, first = asked[inside], starts[inside], fit[at[inside]]
     found = first < starts + c.groups.counts[asked]
-    table.third_ns[c.row[asked[found]]] = c.when(first[found])
+    asked, starts, first = asked[found], starts[found], first[found]
+    rows, when = c.row[asked], c.when(first)
+    table.third_ns[rows] = when
+    for at in np.flatnonzero(table.syn_ns[rows] > when).tolist():
+        # A SYN once more, behind it: that is not the one that was answered.
+        begin, end = int(starts[at]), int(first[at])
+        syns = np.flatnonzero(c.flags[begin:end] & (SYN | ACK) == SYN) + begin
+        answered = c.when(syns[-1:])[0] if len(syns) else table.first_ns[rows[at]]
+        table.syn_ns[rows[at]] = answered
 
 
 def _fins(table: LiveTable, c: Segments, fins: Ints) -> None:
     place = c.where(fins)
     np.add.at(table.fins.reshape(-1), place, 1)
     fin, fin_ack = table.fin.reshape(-1), table.fin_ack.reshape(-1)
-    fin_ack[place] = c.ack[fins]
+    # Of a FIN that is sent again the first copy tells whether its sender had got the other's.
     first = np.flatnonzero(fin[place] < 0)[::-1]
     which = fins[first]
+    fin_ack[place[first]] = c.ack[which]
     fin[place[first]] = c.seq[which] + c.size[which].view(np.uint32)
     unknown = np.flatnonzero(table.closed_by[place >> 1] < 0)
     place = c.where(in_time(c.groups, fins[unknown])[::-1])

@@ -28,15 +28,17 @@ from tests.bulk.ringed import stretch
 
 CAPTURES = Path(os.environ.get("TCPVIZ_CAPTURES", Path(__file__).parents[3] / "shared/captures"))
 
-# Written to mislead an observer: forged SYNs and resets, SYNs sent twice, a handshake in four.
-# The table counts them as what they look like; following the connection tells the rest.
+# What tells there is what single segments say, of which a row keeps no more than sums and ends:
+# that costs what counting is there to save. Following the connection tells it.
 MISLEADING = {
-    "arkime-tcp_handshake_synthetic.pcap",
-    "arkime-wireshark-retrans.pcap",
-    "ics-security-tools-S7-1511-opc-request-all-types.pcap",
-    "suricata-split-handshake-4whs.pcap",
-    "suricata-with_evasion_linux.pcap",
-    "zeek-fin_retransmission.pcap",
+    # ACKs of numbers that nobody sent, SYNs with other numbers meanwhile, answers to the former
+    "arkime-tcp_handshake_synthetic.pcap": "9 of 16 handshakes are forged",
+    "arkime-wireshark-retrans.pcap": "all was captured twice, the SYN three times",
+    # the same identification 7 microseconds later: a copy, not a SYN sent again
+    "ics-security-tools-S7-1511-opc-request-all-types.pcap": "all was captured twice",
+    "suricata-split-handshake-4whs.pcap": "four segments: both ends ask, one answers",
+    "suricata-with_evasion_linux.pcap": "a reset and a FIN that echo no timestamp of its SYN",
+    "zeek-fin_retransmission.pcap": "the FIN without ACK is not believed before the handshake",
 }
 
 
