@@ -27,8 +27,8 @@ from tests.bulk.alike import alike
 _NUMBERS = "fin fin_ack first_seq iss last_ack rcv_nxt snd_nxt snd_una solid syn_end"
 _LEFT = (
     "last_syn_ns time_wait_since waiting_ns reset_ns largest_acked stuck_len solid_from summed "
-    "syn_frame fin_frame window window_scale mss sack ts_recent ts_sent ticks syn_ttl bad_sums "
-    "_biggest observation former"
+    "ttls syn_frame fin_frame window window_scale mss sack ts_recent ts_sent ticks syn_ttl "
+    "bad_sums _biggest observation former"
 )
 _FIELD = r"\.({})(\[.*)?$"
 KNOWN_OR_NOT = re.compile(_FIELD.format("|".join(_NUMBERS.split())))
