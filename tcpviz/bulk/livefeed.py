@@ -24,6 +24,7 @@ from tcpviz.bulk.livetable import ROWS, LiveTable, Taken
 from tcpviz.bulk.ringmade import StretchMaker
 from tcpviz.bulk.stretches import Columns, Ints, Stretch, merged
 from tcpviz.core.hosts import HostReading
+from tcpviz.core.kernel_events import KernelEvent
 from tcpviz.core.records import Gap, Moment, Note, Record, SegmentRecord
 from tcpviz.core.segment import Segment
 from tcpviz.sources import ring
@@ -171,7 +172,20 @@ class RingFeed(LiveFeed):
                 readings = [each for each in batch if isinstance(each, HostReading)]
                 yield Followed([*self._again(wanted), *readings], wanted, fresh=True)
             else:
+                batch = self._concerning(batch, wanted)
                 yield Followed(batch, wanted, fresh=False) if batch else batch
+
+    def _concerning(self, batch: list[Record], ident: int) -> list[Record]:
+        """Without the kernel's events about others than that connection."""
+        if not any(isinstance(record, KernelEvent) for record in batch):
+            return batch
+        one = self.rows.get(ident)
+        ends = set() if one is None else {one.client.endpoint, one.server.endpoint}
+        return [
+            record
+            for record in batch
+            if not isinstance(record, KernelEvent) or {record.local, record.peer} == ends
+        ]
 
     def _digest(self, child: Child, frames: list[Any]) -> list[Record]:
         if not self.ring:

@@ -89,6 +89,8 @@ NOTHING = Taken(np.zeros(0, np.int64), None, np.zeros(0, np.int64))
 class LiveTable:
     """Connections in rows. ``evicted`` of them were given up; ``gaps`` holes were in the capture.
 
+    ``touched`` tells for each row in which of the ``passes`` something came last; ``codes`` are
+    both ends' states as they were found out after pass ``tallied`` (:mod:`tcpviz.bulk.livetally`).
     ``changed`` grows with everything that comes in, ``now_ns`` is the latest moment.
     """
 
@@ -102,7 +104,8 @@ class LiveTable:
         self.born = 0
         self._room = 0
         self._next = 0
-        self._pass = 0
+        self.passes = 0
+        self.tallied = 0
         self._index = FlowIndex()
         self._odd: Mapping[int, bytes] = {}
         self._grow(min(_FIRST, rows))
@@ -119,7 +122,8 @@ class LiveTable:
             ("flow", np.uint64),
             ("client", np.uint64),
             ("ends", "(2,18)u1"),
-            ("_touched", np.int64),
+            ("touched", np.int64),
+            ("codes", "(2,)i8"),
         ):
             made = np.zeros(room, kind)
             if before:
@@ -149,7 +153,8 @@ class LiveTable:
     flow: npt.NDArray[np.uint64]
     client: npt.NDArray[np.uint64]
     ends: npt.NDArray[np.uint8]
-    _touched: Ints
+    touched: Ints
+    codes: Ints
 
     def __len__(self) -> int:
         """Connections that are kept."""
@@ -215,8 +220,8 @@ class LiveTable:
         bits = columns.flags.astype(np.uint8)  # all that is looked at here
         flags = bits[groups.order]
         fresh = rows < 0
-        self._pass += 1
-        self._touched[rows[~fresh]] = self._pass
+        self.passes += 1
+        self.touched[rows[~fresh]] = self.passes
         opens = (flags & (SYN | ACK) == SYN).nonzero()[0]
         if len(opens):
             anew = opens[self._anew(groups, columns.seq[groups.order[opens]], opens, rows)]
@@ -287,6 +292,7 @@ class LiveTable:
         self.client[made] = np.where(answers, columns.dst[places], columns.src[places])
         self.first_ns[made] = columns.time_ns[places]
         self.gap[made] = self.gaps
+        self.touched[made] = self.passes
         self.ident[made] = self.born + 1 + np.arange(len(made))
         self.born += len(made)
         self.ends[made] = _ends(stretch, columns, places, answers, self._odd)
@@ -330,7 +336,7 @@ class LiveTable:
         """
         for ahead in (2 * count, (_SKIPPED + 1) * count, self._room):
             window, used, fit = self._look_ahead(ahead)
-            left = np.flatnonzero(self._touched[window] != self._pass)
+            left = np.flatnonzero(self.touched[window] != self.passes)
             if fit[left].sum() >= count or (len(left) >= count and ahead > 2 * count):
                 break
         places = left[fit[left]][:count]
