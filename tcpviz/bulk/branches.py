@@ -33,6 +33,10 @@ Array = NDArray[Any]
 
 _ALWAYS, _WAITS, _RESET, _CLOSES, _OPEN, _SHAKEN, _LOST = (1 << place for place in range(7))
 _SIDES = (CLIENT, SERVER)
+
+MOST = 1 << 13
+"""Kinds that are remembered; beyond them all are made anew as they are met."""
+
 _SHARES = (0.01, 0.1)
 """Of data sent again, from which on a loss is told as graver (core.findings)."""
 
@@ -44,6 +48,7 @@ class Kind:
                     all ``shapes``
     ``connection``  the first of the kind that was met, as the table gives it, ``now`` until when
                     it is judged; ``said`` are its verdicts
+    ``forms``       what those who write the kind have made of it
     """
 
     def __init__(self, table: Table, place: int, at: int) -> None:
@@ -55,6 +60,7 @@ class Kind:
         self.connection = table.connection(place)
         self.now = int(table.until_ns[place])
         self.said: list[Verdict] = verdicts(self.connection, self.now)
+        self.forms: dict[object, Any] = {}
 
     def place(self, frame: int) -> int | None:
         """Which of the segments that count has this frame number in the shape's example."""
@@ -81,6 +87,8 @@ class Kinds:
         """The kinds in a portion, and which of its connections are of each, ascending."""
         if not len(portion):
             return
+        if len(self._known) > MOST:
+            self._known.clear()
         pair = portion.column("shape").astype(np.int64) << 2 | portion.column("ending")
         crowd = self._table.crowd[portion.places].astype(np.int64)
         bases, back = np.unique((crowd + 1) << 32 | pair, return_inverse=True)

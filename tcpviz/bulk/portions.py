@@ -80,16 +80,15 @@ class Portion:
 
     def column(self, name: str) -> Array:
         """One of the building's columns."""
-        column: Array = self._array[name][self.at]
-        return column
+        return self.worked(name, -1, lambda: self._array[name][self.at])
 
     def address(self, side: int) -> Array:
         """Each one's address; :meth:`tcpviz.bulk.table.Table.address` tells which."""
 
         def made() -> Array:
-            first = self._row[self._begin]
-            number: Array = first[("src", "dst")[side]].astype(np.int64)
-            number += self._six[first["scope"]] << 32
+            first = self._begin
+            number: Array = self._row[("src", "dst")[side]][first].astype(np.int64)
+            number += self._six[self._row["scope"][first]] << 32
             return number
 
         return self.worked("address", side, made)

@@ -30,7 +30,8 @@ class ByKind(Generic[T]):
     """Writes connections of one table.
 
     ``one``   the line of a connection that is judged up to a moment
-    ``form``  what gives the lines of a kind; raises Unfit where nothing does
+    ``form``  what gives the lines of a kind, and what its first one is written as by itself;
+              raises Unfit where nothing does
     ``alone`` how many connections were written one by one
     """
 
@@ -38,13 +39,12 @@ class ByKind(Generic[T]):
         self,
         table: Table,
         one: Callable[[Connection, int], T],
-        form: Callable[[Kind], Filled[T]],
+        form: Callable[[Kind], tuple[Filled[T], T]],
     ) -> None:
         self._table = table
         self._one = one
         self._form = form
         self._kinds = Kinds(table)
-        self._forms: dict[int, Filled[T] | None] = {}
         self.alone = 0
 
     def lines(self, places: Array) -> Iterator[list[T]]:
@@ -79,18 +79,17 @@ class ByKind(Generic[T]):
         return [lines[at] for at in back.tolist()]
 
     def _form_of(self, kind: Kind, portion: Portion, which: Array) -> Filled[T] | None:
-        known = id(kind)  # kinds stay as long as the table of them
-        if known not in self._forms:
-            self._forms[known] = self._made(kind, portion, which)
-        return self._forms[known]
+        if self not in kind.forms:
+            kind.forms[self] = self._made(kind, portion, which)
+        form: Filled[T] | None = kind.forms[self]
+        return form
 
     def _made(self, kind: Kind, portion: Portion, which: Array) -> Filled[T] | None:
-        """Its form, if that gives back what it was made of: the first of ``which``."""
+        """Its form, if that gives back what the kind was made of: the first of ``which``."""
         if not kind.fillable:
             return None
         try:
-            form = self._form(kind)
+            form, first = self._form(kind)
         except Unfit:
             return None
-        same = form(portion, which[:1]) == [self._one(kind.connection, kind.now)]
-        return form if same else None
+        return form if form(portion, which[:1]) == [first] else None

@@ -43,7 +43,7 @@ def _csv(cells: Iterable[object]) -> str:
     return out.getvalue()
 
 
-def _form(kind: Kind) -> Form:
+def _form(kind: Kind) -> tuple[Form, str]:
     draft = Draft(r"\x01(\d+)\x01")
     holes: dict[str, Fill] = {
         "id": number(lambda p: p.places + 1),
@@ -64,9 +64,10 @@ def _form(kind: Kind) -> Form:
     if text is not None:
         holes["verdict"] = text
     cells = row(kind.connection, kind.now)
+    itself = _csv(cells)
     for name, fill in holes.items():
         cells[COLUMNS.index(name)] = draft.hole(fill)
-    return draft.form(_csv(cells))
+    return draft.form(_csv(cells)), itself
 
 
 def _cell(text: str) -> str:

@@ -45,7 +45,6 @@ class _Gatherer:
         self._known: dict[int, Connection] = {}
         self._gathering = Gathering(known=self._known)
         self._kinds = Kinds(table)
-        self._stands: dict[int, _Stand | None] = {}
 
     def gather(self) -> Gathering:
         for part, regular in portions(self._table, np.arange(len(self._table))):
@@ -70,12 +69,13 @@ class _Gatherer:
         return self._gathering
 
     def _stand(self, kind: Kind) -> _Stand | None:
-        if id(kind) not in self._stands:
+        if self not in kind.forms:
             try:
-                self._stands[id(kind)] = _Stand(kind) if kind.fillable else None
+                kind.forms[self] = _Stand(kind) if kind.fillable else None
             except alike.Unfit:
-                self._stands[id(kind)] = None
-        return self._stands[id(kind)]
+                kind.forms[self] = None
+        stand: _Stand | None = kind.forms[self]
+        return stand
 
     def _alone(self, place: int, now: int) -> None:
         """One that the core followed, or that is written by itself."""

@@ -37,9 +37,10 @@ def _line(connection: Connection, now_ns: int) -> str:
     return dumps(connection_object(connection, now_ns)) + "\n"
 
 
-def _form(kind: Kind) -> Form:
+def _form(kind: Kind) -> tuple[Form, str]:
     draft = Draft(r'"\\u0001(\d+)\\u0001"')
     o = connection_object(kind.connection, kind.now)
+    itself = dumps(o) + "\n"
     o["id"] = draft.hole(number(lambda p: p.places + 1))
     o["first_ns"] = draft.hole(number(lambda p: p.first_ns))
     o["last_ns"] = draft.hole(number(lambda p: p.last_ns))
@@ -61,7 +62,7 @@ def _form(kind: Kind) -> Form:
         _verdict(draft, kind, verdict, said)
     o["verdict"] = o["verdicts"][0]["text"]
     o["community_id"] = draft.hole(alike.community, raw=False)
-    return draft.form(dumps(o) + "\n")
+    return draft.form(dumps(o) + "\n"), itself
 
 
 def _verdict(draft: Draft, kind: Kind, verdict: Verdict, said: dict[str, Any]) -> None:

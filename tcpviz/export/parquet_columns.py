@@ -30,7 +30,7 @@ def rows(table: Table, places: Array) -> Iterator[list[Row]]:
     return lines(table).lines(places)
 
 
-def _form(kind: Kind) -> Blank:
+def _form(kind: Kind) -> tuple[Blank, Row]:
     holes: dict[str, Fill] = {
         "id": number(lambda p: p.places + 1),
         "first": number(lambda p: p.first_ns),
@@ -50,4 +50,4 @@ def _form(kind: Kind) -> Blank:
     if text is not None:
         holes["verdict"] = text
     values = row(kind.connection, kind.now)
-    return Blank(values, {_PLACES[name]: fill for name, fill in holes.items()})
+    return Blank(values, {_PLACES[name]: fill for name, fill in holes.items()}), values

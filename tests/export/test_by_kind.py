@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tcpviz.bulk import portions
+from tcpviz.bulk import branches, portions
 from tcpviz.bulk.load import Loaded
 from tcpviz.bulk.reading import Unsuited
 from tcpviz.bulk.table import Table
@@ -110,6 +110,8 @@ def test_portions_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     path = tmp_path / "various.pcap"
     various(path, 150, 6, 20)
     monkeypatch.setattr(portions, "CONNECTIONS", 7)
+    check(path)
+    monkeypatch.setattr(branches, "MOST", 3)  # and when they have been forgotten
     check(path)
     monkeypatch.setattr(portions, "SEGMENTS", 5)
     loaded = Loaded(str(path))
