@@ -155,8 +155,10 @@ def _ring() -> list[Fact]:
         return []
     frames, reason = ring.try_it(SNAPLEN)
     if frames:
-        text = f"{frames} packets; what is too fast to be followed is counted"
-        return [Fact(Mark.YES, "packet ring", text)]
+        where = f"through a pipe ({reason})" if reason else "read where it lies"
+        limit = f"-i any or up to {ring.MOST}, -s up to {ring.MAX_SNAPLEN}"
+        text = f"{frames} packets, {where} ({limit}); what is too much to follow is counted"
+        return [Fact(Mark.PARTLY if reason else Mark.YES, "packet ring", text)]
     text = f"no ({reason}): read packet by packet, some ten thousand a second"
     return [Fact(Mark.PARTLY, "packet ring", text)]
 

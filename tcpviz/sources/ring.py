@@ -113,7 +113,10 @@ def why_not(snaplen: int, links: Sequence[int], *, compiled: bool) -> str:
 
 
 def try_it(snaplen: int) -> tuple[int, str]:
-    """How many packets a ring on loopback would hold; 0 and the reason where there is none."""
+    """How many packets a ring on loopback would hold; 0 and the reason where there is none.
+
+    With a reason beside a number, it would be read by the capturing process.
+    """
     reason = why_not(snaplen, [1], compiled=True)
     if reason:
         return 0, reason
@@ -123,10 +126,15 @@ def try_it(snaplen: int) -> tuple[int, str]:
     except OSError as error:
         return 0, error.strerror or str(error)
     try:
-        made.map().close()
+        here, there = socket.socketpair()
+        with here:
+            hand_over(there.detach(), [made])
+            for ring in adopt(here):
+                ring.close()
+    except (OSError, ValueError) as error:
+        return made.frames, str(getattr(error, "strerror", None) or error)
+    else:
         return made.frames, ""
-    except OSError as error:
-        return 0, error.strerror or str(error)
     finally:
         made.close()
 

@@ -53,12 +53,13 @@ def test_its_lines_say_what_was_found(monkeypatch):
 
 
 def test_the_ring_is_tried_for_real(monkeypatch):
-    for frames, reason in ((0, "Operation not permitted"), (1000, "")):
+    for frames, reason in ((0, "Operation not permitted"), (1000, ""), (1000, "no mapping")):
         monkeypatch.setattr(access, "own_access", lambda: (True, "AF_PACKET"))
         monkeypatch.setattr(ring, "try_it", lambda _, told=(frames, reason): told)
         (fact,) = doctor._ring()
-        assert fact.mark is (doctor.Mark.YES if frames else doctor.Mark.PARTLY)
-        assert (reason or "1000 packets") in fact.text
+        assert fact.mark is (doctor.Mark.PARTLY if reason else doctor.Mark.YES)
+        assert (reason or "1000 packets, read where it lies") in fact.text
+        assert ("through a pipe" in fact.text) == bool(frames and reason)
     monkeypatch.undo()
     if access.own_access()[0]:
         frames, reason = ring.try_it(128)
