@@ -82,6 +82,8 @@ def run(options: argparse.Namespace, chosen: Filter | None) -> int | None:
     """Print what was asked for; the exit code, or ``None`` (see above)."""
     if chosen is not None and not all(map(told, chosen.fields)):
         return None
+    if chosen is not None and options.troubles and not _steady(chosen):
+        return None  # that asks each by itself, not as one of a crowd
     _settle()
     windows = windows_of(options.memory)
     loaded = Loaded(getattr(options, "pipe", None) or options.file, windows)
@@ -115,16 +117,12 @@ def run(options: argparse.Namespace, chosen: Filter | None) -> int | None:
 def _result(options: argparse.Namespace, loaded: Loaded, chosen: Filter | None) -> int:
     out, table, status = sys.stdout, loaded.table, loaded.status
     plain = options.ascii or not encodes(out.encoding)
+    if options.troubles:
+        return _troubles(options, table, chosen)
     if chosen is not None:
         from tcpviz.commands.display_filter import remark
 
         remark(chosen, table)
-    if options.troubles:
-        from tcpviz.commands import read_troubles
-        from tcpviz.export import gathering_columns
-
-        read_troubles.report(options, gathering_columns.gather(table), table.crowds)
-        return 0
     if options.ladder is not None:
         return _ladder(options, loaded, plain)
     places = np.arange(len(table)) if chosen is None else _places(table, chosen)
@@ -171,6 +169,15 @@ def _result(options: argparse.Namespace, loaded: Loaded, chosen: Filter | None) 
                 crowds=table.crowds,
             )
         )
+    return 0
+
+
+def _troubles(options: argparse.Namespace, table: Table, chosen: Filter | None) -> int:
+    from tcpviz.commands import read_troubles
+    from tcpviz.export.gathering_columns import gather
+
+    places = np.arange(len(table)) if chosen is None else _places(table, chosen)
+    read_troubles.report(options, gather(table, places), table.crowds if chosen is None else ())
     return 0
 
 

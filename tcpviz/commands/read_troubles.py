@@ -21,10 +21,10 @@ from tcpviz.views import troubles
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code. Raises SourceError."""
     chosen = display_filter(options.words)
-    if chosen is None and other(options) is None:
+    if other(options) is None:
         from tcpviz.commands import read
 
-        done = read.by_columns(options, None)
+        done = read.by_columns(options, chosen)
         if done is not None:
             return done
     feed = feed_of(options)

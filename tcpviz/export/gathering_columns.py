@@ -34,9 +34,9 @@ _FORMER = -1
 _SIDES = ((CLIENT, Side.CLIENT), (SERVER, Side.SERVER))
 
 
-def gather(table: Table) -> Gathering:
-    """All of a table's connections, in their order."""
-    return _Gatherer(table).gather()
+def gather(table: Table, places: Array) -> Gathering:
+    """The connections at these places of a table, in that order."""
+    return _Gatherer(table).gather(places)
 
 
 class _Gatherer:
@@ -46,8 +46,8 @@ class _Gatherer:
         self._gathering = Gathering(known=self._known)
         self._kinds = Kinds(table)
 
-    def gather(self) -> Gathering:
-        for part, regular in portions(self._table, np.arange(len(self._table))):
+    def gather(self, places: Array) -> Gathering:
+        for part, regular in portions(self._table, places):
             until = self._table.until_ns[part].tolist()
             told: list[tuple[_Stand, tuple[Any, ...]] | None] = [None] * len(part)
             among = np.flatnonzero(regular)

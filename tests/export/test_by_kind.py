@@ -136,7 +136,7 @@ def test_flows_that_were_dealt_out(tmp_path: Path) -> None:
             *json_columns.texts(table, np.arange(len(table))),
             *csv_columns.texts(table, np.arange(len(table))),
         ]
-        made.append((texts, gather(table).troubles(crowds=table.crowds)))
+        made.append((texts, gather(table, np.arange(len(table))).troubles(crowds=table.crowds)))
         building.reading.close()
     assert made[0] == made[1]
 
