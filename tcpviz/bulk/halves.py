@@ -58,9 +58,9 @@ class Half:
         return self.end.sums, self.told, self.signs.ttls, self.flow.scale, ticks, self.flow
 
     @property
-    def unsettled(self) -> bool:
-        """Whether something without data is doubted of it: its peer may confirm it any time."""
-        return any(not one.seq_len for one in self.end.doubted or ())
+    def unsettled(self) -> set[int]:
+        """The numbers of what is doubted of it and has no data."""
+        return {one.seq for one in self.end.doubted or () if not one.seq_len}
 
     def standing(self, idents: list[tuple[int, int]]) -> Standing:
         """How it stands before a stretch; ``idents`` the identifications of its latest packets."""

@@ -14,6 +14,8 @@ from tcpviz.core import seq as seqno
 from tcpviz.core.zeek_end import End as ZeekEnd
 from tcpviz.core.zeek_gaps import MAX_WITHOUT_FURTHER_ACKS
 
+_HALF, _ALL = 1 << 31, 1 << 32
+
 
 def before_hole(half: Half, stretch: Stretch, side: int, begin: int, end: int) -> int:
     """Where what the capture has not seen of an end is acknowledged, at ``end`` at the latest."""
@@ -30,10 +32,12 @@ def before_gap(half: Half, stretch: Stretch, side: int, begin: int, end: int) ->
     zeek = half.zeek
     gaps, last = zeek.gaps, _zeek_last(zeek)
     data, blocks = stretch.data[side], gaps._blocks
+    number = int(stretch.reached[side][stretch.before(side, begin)])
+    said = int(stretch.said[1 - side][stretch.before(1 - side, begin)])
+    end = _before_half(zeek, stretch, side, begin, end, number, said)
     if gaps.off:
         return end
-    number = int(stretch.reached[side][stretch.before(side, begin)])
-    if gaps.done < last:
+    if gaps.done < last and not lost_ack(zeek, stretch.raw(side, said)):
         # Up to a hole: nothing of what lies beyond it is acknowledged.
         end = beyond(stretch, 1 - side, number + gaps.done - last, begin, end)
         # Nor does it wait for much before anything is acknowledged, by the number it has.
@@ -43,6 +47,8 @@ def before_gap(half: Half, stretch: Stretch, side: int, begin: int, end: int) ->
         moved = stretch.moved[1 - side][low:high]
         nothing = (stretch.ack[moved] - np.uint32(zeek.start_seq)) <= 1
         end = first(moved[nothing], begin, end)
+    if _lost(zeek):
+        return end
     if blocks and blocks[-1][1] != last:
         return first(data, begin, end)
     stored = sum(upper - lower for lower, upper in blocks)
@@ -55,6 +61,44 @@ def before_gap(half: Half, stretch: Stretch, side: int, begin: int, end: int) ->
     return first(stretch.over[side], quiet, end)
 
 
+def _before_half(
+    zeek: ZeekEnd, stretch: Stretch, side: int, begin: int, end: int, number: int, said: int
+) -> int:
+    """Where an end's numbers come half round, and where they come round, for the first time.
+
+    Zeek takes what lies between, further from the first number than half of all and without
+    having come round, for something before it (:func:`lost_ack`).
+    """
+    edges = _HALF, _ALL - zeek.start_seq
+    if not zeek.seq_wraps:
+        gone = (zeek.last_seq - zeek.start_seq) & (_ALL - 1)
+        low, high = span(stretch.data[side], begin, end)
+        ends = stretch.data_ends[side][low:high]
+        for edge in edges:
+            if gone < edge:
+                at = int(ends.searchsorted(number + edge - gone, "left"))
+                if at < len(ends):
+                    end = min(end, int(stretch.data[side][low + at]))
+    if not zeek.ack_wraps:
+        gone = (stretch.raw(side, said) - zeek.start_seq) & (_ALL - 1)
+        for edge in edges:
+            if gone < edge:
+                end = beyond(stretch, 1 - side, said + edge - gone - 1, begin, end)
+    return end
+
+
+def lost_ack(zeek: ZeekEnd, ack: int) -> bool:
+    """Whether Zeek takes an acknowledgement for one before an end's first number."""
+    gone = (ack - zeek.start_seq) & (_ALL - 1)
+    return not zeek.ack_wraps and _HALF <= gone < _ALL - zeek.start_seq
+
+
+def _lost(zeek: ZeekEnd) -> bool:
+    """The same for what an end sends next."""
+    gone = (zeek.last_seq - zeek.start_seq) & (_ALL - 1)
+    return not zeek.seq_wraps and gone >= _HALF
+
+
 def pass_over(half: Half, stretch: Stretch, side: int, run: Span, heard: int) -> None:
     """Zeek's idea of what was seen of an end's data, and of what was acknowledged."""
     begin, end = run
@@ -63,10 +107,11 @@ def pass_over(half: Half, stretch: Stretch, side: int, run: Span, heard: int) ->
     number, reached = (int(stretch.reached[side][at]) for at in (start, stop))
     upto = last + heard - number
     blocks = gaps._blocks
+    frozen = lost_ack(half.zeek, stretch.raw(side, heard))
     quiet = stretch.quiet[1 - side]
     since = int(quiet.searchsorted(end))
-    calm = since and int(quiet[since - 1]) >= begin
-    if not gaps.off and reached > number:
+    calm = not frozen and since and int(quiet[since - 1]) >= begin
+    if not gaps.off and reached > number and not _lost(half.zeek):
         if calm:
             begun = last + int(stretch.back[quiet[since - 1]]) - number
             blocks[:] = [(begun, last + reached - number)]
@@ -74,7 +119,7 @@ def pass_over(half: Half, stretch: Stretch, side: int, run: Span, heard: int) ->
             blocks[-1] = blocks[-1][0], last + reached - number
         else:
             blocks.append((max(gaps.trimmed, last), last + reached - number))
-    if upto > gaps.trimmed:
+    if upto > gaps.trimmed and not frozen:
         gaps.done = max(gaps.done, upto)
         gaps.trimmed = upto
         blocks[:] = [block for block in blocks if block[1] > upto]

@@ -125,7 +125,9 @@ class Onward:
                 return False
             if not said == flow.last_ack == end.last_ack == end.rcv_nxt == peer.end.snd_una:
                 return False
-            if said != peer.zeek.ack_seq or flow.window != int(stretch.windows[side][at]):
+            if said != peer.zeek.ack_seq and not holes.lost_ack(peer.zeek, said):
+                return False
+            if flow.window != int(stretch.windows[side][at]):
                 return False
             if signs.next is not None and (signs.next, signs.una) != (number, peer.flow.last_ack):
                 return False
@@ -133,7 +135,7 @@ class Onward:
                 return False
             if flow.kept_alive or flow.probed or half.zeek.state in _GONE:
                 return False
-            if end.state is not State.ESTABLISHED or half.unsettled:
+            if end.state is not State.ESTABLISHED:
                 return False
             longest = max(signs.largest_acked, signs._biggest[1] if signs._biggest else 0)
             if longest < int(stretch.longest[side][at]):
@@ -176,6 +178,11 @@ class Onward:
                 low, high = span(places, begin, end)
                 places = places[low:high]
                 end = first(places[stretch.ack[places] == peer.flow.probe_end], begin, end)
+            for number in half.unsettled:
+                # Its peer would confirm it by acknowledging just that.
+                low, high = span(stretch.at[1 - side], begin, end)
+                places = stretch.at[1 - side][low:high]
+                end = first(places[stretch.ack[places] == number], begin, end)
             end = holes.before_hole(half, stretch, side, begin, end)
             end = holes.before_gap(half, stretch, side, begin, end)
         return end
@@ -243,10 +250,11 @@ class Onward:
         if last > first:
             latest = int(stretch.moved[side][last - 1])
             flow.dup_frame, flow.dup_acks = stretch.frame(latest), some(again, latest, end)
-            # More than half of all numbers may have been acknowledged meanwhile.
-            ahead = int(stretch.back[place]) - int(stretch.said[side][start])
-            peer.zeek.ack_wraps += (peer.zeek.ack_seq + ahead) >> 32
-            peer.zeek.ack_seq = ack
+            if not holes.lost_ack(peer.zeek, ack):
+                # More than half of all numbers may have been acknowledged meanwhile.
+                ahead = int(stretch.back[place]) - int(stretch.said[side][start])
+                peer.zeek.ack_wraps += (peer.zeek.ack_seq + ahead) >> 32
+                peer.zeek.ack_seq = ack
         else:
             flow.dup_acks += some(again, begin, end)
         me.last_ack = me.rcv_nxt = peer.end.snd_una = flow.last_ack = ack

@@ -46,6 +46,17 @@ def test_of_losses_what_was_sent_again_is_followed(tmp_path: Path) -> None:
     assert taken < packets / 5
 
 
+@pytest.mark.slow
+def test_numbers_that_come_half_round(tmp_path: Path) -> None:
+    """Two gigabytes and more, from where Zeek's reckoning of what was seen goes astray."""
+    path = tmp_path / "transfer.pcap"
+    manner = Manner(random.Random(5), size=65_000, flight=60, stretch=2, scale=10, first=(7, 9))
+    packets = write(path, manner, 55_000)
+    found, segments, taken = unlike(path)
+    assert (found, segments) == ([], packets)
+    assert taken < packets / 20
+
+
 def test_a_thousand_in_flight(tmp_path: Path) -> None:
     """More than the core keeps of what is not acknowledged."""
     path = tmp_path / "transfer.pcap"

@@ -345,10 +345,10 @@ class Transfer:
         bits = (20 + len(options)) // 4 << 12 | flags
         numbers = (mine + seq) & MASK, (theirs + ack) & MASK if flags & ACK else 0
         tcp = struct.pack("!HHIIHHHH", *ports, *numbers, bits, shown, 0, 0) + options
-        data = bytes(size) if dice.random() < 0.99 else bytes([7]) * size
-        total = 20 + len(tcp) + size
-        if size > 60_000 and total > 65535:
-            data, total = data[: size - (total - 65535)], 65535
+        total = min(20 + len(tcp) + size, 65535)
+        size = total - 20 - len(tcp)
+        kept = min(size, manner.captured)  # the rest is not written
+        data = bytes(kept) if dice.random() < 0.99 else bytes([7]) * kept
         addresses = b"\x0a\0\0\1\x0a\0\0\2" if side == 0 else b"\x0a\0\0\2\x0a\0\0\1"
         head = struct.pack("!BBHHHBBH", 0x45, 0, total, self.name(side), 0x4000, ttl, 6, 0)
         whole = addresses + struct.pack("!HH", 6, total - 20) + tcp + data
@@ -357,7 +357,7 @@ class Transfer:
             right ^= 0x1234
         tcp = tcp[:16] + struct.pack("!H", right) + tcp[18:]
         frame = head + addresses + tcp + data
-        self.packets.append((self.now, frame[: manner.captured], len(frame)))
+        self.packets.append((self.now, frame[: manner.captured], total))
 
     def wrong(self, side: int, size: int) -> bool:
         kind = self.manner.sums
