@@ -112,10 +112,12 @@ class Building:
                 break
             for flow in [looked] if isinstance(looked, int) else self._take(looked):
                 self._follow(flow)
-        # One column after the other, so that no two are there twice.
-        order = self._order()
-        for name, column in self.array.items():
-            self.array[name] = column[: self._count][order]
+        # Few columns at a time, so that not all are there twice.
+        order = self._order().astype(np.intp)
+        names = list(self.array)
+        sort = together.in_order(lambda name: self.array[name][: self._count].take(order), names)
+        for name, column in zip(names, sort, strict=True):
+            self.array[name] = column
 
     def _clock_of(self) -> Clock:
         return Clock(self.reading.columns.array["time"], self.reading.errors)
@@ -200,7 +202,7 @@ class Building:
         last = work.last
         ending, fine = self._endings(work, fine, last, shape)
         fine = _whole_flows(work, fine)
-        mine = np.flatnonzero(fine)
+        mine: Array | slice = slice(None) if fine.all() else np.flatnonzero(fine)
         first = work.first[mine]
         made = {
             "first": work.rows[first],
@@ -220,7 +222,7 @@ class Building:
             "full": sums.full[mine],
             "rtt": sums.rtt[mine],
         }
-        start, self._count = self._count, self._count + len(mine)
+        start, self._count = self._count, self._count + len(first)
         for name, column in self.array.items():
             column[start : self._count] = made[name]
         return [begin + flow for flow in distinct(work.flow[~fine])]

@@ -74,7 +74,7 @@ def _settle() -> None:
         # page would have to be cleared again: mallopt(3), where there is glibc.
         mallopt = ctypes.CDLL(None).mallopt
         # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD; M_ARENA_MAX: what one thread frees another takes.
-        for option, size in ((-3, 1 << 22), (-1, 1 << 30), (-8, 1)):
+        for option, size in ((-3, 1 << 25), (-1, 1 << 30), (-8, 1)):
             mallopt(option, size)
 
 
