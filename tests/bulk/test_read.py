@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tcpviz.cli import main
+from tcpviz.cli import BROKEN_PIPE, main
 from tcpviz.commands import read
 from tests.bench.generate import visits
 
@@ -49,6 +49,21 @@ def test_both_ways_print_the_same(
         out = capfdbinary.readouterr()
         said.append((code, out.out, out.err))
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("way", ["--json", "--csv"])
+def test_whoever_reads_the_first_line_only_ends_it_quietly(way: str, tmp_path: Path) -> None:
+    path = tmp_path / "visits.pcap"
+    visits(path, 500)
+    assert path.stat().st_size > read.SMALL
+    command = [sys.executable, "-m", "tcpviz", "read", str(path), way]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert running.stdout.readline()
+        running.stdout.close()
+        assert running.stderr.read() == b""
+    assert running.returncode == BROKEN_PIPE
 
 
 def test_help_and_small_files_do_without_numpy(capture: Path) -> None:
