@@ -54,7 +54,9 @@ class Dealt(Building):
         if count >> 32:
             raise Unsuited("more segments than places can be told of")
         self.reading = reading
-        self.clock = Clock(reading.columns.array["time"], reading.errors, windows.empty)
+        self.clock = Clock(
+            reading.columns.array["time"], reading.errors, windows.empty, windows.rest
+        )
         if len(self.clock.leaps) > MAX_LEAPS:
             raise Unsuited("its clock leaps too often")
         self.follower = Follower(reading, self.clock)

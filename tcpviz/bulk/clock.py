@@ -17,14 +17,18 @@ Array = NDArray[Any]
 
 _STEP = 1 << 16
 
+_REST = 1 << 18
+
 _MOST = 1 << 16
 """Leaps that are noted; nobody wants so many."""
 
 
-def _in_order(times: Array) -> bool:
+def _in_order(times: Array, rest: Callable[[], object]) -> bool:
     """Whether none is before 1970, or before the one before."""
     latest = 0
     for at in range(0, len(times), _STEP):
+        if at % _REST == 0:
+            rest()
         part = times[at : at + _STEP]
         if int(part[0]) < latest or not (part[1:] >= part[:-1]).all():
             return False
@@ -37,6 +41,7 @@ class Clock:
 
     It never goes back. ``end`` is what it is after the last record. ``steady`` is
     the same clock without its leaps, by which timers run: a leap postpones them all.
+    ``empty`` makes its arrays, ``rest`` is called now and then while times are gone through.
     """
 
     def __init__(
@@ -44,16 +49,19 @@ class Clock:
         times: Array,
         errors: list[tuple[int, Unreachable]],
         empty: Callable[[int, str], Array] = np.empty,
+        rest: Callable[[], object] = bool,
     ) -> None:
         count = len(times)
         # Where nothing goes back the rows' own times are the clock.
-        same = not errors and _in_order(times)
+        same = not errors and _in_order(times, rest)
         self.now = now = times if same else empty(count, "i8")
         waiting = sorted((row, error.time_ns) for row, error in errors)
         waiting.reverse()
         latest = 0
         places: list[int] = []
         for at in range(0, count, _STEP):
+            if at % _REST == 0:
+                rest()
             part = now[at : at + _STEP]
             if not same:
                 part[:] = times[at : at + _STEP]
