@@ -123,7 +123,7 @@ class Onward:
             said = stretch.raw(1 - side, int(stretch.said[side][at]))
             if not number == flow.next_seq == end.snd_nxt == half.zeek.last_seq:
                 return False
-            if not said == flow.last_ack == end.last_ack == end.rcv_nxt == peer.end.snd_una:
+            if not said == flow.last_ack == end.rcv_nxt == peer.end.snd_una:
                 return False
             if said != peer.zeek.ack_seq and not holes.lost_ack(peer.zeek, said):
                 return False
