@@ -128,8 +128,24 @@ def peers(path: str) -> dict[str, list[str]]:
 _TOLD: set[str] = set()
 
 
-def tcpviz(path: str) -> list[str]:
-    return [sys.executable, "-m", "tcpviz", "read", path, "--text"]
+def tcpviz(path: str, *how: str) -> list[str]:
+    return [sys.executable, "-m", "tcpviz", "read", path, *(how or ("--text",))]
+
+
+def outputs(what: str, path: Path) -> None:
+    """What each other way of writing the table costs, beside the text."""
+    text = min((once(tcpviz(str(path))) for _ in range(2)), key=lambda run: run.seconds)
+    for how in ("--csv", "--json", "--parquet"):
+        say(f"  {what}, {how}")
+        more = (how, str(path.with_suffix(".parquet"))) if how == "--parquet" else (how,)
+        try:
+            run = once(tcpviz(str(path), *more))
+        except SystemExit as error:
+            give(Row(f"({error})"))
+            continue
+        ratio = run.seconds / text.seconds
+        told = f"{run.seconds:.2f} s ({run.cpu:.2f} of CPU), {run.mb:.0f} MB"
+        give(Row(f"{what}, {how}", "--text", (ratio, ratio, ratio), run.mb / text.mb, told))
 
 
 def compare(name: str, path: Path, goals: dict[str, str], share_s: float, *, short: bool) -> None:
@@ -232,6 +248,12 @@ def main() -> int:
         goals = {TSHARK: "0.10, memory 0.20", TCPTRACE: "0.30", ARGUS: "1.0", CAPINFOS: "1.3",
                  TCPDUMP: "", DPKT_NAME: ""}  # fmt: skip
         compare(what, path, goals, options.share, short=True)
+        outputs(what, path)
+        if shutil.which("editcap"):
+            other = folder / "bench.pcapng"
+            subprocess.run(["editcap", "-F", "pcapng", path, other], check=True)
+            compare("the same as pcapng", other, {TSHARK: ""}, options.share / 2, short=False)
+            other.unlink()
         small = folder / "small.pcap"
         count = generate.visits(small, max(options.visits // 40, 500))
         compare(f"{many(count)} packets like it", small, {SCAPY_NAME: ""},
