@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk import lengthy, regular, skipping, together
+from tcpviz.bulk import lengthy, regular, together
 from tcpviz.bulk.clock import Clock
 from tcpviz.bulk.errors import units
 from tcpviz.bulk.flows import Flows, distinct, flows_of, mixed
@@ -26,9 +26,6 @@ Array = NDArray[Any]
 
 CHUNK = 1 << 16
 """Segments that are worked on at a time, in whole flows; more make it no faster."""
-
-_LONG = 1 << 12
-"""A flow of more segments than this is looked at by itself."""
 
 MAX_LEAPS = 64
 """Leaps of a capture's clock that are followed in each flow; it could be made of them."""
@@ -335,6 +332,8 @@ class Building:
         return self.follower.follow(rows, unit.errors, tracker=tracker)
 
     def _follow(self, flow: int) -> None:
+        from tcpviz.bulk import skipping  # not wanted where all is regular
+
         unit = self._units.get(flow)
         begin, end = self.flows.begin[flow : flow + 2].tolist()
         if unit is None and end - begin >= skipping.LEAST:
