@@ -117,7 +117,7 @@ def _feed_class(counting: bool) -> type[LiveFeed]:
     if not counting or not sys.platform.startswith("linux"):
         return LiveFeed
     try:
-        from tcpviz.bulk.livefeed import RingFeed
+        from tcpviz.bulk.live.feed import RingFeed
     except ImportError:
         return LiveFeed
     return RingFeed

@@ -107,7 +107,7 @@ def _counted(feed: Feed) -> States | None:
     """The ends by state of a feed that only counts its connections, or has done so."""
     if not getattr(feed, "counted", False):
         return None
-    from tcpviz.bulk.livetally import tallies
+    from tcpviz.bulk.live.tally import tallies
 
     found: States = Counter()
     for tally in tallies(feed.rows):  # type: ignore[attr-defined]

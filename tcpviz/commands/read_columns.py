@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tcpviz.bulk.table import Table
+    from tcpviz.bulk.tables.table import Table
     from tcpviz.core.connection import Connection
     from tcpviz.views.filter import Filter
 
@@ -34,8 +34,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np  # after the setting above
 
 from tcpviz.bulk import together
-from tcpviz.bulk.load import Loaded, Unsuited, told
-from tcpviz.bulk.windows import windows_of
+from tcpviz.bulk.segments.windows import windows_of
+from tcpviz.bulk.tables.load import Loaded, Unsuited, told
 
 _BEAT_S = 0.1
 
@@ -209,8 +209,8 @@ def _steady(chosen: Filter) -> bool:
 
 def _places(table: Table, chosen: Filter) -> NDArray[Any]:
     """Where those are that fit, each asked at its own moment."""
-    from tcpviz.bulk.sieve import Sieve
-    from tcpviz.bulk.sorting import Keys
+    from tcpviz.bulk.tables.sieve import Sieve
+    from tcpviz.bulk.tables.sorting import Keys
 
     until = table.until_ns
     now = int(until.max()) if len(table) else 0

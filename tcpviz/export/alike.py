@@ -13,9 +13,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.branches import Kind
-from tcpviz.bulk.portions import CLIENT, SERVER, Portion
-from tcpviz.bulk.shapes import SUCCESSOR
+from tcpviz.bulk.connections.shapes import SUCCESSOR
+from tcpviz.bulk.tables.branches import Kind
+from tcpviz.bulk.tables.portions import CLIENT, SERVER, Portion
 from tcpviz.core.evidence import MOST, WHERE
 from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side

@@ -13,9 +13,9 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.branches import Kind, Kinds
-from tcpviz.bulk.portions import Portion, portions
-from tcpviz.bulk.table import Table
+from tcpviz.bulk.tables.branches import Kind, Kinds
+from tcpviz.bulk.tables.portions import Portion, portions
+from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
 from tcpviz.export.alike import Unfit
 from tcpviz.words import english

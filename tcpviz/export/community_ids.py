@@ -27,7 +27,7 @@ def community_ids(
 ) -> Array:
     """30 letters each, as rows of bytes.
 
-    Both ends as (address, port), an address as :meth:`tcpviz.bulk.table.Table.ends` has it:
+    Both ends as (address, port), an address as :meth:`tcpviz.bulk.tables.table.Table.ends` has it:
     of IPv4, or from 2^32 on a place in ``long``.
     """
     out = np.empty((len(one[0]), 30), np.uint8)

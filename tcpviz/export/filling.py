@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tcpviz.bulk.portions import Portion
+from tcpviz.bulk.tables.portions import Portion
 
 Array = NDArray[Any]
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.branches import Kind, Kinds
-from tcpviz.bulk.portions import CLIENT, SERVER, Portion, portions
-from tcpviz.bulk.shapes import Ending, Shapes
-from tcpviz.bulk.table import Table
+from tcpviz.bulk.connections.shapes import Ending, Shapes
+from tcpviz.bulk.tables.branches import Kind, Kinds
+from tcpviz.bulk.tables.portions import CLIENT, SERVER, Portion, portions
+from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Side
 from tcpviz.core.segment import Endpoint

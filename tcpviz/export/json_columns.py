@@ -8,9 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tcpviz.bulk.branches import Kind
-from tcpviz.bulk.portions import CLIENT, SERVER
-from tcpviz.bulk.table import Table
+from tcpviz.bulk.tables.branches import Kind
+from tcpviz.bulk.tables.portions import CLIENT, SERVER
+from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
 from tcpviz.core.verdict_codes import Verdict
 from tcpviz.export import alike

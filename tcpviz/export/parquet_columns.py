@@ -7,9 +7,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tcpviz.bulk.branches import Kind
-from tcpviz.bulk.portions import CLIENT, SERVER
-from tcpviz.bulk.table import Table
+from tcpviz.bulk.tables.branches import Kind
+from tcpviz.bulk.tables.portions import CLIENT, SERVER
+from tcpviz.bulk.tables.table import Table
 from tcpviz.export import alike
 from tcpviz.export.by_kind import ByKind
 from tcpviz.export.filling import Blank, Fill, number

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk import together
-from tcpviz.bulk.flows import grouped
-from tcpviz.bulk.headlines import headlines
-from tcpviz.bulk.table import Table
+from tcpviz.bulk.segments.flows import grouped
+from tcpviz.bulk.tables.headlines import headlines
+from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
 from tcpviz.core.segment import Endpoint
 from tcpviz.export.table_text import RIGHT, TITLES, closing_lines, state_cell

@@ -3,7 +3,7 @@
 With the standard library alone. Reading a socket packet by packet costs a system call and a dozen
 Python objects for each; here the kernel writes frames of a fixed size into memory that is ours
 too, and once in :data:`PASS_S` all that have come are taken together. Nothing is looked at here
-but each frame's status word; :mod:`tcpviz.bulk.stretches` makes columns of them.
+but each frame's status word; :mod:`tcpviz.bulk.live.stretches` makes columns of them.
 
 The capturing child opens the socket. Who reads is best the process that has the screen: the child
 sends it the socket's descriptor (SCM_RIGHTS, unix(7)), it maps the ring and closes the descriptor

@@ -1,8 +1,8 @@
 """Who reads rings: mapped here, or as a capturing child hands their frames on through a pipe.
 
 A *maker* makes of the frames of one pass what is wanted: :class:`FrameMaker` frames as any other
-source gives them, :class:`tcpviz.bulk.ringmade.StretchMaker` columns. Both readers are asked as
-those who parse captures are (:mod:`tcpviz.sources.parser`).
+source gives them, :class:`tcpviz.bulk.live.ringmade.StretchMaker` columns. Both readers are asked
+as those who parse captures are (:mod:`tcpviz.sources.parser`).
 """
 
 from __future__ import annotations

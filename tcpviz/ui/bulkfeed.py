@@ -1,7 +1,7 @@
 """A large capture file for the screen: read by columns in the feed's thread.
 
 It gives no records. What the screen shows of it are the tables that come while it is read
-(:class:`tcpviz.bulk.growing.Growing`). Where columns are not for the file, it goes on as the
+(:class:`tcpviz.bulk.tables.growing.Growing`). Where columns are not for the file, it goes on as the
 feed of its segments.
 """
 
@@ -19,7 +19,7 @@ from tcpviz.sources.feed import Feed, FeedStatus
 from tcpviz.sources.files import FileFeed, open_capture
 
 if TYPE_CHECKING:
-    from tcpviz.bulk.growing import Growing, Snapshot
+    from tcpviz.bulk.tables.growing import Growing, Snapshot
     from tcpviz.sources.pipes import Pipe
 
 LARGE = 1 << 20
@@ -77,8 +77,8 @@ class BulkFeed:
     def _by_columns(self, source: str | Pipe) -> Iterator[list[Record]]:
         # numpy starts a thread for each processor to multiply matrices, of which we have none.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        from tcpviz.bulk.growing import Growing, Unsuited
-        from tcpviz.bulk.windows import windows_of
+        from tcpviz.bulk.segments.windows import windows_of
+        from tcpviz.bulk.tables.growing import Growing, Unsuited
 
         windows = windows_of(self.limit)
         growing = Growing(source, follow=self._follow, windows=windows)

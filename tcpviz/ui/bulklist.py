@@ -12,8 +12,8 @@ from tcpviz.views.filter.sifting import Sifter
 from tcpviz.words import _
 
 if TYPE_CHECKING:
-    from tcpviz.bulk.filerows import FileRows
-    from tcpviz.bulk.sorting import Keys
+    from tcpviz.bulk.tables.filerows import FileRows
+    from tcpviz.bulk.tables.sorting import Keys
 
 
 class BulkSifter(Sifter):
@@ -69,9 +69,9 @@ class BulkSifter(Sifter):
         """In the thread: those that fit, in that order; ``None`` if something else is wanted."""
         import numpy as np
 
-        from tcpviz.bulk.sieve import Interrupted, Sieve, TooMany
-        from tcpviz.bulk.sorting import Keys
-        from tcpviz.bulk.stories import Stories
+        from tcpviz.bulk.tables.sieve import Interrupted, Sieve, TooMany
+        from tcpviz.bulk.tables.sorting import Keys
+        from tcpviz.bulk.tables.stories import Stories
 
         snapshot = rows.snapshot
         keys = self._keys

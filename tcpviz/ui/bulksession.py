@@ -24,8 +24,8 @@ from tcpviz.views.progress import Progress
 from tcpviz.words import _
 
 if TYPE_CHECKING:
-    from tcpviz.bulk.filerows import FileRows
-    from tcpviz.bulk.growing import Snapshot
+    from tcpviz.bulk.tables.filerows import FileRows
+    from tcpviz.bulk.tables.growing import Snapshot
 
 RATE_S = 0.5
 """The time over which bytes a second are counted."""
@@ -122,7 +122,7 @@ class BulkSession(Session):
 
     def _take(self, snapshot: Snapshot) -> None:
         """Another table has been made."""
-        from tcpviz.bulk.filerows import FileRows
+        from tcpviz.bulk.tables.filerows import FileRows
 
         before = self._snapshot
         self._snapshot = snapshot
@@ -272,7 +272,7 @@ class BulkSession(Session):
     # -- beyond what is held ------------------------------------------------
 
     def reach(self, way: int, *, end: bool = False, kind: str = "") -> bool:
-        from tcpviz.bulk.stories import MOST, OVERLAP
+        from tcpviz.bulk.tables.stories import MOST, OVERLAP
 
         told = self.told
         if told is None or told.story.whole:
@@ -300,7 +300,7 @@ class BulkSession(Session):
 
     def _seek_on(self) -> None:
         """Go to what is looked for, once it is found; or stop looking."""
-        from tcpviz.bulk.stories import MOST
+        from tcpviz.bulk.tables.stories import MOST
 
         assert self._seeking is not None
         kind, place, way = self._seeking

@@ -1,7 +1,7 @@
 """When more comes than can be followed: all connections counted, one followed.
 
 Following a segment costs a tenth of a millisecond, counting it a hundredth of that. A feed that
-counts every connection as it goes (:class:`tcpviz.bulk.livefeed.RingFeed`) is therefore asked,
+counts every connection as it goes (:class:`tcpviz.bulk.live.feed.RingFeed`) is therefore asked,
 when what waits grows beyond :data:`BEHIND`, for the segments of one connection only; the list
 then shows what was counted, and whichever connection is selected is followed from as far back as
 its segments are kept. When little comes for some seconds everything is followed again: new

@@ -173,10 +173,10 @@ class DiagramPane(PaneView):
         """The figures of connections that were counted, and how they were had."""
         snapshot = getattr(rows, "snapshot", None)
         if snapshot is not None:
-            from tcpviz.bulk import filetally
+            from tcpviz.bulk.tables import filetally
 
             return snapshot.tallies, filetally.TELLS
-        from tcpviz.bulk import livetally
+        from tcpviz.bulk.live import tally as livetally
 
         return livetally.tallies(rows), livetally.TELLS  # type: ignore[arg-type]
 

@@ -13,9 +13,9 @@ from tcpviz.views.digest import Digest
 from tcpviz.views.held_time import HeldTime
 
 if TYPE_CHECKING:
-    from tcpviz.bulk.growing import Snapshot
-    from tcpviz.bulk.oddities import Oddities
-    from tcpviz.bulk.stories import Stories, Story
+    from tcpviz.bulk.tables.growing import Snapshot
+    from tcpviz.bulk.tables.oddities import Oddities
+    from tcpviz.bulk.tables.stories import Stories, Story
 
 KEPT_STEPS = 30_000
 """Steps of stories that are kept (1.5 to 2 kB each)."""
@@ -110,7 +110,7 @@ class Teller:
 
     def look_through(self, ident: int) -> None:
         """Look through a long connection for what is out of order, if that is not being done."""
-        from tcpviz.bulk.oddities import Oddities
+        from tcpviz.bulk.tables.oddities import Oddities
 
         snapshot, known = self._snapshot, self.oddities
         assert snapshot is not None
@@ -120,7 +120,7 @@ class Teller:
         self._searcher.ask(lambda stop: odd.search(snapshot, self._rows(snapshot), stop))
 
     def _rows(self, snapshot: Snapshot) -> Stories:
-        from tcpviz.bulk.stories import Stories
+        from tcpviz.bulk.tables.stories import Stories
 
         stories = self._stories
         if stories is None or stories.snapshot is not snapshot:
@@ -130,7 +130,7 @@ class Teller:
     def _tell(
         self, snapshot: Snapshot, ident: int, begin: int, goal: int | None, stop: Enough
     ) -> Told | None:
-        from tcpviz.bulk.stories import MOST
+        from tcpviz.bulk.tables.stories import MOST
 
         stories = self._rows(snapshot)
         if begin == AT_LAST:

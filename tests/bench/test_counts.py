@@ -11,8 +11,8 @@ pytest.importorskip("numpy")
 
 import numpy as np
 
-from tcpviz.bulk.livetable import LiveTable
-from tcpviz.bulk.load import Loaded
+from tcpviz.bulk.live.table import LiveTable
+from tcpviz.bulk.tables.load import Loaded
 from tcpviz.core.records import Moment, SegmentRecord
 from tcpviz.core.tracker import Tracker
 from tcpviz.core.verdicts import Code, verdicts

@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tcpviz.bulk.building import Building
-from tcpviz.bulk.growing import Snapshot
-from tcpviz.bulk.headlines import headlines
-from tcpviz.bulk.reading import Reading, Unsuited
-from tcpviz.bulk.stories import Stories
-from tcpviz.bulk.table import _FOLLOWED, Table
+from tcpviz.bulk.connections.building import Building
+from tcpviz.bulk.segments.reading import Reading, Unsuited
+from tcpviz.bulk.tables.growing import Snapshot
+from tcpviz.bulk.tables.headlines import headlines
+from tcpviz.bulk.tables.stories import Stories
+from tcpviz.bulk.tables.table import _FOLLOWED, Table
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import crowds
 from tcpviz.core.tracker import Tracker

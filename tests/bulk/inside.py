@@ -6,11 +6,11 @@ import enum
 from pathlib import Path
 from typing import Any
 
-from tcpviz.bulk.clock import Clock
-from tcpviz.bulk.flows import flows_of
-from tcpviz.bulk.following import Follower
-from tcpviz.bulk.reading import Reading
-from tcpviz.bulk.skipping import LEAST, Skipping
+from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.connections.following import Follower
+from tcpviz.bulk.connections.skipping import LEAST, Skipping
+from tcpviz.bulk.segments.flows import flows_of
+from tcpviz.bulk.segments.reading import Reading
 from tcpviz.core.connection import Connection
 
 _ELSEWHERE = {"_twice", "log", "contents"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from tcpviz.bulk.stretches import Stretch
+from tcpviz.bulk.live.stretches import Stretch
 from tcpviz.sources.ring import LINK_AT, frame_size
 from tcpviz.wire.frame import Frame
 

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tcpviz.bulk import dealing, growing, windows
-from tcpviz.bulk.buckets import Dealt, built
-from tcpviz.bulk.building import Building
-from tcpviz.bulk.growing import Growing
-from tcpviz.bulk.reading import Reading, Unsuited
-from tcpviz.bulk.windows import Windows, lies_on_disk
+from tcpviz.bulk.connections.building import Building
+from tcpviz.bulk.segments import windows
+from tcpviz.bulk.segments.reading import Reading, Unsuited
+from tcpviz.bulk.segments.windows import Windows, lies_on_disk
+from tcpviz.bulk.spilling import dealing
+from tcpviz.bulk.spilling.buckets import Dealt, built
+from tcpviz.bulk.tables import growing
+from tcpviz.bulk.tables.growing import Growing
 from tcpviz.sources.feed import SourceError
 from tests.bench.generate import stream, visits
 from tests.bulk.compare import differences, stories
@@ -65,8 +67,8 @@ def test_web_clients_in_many_buckets(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_flow_that_is_more_than_its_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tcpviz.bulk.lengthy.STRETCH", 512)
-    monkeypatch.setattr("tcpviz.bulk.lengthy.LEAST", 1024)
+    monkeypatch.setattr("tcpviz.bulk.connections.lengthy.STRETCH", 512)
+    monkeypatch.setattr("tcpviz.bulk.connections.lengthy.LEAST", 1024)
     path = tmp_path / "stream.pcap"
     stream(path, 6000)
     building = dealt(path)
@@ -91,7 +93,7 @@ def test_a_file_on_the_screen_goes_through_them(
     monkeypatch.setattr(growing, "LEAST_S", 0.0)
     monkeypatch.setattr(growing, "SHARE", 0)
     monkeypatch.setattr(Growing, "_is_worth_it", lambda *_: True)
-    monkeypatch.setattr("tcpviz.bulk.reading.PIECE", 1 << 14)
+    monkeypatch.setattr("tcpviz.bulk.segments.reading.PIECE", 1 << 14)
     going = Growing(str(path), follow=False, windows=Windows(TINY))
     going.run(lambda: made.append(going.latest))
     kinds = [type(each.building) for each in made]
@@ -123,7 +125,7 @@ def test_a_full_disk_ends_the_reading_and_leaves_room_for_the_table(
     path = tmp_path / "visits.pcap"
     visits(path, 400)
     monkeypatch.setattr(windows, "_STEP", 1 << 10)
-    monkeypatch.setattr("tcpviz.bulk.reading.PIECE", 1 << 13)
+    monkeypatch.setattr("tcpviz.bulk.segments.reading.PIECE", 1 << 13)
     used = []
     there = os.statvfs("/tmp")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tcpviz.bulk.reading import Reading, Unsuited
-from tcpviz.bulk.records import bulk_stream
+from tcpviz.bulk.segments.reading import Reading, Unsuited
+from tcpviz.bulk.segments.records import bulk_stream
 from tcpviz.core.records import SegmentRecord, Unreachable
 from tcpviz.core.segment import Segment
 from tcpviz.sources.files import FileFeed, open_capture

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tcpviz.bulk.filerows import FileRows
-from tcpviz.bulk.growing import Snapshot
-from tcpviz.bulk.reading import Reading
-from tcpviz.bulk.table import Table
+from tcpviz.bulk.segments.reading import Reading
+from tcpviz.bulk.tables.filerows import FileRows
+from tcpviz.bulk.tables.growing import Snapshot
+from tcpviz.bulk.tables.table import Table
 from tcpviz.core.troubles import Gathering
 from tcpviz.core.watch import Watch
 from tests.bulk.compare import built, differences, scalar, stories

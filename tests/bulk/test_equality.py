@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tcpviz.bulk.reading import Unsuited
+from tcpviz.bulk.segments.reading import Unsuited
 from tests.bench.generate import connections, stream, syns, visits
 from tests.bulk.compare import built, differences, tables
 

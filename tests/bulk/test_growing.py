@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("numpy")
 
-from tcpviz.bulk import growing
-from tcpviz.bulk.growing import Growing
+from tcpviz.bulk.tables import growing
+from tcpviz.bulk.tables.growing import Growing
 from tests.bench import grow
 
 

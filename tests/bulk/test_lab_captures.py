@@ -22,8 +22,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tcpviz.bulk import building as buildings
-from tcpviz.bulk import lengthy, skipping
+from tcpviz.bulk.connections import building as buildings
+from tcpviz.bulk.connections import lengthy, skipping
 from tcpviz.lab.feed import LabFeed
 from tcpviz.lab.scenarios import list_scenarios, load
 from tcpviz.sources.files import open_capture

@@ -12,10 +12,10 @@ pytest.importorskip("numpy")
 
 import numpy as np
 
-from tcpviz.bulk import livefeed
-from tcpviz.bulk.livefeed import Followed, RingFeed
-from tcpviz.bulk.liverows import Counted
-from tcpviz.bulk.stretches import Columns
+from tcpviz.bulk.live import feed as livefeed
+from tcpviz.bulk.live.feed import Followed, RingFeed
+from tcpviz.bulk.live.rows import Counted
+from tcpviz.bulk.live.stretches import Columns
 from tcpviz.core.records import Gap, Note, SegmentRecord
 from tcpviz.core.states import State
 from tcpviz.sources import access, ring, ringside
@@ -172,7 +172,7 @@ def test_when_it_lags_all_are_counted_and_one_is_told_from_its_beginning():
 
 @ringed
 def test_a_gap_stands_where_the_kernel_lost_something(monkeypatch):
-    monkeypatch.setattr("tcpviz.bulk.livefeed.LAG_NS", 1 << 62)
+    monkeypatch.setattr("tcpviz.bulk.live.feed.LAG_NS", 1 << 62)
     feed = Poured()
     records = feed._take(poured(2, lost_at=5))
     assert [type(r) for r in records[:7]] == [*[SegmentRecord] * 5, Gap, SegmentRecord]

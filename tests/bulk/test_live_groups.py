@@ -10,8 +10,8 @@ pytest.importorskip("numpy")
 
 import numpy as np
 
-from tcpviz.bulk.livegroups import divided, group
-from tcpviz.bulk.stretches import Columns
+from tcpviz.bulk.live.groups import divided, group
+from tcpviz.bulk.live.stretches import Columns
 
 
 def columns(ends: list[tuple[int, int]]) -> Columns:

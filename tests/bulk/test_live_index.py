@@ -10,7 +10,7 @@ pytest.importorskip("numpy")
 
 import numpy as np
 
-from tcpviz.bulk.liveindex import SHIFT, FlowIndex
+from tcpviz.bulk.live.index import SHIFT, FlowIndex
 
 
 @pytest.mark.parametrize("seed", range(4))

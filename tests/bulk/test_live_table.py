@@ -13,8 +13,8 @@ import pytest
 
 pytest.importorskip("numpy")
 
-from tcpviz.bulk.liverows import Counted, LiveRows
-from tcpviz.bulk.livetable import LiveTable
+from tcpviz.bulk.live.rows import Counted, LiveRows
+from tcpviz.bulk.live.table import LiveTable
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Moment, SegmentRecord
 from tcpviz.core.states import State

@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("numpy")
 
-from tcpviz.bulk.liverows import LiveRows
-from tcpviz.bulk.livetable import LiveTable
-from tcpviz.bulk.livetally import tallies
+from tcpviz.bulk.live.rows import LiveRows
+from tcpviz.bulk.live.table import LiveTable
+from tcpviz.bulk.live.tally import tallies
 from tcpviz.core.claims import Certainty
 from tcpviz.core.states import State
 from tcpviz.wire.frame import Frame

@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("numpy")
 
-from tcpviz.bulk.liverows import LiveRows
-from tcpviz.bulk.livetable import LiveTable
+from tcpviz.bulk.live.rows import LiveRows
+from tcpviz.bulk.live.table import LiveTable
 from tcpviz.core.crowds import crowds
 from tcpviz.core.hosts import HostSocket, Process
 from tcpviz.core.records import Moment, SegmentRecord, Side

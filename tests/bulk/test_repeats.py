@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tcpviz.bulk import building, lengthy
-from tcpviz.bulk.reading import Unsuited
+from tcpviz.bulk.connections import building, lengthy
+from tcpviz.bulk.segments.reading import Unsuited
 from tests.bulk import test_hostile
 from tests.bulk.compare import built, differences
 from tests.wire import packets

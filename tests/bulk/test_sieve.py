@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tcpviz.bulk.filerows import FileRows
-from tcpviz.bulk.growing import Growing
-from tcpviz.bulk.sieve import Interrupted, Sieve
-from tcpviz.bulk.sorting import Keys
-from tcpviz.bulk.stories import Stories
+from tcpviz.bulk.tables.filerows import FileRows
+from tcpviz.bulk.tables.growing import Growing
+from tcpviz.bulk.tables.sieve import Interrupted, Sieve
+from tcpviz.bulk.tables.sorting import Keys
+from tcpviz.bulk.tables.stories import Stories
 from tcpviz.core.connection import Connection
 from tcpviz.views import filter as language
 from tcpviz.views import table

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tcpviz.bulk import inorder, skipping
+from tcpviz.bulk.connections import skipping
+from tcpviz.bulk.long import inorder
 from tests.bench.generate import stream
 from tests.bulk.compare import built, differences
 from tests.bulk.inside import unlike

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tcpviz.bulk.growing import Growing, Snapshot
-from tcpviz.bulk.stories import Stories
+from tcpviz.bulk.tables.growing import Growing, Snapshot
+from tcpviz.bulk.tables.stories import Stories
 from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources.files import FileFeed
@@ -85,7 +85,7 @@ def test_a_story_is_what_the_core_says_of_the_whole_capture(kind: str, tmp_path:
 def test_where_nothing_is_quiet_it_is_told_what_is_not_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tcpviz.bulk.stories.LEAD", 200)
+    monkeypatch.setattr("tcpviz.bulk.tables.stories.LEAD", 200)
     path = tmp_path / "a.pcap"
     generate.stream(path, 1500)
     made = snapshot(path)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tcpviz.bulk import reading, together
-from tcpviz.bulk.building import Building
-from tcpviz.bulk.table import Table
+from tcpviz.bulk import together
+from tcpviz.bulk.connections.building import Building
+from tcpviz.bulk.segments import reading
+from tcpviz.bulk.tables.table import Table
 from tcpviz.export import table_columns
 from tests.bench.generate import visits
 

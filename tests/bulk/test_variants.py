@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tcpviz.bulk.reading import Reading
-from tcpviz.bulk.records import Batch, bulk_stream
+from tcpviz.bulk.segments.reading import Reading
+from tcpviz.bulk.segments.records import Batch, bulk_stream
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.files import open_capture
 from tcpviz.wire.frame import Frame

@@ -12,7 +12,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tcpviz.bulk.reading import Unsuited
+from tcpviz.bulk.segments.reading import Unsuited
 from tests.bulk.compare import built, differences, stories
 from tests.bulk.worlds import written
 

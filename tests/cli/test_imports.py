@@ -87,14 +87,14 @@ def test_a_table_by_columns_needs_nothing_that_keeps_sends_or_shows(tmp_path):
     assert path.stat().st_size > SMALL
     found = modules(_RUN, "read", str(path), "--text")
     assert heavy(found) == {"numpy", "rich"}
-    assert "tcpviz.bulk.building" in found
+    assert "tcpviz.bulk.connections.building" in found
     # What FileFeed, a configuration, --conn-log and a live capture need.
     assert not found & {
         f"tcpviz.sources.{name}" for name in ("keeping", "replay", "writer", "live")
     }
     assert not found & {"tomllib", "platformdirs", "difflib", "tempfile", "logging", "asyncio"}
     assert not any(name.startswith(("tcpviz.ui", "tcpviz.lab", "tcpviz.serve")) for name in found)
-    assert "tcpviz.bulk.stories" not in found
+    assert "tcpviz.bulk.tables.stories" not in found
     assert len({name for name in ours(found) if not name.startswith("tcpviz.bulk.")}) < 95
     assert len(found) < 360
 

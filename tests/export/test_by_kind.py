@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tcpviz.bulk import branches, portions
-from tcpviz.bulk.load import Loaded
-from tcpviz.bulk.reading import Unsuited
-from tcpviz.bulk.table import Table
+from tcpviz.bulk.segments.reading import Unsuited
+from tcpviz.bulk.tables import branches, portions
+from tcpviz.bulk.tables.load import Loaded
+from tcpviz.bulk.tables.table import Table
 from tcpviz.core.community_id import community_id
 from tcpviz.core.segment import Endpoint
 from tcpviz.export import (

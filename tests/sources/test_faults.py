@@ -52,7 +52,7 @@ def test_a_renamed_interface_is_captured_on_under_its_new_name(feed):
     found = in_namespace(
         VETH + "ip addr add 10.1.1.1/24 dev one\n",
         f"""
-        from tcpviz.bulk.livefeed import RingFeed
+        from tcpviz.bulk.live.feed import RingFeed
         feed = {feed}(["one"], exclude_ssh=False)
         if hasattr(feed, "spare"):
             feed.spare(256 << 20)

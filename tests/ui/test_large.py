@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tcpviz.bulk.stories import MOST
+from tcpviz.bulk.tables.stories import MOST
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.files import FileFeed
 from tcpviz.ui.app import TcpvizApp
@@ -99,7 +99,9 @@ def test_with_little_memory_the_columns_lie_on_disk_and_all_is_the_same(
     monkeypatch.setattr(os, "ftruncate", looking)
     whole = read_all(BulkSession(BulkFeed(str(path), follow=False)))
     assert not modes
-    monkeypatch.setattr("tcpviz.bulk.windows.LEAST", 50_000)  # the program itself takes more
+    monkeypatch.setattr(
+        "tcpviz.bulk.segments.windows.LEAST", 50_000
+    )  # the program itself takes more
     feed = BulkFeed(str(path), follow=False, limit=50_000)
     small = read_all(BulkSession(feed))
     assert set(modes) == {0o600}
@@ -113,7 +115,7 @@ def test_with_little_memory_the_columns_lie_on_disk_and_all_is_the_same(
 async def test_the_screen_says_that_columns_lie_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tcpviz.bulk.windows.LEAST", 50_000)
+    monkeypatch.setattr("tcpviz.bulk.segments.windows.LEAST", 50_000)
     feed = BulkFeed(str(visits(tmp_path)), follow=False, limit=50_000)
     app = TcpvizApp(feed, behaviour=QUIET)
     async with running(app, (200, 60), ready(app)):
@@ -232,7 +234,7 @@ async def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
 async def test_what_columns_cannot_hold_is_read_segment_by_segment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tcpviz.bulk.reading import Reading, Unsuited
+    from tcpviz.bulk.segments.reading import Reading, Unsuited
 
     def unsuited(*_: object) -> None:
         raise Unsuited("it tells where packets were lost")

@@ -68,8 +68,8 @@ async def test_a_slow_one_is_followed_at_once_and_a_burst_goes_by_columns(
     writer: Writer, capture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipefeed, "LARGE", 60_000)
-    monkeypatch.setattr("tcpviz.bulk.growing.FIRST", 1 << 14)
-    monkeypatch.setattr("tcpviz.bulk.growing.LEAST_S", 0.0)
+    monkeypatch.setattr("tcpviz.bulk.tables.growing.FIRST", 1 << 14)
+    monkeypatch.setattr("tcpviz.bulk.tables.growing.LEAST_S", 0.0)
     monkeypatch.setattr(pipefeed, "BATCH", 64)
     monkeypatch.setattr(Pipe.capture, "__defaults__", (CaptureStream, 1 << 12))
     writer.write(3000)
@@ -127,7 +127,7 @@ def test_where_columns_are_not_for_it_all_is_followed_once(
     tmp_path: Path, capture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipefeed, "LARGE", 10_000)
-    monkeypatch.setattr("tcpviz.bulk.building.MAX_LEAPS", -1)
+    monkeypatch.setattr("tcpviz.bulk.connections.building.MAX_LEAPS", -1)
     path = tmp_path / "fifo"
     os.mkfifo(path)
     end = os.open(path, os.O_RDWR)
@@ -146,7 +146,7 @@ def test_what_cannot_be_kept_any_more_is_told_and_the_table_of_the_rest_is_there
 ) -> None:
     monkeypatch.setattr(pipefeed, "LARGE", 10_000)
     monkeypatch.setattr("tcpviz.sources.spool.IN_MEMORY", 1 << 14)
-    monkeypatch.setattr("tcpviz.bulk.reading.PIECE", 1 << 13)
+    monkeypatch.setattr("tcpviz.bulk.segments.reading.PIECE", 1 << 13)
     monkeypatch.setattr("tcpviz.sources.pipes._WIDE", 1 << 12)
     path = tmp_path / "fifo"
     os.mkfifo(path)

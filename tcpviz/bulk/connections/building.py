@@ -1,0 +1,415 @@
+"""From columns to connections: regular ones by their shape, all others by the scalar core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk import together
+from tcpviz.bulk.connections import lengthy, regular
+from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.connections.errors import units
+from tcpviz.bulk.connections.following import Follower
+from tcpviz.bulk.connections.shapes import After, Ending, Kind, Shapes
+from tcpviz.bulk.connections.signatures import signatures
+from tcpviz.bulk.connections.work import SYN, Work
+from tcpviz.bulk.segments.flows import Flows, distinct, flows_of, mixed
+from tcpviz.bulk.segments.reading import Reading, Unsuited
+from tcpviz.core.connection import Connection
+from tcpviz.core.timers import SYN_ACK_GIVE_UP_NS, SYN_GIVE_UP_NS, TIME_WAIT_NS
+from tcpviz.core.tracker import Tracker
+
+Array = NDArray[Any]
+
+CHUNK = 1 << 16
+"""Segments that are worked on at a time, in whole flows; more make it no faster."""
+
+MAX_LEAPS = 64
+"""Leaps of a capture's clock that are followed in each flow; it could be made of them."""
+
+_SURE_NS = SYN_GIVE_UP_NS + 2 * TIME_WAIT_NS
+_FIRST_NS = min(TIME_WAIT_NS, SYN_ACK_GIVE_UP_NS, SYN_GIVE_UP_NS)
+
+FIELDS: dict[str, str] = {
+    "first": "u4",  # row of the first segment
+    "place": "u4",  # where its segments begin in the flows' order
+    "size": "u4",  # how many there are
+    "shape": "u4",
+    "ending": "u1",
+    "answered": "?",
+    "first_ns": "i8",
+    "last_ns": "i8",
+    "client_segments": "u4",
+    "server_segments": "u4",
+    "client_bytes": "i8",
+    "server_bytes": "i8",
+    "updates": "u4",
+    "repeats": "u4",
+    "full": "u4",
+    "rtt": "i8",
+}
+
+
+@dataclass(slots=True)
+class _Looked:
+    """The flows from ``begin`` up to ``end``, each looked at by itself.
+
+    ``base``   the place of their first segment in the flows' order, ``at`` of those in ``work``
+    ``fine``   connections that are regular, all of their flow
+    ``codes``  their signatures, for which ``kept`` segments count
+    """
+
+    begin: int
+    end: int
+    base: int
+    work: Work
+    sums: regular.Sums
+    fine: Array
+    codes: Array
+    kept: Array
+    at: Array
+
+
+class Building:
+    """The connections of a capture in columns.
+
+    ``array``     of the regular ones, the columns of :data:`FIELDS`, in the order of ``first``
+    ``kept``      by the flows' order, segments that count for a signature
+    ``followed``  the others, each with the row of its first segment
+    ``formers``   of those, by ``id()``: whose place a connection took, if anybody's
+    """
+
+    chunk = CHUNK
+
+    def __init__(self, reading: Reading, enough: Callable[[], bool] | None = None) -> None:
+        columns = reading.columns
+        if columns.count >> 32:
+            raise Unsuited("more segments than places can be told of")
+        self.reading = reading
+        self.clock = self._clock_of()
+        if len(self.clock.leaps) > MAX_LEAPS:
+            raise Unsuited("its clock leaps too often")
+        self.flows: Flows = self._flows_of()
+        self.follower = Follower(reading, self.clock)
+        self.shapes = self._shapes_of()
+        self.followed: list[tuple[int, Connection]] = []
+        self.formers: dict[int, Connection] = {}
+        self.kept = np.zeros(columns.count, np.bool_)
+        # A connection begins where a flow does, or with a SYN; what is not used costs nothing.
+        most = len(self.flows) + _syns(columns.array["flags"])
+        self.array = {name: np.empty(most, kind) for name, kind in FIELDS.items()}
+        self._count = 0
+        self._placed: Array | None = None
+        self._units = units(reading, self.flows)
+        for looked in together.in_order(self._look, self._chunks()):
+            if enough is not None and enough():
+                break
+            for flow in [looked] if isinstance(looked, int) else self._take(looked):
+                self._follow(flow)
+        # Few columns at a time, so that not all are there twice.
+        order = self._order().astype(np.intp)
+        names = list(self.array)
+        sort = together.in_order(lambda name: self.array[name][: self._count].take(order), names)
+        for name, column in zip(names, sort, strict=True):
+            self.array[name] = column
+
+    def _clock_of(self) -> Clock:
+        return Clock(self.reading.columns.array["time"], self.reading.errors)
+
+    def _flows_of(self) -> Flows:
+        return flows_of(self.reading.columns)
+
+    def _shapes_of(self) -> Shapes:
+        return Shapes(self.reading, self.follower)
+
+    def _order(self) -> Array:
+        """What brings the connections into the order of their first segments."""
+        begins = np.zeros(self.reading.columns.count, np.uint32)
+        numbers = np.arange(1, self._count + 1, dtype=np.uint32)
+        begins[self.array["first"][: self._count]] = numbers
+        return begins[np.flatnonzero(begins)] - np.uint32(1)
+
+    def first(self, name: str) -> Array:
+        """A column of the capture, of each connection's first segment."""
+        column: Array = self.reading.columns.array[name][self.array["first"].astype(np.int64)]
+        return column
+
+    def next(self, at: int) -> int:
+        """Which of ``array`` came next on the same addresses and ports; there is one."""
+        place = self.array["place"]
+        if self._placed is None:
+            self._placed = np.argsort(place)
+        after = place[at] + self.array["size"][at]
+        return int(self._placed[np.searchsorted(place, after, sorter=self._placed)])
+
+    def _chunks(self) -> list[tuple[int, int]]:
+        """Flows in stretches of about so many segments."""
+        begin = self.flows.begin
+        out, at = [], 0
+        while at < len(self.flows):
+            end = int(np.searchsorted(begin, begin[at] + self.chunk, "right")) - 1
+            end = min(max(end, at + 1), len(self.flows))
+            out.append((at, end))
+            at = end
+        return out
+
+    def _look(self, span: tuple[int, int]) -> _Looked | int:
+        """Look at the flows of a stretch, each by itself; in any thread.
+
+        One by its number that need not be looked at any further: it has to be followed.
+        """
+        begin, end = span
+        edges = self.flows.begin[begin : end + 1]
+        base = int(edges[0])
+        rows = self.flows.order[base : int(edges[-1])]
+        columns, clock = self.reading.columns, self.clock
+        alone = end - begin == 1 and len(rows) >= lengthy.LEAST
+        long = lengthy.look(columns, clock, rows) if alone else None
+        if alone and long is None and lengthy.few(columns, rows):
+            return begin
+        places = None if long is None else long.places
+        rows = (rows if places is None else rows[places]).astype(np.int64)
+        work = Work(
+            columns, clock, rows, edges - base if long is None else np.array([0, len(rows)])
+        )
+        if long is None:
+            sums, fine = regular.sums_of(work, regular.check(work))
+        else:
+            work.offload = np.array(long.offload)[:, None]
+            sums, fine = long.sums, regular.timely(work)
+            sums.rtt = regular.round_trip(work)
+        fine = _flows_fine(work, fine)
+        codes, kept = signatures(work)
+        at = base + (np.arange(work.count) if places is None else places)
+        work.let_go()  # several are there at a time
+        return _Looked(begin, end, base, work, sums, fine, codes, kept, at)
+
+    def _take(self, looked: _Looked) -> list[int]:
+        """Enter the connections of a stretch; returns the flows that have to be followed."""
+        begin, base, work, sums = looked.begin, looked.base, looked.work, looked.sums
+        self.kept[looked.at] = looked.kept
+        fine = self._same_data(work, looked.fine)
+        for flow in self._units:
+            if begin <= flow < looked.end:
+                fine &= work.flow != flow - begin
+        shape, fine = self._shapes(looked, _whole_flows(work, fine))
+        last = work.last
+        ending, fine = self._endings(work, fine, last, shape)
+        fine = _whole_flows(work, fine)
+        mine: Array | slice = slice(None) if fine.all() else np.flatnonzero(fine)
+        first = work.first[mine]
+        made = {
+            "first": work.rows[first],
+            "place": first + base,
+            "size": sums.segments[0][mine] + sums.segments[1][mine],
+            "shape": shape[mine],
+            "ending": ending[mine],
+            "answered": work.answered[mine],
+            "first_ns": work.time[first],
+            "last_ns": work.time[last[mine]],
+            "client_segments": sums.segments[0][mine],
+            "server_segments": sums.segments[1][mine],
+            "client_bytes": sums.bytes[0][mine],
+            "server_bytes": sums.bytes[1][mine],
+            "updates": sums.updates[mine],
+            "repeats": sums.repeats[mine],
+            "full": sums.full[mine],
+            "rtt": sums.rtt[mine],
+        }
+        start, self._count = self._count, self._count + len(first)
+        for name, column in self.array.items():
+            column[start : self._count] = made[name]
+        return [begin + flow for flow in distinct(work.flow[~fine])]
+
+    def _same_data(self, work: Work, fine: Array) -> Array:
+        """Fine only where what was sent again is what was sent before, as far as it is there."""
+        again = np.flatnonzero(work.resent & fine[work.part])
+        if not len(again):
+            return fine
+        fine = fine.copy()
+        before = work.mine_at[again]
+        array, rows = self.reading.columns.array, work.rows
+        whole = array["captured"][rows] >= array["wire"][rows]
+        told = whole[again] | whole[before]
+        for one, other in zip(again[told].tolist(), before[told].tolist(), strict=True):
+            if not self.follower.alike(int(rows[one]), int(rows[other])):
+                fine[work.part[one]] = False
+        return fine
+
+    def _shapes(self, looked: _Looked, fine: Array) -> tuple[Array, Array]:
+        """Each connection's shape; not fine where it is open what a SYN came into."""
+        work = looked.work
+        shape = np.zeros(len(fine), np.int64)
+        if not fine.any():
+            return shape, fine
+        after = np.where(work.leads, After.NOTHING, After.CLOSED)
+        self._number(looked, after, np.flatnonzero(fine), shape)
+        followed = np.zeros(len(fine), np.bool_)
+        followed[:-1] = ~work.leads[1:]
+        lives = self._lives(shape, fine & followed)
+        into = np.zeros(len(fine), np.bool_)
+        into[1:] = lives[:-1] == 1
+        # A SYN without an answer leaves open which connection it belongs to.
+        fine = _whole_flows(work, fine & (lives >= 0) & ~(into & ~work.answered))
+        again = np.flatnonzero(fine & into)
+        if len(again):
+            after[again] = After.OPEN
+            self._number(looked, after, again, shape)
+            same = self._lives(shape, fine & into & followed) == np.where(into, lives, 0)
+            fine = _whole_flows(work, fine & (same | ~into))
+        return shape, fine
+
+    def _number(self, looked: _Looked, after: Array, which: Array, shape: Array) -> None:
+        """Enter the shapes of these connections, new ones with their first example."""
+        work = looked.work
+        keys = looked.codes[which] ^ mixed(after[which], 1)
+        unique, where, back = np.unique(keys, return_index=True, return_inverse=True)
+        numbers = np.zeros(len(unique), np.int64)
+        for at, code in enumerate(unique.tolist()):
+            example = int(which[where[at]])
+            kind = Kind(code, After(int(after[example])))
+            known = self.shapes.known(kind)
+            if known is None:
+                span = slice(int(work.first[example]), int(work.last[example]) + 1)
+                offload = bool(work.offload[0][example]), bool(work.offload[1][example])
+                known = self.shapes.number(kind, work.rows[span], looked.kept[span], offload)
+            numbers[at] = known
+        shape[which] = numbers[back]
+
+    def _lives(self, shape: Array, which: Array) -> Array:
+        """Of each: 1 if a SYN would come into a connection that goes on, -1 if timers decide.
+
+        0 if not, and for those that are not asked.
+        """
+        table = np.zeros(max(len(self.shapes), 1), np.int64)
+        for number in distinct(shape[which]):
+            table[number] = self.shapes.lives(number)
+        return np.where(which, table[shape], 0)
+
+    def _endings(self, work: Work, fine: Array, last: Array, shape: Array) -> tuple[Array, Array]:
+        """What came after each; not fine where it cannot be told without the exact deadlines."""
+        steady, first = self.clock.steady[work.rows], work.first
+        now = self.clock.now[work.rows]
+        # Timers ran until the capture's end, or until another connection took the place, between
+        # its SYN and the answer.
+        by = _replaced(work)
+        replaced = by >= 0
+        answer = work.answer_at[by]
+        low = np.where(replaced, steady[first[by]], self.clock.steady_end)
+        high = np.where(replaced, steady[answer], self.clock.steady_end)
+        leapt = np.where(replaced, now[answer], self.clock.end) - high
+        since_last = low - steady[last]
+        closing = np.minimum(*work.fin_at)
+        began = np.where(closing < work.count, np.minimum(closing, work.count - 1), first)
+        single = (last == first) & ~work.answered
+        longest = np.zeros(max(len(self.shapes), 1), np.int64)
+        for number in distinct(shape[fine]):
+            longest[number] = self.shapes.longest_ns(number)
+        longest = np.where(fine, longest[shape], _SURE_NS)
+        lasting = longest == 0
+        over = np.where(single, since_last >= SYN_GIVE_UP_NS, since_last >= longest)
+        early = np.where(
+            single, high - steady[last] < SYN_GIVE_UP_NS, high - steady[began] < _FIRST_NS
+        )
+        # With a leap between, a deadline that means nothing any more may end TIME-WAIT early.
+        leaps = now[first] - steady[first] != leapt
+        over, early = over & ~leaps & ~lasting, early & ~leaps
+        ending = np.where(over, Ending.TIMERS, Ending.NOTHING)
+        ending += np.where(replaced, Ending.REPLACED, 0)
+        return ending, fine & (over | early | lasting)
+
+    def follow(
+        self, flow: int, tracker: Tracker | None = None
+    ) -> tuple[Tracker, list[tuple[int, Connection]]]:
+        """Follow a flow, and those that ICMP errors tie to it, from their beginning to the end."""
+        unit = self._units.get(flow)
+        if unit is None:
+            return self.follower.follow(self.flows.rows(flow).tolist(), tracker=tracker)
+        rows = sorted(row for each in unit.flows for row in self.flows.rows(each).tolist())
+        return self.follower.follow(rows, unit.errors, tracker=tracker)
+
+    def _follow(self, flow: int) -> None:
+        from tcpviz.bulk.connections import skipping  # not wanted where all is regular
+
+        unit = self._units.get(flow)
+        begin, end = self.flows.begin[flow : flow + 2].tolist()
+        if unit is None and end - begin >= skipping.LEAST:
+            long = skipping.Skipping(self.reading, self.clock, self.flows.rows(flow))
+            opened = long.follow()
+            self.follower.segments += long.segments
+        elif unit is None or flow == min(unit.flows):
+            opened = self.follow(flow)[1]
+        else:
+            return
+        if len(opened) > 1:
+            # By their numbers among themselves, before the table gives them its own.
+            known = {each.id: each for _, each in opened}
+            self.formers |= {
+                id(each): known[each.older[0]]
+                for _, each in opened
+                if each.older and each.older[0] in known
+            }
+        self.followed += opened
+
+
+def _syns(flags: Array) -> int:
+    """How many SYNs there are."""
+    step = 1 << 16
+    return sum(
+        int(np.count_nonzero(flags[at : at + step] & SYN)) for at in range(0, len(flags), step)
+    )
+
+
+def _replaced(work: Work) -> Array:
+    """Of each connection the one that took its place, the next that was answered; -1 if none did.
+
+    An unanswered SYN that is not the first takes nobody's place, and has none.
+    """
+    count = len(work.first)
+    answered = np.where(work.answered, np.arange(count), count)
+    later = np.full(count, count)
+    later[:-1] = np.minimum.accumulate(answered[::-1])[::-1][1:]
+    flow = np.append(work.flow, -1)
+    had = (work.answered | work.leads) & (flow[later] == work.flow)
+    return np.where(had, later, -1)
+
+
+def _flows_fine(work: Work, fine: Array) -> Array:
+    """Regular also in how the connections of one flow follow upon each other."""
+    first, leads, fine = work.first, work.leads, fine.copy()
+    # What answers the new SYN must not fit the connection before by chance: that is, the
+    # latest that was answered or came first; unanswered ones between count for nothing.
+    mine = np.flatnonzero(~work.side)
+    number = work.seq[first]
+    number[work.part[mine]] = work.seq[first][work.part[mine]] + work.end[mine].view(np.uint32)
+    later = np.flatnonzero(~leads)
+    if len(later):
+        standing: Array = np.where(work.answered | leads, np.arange(len(first)), 0)
+        before = np.maximum.accumulate(standing)[later - 1]
+        fits = work.seq[first[later]] + np.uint32(1)
+        fine[later] &= (fits != number[before]) & (fits != number[later - 1])
+    # A SYN or its answer with a number that was used before is a late one of that time.
+    answer = work.answer_at
+    syn = work.answered & (work.flags[answer] & SYN != 0)
+    several = ~leads
+    several[:-1] |= ~leads[1:]
+    which = np.flatnonzero(several)
+    flow = work.flow[which]
+    numbers = (work.seq[first], np.where(syn, work.seq[answer], np.int64(-1)))
+    for number in (each[which].astype(np.int64) for each in numbers):
+        order = np.lexsort((number, flow))
+        one, other = order[1:], order[:-1]
+        same = (number[one] == number[other]) & (flow[one] == flow[other]) & (number[one] >= 0)
+        fine[which[one[same]]] = False
+    return _whole_flows(work, fine)
+
+
+def _whole_flows(work: Work, fine: Array) -> Array:
+    """Fine are only flows all of whose connections are."""
+    wrong = np.zeros(len(work.begin) - 1, np.bool_)
+    wrong[work.flow[~fine]] = True
+    return ~wrong[work.flow]

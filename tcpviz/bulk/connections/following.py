@@ -1,0 +1,76 @@
+"""The scalar core on some rows of a capture, as if it had taken all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.segments.reading import Reading
+from tcpviz.core.connection import Connection
+from tcpviz.core.records import Moment, SegmentRecord, Unreachable
+from tcpviz.core.segment import Segment
+from tcpviz.core.tracker import Tracker
+from tcpviz.wire.decoder import Decoder
+
+
+class Follower:
+    """Follows whole flows, each by itself; ``segments`` counts the objects made for it."""
+
+    def __init__(self, reading: Reading, clock: Clock) -> None:
+        self._reading = reading
+        self._clock = clock
+        self._decoder = Decoder(verify=True)
+        self.segments = 0
+
+    def follow(
+        self,
+        rows: Iterable[int],
+        errors: Iterable[tuple[int, Unreachable]] = (),
+        *,
+        tracker: Tracker | None = None,
+        changed: Callable[[int, Segment], Segment] | None = None,
+    ) -> tuple[Tracker, list[tuple[int, Connection]]]:
+        """Feed these rows, in order; the tracker, and its connections with their first rows.
+
+        ``changed`` may alter the segment that has the given place among ``rows``.
+        """
+        tracker = Tracker(keep=False) if tracker is None else tracker
+        clock, now = self._clock, self._clock.now
+        opened: list[tuple[int, Connection]] = []
+        waiting = sorted(errors, key=lambda each: each[0])
+        before = 0
+        for place, row in enumerate(rows):
+            while waiting and waiting[0][0] <= row:
+                before = self._tell(tracker, waiting.pop(0)[1], before)
+            moment = int(now[row])
+            if clock.leaps or moment - before > 1 << 46:
+                for stop in clock.stops(before, moment):
+                    tracker.tick(stop)
+            tracker.tick(moment)
+            before = moment
+            segment = self._reading.segment(row, self._decoder)
+            if changed is not None:
+                segment = changed(place, segment)
+            self.segments += 1
+            known = len(tracker.connections)
+            tracker.feed(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
+            if len(tracker.connections) > known:
+                opened.append((row, next(reversed(tracker.connections.values()))))
+        for _, error in waiting:
+            before = self._tell(tracker, error, before)
+        for stop in clock.stops(before, clock.end):
+            tracker.tick(stop)
+        tracker.tick(clock.end)
+        return tracker, opened
+
+    def alike(self, one: int, other: int) -> bool:
+        """Whether two rows carry the same data, as far as both have it."""
+        first, second = (self._reading.segment(row, self._decoder).payload for row in (one, other))
+        both = min(len(first), len(second))
+        return first[:both] == second[:both]
+
+    def _tell(self, tracker: Tracker, error: Unreachable, before: int) -> int:
+        for stop in self._clock.stops(before, error.time_ns):
+            tracker.tick(stop)
+        tracker.feed(error)
+        return max(before, error.time_ns)

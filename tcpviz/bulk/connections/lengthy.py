@@ -1,0 +1,141 @@
+"""One long connection looked at a stretch at a time, so that no column of all of it is made.
+
+Each stretch is worked on together with the few segments before it on which it
+rests: those that give both ends' first numbers, their latest ones and their
+FINs. What is kept of it are sums, and the segments that may count for the
+signature with those right before them; the rest of the work needs no others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.connections import regular, signatures
+from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.connections.work import SYN, Work
+from tcpviz.bulk.segments import sums
+from tcpviz.bulk.segments.columns import SUM_SHIFT, Columns
+
+Array = NDArray[Any]
+
+STRETCH = 1 << 16
+"""Segments that are worked on at a time."""
+
+BEGINNING = 1 << 11
+"""The first stretch is shorter: with most of those that are not in order it is the only one."""
+
+FEW = 16
+"""SYNs of a flow that is not made of many connections."""
+
+LEAST = 2 * STRETCH
+"""Segments of a flow that is looked at in this way."""
+
+
+@dataclass(slots=True)
+class Lengthy:
+    """What is left of it.
+
+    ``places``   of the segments that stand for all
+    ``sums``     of all, but for ``rtt``
+    ``offload``  whether all of the client's checksums are wrong, all of the server's
+    """
+
+    places: Array
+    sums: regular.Sums
+    offload: tuple[bool, bool]
+
+
+@dataclass(slots=True)
+class _Sofar:
+    """What has been seen up to a stretch."""
+
+    columns: Columns
+    clock: Clock
+    rows: Array
+    kinds: set[int] = field(default_factory=set)
+    latest: list[int] = field(default_factory=lambda: [-1, -1])
+    fins: list[int] = field(default_factory=lambda: [-1, -1])
+    answer: int = -1
+    places: list[Array] = field(default_factory=list)
+    segments: list[int] = field(default_factory=lambda: [0, 0])
+    bytes: list[int] = field(default_factory=lambda: [0, 0])
+    marks: list[int] = field(default_factory=lambda: [0, 0, 0])
+    wrong: list[bool] = field(default_factory=lambda: [False, False])
+    right: list[bool] = field(default_factory=lambda: [False, False])
+
+    def take(self, begin: int, end: int) -> bool:
+        """Look at a stretch; false if not all in it is in order."""
+        known = {place for place in (0, self.answer, *self.latest, *self.fins) if place >= 0}
+        before = sorted(place for place in known if place < begin)
+        places = np.concatenate([np.array(before, np.int64), np.arange(begin, end)])
+        w = Work(self.columns, self.clock, self.rows[places].astype(np.int64),
+                 np.array([0, len(places)]))  # fmt: skip
+        mine = slice(len(before), None)
+        if len(w.first) > 1 or w.wrong.any() or not regular.fits(w)[mine].all():
+            return False
+        # Within a stretch its last segment looks like the connection's.
+        resets = places[mine][w.rst[mine]]
+        if len(resets) and resets[0] != len(self.rows) - 1:
+            return False
+        *marked, fine = regular.windows(w)
+        if not fine[mine].all():
+            return False
+        for at, each in enumerate(marked):
+            self.marks[at] += int(np.count_nonzero(each[mine]))
+        self._add(w, mine)
+        self._note(w, places, len(before))
+        return True
+
+    def _add(self, w: Work, mine: slice) -> None:
+        length, side = w.length[mine], w.side[mine]
+        said = w.bits[mine] >> SUM_SHIFT & 3
+        for end in (0, 1):
+            there = side == bool(end)
+            self.segments[end] += int(np.count_nonzero(there))
+            self.bytes[end] += int(length[there].sum(dtype=np.int64))
+            self.wrong[end] |= bool((said[there] == sums.WRONG).any())
+            self.right[end] |= bool((said[there] == sums.RIGHT).any())
+
+    def _note(self, w: Work, places: Array, skip: int) -> None:
+        """Remember what may count, and what the next stretch rests on."""
+        if self.answer < 0 and w.answered[0]:
+            self.answer = int(places[w.answer[0]])
+        tokens = signatures.tokens(w)
+        count = signatures.counting(w, tokens, self.kinds, skip)
+        self.kinds.update(np.flatnonzero(np.bincount(tokens[skip:])).tolist())
+        rests = count[signatures.rests(tokens[count]) | w.resent[count]]
+        near = np.concatenate([w.mine_at[rests], w.theirs_at[rests]])
+        own = np.concatenate([count, near[near >= 0]])
+        self.places.append(places[own])
+        for end in (0, 1):
+            there = np.flatnonzero(w.side[skip:] == bool(end))
+            if len(there):
+                self.latest[end] = int(places[skip + there[-1]])
+            if self.fins[end] < 0 and w.fin_at[end][0] < w.count:
+                self.fins[end] = int(places[w.fin_at[end][0]])
+
+
+def look(columns: Columns, clock: Clock, rows: Array) -> Lengthy | None:
+    """A flow of many segments; ``None`` unless it is one connection with all in order."""
+    sofar = _Sofar(columns, clock, rows)
+    # What is not in order seldom begins late.
+    edges = [0, *range(min(BEGINNING, STRETCH), len(rows), STRETCH), len(rows)]
+    if not all(sofar.take(begin, end) for begin, end in pairwise(edges)):
+        return None
+    if any(wrong and right for wrong, right in zip(sofar.wrong, sofar.right, strict=True)):
+        return None
+    ends = [place for place in (0, *sofar.latest, len(rows) - 1) if place >= 0]
+    places = np.unique(np.concatenate([*sofar.places, np.array(ends, np.int64)]), return_index=True)
+    one = [np.array([each]) for each in (*sofar.segments, *sofar.bytes, *sofar.marks)]
+    made = regular.Sums((one[0], one[1]), (one[2], one[3]), one[4], one[5], one[6], one[0])
+    return Lengthy(places[0], made, (sofar.wrong[0], sofar.wrong[1]))
+
+
+def few(columns: Columns, rows: Array) -> bool:
+    """Whether a flow is one of few connections, so that it is followed if one is not in order."""
+    return int(np.count_nonzero(columns.array["flags"][rows] & SYN)) <= FEW

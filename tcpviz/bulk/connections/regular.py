@@ -1,0 +1,230 @@
+"""Connections in which everything came in order, found for many flows at once.
+
+A flow is regular here if each of its connections begins with a SYN, every
+number is the next one or that of the latest data, sent again, every
+acknowledgement is of what was sent, windows are open, nothing is odd (flags,
+options, TTLs, single checksums, copies), and no timer that moves an end could
+have run out on the way. What the scalar core says of
+such a connection follows from the order of a few kinds of segments, its
+*signature* (:mod:`tcpviz.bulk.connections.signatures`); sums and times are worked out here. Every
+condition is stricter than it need be: what does not meet it is followed by the
+core itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.connections.work import ACK, FIN, ID_STEP, PSH, RST, SYN, Work
+from tcpviz.bulk.segments.columns import ECN_SHIFT, ODD, STAMPED
+from tcpviz.bulk.segments.options import NO_SCALE
+from tcpviz.core.doubt import LEAST_REACH
+from tcpviz.core.twice import SAME_PACKET_NS
+
+Array = NDArray[Any]
+
+_ECN_SETUP = 0xC0
+
+SECOND = 1_000_000_000
+ANSWER_NS = 60 * SECOND
+"""Handshakes and closings that take longer are looked at one by one: timers may have run out.
+
+The shortest, TIME-WAIT's, is 60 s; see :mod:`tcpviz.core.timers`.
+"""
+
+PATIENCE_NS = 120 * SECOND
+"""The same for a SYN without an answer, which is given up after 127 s."""
+
+_STRANGE = 10_000_000
+
+
+@dataclass(slots=True)
+class Sums:
+    """Sums over each connection, and marks that depend on windows.
+
+    ``segments`` and ``bytes`` of client and server; ``rtt`` from the last SYN to the
+    segment that completed the handshake, nanoseconds, or -1
+    """
+
+    segments: tuple[Array, Array]
+    bytes: tuple[Array, Array]
+    updates: Array
+    repeats: Array
+    full: Array
+    rtt: Array
+
+
+def check(work: Work) -> Array:
+    """Which connections are regular in themselves."""
+    return work.of_part(fits(work)) & timely(work)
+
+
+def fits(work: Work) -> Array:
+    """Which segments are in order with all that went before them."""
+    w = work
+    flags, rel, mine, theirs, back = w.flags, w.rel, w.mine, w.theirs, w.back
+    heard = (back <= theirs) & (back >= np.maximum(w.acked, 1))
+    both = (rel == mine) & (theirs >= 0)  # what has a number has said something before
+    talk = (flags & (0x1FF - FIN - PSH) == ACK) & both & heard
+    talk &= ~w.closed | ((w.length == 0) & ~w.fin)
+    talk |= w.resent & heard
+    special = np.flatnonzero(~talk)
+    talk[special] = _special(w, special, both[special], heard[special])
+    ok = talk & ~w.odd
+    ok &= (w.window > 0) | w.rst
+    ok &= w.bits & ODD == 0
+    ok &= w.bits & (3 << ECN_SHIFT) != 3 << ECN_SHIFT
+    ok &= ~w.damaged
+    ok &= _ttls(w)
+    # In time's order.
+    ok[1:] &= (w.time[1:] >= w.time[:-1]) | (w.part[1:] != w.part[:-1])
+    ok &= stamps(w)
+    # No copy of a SYN.
+    ok[w.again] &= w.time[w.again] - w.time[w.again - 1] > SAME_PACKET_NS
+    in_order: Array = ok
+    return in_order
+
+
+def _special(w: Work, at: Array, both: Array, heard: Array) -> Array:
+    """Whether what opens a connection, or resets it, is in order."""
+    flags, side, length = w.flags[at], w.side[at], w.length[at]
+    rel, mine, theirs, back = w.rel[at], w.mine[at], w.theirs[at], w.back[at]
+    empty = length == 0
+    syn = (flags == SYN) | (flags == SYN | _ECN_SETUP)
+    syn &= (rel == 0) & empty & ~side & (theirs < 0)
+    new = side & (mine < 0) & (back == theirs)
+    answer = ((flags == SYN | ACK) | (flags == SYN | ACK | 0x40)) & new & empty
+    reset = ((flags == RST) & both) | ((flags == RST | ACK) & both & heard)
+    reset |= new & (w.seq[at] == 0) & (flags == RST | ACK)
+    reset &= empty & (at == w.last[w.part[at]])
+    ok: Array = syn | answer | reset
+    return ok
+
+
+def _ttls(w: Work) -> Array:
+    """Every segment of an end came with the same TTL as its first."""
+    ttl = w.row["ttl"]
+    part = w.part
+    same: Array = ttl == np.where(w.side, ttl[w.answer_at][part], ttl[w.first][part])
+    return same
+
+
+def timely(w: Work) -> Array:
+    """Connections in which no timer could have run out between segments."""
+    steady = w.clock.steady
+    began = steady[w.rows[w.first]]
+    # Until the client's first segment after its SYN the handshake's timers run.
+    third = np.minimum(third_of(w), w.last)
+    limit = np.where(w.answered, ANSWER_NS, PATIENCE_NS)
+    ok = steady[w.rows[third]] - began < limit
+    closing = np.minimum(*w.fin_at)
+    closes = np.flatnonzero(closing < w.count)
+    since = steady[w.rows[w.last[closes]]] - steady[w.rows[closing[closes]]]
+    ok[closes] &= since < ANSWER_NS
+    in_time: Array = ok
+    return in_time
+
+
+def third_of(w: Work) -> Array:
+    """Of each connection the client's first segment after its SYN; ``count`` if there is none."""
+    return w.firsts(np.flatnonzero(~(w.side | w.opening)))
+
+
+def stamps(w: Work) -> Array:
+    """Timestamps grow, and echo what the other end sent lately; those of SYNs the latest.
+
+    An end that has left them away in between is not in order when it has them again.
+    """
+    stamped = w.bits & STAMPED != 0
+    if not stamped.any():
+        return np.ones(w.count, np.bool_)
+    value, echo = np.ascontiguousarray(w.row["value"]), w.row["echo"]
+    part, mine, theirs = w.part, w.mine_at, w.theirs_at
+    # Behind the last place there is one that stands for none.
+    had = np.append(stamped, True)
+    before = value[mine]
+    ok = (had[mine] & ((value - before).view(np.int32) >= 0)) | (mine < 0)
+    oldest = np.where(w.side, value[w.first][part], value[w.answer_at][part])
+    begun = np.where(w.side, stamped[w.first][part], stamped[w.answer_at][part])
+    newest = value[theirs]
+    age = newest - echo
+    fine = (age < _STRANGE) & ((echo - oldest).view(np.int32) >= 0)
+    fine &= begun & had[theirs]
+    fine |= (theirs < 0) | ~w.has_ack | (echo == 0)
+    ok &= fine
+    ok |= ~stamped
+    # What answers a SYN echoes the latest.
+    answers = w.answer[w.answered]
+    known = stamped[answers] & had[theirs[answers]] & (echo[answers] != 0) & w.has_ack[answers]
+    ok[answers] &= ~known | (age[answers] == 0)
+    ordinary: Array = ok
+    return ordinary
+
+
+def sums_of(work: Work, regular: Array) -> tuple[Sums, Array]:
+    """Sums, and which connections are regular once windows have been looked at."""
+    w = work
+    updates, repeats, full, ok = windows(w)
+    sent, there = w.total(w.length), w.total(w.length * w.side)
+    counts, servers = w.last - w.first + 1, w.total(w.side)
+    return (
+        Sums(
+            (counts - servers, servers),
+            (sent - there, there),
+            w.total(updates),
+            w.total(repeats),
+            w.total(full),
+            round_trip(w),
+        ),
+        regular & w.of_part(ok),
+    )
+
+
+def round_trip(w: Work) -> Array:
+    """From each connection's last SYN to the segment that completes the handshake, or -1."""
+    third = third_of(w)
+    safe = np.minimum(third, w.count - 1)
+    syn = w.first.copy()
+    syn[w.part[w.again]] = w.again  # the last one stays
+    took: Array = np.where((third < w.count) & ~w.rst[safe], w.time[safe] - w.time[syn], -1)
+    return took
+
+
+def windows(w: Work) -> tuple[Array, Array, Array, Array]:
+    """Window updates, repeated ACKs, full windows, and what is still in order."""
+    scale = w.array["scale"]
+    asked = scale[w.rows[w.first]], np.where(w.answered, scale[w.rows[w.answer_at]], NO_SCALE)
+    agreed = (asked[0] != NO_SCALE) & (asked[1] != NO_SCALE)
+    shift = [np.where(agreed, np.minimum(each, 14), 0).astype(np.int32) for each in asked]
+    part = w.part
+    offered = w.window << np.where(w.side, shift[1][part], shift[0][part])
+    syns = np.flatnonzero(w.flags & SYN)
+    offered[syns] = w.window[syns]
+    ok = np.ones(w.count, np.bool_)
+    ok[w.again] = scale[w.rows[w.again]] == asked[0][part[w.again]]
+    control = w.flags & (SYN | FIN | RST) != 0
+    empty = w.length == 0
+    updates, repeats = np.zeros(w.count, np.bool_), np.zeros(w.count, np.bool_)
+    quiet = np.flatnonzero(empty & (w.back == w.acked) & ~control & (w.mine_at >= 0))
+    before = w.mine_at[quiet]
+    changed = w.window[quiet] != w.window[before]
+    updates[quiet[changed]] = True
+    repeats[quiet[~changed]] = True
+    # What repeats an ACK to the last bit could be the same packet captured twice.
+    ident = w.array["ident"]
+    now, then = (ident[w.rows[place]].astype(np.int64) for place in (quiet, before))
+    step = (now - then) & 0xFFFF
+    ok[quiet] = (now == 0) | ((step > 0) & (step <= ID_STEP))
+    full = (w.end - w.heard == offered[w.theirs_at]) & ~empty & ~control
+    full &= (w.theirs_at >= 0) & (w.heard >= 0)
+    far = np.flatnonzero((w.theirs - w.back > LEAST_REACH) & w.has_ack & ~control)
+    mine, theirs = w.mine_at[far], w.theirs_at[far]
+    reach = np.maximum(
+        np.where(mine >= 0, offered[mine], 0), np.where(theirs >= 0, offered[theirs], 0)
+    )
+    ok[far] &= w.theirs[far] - w.back[far] <= reach
+    return updates, repeats, full, ok

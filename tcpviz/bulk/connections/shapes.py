@@ -1,0 +1,218 @@
+"""Shapes: one connection of each signature, followed by the scalar core for all of them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from tcpviz.bulk.connections.following import Follower
+from tcpviz.bulk.connections.thinning import thin
+from tcpviz.bulk.segments.reading import Reading
+from tcpviz.core import routing
+from tcpviz.core.connection import Connection
+from tcpviz.core.records import SegmentRecord
+from tcpviz.core.segment import NO_OPTIONS, Flags, Segment
+from tcpviz.core.states import State
+from tcpviz.core.timers import SYN_ACK_GIVE_UP_NS, SYN_GIVE_UP_NS, TIME_WAIT_NS
+from tcpviz.core.tracker import Tracker
+from tcpviz.wire.decoder import Decoder
+
+Array = NDArray[Any]
+
+_TIMED = {
+    State.SYN_SENT: SYN_GIVE_UP_NS,
+    State.SYN_RECEIVED: SYN_ACK_GIVE_UP_NS,
+    State.TIME_WAIT: TIME_WAIT_NS,
+}
+_MS = 1_000_000
+_FAR = 1 << 30
+_EXPIRED_NS = 600_000_000_000
+
+SUCCESSOR = 1 << 40
+"""The frame number that stands for the one by which a connection was replaced."""
+
+
+class Ending(enum.IntEnum):
+    """What came after a connection's last segment.
+
+    ``NOTHING``   nothing that would move an end
+    ``TIMERS``    so much time that every timer has run out
+    ``REPLACED``  a connection of the same addresses and ports, which was answered
+    ``BOTH``      such a connection when every timer had run out
+    """
+
+    NOTHING = 0
+    TIMERS = 1
+    REPLACED = 2
+    BOTH = 3
+
+
+class After(enum.IntEnum):
+    """What there was of the same addresses and ports before: nothing, or a connection."""
+
+    NOTHING = 0
+    CLOSED = 1
+    OPEN = 2
+
+
+class Kind(NamedTuple):
+    """A signature, and what it came after."""
+
+    signature: int
+    after: After
+
+
+class Shapes:
+    """What the core says of each kind of connection.
+
+    A connection's shape is known by a number; :meth:`number` follows the first of its
+    kind, given as its rows, and :meth:`connection` tells how such a connection stands.
+    """
+
+    def __init__(self, reading: Reading, follower: Follower) -> None:
+        self._reading = reading
+        self._follower = follower
+        self._decoder = Decoder()
+        self._numbers: dict[Kind, int] = {}
+        self._rows: list[list[int]] = []
+        self._kinds: list[Kind] = []
+        self._offload: list[tuple[bool, bool]] = []
+        self._places: list[dict[int, int]] = []
+        self._made: dict[tuple[int, Ending], Connection] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def known(self, kind: Kind) -> int | None:
+        """The shape's number, if one of its kind has been met."""
+        return self._numbers.get(kind)
+
+    def number(
+        self, kind: Kind, rows: Array, kept: Array, offload: tuple[bool, bool] = (False, False)
+    ) -> int:
+        """The number of a new shape, whose first example has these rows; which of them count.
+
+        ``offload``: all checksums of the client, of the server, are wrong.
+        """
+        counting = rows[kept]
+        self._offload.append(offload)
+        frames = self._reading.columns.array["frame"][counting]
+        self._places.append({frame: place for place, frame in enumerate(frames.tolist())})
+        number = self._numbers[kind] = len(self._rows)
+        self._rows.append(counting.tolist())
+        self._kinds.append(kind)
+        return number
+
+    def connection(self, number: int, ending: Ending = Ending.NOTHING) -> Connection:
+        """The shape's example, as the core leaves it; not to be changed."""
+        made = self._made.get((number, ending))
+        if made is None:
+            made = self._made[number, ending] = self._follow(number, ending)
+        return made
+
+    def place(self, number: int, frame: int) -> int | None:
+        """Which of the example's segments that count has this frame number."""
+        return self._places[number].get(frame)
+
+    def lives(self, number: int) -> int:
+        """1 if a SYN would come into a connection that goes on, 0 if not, -1 if timers decide."""
+        if not routing.lives(self.connection(number)):
+            return 0  # a timer brings nobody to life
+        if self.lasts(number) or routing.lives(self.connection(number, Ending.TIMERS)):
+            return 1
+        return -1
+
+    def lasts(self, number: int) -> bool:
+        """Whether no timer runs on it, whatever time passes."""
+        return self.longest_ns(number) == 0
+
+    def longest_ns(self, number: int) -> int:
+        """So long after its latest segment no timer of it runs any more, nanoseconds; 0: none does.
+
+        A state was entered at that segment or before, and each timer is set when its state is
+        entered or, less far, from the latest segment (:class:`tcpviz.core.timers.Timers`).
+        """
+        made = self.connection(number)
+        return max(_TIMED.get(end.state, 0) for end in (made.client, made.server))
+
+    def _follow(self, number: int, ending: Ending) -> Connection:
+        rows = self._rows[number]
+        segments = thin([self._reading.segment(row, self._decoder) for row in rows])
+        if any(self._offload[number]):
+            segments = list(_summed(segments, self._offload[number]))
+        self._follower.segments += len(segments)
+        tracker = Tracker(keep=False)
+        first = segments[0]
+        after = self._kinds[number].after
+        if after is not After.NOTHING:
+            for segment in _before(first, closed=after is After.CLOSED):
+                tracker.feed(SegmentRecord(segment.time_ns, segment))
+        known = len(tracker.connections)
+        for segment in segments:
+            tracker.feed(SegmentRecord(segment.time_ns, segment))
+        assert len(tracker.connections) == known + 1
+        connection = next(reversed(tracker.connections.values()))
+        if ending in (Ending.TIMERS, Ending.BOTH):
+            tracker.tick(tracker.now_ns + _EXPIRED_NS)
+        if ending in (Ending.REPLACED, Ending.BOTH):
+            for segment in _after(first, tracker.now_ns):
+                tracker.feed(SegmentRecord(segment.time_ns, segment))
+        return connection
+
+
+def _summed(segments: list[Segment], wrong: tuple[bool, bool]) -> Iterator[Segment]:
+    """The same with wrong checksums: the client's, the server's."""
+    client = segments[0].src
+    for one in segments:
+        yield replace(one, checksum_ok=False) if wrong[one.src != client] else one
+
+
+def _said(like: Segment, time_ns: int, flags: Flags, seq: int, ack: int, *, back: bool) -> Segment:
+    src, dst = (like.dst, like.src) if back else (like.src, like.dst)
+    return replace(
+        like,
+        time_ns=time_ns,
+        src=src,
+        dst=dst,
+        flags=flags,
+        seq=seq & 0xFFFFFFFF,
+        ack=ack & 0xFFFFFFFF,
+        payload_len=0,
+        payload=b"",
+        options=NO_OPTIONS,
+        ip_id=0,
+        checksum_ok=None,
+    )
+
+
+def _before(first: Segment, *, closed: bool) -> list[Segment]:
+    """A connection that came, and went, before ``first``, on the same addresses and ports."""
+    x, y, now = first.seq + _FAR, first.seq + 2 * _FAR, first.time_ns - 100 * _MS
+    ack, fin = Flags.ACK, Flags.FIN | Flags.ACK
+    talk = [
+        (Flags.SYN, x, 0, False),
+        (Flags.SYN | ack, y, x + 1, True),
+        (ack, x + 1, y + 1, False),
+        (fin, x + 1, y + 1, False),
+        (fin, y + 1, x + 2, True),
+        (ack, x + 2, y + 2, False),
+    ]
+    return [
+        _said(first, now + place * _MS, flags, seq, back, back=side)
+        for place, (flags, seq, back, side) in enumerate(talk if closed else talk[:3])
+    ]
+
+
+def _after(first: Segment, last_ns: int) -> list[Segment]:
+    """A SYN with another number on the same addresses and ports, and its answer."""
+    # Not the numbers of the one before: it would be a late segment of that.
+    x, y = first.seq + _FAR // 2, first.seq + 5 * _FAR // 2
+    like = replace(first, frame=SUCCESSOR)
+    return [
+        _said(like, last_ns + _MS, Flags.SYN, x, 0, back=False),
+        _said(like, last_ns + 2 * _MS, Flags.SYN | Flags.ACK, y, x + 1, back=True),
+    ]

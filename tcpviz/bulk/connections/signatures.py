@@ -1,0 +1,132 @@
+"""Signatures: the order of those segments on which the core's answer rests.
+
+Of a regular connection (:mod:`tcpviz.bulk.connections.regular`) the states, the letters and
+the bits depend on who sends what kind of segment after which others: SYNs, the
+first data and the first plain ACK of each end, what follows upon the handshake,
+data sent again, FINs and what is acknowledged then, a reset; and on whether all
+checksums of an end are wrong. They do not depend on how often the same is
+repeated: of each kind of segment only the first counts, and once an end has
+closed the first two between two new things. That connections of one signature
+are of one kind is what the tests hold against the core, connection by connection.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.connections.regular import third_of
+from tcpviz.bulk.connections.work import SYN, Work
+from tcpviz.bulk.segments.flows import mixed
+
+Array = NDArray[Any]
+
+_TALK, _SYN, _SYN_ACK, _RESET, _CLOSE, _AFTER, _AGAIN = (np.uint16(n << 9) for n in range(7))
+_GROUP = np.uint16(0xFE00)
+
+
+def signatures(work: Work) -> tuple[Array, Array]:
+    """One number for each connection, equal only where the orders are; and which segments count.
+
+    In connections of one signature the first that counts does the same, and so on.
+    """
+    token = tokens(work)
+    group = token & _GROUP
+    new = _new(work, token)
+    kept = (group != _TALK) & (group != _AFTER) | new
+    kept |= _twice(token, group, new)
+    again = np.flatnonzero(work.resent)
+    kept[work.mine_at[again]] = True
+    # With whatever follows upon the handshake the data phase begins.
+    third = third_of(work)
+    kept[third[third < work.last] + 1] = True
+    counting = np.flatnonzero(kept)
+    begin = np.searchsorted(counting, work.first)
+    place = np.arange(len(counting)) - begin[work.part[counting]]
+    codes = mixed(token[counting] | place.astype(np.uint64) << np.uint64(16))
+    codes = np.add.reduceat(codes, begin)
+    if work.offload.any():
+        codes ^= mixed(work.offload[0] + 2 * work.offload[1].astype(np.int64), 2)
+    return codes, kept
+
+
+def tokens(w: Work) -> Array:
+    """What kind of segment each is, as a number."""
+    one, two, three = np.uint16(1), np.uint16(2), np.uint16(3)
+    token = w.side.astype(np.uint16)
+    token |= (w.length > 0).astype(np.uint16) << one
+    # Whether the server acknowledges more than the SYN: the client's own ACKs always do.
+    token |= (w.side & w.has_ack & (w.back > 1)).astype(np.uint16) << two
+    token[w.resent] |= _AGAIN
+    syns = np.flatnonzero(w.flags & SYN)
+    token[syns] |= np.where(w.opening[syns], _SYN, _SYN_ACK)
+    late = np.flatnonzero(w.closed | w.ended | w.fin | w.rst)
+    fin, rst, closed, ended = w.fin[late], w.rst[late], w.closed[late], w.ended[late]
+    has_ack, back, theirs = w.has_ack[late], w.back[late], w.theirs[late]
+    said = token[late] & np.uint16(7)
+    said |= np.where(rst, _RESET, np.where(fin, _CLOSE, _AFTER))
+    whole = ended & has_ack & (back == theirs)
+    said |= closed.astype(np.uint16) << three | ended.astype(np.uint16) << np.uint16(4)
+    said |= whole.astype(np.uint16) << np.uint16(5)
+    heard = np.where(has_ack, back, w.acked[late])
+    waiting = (w.mine[late] > w.heard[late]).astype(np.uint16) << np.uint16(6)
+    waiting |= (theirs > heard).astype(np.uint16) << np.uint16(7)
+    waiting |= has_ack.astype(np.uint16) << np.uint16(8)
+    said[rst] |= waiting[rst]
+    token[late] = said
+    made: Array = token
+    return made
+
+
+def rests(token: Array) -> Array:
+    """Which kinds of segments are told by what was said right before them, too."""
+    group = token & _GROUP
+    kinds: Array = (group == _RESET) | (group == _CLOSE) | (group == _AFTER)
+    return kinds
+
+
+def counting(work: Work, token: Array, met: set[int], skip: int) -> Array:
+    """Places from ``skip`` on that may count in a connection in which these kinds were ``met``."""
+    group = token & _GROUP
+    new = _new(work, token)
+    new &= ~np.isin(token, np.array(sorted(met), np.uint16))
+    kept = (group != _TALK) & (group != _AFTER) | new
+    kept |= _twice(token, group, new)
+    kept[:skip] = False
+    places: Array = np.flatnonzero(kept)
+    return places
+
+
+def _twice(token: Array, group: Array, new: Array) -> Array:
+    """Of what comes once an end has closed, the first two of each kind between new kinds."""
+    kept = np.zeros(len(token), np.bool_)
+    after = np.flatnonzero(group == _AFTER)
+    if len(after):
+        stage = np.cumsum(new, dtype=np.int32)
+        said = token[after]
+        for one in _present(said):
+            where = after[said == one]
+            stages = stage[where]
+            kept[where[:2]] = True
+            kept[where[2:][stages[2:] != stages[:-2]]] = True
+    return kept
+
+
+def _new(work: Work, token: Array) -> Array:
+    """The first of each kind of segment in each connection."""
+    new = np.zeros(work.count, np.bool_)
+    for one in _present(token):
+        where = np.flatnonzero(token == one)
+        parts = work.part[where]
+        fresh = np.ones(len(where), np.bool_)
+        fresh[1:] = parts[1:] != parts[:-1]
+        new[where[fresh]] = True
+    return new
+
+
+def _present(token: Array) -> list[np.uint16]:
+    """The different ones."""
+    met: Array = np.bincount(token)
+    return [np.uint16(one) for one in np.flatnonzero(met).tolist()]

@@ -1,0 +1,188 @@
+"""A long flow followed by the core, without the segments of which the columns can tell it all.
+
+The core takes each segment that is not plain (:mod:`tcpviz.bulk.long.inorder`), and is carried over
+those between (:mod:`tcpviz.bulk.long.onward`). The last segment is always taken.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.long.halves import ready
+from tcpviz.bulk.long.inorder import RECENT, Stretch
+from tcpviz.bulk.long.onward import Onward
+from tcpviz.bulk.long.recall import Reader
+from tcpviz.bulk.segments.reading import Reading
+from tcpviz.core.connection import Connection
+from tcpviz.core.records import Moment, SegmentRecord
+from tcpviz.core.segment import Segment
+from tcpviz.core.tracker import Tracker
+from tcpviz.wire.decoder import Decoder
+
+Array = NDArray[Any]
+
+_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
+
+LEAST = 48
+"""Segments of a flow that are worth the columns."""
+
+STRETCH = 1 << 15
+"""Segments whose columns are made at a time."""
+
+_WARM = 8
+"""Segments that the core takes before columns are made, again; doubled each time in vain."""
+
+_MOST_WARM = 1 << 10
+
+_NEAR = 2 * RECENT
+"""So far back lie the packets among which a copy is looked for, where there are none."""
+
+
+class Skipping:
+    """Follows a flow: its ``rows``, in order. ``segments`` counts those that the core took."""
+
+    def __init__(self, reading: Reading, clock: Clock, rows: Array) -> None:
+        self._reading, self._clock, self._rows = reading, clock, rows
+        self._decoder = Decoder(verify=True)
+        self._array = reading.columns.array
+        self._tracker = Tracker(keep=False)
+        self._reader = Reader(self._read, self._seq_and_length)
+        self._before = 0
+        self._up: dict[int, bool] = {}
+        self.opened: list[tuple[int, Connection]] = []
+        self.segments = 0
+
+    def follow(self) -> list[tuple[int, Connection]]:
+        """Its connections, each with the row of its first segment."""
+        count, place, warm = len(self._rows), 0, _WARM
+        while place < count:
+            end = min(place + warm, count)
+            while place < end:
+                self._take(place)
+                place += 1
+            connection = self.opened[-1][1]
+            if place >= count - 2 or not ready(connection):
+                warm = min(2 * warm, _MOST_WARM)
+                continue
+            begun, taken = place, self.segments
+            place = self._through(connection, place, min(place + STRETCH, count))
+            fruitless = self.segments - taken > (place - begun) // 2
+            warm = min(2 * warm, _MOST_WARM) if fruitless else 1 if place - begun > _WARM else _WARM
+        clock = self._clock
+        for stop in clock.stops(self._before, clock.end):
+            self._tracker.tick(stop)
+        self._tracker.tick(clock.end)
+        return self.opened
+
+    def _through(self, connection: Connection, begin: int, end: int) -> int:
+        """Go through a stretch as long as its columns hold; where it came to."""
+        onward = Onward(connection, self._reader)
+        rows = self._rows[begin:end]
+        up = self._up[connection.id]
+        stretch = onward.stretch(self._reading.columns, rows, up, self._idents(begin, up))
+        shape = onward.shape
+        self._reader.base = begin
+        alike = _alike(stretch, meaningless=onward.twice.meaningless)
+        gone = np.zeros(stretch.count, np.bool_)
+        stops = [*stretch.stops.tolist(), stretch.count]
+        last = len(self._rows) - 1 - begin
+        alone = None if connection.older else connection
+        at, next_stop, wary = 0, 0, 0
+        while at < stretch.count:
+            while stops[next_stop] < at:
+                next_stop += 1
+            stop = min(stops[next_stop], last)
+            if stop - at >= 2 and wary <= 0:
+                to = onward.over(stretch, at, stop, begin)
+                if to > at:
+                    gone[at:to] = True
+                    at = to
+                    continue
+            copies, known = onward.twice.copies, len(self.opened)
+            onward.twice.sure = wary <= 0 and at >= _NEAR and at not in alike
+            self._take(begin + at, alone)
+            at += 1
+            wary = _NEAR if onward.twice.copies > copies else wary - 1
+            if len(self.opened) > known or not ready(connection) or onward.shape != shape:
+                break
+        onward.twice.sure = False
+        onward.add(stretch, gone)
+        return begin + at
+
+    # -- one by one ---------------------------------------------------------
+
+    def _take(self, place: int, connection: Connection | None = None) -> None:
+        """The core takes a segment, as if it had taken all before it.
+
+        ``connection``: the latest, whose it is unless it opens or closes one.
+        """
+        row = int(self._rows[place])
+        clock, tracker = self._clock, self._tracker
+        moment = int(clock.now[row])
+        if clock.leaps or moment - self._before > 1 << 46:
+            for stop in clock.stops(self._before, moment):
+                tracker.tick(stop)
+        tracker.tick(moment)
+        self._before = moment
+        self._reader.place = place
+        segment = self._reading.segment(row, self._decoder)
+        self.segments += 1
+        if connection is not None and int(segment.flags) & (_SYN | _FIN | _RST | _ACK) == _ACK:
+            tracker.take(connection, segment)
+            return
+        known = len(tracker.connections)
+        tracker.feed(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
+        if len(tracker.connections) > known:
+            connection = next(reversed(tracker.connections.values()))
+            self.opened.append((row, connection))
+            up = self._goes_up(place)
+            self._up[connection.id] = up == (segment.src == connection.client.endpoint)
+
+    def _read(self, place: int) -> Segment:
+        return self._reading.segment(int(self._rows[place]), self._decoder)
+
+    def _seq_and_length(self, place: int) -> tuple[int, int]:
+        row = self._rows[place]
+        return int(self._array["seq"][row]), int(self._array["length"][row])
+
+    def _goes_up(self, place: int) -> bool:
+        """Whether it goes from the greater address to the less, as the columns number them."""
+        array, row = self._array, self._rows[place]
+        one, other = array["src"][row], array["dst"][row]
+        if one == other:
+            one, other = array["sport"][row], array["dport"][row]
+        return bool(one > other)
+
+    def _idents(self, place: int, up: bool) -> list[list[tuple[int, int]]]:
+        """Both ends' latest identifications, and how far before a place they are; in order."""
+        found: list[list[tuple[int, int]]] = [[], []]
+        for before in range(max(place - _NEAR, 0), place):
+            ident = int(self._array["ident"][self._rows[before]])
+            found[self._goes_up(before) != up].append((ident, place - before))
+        return found
+
+
+def _alike(stretch: Stretch, *, meaningless: bool) -> set[int]:
+    """Which of those that are not plain may be like a packet right before them."""
+    stops = stretch.stops[stretch.stops >= _NEAR]
+    names, side = stretch.ident, stretch.side
+    found = np.zeros(len(stops), np.bool_)
+    for back in range(1, _NEAR + 1):
+        earlier = stops - back
+        same = (names[earlier] == names[stops]) & (side[earlier] == side[stops])
+        which = np.flatnonzero(same & ~found)
+        if not len(which):
+            continue
+        one, other = stops[which], earlier[which]
+        copy = np.ones(len(which), np.bool_)
+        for what in (stretch.seq, stretch.ack, stretch.flags, stretch.window, stretch.length):
+            copy &= what[one] == what[other]
+        if not meaningless:
+            copy |= names[one] != 0
+        found[which] = copy
+    syns = (stretch.flags[stops] & 2) != 0
+    return set(stops[found | syns].tolist())

@@ -1,0 +1,242 @@
+"""Some flows' segments as columns, flow by flow, each with what its ends had said before it.
+
+Narrow and few: these columns are gone through dozens of times. What an end has
+sent and acknowledged before a segment is taken from its latest segment, which is
+right as long as everything came in order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.segments import sums
+from tcpviz.bulk.segments.columns import SUM_SHIFT, Columns, rows_at
+from tcpviz.core.marks import FAST_NS
+from tcpviz.core.twice import SAME_PACKET_NS
+
+Array = NDArray[Any]
+
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+_OPENING = FIN | SYN | RST | ACK
+
+ID_STEP = 4095
+"""Of 16 identifications in a row that grow by no more, no two are alike."""
+
+_LONGEST = 1 << 24  # bytes of one segment; none is, and sums of two numbers stay in 32 bits
+
+
+_PASSING = (
+    *(
+        "row",
+        "flags",
+        "seq",
+        "length",
+        "window",
+        "bits",
+        "opening",
+        "has_ack",
+        "fin",
+        "rst",
+        "side",
+    ),
+    *("rel", "back", "end", "odd", "theirs_at", "mine", "theirs", "acked", "heard", "closed"),
+    *("ended", "damaged", "index"),
+)
+
+
+class Work:
+    """Segments of whole flows. Indices are places among them.
+
+    ``row``    them as :data:`~tcpviz.bulk.segments.columns.ROW`, ``rows`` their places there
+    ``part``   which connection each belongs to, ``side`` 1 if the server sent it
+    ``first``, ``last``  by connection: its first and its last segment; ``answer`` the server's
+               first one, ``answered`` whether there is one; ``flow`` it belongs to, which it
+               ``leads`` if it is the first there; ``fin_at`` each end's first FIN (else ``count``)
+    ``rel``    its number, counted from its sender's first, ``end`` the one behind it, ``back``
+               what it acknowledges, counted from the other end's first (where it has ACK)
+    ``mine_at``, ``theirs_at``  its sender's, and the other end's, latest segment before it in
+               the connection, or -1
+    ``mine``, ``theirs``  what its sender, and the other end, had sent before it: the next
+               number, -1 before the first segment
+    ``acked``, ``heard``  what its sender, and the other end, had acknowledged before; or -1
+    ``closed``, ``ended``  whether its sender, and the other end, had sent a FIN before
+    ``again``  places of SYNs that repeat the one before
+    ``resent``  it repeats its sender's segment before it, whose data was acknowledged later on
+    ``damaged``  its checksum is wrong, and others of its sender's are right; ``offload``: by
+               client, server and connection, whether all are wrong that can be checked
+    ``wrong``  connections against which something speaks; ``odd`` such segments
+    """
+
+    def __init__(self, columns: Columns, clock: Clock, rows: Array, begin: Array) -> None:
+        self.array, self.rows, self.begin, self.clock = columns.array, rows, begin, clock
+        self.row = array = rows_at(columns.array, rows)
+        self.count = count = len(rows)
+        self.index = np.arange(count, dtype=np.int32)
+        self.flags = array["flags"] & np.uint16(0x1FF)
+        self.seq = np.ascontiguousarray(array["seq"])
+        self.length = array["length"].astype(np.int32)
+        self.time = np.ascontiguousarray(array["time"])
+        self.window = array["window"].astype(np.int32)
+        self.bits = np.ascontiguousarray(array["bits"])
+        self.opening = self.flags & _OPENING == SYN
+        self.has_ack = self.flags & ACK != 0
+        self.fin, self.rst = self.flags & FIN != 0, self.flags & RST != 0
+        self._split()
+        self._number(array["ack"])
+        self._look_back()
+        self.resent = self._resent()
+        self.damaged, self.offload = self._checked()
+
+    def _split(self) -> None:
+        """Into connections: each SYN with a new number begins one."""
+        array, seq = self.row, self.seq
+        src, dst, sport, dport = (array[name] for name in ("src", "dst", "sport", "dport"))
+        up = src > dst
+        same = np.flatnonzero(src == dst)
+        up[same] = sport[same] > dport[same]
+        begin = self.begin[:-1]
+        fresh = np.zeros(self.count, np.bool_)
+        fresh[begin] = True
+        syns = np.flatnonzero(self.opening)
+        before = np.roll(syns, 1)
+        again = before >= begin[np.searchsorted(begin, syns, "right") - 1]
+        again[:1] = False
+        again &= (seq[before] == seq[syns]) & (up[before] == up[syns])
+        fresh[syns[~again]] = True
+        self.again = syns[again & ~fresh[syns]]
+        self._syns = syns
+        self.first = first = np.flatnonzero(fresh)
+        self.last = np.append(first[1:], self.count) - 1
+        self.part = np.cumsum(fresh, dtype=np.int32) - np.int32(1)
+        self.flow = np.searchsorted(begin, first, "right") - 1
+        lead = begin[self.flow]
+        self.leads = lead == first
+        # All connections of a flow are opened by the same end, and its ends differ.
+        self.wrong = (up[first] != up[lead]) | ~self.opening[first]
+        self.wrong |= (sport[first] == 0) | (dport[first] == 0)
+        self.wrong |= (src[first] == dst[first]) & (sport[first] == dport[first])
+        self.side = up != up[first][self.part]
+
+    def firsts(self, which: Array) -> Array:
+        """Of each connection the first of the given places (in their order); else ``count``."""
+        out = np.full(len(self.first), self.count, np.int64)
+        out[self.part[which][::-1]] = which[::-1]
+        return out
+
+    def _number(self, ack: Array) -> None:
+        part, side = self.part, self.side
+        self.answer = self.firsts(np.flatnonzero(side))
+        self.answered = self.answer < self.count
+        self.answer_at = answer = np.minimum(self.answer, self.count - 1)
+        base = self.seq[self.first], self.seq[answer]
+        one, other = base[0][part], base[1][part]
+        own = np.where(side, other, one)
+        rel = self.seq - own
+        self.rel = rel.view(np.int32)
+        self.back = (ack - np.where(side, one, other)).view(np.int32)
+        took = self.length + (self.flags & FIN) + (self.flags >> 1 & 1)
+        took[self.rst] = 0
+        self.end = (rel + took.view(np.uint32)).view(np.int32)
+        # No number comes round, and none is further from the first than half of them all.
+        self.odd = (own + self.end.view(np.uint32) < own) | (self.rel < 0) | (self.end < 0)
+        self.odd |= self.length.view(np.uint32) > _LONGEST
+
+    def _look_back(self) -> None:
+        """What each end had said by its latest segment."""
+        side, index, part = self.side, self.index, self.part
+        latest = []
+        for mine in (~side, side):
+            seen = np.maximum.accumulate(np.where(mine, index, np.int32(-1)))
+            earlier = np.empty_like(seen)
+            earlier[0], earlier[1:] = -1, seen[:-1]
+            latest.append(earlier)
+        start = self.first.astype(np.int32)[part]
+        self.mine_at = np.where(side, latest[1], latest[0])
+        self.theirs_at = np.where(side, latest[0], latest[1])
+        self.mine_at[self.mine_at < start] = -1
+        self.theirs_at[self.theirs_at < start] = -1
+        # Behind the last place there is one that stands for none.
+        sent = np.append(self.end, np.int32(-1))
+        said = np.append(np.where(self.has_ack, self.back, np.int32(-1)), np.int32(-1))
+        self.mine, self.theirs = sent[self.mine_at], sent[self.theirs_at]
+        self.acked, self.heard = said[self.mine_at], said[self.theirs_at]
+        fins = np.flatnonzero(self.fin)
+        there = self.side[fins]
+        self.fin_at = self.firsts(fins[~there]), self.firsts(fins[there])
+        self.closed = np.zeros(self.count, np.bool_)
+        self.ended = np.zeros(self.count, np.bool_)
+        if len(fins):
+            client, server = (index > each.astype(np.int32)[part] for each in self.fin_at)
+            self.closed = np.where(side, server, client)
+            self.ended = np.where(side, client, server)
+
+    def _resent(self) -> Array:
+        """Data that its sender's latest segment carried, too, no copy and not a fast repetition.
+
+        All that depends on how soon it comes is left out: what the capture saw twice, and
+        what follows upon duplicate ACKs. So is what was never acknowledged.
+        """
+        out = np.zeros(self.count, np.bool_)
+        maybe = np.flatnonzero((self.rel < self.mine) & (self.length > 1))
+        maybe = maybe[
+            (self.end[maybe] == self.mine[maybe])
+            & (self.flags[maybe] & (0x1FF - PSH) == ACK)
+            & (self.mine_at[maybe] >= 0)
+            & (self.theirs_at[maybe] >= 0)
+            & ~(self.closed[maybe] | self.ended[maybe])
+            & (self.heard[maybe] < self.end[maybe])
+        ]
+        if not len(maybe):
+            return out
+        before, other = self.mine_at[maybe], self.theirs_at[maybe]
+        ident = self.array["ident"]
+        now, then = (ident[self.rows[place]].astype(np.int64) for place in (maybe, before))
+        step = (now - then) & 0xFFFF
+        fine = (self.rel[before] == self.rel[maybe]) & (self.length[before] == self.length[maybe])
+        later = self.time[maybe] - self.time[before] > SAME_PACKET_NS
+        fine &= later | ((now > 0) & (step > 0) & (step <= ID_STEP))
+        fine &= self.time[maybe] - self.time[other] >= FAST_NS
+        acks = [np.where((self.side == side) & self.has_ack, self.back, -1) for side in (1, 0)]
+        last = [np.maximum.reduceat(each, self.first) for each in acks]
+        part = self.part[maybe]
+        fine &= np.where(self.side[maybe], last[1][part], last[0][part]) >= self.end[maybe]
+        out[maybe[fine]] = True
+        return out
+
+    def _checked(self) -> tuple[Array, Array]:
+        """Checksums wrong where their sender's others are right; whether all of an end's are."""
+        said = self.bits >> SUM_SHIFT & 3
+        offload = np.zeros((2, len(self.first)), np.bool_)
+        wrong = said == sums.WRONG
+        if not wrong.any():
+            return wrong, offload
+        for side in (False, True):
+            mine = self.side == side
+            offload[int(side)] = np.logical_or.reduceat(wrong & mine, self.first)
+            right = np.logical_or.reduceat((said == sums.RIGHT) & mine, self.first)
+            wrong[mine] &= right[self.part[mine]]
+        return wrong, offload
+
+    def let_go(self) -> None:
+        """Keep of each segment but the row, the time, and what :attr:`resent` is about."""
+        for name in _PASSING:
+            delattr(self, name)
+
+    def of_part(self, ok: Array) -> Array:
+        """Whether it holds for every segment of each connection."""
+        out: Array = ~self.wrong
+        out[self.part[np.flatnonzero(~ok)]] = False
+        return out
+
+    def total(self, what: Array) -> Array:
+        """The sum over each connection."""
+        if what.dtype == np.bool_:
+            where = self.part[np.flatnonzero(what)]
+            counts: Array = np.bincount(where, minlength=len(self.first))
+            return counts
+        sums_of: Array = np.add.reduceat(what, self.first, dtype=np.int64)
+        return sums_of

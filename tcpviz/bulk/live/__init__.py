@@ -1,0 +1,1 @@
+"""A busy link through a packet ring: every connection counted, as many as can be followed."""

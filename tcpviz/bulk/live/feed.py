@@ -1,0 +1,354 @@
+"""A live capture through a packet ring: every connection counted, as many as can be followed.
+
+As long as whoever follows the segments keeps up, this feed gives every one of them, as any other
+does. All the same each stretch goes through the :class:`~tcpviz.bulk.live.table.LiveTable` first,
+which costs a hundredth of that. When there is more than can be followed, :meth:`RingFeed.only`
+leaves the following to one connection: its segments come from the beginning, as far back as the
+latest stretches are kept, and all others are in the table, which misses none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tcpviz.bulk.live.ringmade import StretchMaker
+from tcpviz.bulk.live.rows import LiveRows, packed
+from tcpviz.bulk.live.stretches import Columns, Ints, Stretch, merged
+from tcpviz.bulk.live.table import ROWS, LiveTable, Taken
+from tcpviz.core.hosts import HostReading
+from tcpviz.core.kernel_events import KernelEvent
+from tcpviz.core.records import Gap, Moment, Note, Record, SegmentRecord
+from tcpviz.core.segment import Segment
+from tcpviz.sources import ring
+from tcpviz.sources.child import Child
+from tcpviz.sources.live import LiveFeed
+from tcpviz.sources.recent import Kept
+from tcpviz.sources.ringread import Link, Maker
+from tcpviz.wire.decoder import Decoder
+
+KEPT = 64 << 20
+"""Bytes of the latest stretches, so that a connection can be followed from some time ago."""
+
+ROW = 410
+"""Bytes of memory that a row of the table takes, about: 308 of columns, the rest to find it."""
+
+MOST_TOLD = 20_000
+"""Segments of one connection that are told at once when it begins to be followed."""
+
+
+LAG_NS = 250_000_000
+"""Nanoseconds since the latest packet of what is being read, from which on it is too many."""
+
+
+FOLLOWED = 25_000.0
+"""Segments a second that are followed at most; a fast machine follows about half as many."""
+
+SMOOTHING = 0.12
+"""Share of the latest pass in the rate: one great burst does not count as a rate."""
+
+CALM = 3_000.0
+"""Segments a second below which all are followed again: an eighth of what ends that."""
+
+LEAST_S = 0.2
+"""Seconds without a segment after which the rate is measured all the same."""
+
+CALM_S = 3.0
+"""Seconds for which there must be no more than that."""
+
+
+class FollowedAgain(list[Record]):
+    """From here on everything is followed; connections up to number ``since`` were counted."""
+
+    def __init__(self, since: int) -> None:
+        super().__init__()
+        self.since = since
+
+
+class Followed(list[Record]):
+    """Records of one connection. ``fresh``: all that came before is told anew."""
+
+    def __init__(self, records: Sequence[Record], ident: int, *, fresh: bool) -> None:
+        super().__init__(records)
+        self.ident = ident
+        self.fresh = fresh
+
+
+class RingFeed(LiveFeed):
+    """A :class:`LiveFeed` that uses a ring where one is to be had, and else captures as that does.
+
+    ``rows``    the table's connections; empty where there is no ring
+    ``ring``    there is one; ``way`` tells how it captures, in a few words
+    ``overwhelmed``  more comes than can be made segments of: they are counted only, and
+                     whoever follows must choose one connection
+    ``calm``  while they are counted: so little comes now that all can be followed again
+    ``counted``  that has happened once
+    """
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        self.table = LiveTable()
+        self.changing = threading.Lock()
+        self.rows = LiveRows(self.table, self.changing)
+        self.overwhelmed = False
+        self.calm = self.counted = False
+        self._looked_at = self._rate = self._busy_at = 0.0
+        self._asked_only: int | None = None
+        self._serving: int | None = None
+        self._fast = Decoder(verify=False)
+        self._log: deque[tuple[Stretch, Taken]] = deque()
+        self._logged = 0
+        self._let_go = False
+        self._kept = KEPT
+        self._made: StretchMaker | None = None
+        super().__init__(*arguments, **more)
+
+    def spare(self, memory: int) -> None:
+        """Take what fits into so many bytes for all processes; before it is opened.
+
+        An eighth for the ring, an eighth for the rows (:data:`ROW` bytes each, with their place
+        in the dictionary), a sixteenth for the latest stretches; the rest is the program's own.
+        """
+        self.table = LiveTable(max(min(ROWS, memory // 8 // ROW), 1 << 15))
+        self.rows = LiveRows(self.table, self.changing)
+        self._kept = min(KEPT, memory // 16)
+        for config in self._configs:
+            if config.get("ring"):
+                config["ring"] = min(ring.RING, 1 << (memory // 8).bit_length() - 1)
+
+    def _maker(self, links: Sequence[Link]) -> Maker:
+        self._made = StretchMaker(links)
+        return self._made
+
+    @property
+    def ring(self) -> bool:
+        """There is a ring, and so a table that counts."""
+        return self.ringed
+
+    # -- what is given ------------------------------------------------------
+
+    def only(self, ident: int) -> None:
+        """From now on give only this connection's records; from any thread."""
+        self._asked_only = ident
+        self.counted, self.calm, self._busy_at = True, False, 0.0
+        self._nudge()
+
+    def follow_all(self) -> None:
+        """Give everything again; a :class:`FollowedAgain` tells from where. From any thread."""
+        self._asked_only = None
+        self._nudge()
+
+    def _nudge(self) -> None:
+        with self._lock:
+            if self._wake:
+                with contextlib.suppress(OSError):
+                    os.write(self._wake[1], b"x")
+
+    @property
+    def everything(self) -> bool:
+        """Every connection's records are given."""
+        return self._asked_only is None
+
+    def batches(self) -> Iterator[list[Record]]:
+        for batch in super().batches():
+            wanted = self._asked_only
+            self._look_for_calm()
+            if wanted is None and self._serving is not None:
+                yield Followed(batch, self._serving, fresh=False)
+                self._serving, self.overwhelmed, self.calm = None, False, False
+                yield FollowedAgain(self.table.born)
+            elif wanted is None:
+                yield batch
+            elif wanted != self._serving:
+                # All that came so far is in what is kept, this batch as well.
+                self._serving = wanted
+                self._kernel.forget()
+                readings = [each for each in batch if isinstance(each, HostReading)]
+                yield Followed([*self._again(wanted), *readings], wanted, fresh=True)
+            else:
+                batch = self._concerning(batch, wanted)
+                yield Followed(batch, wanted, fresh=False) if batch else batch
+
+    def _concerning(self, batch: list[Record], ident: int) -> list[Record]:
+        """Without the kernel's events about others than that connection."""
+        if not any(isinstance(record, KernelEvent) for record in batch):
+            return batch
+        one = self.rows.get(ident)
+        ends = set() if one is None else {one.client.endpoint, one.server.endpoint}
+        return [
+            record
+            for record in batch
+            if not isinstance(record, KernelEvent) or {record.local, record.peer} == ends
+        ]
+
+    def _digest(self, child: Child, frames: list[Any]) -> list[Record]:
+        if not self.ring:
+            return super()._digest(child, frames)
+        records: list[Record] = []
+        for stretch in frames:
+            records += self._take(stretch)
+        return records
+
+    def _take(self, stretch: Stretch) -> list[Record]:
+        if self._left is not None:
+            if len(stretch) > self._left:
+                stretch = stretch.head(self._left)
+            self._left -= len(stretch)
+        self._dropped += stretch.lost
+        if not len(stretch) and not stretch.lost:
+            return []
+        wanted = self._serving
+        columns, odd = stretch.columns(self.table.mixer)
+        slow = self._slowly(stretch, odd)
+        if slow:
+            columns = merged(columns, self._columns(slow))
+        ends = {place: packed(each.src) + packed(each.dst) for place, each in slow}
+        with self.changing:
+            if stretch.lost:
+                self.table.note_gap()
+            taken = self.table.take(stretch, columns, ends)
+        self._keep(stretch, taken)
+        if self._keeping.writes:
+            self._write_all(stretch)
+        self.status.frames += len(stretch)
+        self.status.segments += len(columns)
+        if wanted is None:
+            self._look_at_lag(columns)
+            chosen: Sequence[int] = () if self.overwhelmed else range(len(stretch))
+        else:
+            self._measure(len(columns))
+            chosen = taken.of(wanted)
+        return self._records(stretch, chosen, dict(slow))
+
+    def _look_at_lag(self, columns: Columns) -> None:
+        """What came so long ago that we will not catch up is counted, and not followed.
+
+        Nor what comes so fast that we would not: to find that out by trying takes all of a core.
+        """
+        if not len(columns):
+            return
+        self._measure(len(columns))
+        if self._rate > FOLLOWED or time.time_ns() - int(columns.time_ns[-1]) > LAG_NS:
+            self.overwhelmed = True
+
+    def _measure(self, count: int) -> None:
+        """So many more: how many a second that makes."""
+        now = time.monotonic()
+        passed = max(now - self._looked_at, ring.PASS_S)
+        self._looked_at = now
+        share = SMOOTHING if count else min(SMOOTHING * passed / ring.PASS_S, 1.0)
+        self._rate += share * (count / passed - self._rate)
+
+    def _look_for_calm(self) -> None:
+        """While connections are only counted: whether all could be followed for some seconds."""
+        if self._serving is None:
+            return
+        if time.monotonic() - self._looked_at > LEAST_S:
+            self._measure(0)
+        if self._rate > CALM or self._busy_at == 0.0:
+            self._busy_at = time.monotonic()
+        self.calm = time.monotonic() - self._busy_at >= CALM_S
+
+    def _slowly(self, stretch: Stretch, places: Ints) -> list[tuple[int, Segment]]:
+        """The segments among what the fast road could not take."""
+        found = []
+        for place in places.tolist():
+            segment = self._decoder.decode(stretch.frame(place))
+            if segment is not None:
+                found.append((place, segment))
+        return found
+
+    def _columns(self, slow: Sequence[tuple[int, Segment]]) -> Columns:
+        mixer = self.table.mixer
+        numbers = np.array(
+            [(place, s.time_ns, s.seq, s.ack, int(s.flags), s.payload_len) for place, s in slow],
+            np.int64,
+        ).T
+        src = [mixer.odd(packed(each.src), each.scope) for _, each in slow]
+        dst = [mixer.odd(packed(each.dst), each.scope) for _, each in slow]
+        ends = (np.array(src, np.uint64), np.array(dst, np.uint64))
+        seq, ack, flags = (each.astype(np.uint32) for each in numbers[2:5])
+        return Columns(numbers[0], numbers[1], *ends, seq, ack, flags, numbers[5].astype(np.int32))
+
+    def _records(
+        self, stretch: Stretch, places: Sequence[int], slow: dict[int, Segment]
+    ) -> list[Record]:
+        """Those of the segments at these places, and of what was lost among them."""
+        records: list[Record] = []
+        gap_at = stretch.lost_before() if stretch.lost else -1
+        decode = self._fast.decode
+        for place in places:
+            if 0 <= gap_at <= place:
+                records.append(self._gap(stretch, gap_at))
+                gap_at = -1
+            segment = slow.get(place) or decode(stretch.frame(place))
+            if segment is not None:
+                records.append(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
+        if gap_at >= 0:
+            records.append(self._gap(stretch, gap_at))
+        for segment in self._decoder.extra:
+            records.append(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
+        self._decoder.extra.clear()
+        records.extend(self._decoder.errors)
+        self._decoder.errors.clear()
+        return records
+
+    def _gap(self, stretch: Stretch, place: int) -> Gap:
+        times = stretch.times()
+        when = int(times[min(place, len(times) - 1)]) if len(times) else self.table.now_ns
+        return Gap(when, stretch.lost, "the kernel")
+
+    # -- what is kept -------------------------------------------------------
+
+    def kept(self) -> Kept | None:
+        """The frames of the latest stretches; from any thread."""
+        if not self.ring:
+            return super().kept()
+        with self.changing:
+            stretches = [stretch for stretch, _ in self._log]
+            for stretch in stretches:
+                stretch.lent = True
+        frames = (frame for stretch in stretches for frame in stretch.frames())
+        return Kept(frames, [self.interfaces[0].name], whole=not self._let_go)
+
+    def _keep(self, stretch: Stretch, taken: Taken) -> None:
+        with self.changing:
+            self._log.append((stretch, taken))
+            self._logged += len(stretch.data) + taken.nbytes
+            while self._logged > self._kept and len(self._log) > 1:
+                old, former = self._log.popleft()
+                self._logged -= len(old.data) + former.nbytes
+                self._let_go = True
+                if not old.lent and self._made is not None:
+                    self._made.give_back(old)
+
+    def _again(self, ident: int) -> list[Record]:
+        """What is still kept of one connection; a note, if that is not all."""
+        records: list[Record] = []
+        decoder = Decoder(verify=False)
+        for stretch, taken in self._log:
+            for place in taken.of(ident):
+                segment = decoder.decode(stretch.frame(place))
+                if segment is not None:
+                    records.append(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
+        del records[:-MOST_TOLD]
+        connection = self.rows.get(ident)
+        counted = 0
+        if connection is not None:
+            counted = connection.client.segments + connection.server.segments - len(records)
+        if counted > 0:
+            when = records[0].time_ns if records else self.table.now_ns
+            text = f"{counted} earlier segments of this connection were counted, not followed"
+            records.insert(0, Note(when, text))
+        return records
+
+    def _write_all(self, stretch: Stretch) -> None:
+        lost, at = stretch.lost, stretch.lost_before() if stretch.lost else -1
+        for place, frame in enumerate(stretch.frames()):
+            self._keeping.save(frame, lost if place == at else 0)

@@ -1,0 +1,255 @@
+"""What the screen shows of a row of the live table: a connection, made when it is looked at.
+
+What is made is a :class:`~tcpviz.core.connection.Connection` whose ends stand where the row's
+numbers put them, so that list, filter and verdict need to know nothing of rows. What a row does
+not tell (marks, history, why) is not made up: ``analysis`` is missing, and the claims say that
+they were counted and not followed.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from threading import Lock
+from typing import overload
+
+import numpy as np
+
+from tcpviz.bulk.live.states import STATES, fins_acked, refused, states, third
+from tcpviz.bulk.live.table import LiveTable
+from tcpviz.core.claims import Certainty, Claim
+from tcpviz.core.connection import Connection
+from tcpviz.core.halfconn import End
+from tcpviz.core.hosts import HostSocket
+from tcpviz.core.records import Side
+from tcpviz.core.segment import Endpoint, FlowKey
+from tcpviz.core.states import State
+from tcpviz.core.troubles_many import Trouble
+
+MOST_SOCKETS = 20_000
+"""Sockets of the host's table that are remembered (some 600 bytes each); the oldest go first."""
+
+KEPT = 2048
+"""Connections that are kept as made until something happens to them."""
+
+COUNTED = "counted in bulk; select it to follow it"
+MISSED = "counted in bulk, and packets were missed"
+
+_SIDES = (Side.CLIENT, Side.SERVER)
+
+
+class Counted(Connection):
+    """A connection of which there is a row of numbers only."""
+
+    again = 0
+
+    @property
+    def marks(self) -> dict[str, int]:
+        """What was sent and not beyond what had been sent: told as repetitions."""
+        return {"retransmission": self.again} if self.again else {}
+
+
+def endpoint(packed: bytes) -> Endpoint:
+    """From 16 bytes of address (IPv4 behind ``::ffff:``) and two of port."""
+    if packed[:12] == b"\0" * 10 + b"\xff\xff":
+        text = ".".join(map(str, packed[12:16]))
+    else:
+        text = socket.inet_ntop(socket.AF_INET6, packed[:16])
+    return Endpoint(text, int.from_bytes(packed[16:], "big"))
+
+
+class LiveRows(Sequence[Connection]):
+    """The table's connections in the order in which they began; made one by one when asked for.
+
+    ``lock`` is held by whoever changes the table. Positions hold until :meth:`refresh`.
+    """
+
+    def __init__(self, table: LiveTable, lock: Lock | None = None) -> None:
+        self.table = table
+        self._lock = lock or Lock()
+        self._made: dict[int, tuple[int, int, Connection]] = {}
+        self._rows = np.zeros(0, np.int64)
+        self._idents = np.zeros(0, np.int64)
+        self._born = -1
+        self._why = COUNTED
+        self._sockets: dict[bytes, HostSocket] = {}
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Look which there are now; false where none has come since."""
+        table = self.table
+        if table.born == self._born:
+            return False
+        with self._lock:
+            self._born = table.born
+            self._rows = table.rows()
+            self._idents = table.ident[self._rows]
+        return True
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return (self[place] for place in range(len(self)))
+
+    @overload
+    def __getitem__(self, place: int) -> Connection: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Connection]: ...
+    def __getitem__(self, place: int | slice) -> Connection | list[Connection]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        with self._lock:
+            return self._of(int(self._rows[place]))
+
+    def place_of(self, ident: int) -> int | None:
+        """Where the connection with that number is, in about no time."""
+        place = int(np.searchsorted(self._idents, ident))
+        found = place < len(self._idents) and self._idents[place] == ident
+        return place if found else None
+
+    def get(self, ident: int) -> Connection | None:
+        """The connection with that number, if it is still kept."""
+        place = self.place_of(ident)
+        return None if place is None else self[place]
+
+    def tell_why(self, why: str = COUNTED) -> None:
+        """What the claims of those that are made from now on say."""
+        if why != self._why:
+            self._why = why
+            self._made.clear()
+
+    def up_to(self, ident: int) -> int:
+        """How many of them have numbers up to that."""
+        return int(np.searchsorted(self._idents, ident, "right"))
+
+    def number_of(self, key: FlowKey) -> int | None:
+        """The number of the latest connection there, in about no time."""
+        with self._lock:
+            return self.table.number_of(packed(key.low), packed(key.high), key.scope)
+
+    def ident_of(self, key: FlowKey) -> int | None:
+        """The number of the latest connection between these two ends."""
+        ident = self.number_of(key)
+        if ident is not None:
+            return ident
+        ends = {packed(key.low), packed(key.high)}
+        with self._lock:
+            table = self.table
+            both = table.ends[self._rows]
+            for place in range(len(self._rows) - 1, -1, -1):
+                if {both[place, 0].tobytes(), both[place, 1].tobytes()} == ends:
+                    return int(self._idents[place])
+        return None
+
+    def troubles(self) -> list[Trouble]:
+        """What all rows together show to be wrong."""
+        from tcpviz.bulk.live.troubles import troubles
+
+        with self._lock:
+            return troubles(self.table)
+
+    def note(self, sock: HostSocket) -> None:
+        """Keep what the host's table of sockets says of one: whose it is, above all."""
+        if sock.peer is None:
+            return
+        place = packed(sock.local) + packed(sock.peer)
+        before = self._sockets.pop(place, None)
+        if sock.state is None:
+            if before is None:
+                return
+            sock = replace(before, state=None, recv_queue=0, send_queue=0)
+        self._sockets[place] = sock
+        if len(self._sockets) > MOST_SOCKETS:
+            del self._sockets[next(iter(self._sockets))]
+
+    def _owned(self, made: Connection, ends: bytes) -> Connection:
+        """With its sockets, where they are known; both ends as the row has them."""
+        mine, theirs = self._sockets.get(ends), self._sockets.get(ends[18:] + ends[:18])
+        if mine is not None or theirs is not None:
+            both = {Side.CLIENT: mine, Side.SERVER: theirs}
+            made.sockets = {side: sock for side, sock in both.items() if sock is not None}
+        return made
+
+    def _of(self, row: int) -> Connection:
+        table = self.table
+        ident, total = int(table.ident[row]), int(table.packets[row].sum())
+        known = self._made.get(ident)
+        ends = table.ends[row].tobytes() if self._sockets else b""
+        if known is not None and known[0] == total and known[1] == table.gaps:
+            return self._owned(known[2], ends)
+        made = _connection(table, row, self._why)
+        if len(self._made) >= KEPT:
+            del self._made[next(iter(self._made))]
+        self._made.pop(ident, None)
+        self._made[ident] = (total, table.gaps, made)
+        return self._owned(made, ends)
+
+
+def packed(end: Endpoint) -> bytes:
+    """16 bytes of address (IPv4 behind ``::ffff:``) and two of port."""
+    if ":" in end.addr:
+        address = socket.inet_pton(socket.AF_INET6, end.addr)
+    else:
+        address = b"\0" * 10 + b"\xff\xff" + socket.inet_aton(end.addr)
+    return address + end.port.to_bytes(2, "big")
+
+
+def _connection(table: LiveTable, row: int, why: str) -> Connection:
+    rows = np.array([row])
+    known = table.known(rows)
+    codes = states(known)
+    ends = [endpoint(table.ends[row, side].tobytes()) for side in range(2)]
+    claims = [_claim(STATES[int(codes[side][0])], table, row, why) for side in range(2)]
+    key = FlowKey.of(ends[0], ends[1])
+    made = Counted(int(table.ident[row]), key, ends[0], ends[1], claims[0], claims[1])
+    acked = fins_acked(known)
+    for side, end in enumerate((made.client, made.server)):
+        _fill(end, table, row, side)
+        end.fin_acked = bool(acked[side][0])
+    made.again = int(table.again[row].sum())
+    made.first_ns, made.last_ns = int(table.first_ns[row]), int(table.last_ns[row])
+    made.closed_by = _side(int(table.closed_by[row]))
+    made.reset_by = _side(int(table.reset_by[row]))
+    made.refused = bool(refused(known)[0])
+    if table.syn_ns[row] >= 0:
+        made.opened_by = Side.CLIENT
+        made.last_syn_ns = int(table.syn_ns[row])
+        if table.third_ns[row] >= 0:
+            made.handshake_rtt_ns = int(table.third_ns[row] - table.syn_ns[row])
+    made._third = bool(third(known)[0])
+    made._data_began = made._third and int(table.packets[row].sum()) > 3
+    return made
+
+
+def _fill(end: End, table: LiveTable, row: int, side: int) -> None:
+    end.segments = int(table.packets[row, side])
+    end.bytes = int(table.octets[row, side])
+    end.syns, end.fins = int(table.syns[row, side]), int(table.fins[row, side])
+    end.rsts = int(table.rsts[row, side])
+    end.iss = end.first_seq = _number(int(table.iss[row, side]))
+    end.snd_nxt = end.solid = _number(int(table.nxt[row, side]))
+    end.rcv_nxt = end.last_ack = _number(int(table.ack[row, side]))
+    end.snd_una = _number(int(table.ack[row, 1 - side]))
+    end.fin = _number(int(table.fin[row, side]))
+    end.fin_ack = _number(int(table.fin_ack[row, side]))
+
+
+def _number(value: int) -> int | None:
+    return None if value < 0 else value
+
+
+def _side(number: int) -> Side | None:
+    return None if number < 0 else _SIDES[number]
+
+
+def _claim(state: State, table: LiveTable, row: int, why: str) -> Claim:
+    missed = table.gaps > int(table.gap[row])
+    begun = int(table.iss[row].max()) >= 0
+    sure = begun and not missed and state is not State.LISTEN
+    return Claim(
+        state,
+        Certainty.INFERRED if sure else Certainty.UNKNOWN,
+        MISSED if missed else why,
+    )

@@ -1,0 +1,248 @@
+"""What a stretch adds to the rows of the live table: totals, numbers, FINs and resets.
+
+Each function takes the table, the stretch's segments as sorted by
+:mod:`tcpviz.bulk.live.groups`, and the row and side of each direction in it. Sequence numbers are
+unsigned words of 32 bits, so that their differences are taken modulo 2^32 by themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tcpviz.bulk.live.groups import ACK, FIN, RST, SYN, Groups, in_time
+
+if TYPE_CHECKING:
+    from tcpviz.bulk.live.table import LiveTable
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.uint32]
+Steps = npt.NDArray[np.int32]
+
+_NEVER = np.int32(np.iinfo(np.int32).min)
+
+
+@dataclass(slots=True)
+class Segments:
+    """Sorted; ``row`` and ``side`` are those of each direction, ``place`` both in one number."""
+
+    groups: Groups
+    time_ns: Ints
+    seq: Numbers
+    ack: Numbers
+    flags: npt.NDArray[Any]
+    size: npt.NDArray[np.int32]
+    row: Ints
+    side: Ints
+    place: Ints
+
+    def where(self, places: Ints) -> Ints:
+        """The place in the table of these segments' senders."""
+        return np.asarray(self.place[self.groups.whose[places]], np.int64)
+
+    def when(self, places: Ints) -> Ints:
+        return np.asarray(self.time_ns[self.groups.order[places]], np.int64)
+
+
+def count(table: LiveTable, c: Segments) -> None:
+    """Add everything up."""
+    groups = c.groups
+    table.packets.reshape(-1)[c.place] += groups.counts
+    table.octets.reshape(-1)[c.place] += np.add.reduceat(c.size, groups.starts, dtype=np.int64)
+    table.last_ns[c.row[groups.whose[groups.last]]] = c.when(groups.last)
+    special = (c.flags & (SYN | FIN | RST) != 0).nonzero()[0]
+    kinds = c.flags[special]
+    syns, fins = special[kinds & SYN != 0], special[kinds & FIN != 0]
+    resets = special[kinds & RST != 0]
+    if len(syns):
+        _syns(table, c, syns)
+    if len(resets):
+        speaks = np.flatnonzero(c.flags & RST == 0)
+        if len(speaks):
+            _move_on(table, *_only(c, speaks))
+    else:
+        _move_on(table, c, groups.starts, groups.counts, c.place)
+    _thirds(table, c)
+    if len(fins):
+        _fins(table, c, fins)
+    if len(resets):
+        _resets(table, c, resets)
+
+
+def _only(c: Segments, chosen: Ints) -> tuple[Segments, Ints, Ints, Ints]:
+    """These segments alone, with where their directions begin, how many each has, and places."""
+    groups = c.groups
+    whose = groups.whose[chosen]
+    begins = np.empty(len(chosen), np.bool_)
+    begins[0] = True
+    np.not_equal(whose[1:], whose[:-1], out=begins[1:])
+    starts = np.flatnonzero(begins)
+    counts = np.diff(starts, append=len(chosen))
+    part = Segments(
+        groups,
+        c.time_ns,
+        c.seq[chosen],
+        c.ack[chosen],
+        c.flags[chosen],
+        c.size[chosen],
+        c.row,
+        c.side,
+        c.place,
+    )
+    return part, starts, counts, c.place[whose[starts]]
+
+
+def _syns(table: LiveTable, c: Segments, syns: Ints) -> None:
+    place = c.where(syns)
+    np.add.at(table.syns.reshape(-1), place, 1)
+    iss = table.iss.reshape(-1)
+    first = np.flatnonzero(iss[place] < 0)[::-1]
+    iss[place[first]] = c.seq[syns[first]]
+    rows = place >> 1
+    asked = np.flatnonzero((c.flags[syns] & ACK == 0) & (table.third_ns[rows] < 0))
+    if (place[asked] & 1).any():  # both ends ask: the later one counts
+        asked = asked[np.argsort(c.groups.order[syns[asked]], kind="stable")]
+    table.syn_ns[rows[asked]] = c.when(syns[asked])
+
+
+def _move_on(table: LiveTable, c: Segments, starts: Ints, counts: Ints, place: Ints) -> None:
+    """How far each end has sent and acknowledged; what it sent that was not beyond that."""
+    flags, size, seq = c.flags, c.size, c.seq
+    lasts = starts + counts - 1
+    nxt = table.nxt.reshape(-1)
+    former = nxt[place]
+    # Set off from the first segment of each that has said nothing before.
+    base = np.where(former < 0, seq[starts], former).astype(np.uint32)
+    far = seq + size.view(np.uint32)
+    far += flags & FIN
+    far += flags >> 1 & 1
+    far -= np.repeat(base, counts)
+    ahead: Steps = far.view(np.int32)
+    before = np.empty_like(ahead)
+    before[0] = 0
+    before[1:] = ahead[:-1]
+    before[starts] = 0
+    if (ahead < before).any():
+        # Something is out of order: a maximum that begins anew with each direction.
+        apart = np.repeat(np.arange(len(starts)) << 33, counts)
+        running = np.maximum.accumulate(np.maximum(ahead, 0) + apart) - apart
+        before[1:] = running[:-1]
+        before[starts] = 0
+        furthest = running[lasts].astype(np.uint32)
+    else:
+        furthest = ahead[lasts].view(np.uint32)
+    again = ((ahead <= before) & (size > 0)).nonzero()[0]
+    if len(again):
+        np.add.at(table.again.reshape(-1), place[np.searchsorted(starts, again, "right") - 1], 1)
+    nxt[place] = base + furthest
+    _acknowledge(table, c, starts, counts, place)
+
+
+def _acknowledge(table: LiveTable, c: Segments, starts: Ints, counts: Ints, place: Ints) -> None:
+    """The highest that each end has acknowledged, and the same by plain segments."""
+    known, plain = table.ack.reshape(-1), table.plain.reshape(-1)
+    told = c.flags & ACK != 0
+    acks = told.nonzero()[0]
+    if not len(acks):
+        return
+    # Of each direction the first one that acknowledges; some have none.
+    first = acks[np.minimum(np.searchsorted(acks, starts), len(acks) - 1)]
+    tells = (first >= starts) & (first < starts + counts)
+    former = known[place]
+    base = np.where(former < 0, c.ack[first], former).astype(np.uint32)
+    ahead: Steps = (c.ack - np.repeat(base, counts)).view(np.int32)
+    if len(acks) < len(ahead):
+        ahead *= told
+    before = np.empty_like(ahead)
+    before[0] = 0
+    before[1:] = ahead[:-1]
+    before[starts] = 0
+    if (ahead < before).any():
+        highest = np.maximum(np.maximum.reduceat(ahead, starts), 0)
+    else:
+        highest = ahead[starts + counts - 1]
+    known[place] = np.where(tells, base + highest.view(np.uint32), former)
+    highest = np.maximum.reduceat(
+        np.where(c.flags & (ACK | SYN | FIN) == ACK, ahead, _NEVER), starts
+    )
+    said = (highest != _NEVER).nonzero()[0]
+    where, highest, base = place[said], highest[said], base[said]
+    former = plain[where]
+    held = (former.astype(np.uint32) - base).view(np.int32)
+    moved = np.where(former < 0, highest, np.maximum(highest, held))
+    plain[where] = base + moved.view(np.uint32)
+
+
+def _thirds(table: LiveTable, c: Segments) -> None:
+    """When the client acknowledged the server's SYN, if that was in this stretch."""
+    asked = (c.side == 0).nonzero()[0]
+    row = c.row[asked]
+    waits = (table.third_ns[row] < 0) & (table.syn_ns[row] >= 0)
+    waits &= table.iss.reshape(-1)[2 * row + 1] >= 0
+    asked = asked[waits]
+    if not len(asked):
+        return
+    fit = (c.flags & (SYN | ACK | RST) == ACK).nonzero()[0]
+    starts = c.groups.starts[asked]
+    at = np.searchsorted(fit, starts)
+    inside = at < len(fit)
+    asked, starts, first = asked[inside], starts[inside], fit[at[inside]]
+    found = first < starts + c.groups.counts[asked]
+    asked, starts, first = asked[found], starts[found], first[found]
+    rows, when = c.row[asked], c.when(first)
+    table.third_ns[rows] = when
+    for at in np.flatnonzero(table.syn_ns[rows] > when).tolist():
+        # A SYN once more, behind it: that is not the one that was answered.
+        begin, end = int(starts[at]), int(first[at])
+        syns = np.flatnonzero(c.flags[begin:end] & (SYN | ACK) == SYN) + begin
+        answered = c.when(syns[-1:])[0] if len(syns) else table.first_ns[rows[at]]
+        table.syn_ns[rows[at]] = answered
+
+
+def _fins(table: LiveTable, c: Segments, fins: Ints) -> None:
+    place = c.where(fins)
+    np.add.at(table.fins.reshape(-1), place, 1)
+    fin, fin_ack = table.fin.reshape(-1), table.fin_ack.reshape(-1)
+    # Of a FIN that is sent again the first copy tells whether its sender had got the other's.
+    first = np.flatnonzero(fin[place] < 0)[::-1]
+    which = fins[first]
+    fin_ack[place[first]] = c.ack[which]
+    fin[place[first]] = c.seq[which] + c.size[which].view(np.uint32)
+    unknown = np.flatnonzero(table.closed_by[place >> 1] < 0)
+    place = c.where(in_time(c.groups, fins[unknown])[::-1])
+    table.closed_by[place >> 1] = place & 1
+
+
+def _resets(table: LiveTable, c: Segments, resets: Ints) -> None:
+    np.add.at(table.rsts.reshape(-1), c.where(resets), 1)
+    first = in_time(c.groups, resets)[::-1]
+    first = first[table.reset_by[c.where(first) >> 1] < 0]
+    first = first[_fits(table, c, first)]
+    place = c.where(first)
+    table.reset_by[place >> 1] = place & 1
+
+
+def _fits(table: LiveTable, c: Segments, resets: Ints) -> Mask:
+    """Whether its receiver would take it: RFC 5961 section 3, as far as an observer knows.
+
+    Of one that answers a SYN the acknowledgement must be right (RFC 9293 section 3.10.7.3);
+    of others the number must be what its receiver expects next, if that is known.
+    """
+    place = c.where(resets)
+    row, peer = place >> 1, 1 - (place & 1)
+    expected, sent = table.ack[row, peer], table.nxt[row, peer]
+    acks = c.flags[resets] & ACK != 0
+    # A receiver that has acknowledged nothing yet knows only what it has sent itself.
+    by_ack = acks & (sent >= 0) & (c.ack[resets] == sent)
+    near = np.abs(_ahead(c.seq[resets].astype(np.int64), expected)) < 1 << 16
+    open_yet = by_ack | ~acks | (sent < 0)
+    return np.asarray(np.where(expected >= 0, near | by_ack, open_yet), np.bool_)
+
+
+def _ahead(number: Ints, base: Ints) -> Ints:
+    """How far ``number`` is ahead of ``base``, modulo 2^32; negative where it is behind."""
+    return np.asarray(((number - base + (1 << 31)) & 0xFFFFFFFF) - (1 << 31), np.int64)

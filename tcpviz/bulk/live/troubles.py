@@ -1,0 +1,220 @@
+"""What the rows of a busy link say is wrong, all at once: floods, refusals, resets, losses.
+
+The same troubles as :mod:`tcpviz.core.troubles` tells, as far as totals show them; a flood of
+hundreds of thousands takes some hundredths of a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from tcpviz.bulk.live.rows import endpoint
+from tcpviz.bulk.live.states import STATES, refused, states, third
+from tcpviz.bulk.live.table import LiveTable
+from tcpviz.core.crowds import FLOOD, FLOOD_NS, SCAN
+from tcpviz.core.states import State
+from tcpviz.core.troubles_many import ENOUGH, SLOW_NS, Trouble
+from tcpviz.core.verdict_codes import BAD, SECOND, WARNING, Fact, Severity
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+MOST_IDS = 1000
+MOST_PLACES = 50
+"""Of each kind so many places are told, the most frequent ones."""
+
+LONG_NS = 60 * SECOND
+"""So long an end must not have closed after the other (core.outcomes.LONG_CLOSE_WAIT_NS)."""
+
+_CODE = {state: number for number, state in enumerate(STATES)}
+
+
+def troubles(table: LiveTable) -> list[Trouble]:
+    """All that its rows show now. Whoever changes the table must not do so meanwhile."""
+    rows = table.rows()
+    if not len(rows):
+        return []
+    look = _Look(table, rows)
+    return [
+        *look.scans(),  # first: what belongs to a scan is not told once more
+        *look.unanswered(),
+        *look.refused(),
+        *look.resets(),
+        *look.never_closed(),
+        *look.lossy(),
+        *look.slow(),
+    ]
+
+
+class _Look:
+    """Columns of the rows in use, and keys by which they are put together."""
+
+    def __init__(self, table: LiveTable, rows: Ints) -> None:
+        self.table, self.rows = table, rows
+        known = table.known(rows)
+        self.states = states(known)
+        self.third, self.was_refused = third(known), refused(known)
+        self.still = known.still_ns
+        ends = np.ascontiguousarray(table.ends[rows])
+        self.server, self.client = _key(ends[:, 1, :]), _key(ends[:, 0, :16])
+        self.server_host = _key(ends[:, 1, :16])
+        self.opened = table.iss[rows, 0] >= 0
+        self.ident = table.ident[rows]
+        self.scanned = np.zeros(len(rows), np.bool_)
+
+    # -- kinds --------------------------------------------------------------
+
+    def unanswered(self) -> Iterator[Trouble]:
+        """Handshakes that stand still: a flood, if they are many at once and from nobody."""
+        waits = self.opened & ~self.third & (self.table.reset_by[self.rows] < 0)
+        waits &= (self.still > SECOND) & ~self.scanned
+        answered = self.table.iss[self.rows, 1] >= 0
+        once = self.table.syns[self.rows, 0] == 1
+        first = self.table.first_ns[self.rows]
+        for place in self._places(self.server, waits):
+            sources = len(np.unique(self.client[place]))
+            burst = np.unique(first[place][once[place]] // FLOOD_NS, return_counts=True)[1]
+            where, total = self._service(place), self._total(self.server, place)
+            half = int(answered[place].sum())
+            if burst.max(initial=0) >= FLOOD and once[place].sum() * 2 >= len(place):
+                who = self._client(place) if sources == 1 else ""
+                facts: dict[str, Fact] = {"who": who, "target": where, "targets": sources}
+                yield self._made("syn-flood", BAD, where, place, total, facts)
+            elif half * 2 >= len(place):
+                facts = {"sources": sources}
+                if sources == 1:
+                    facts["source"] = self._client(place)
+                yield self._made("half-open", WARNING, where, place, total, facts)
+            else:
+                tries = int(self.table.syns[self.rows[place], 0].sum())
+                yield self._made("no-answer", BAD, where, place, total, {"tries": tries})
+
+    def scans(self) -> Iterator[Trouble]:
+        """Ports of one host, each tried by one source without a connection."""
+        failed = self.opened & ~self.third
+        pair = _mix(self.client, self.server_host)
+        for place in self._places(pair, failed):
+            ports = len(np.unique(self.server[place]))
+            if ports >= SCAN:
+                self.scanned[place] = True
+                who, target = self._client(place), self._host(place)
+                facts: dict[str, Fact] = {"who": who, "target": target, "targets": ports}
+                yield self._made("port-scan", BAD, target, place, len(place), facts)
+
+    def refused(self) -> Iterator[Trouble]:
+        for place in self._places(self.server, self.was_refused & ~self.scanned):
+            total = self._total(self.server, place)
+            yield self._made("refused", WARNING, self._service(place), place, total, {})
+
+    def resets(self) -> Iterator[Trouble]:
+        """Of connections that were open; whose reset it was."""
+        by = self.table.reset_by[self.rows]
+        for side, keys in ((0, self.client), (1, self.server)):
+            for place in self._places(keys, self.third & (by == side)):
+                where = self._service(place) if side else self._client(place)
+                yield self._made("reset", WARNING, where, place, self._total(keys, place), {})
+
+    def never_closed(self) -> Iterator[Trouble]:
+        for side, keys in ((0, self.client), (1, self.server)):
+            waits = (self.states[side] == _CODE[State.CLOSE_WAIT]) & (self.still > LONG_NS)
+            for place in self._places(keys, waits):
+                where = self._service(place) if side else self._client(place)
+                worst = int(self.still[place].max())
+                total = self._total(keys, place)
+                yield self._made("never-closed", WARNING, where, place, total, {}, worst)
+
+    def lossy(self) -> Iterator[Trouble]:
+        """By the far host: segments that were sent before."""
+        again, sent = self.table.again[self.rows], self.table.packets[self.rows]
+        for side, keys in ((0, self.server_host), (1, self.client)):
+            for place in self._places(keys, again[:, side] > 0):
+                lost, of = int(again[place, side].sum()), int(sent[place, side].sum())
+                if lost >= 3 and lost * 100 >= of:
+                    where = self._client(place) if side else self._host(place)
+                    facts: dict[str, Fact] = {"again": lost, "data": of}
+                    severity = BAD if lost * 10 >= of else WARNING
+                    total = self._total(keys, place)
+                    yield self._made("lossy", severity, where, place, total, facts)
+
+    def slow(self) -> Iterator[Trouble]:
+        """Percentiles of the handshakes' times, by service."""
+        third_ns, syn_ns = self.table.third_ns[self.rows], self.table.syn_ns[self.rows]
+        for place in self._places(self.server, (third_ns >= 0) & (syn_ns >= 0)):
+            if len(place) < ENOUGH:
+                continue
+            times = np.sort(third_ns[place] - syn_ns[place])
+            half, most, nearly = (int(times[len(times) * p // 100]) for p in (50, 95, 99))
+            if most > SLOW_NS and most > 3 * half:
+                slow = place[(third_ns[place] - syn_ns[place]) > 3 * half]
+                facts: dict[str, Fact] = {"half_ns": half, "most_ns": most, "nearly_ns": nearly}
+                made = ("slow-handshakes", WARNING, self._service(place), slow, len(place))
+                yield self._made(*made, facts, int(times[-1]))
+
+    # -- how ----------------------------------------------------------------
+
+    @staticmethod
+    def _places(keys: npt.NDArray[np.uint64], chosen: Mask) -> list[Ints]:
+        """Where each key has chosen rows, the most frequent keys first."""
+        at = np.flatnonzero(chosen)
+        if not len(at):
+            return []
+        order = at[np.argsort(keys[at], kind="stable")]
+        cuts = np.flatnonzero(np.diff(keys[order])) + 1
+        groups = np.split(order, cuts)
+        return sorted(groups, key=len, reverse=True)[:MOST_PLACES]
+
+    @staticmethod
+    def _total(keys: npt.NDArray[np.uint64], place: Ints) -> int:
+        return int((keys == keys[place[0]]).sum())
+
+    def _ends(self, place: Ints) -> npt.NDArray[np.uint8]:
+        return np.asarray(self.table.ends[self.rows[place[0]]], np.uint8)
+
+    def _service(self, place: Ints) -> str:
+        return str(endpoint(self._ends(place)[1].tobytes()))
+
+    def _host(self, place: Ints) -> str:
+        return endpoint(self._ends(place)[1].tobytes()).addr
+
+    def _client(self, place: Ints) -> str:
+        return endpoint(self._ends(place)[0].tobytes()).addr
+
+    def _made(
+        self,
+        code: str,
+        severity: Severity,
+        where: str,
+        place: Ints,
+        of: int,
+        facts: dict[str, Fact],
+        worst_ns: int = 0,
+    ) -> Trouble:
+        ids = tuple(self.ident[place[:MOST_IDS]].tolist())
+        worst = int(self.ident[place[np.argmax(self.still[place])]])
+        worst_ns = worst_ns or int(self.still[place].max())
+        return Trouble(code, severity, where, len(place), of, worst_ns, facts, ids, worst)
+
+
+def _key(octets: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """One number for so many bytes each; equal bytes give equal ones."""
+    wide = octets.shape[1]
+    padded = np.zeros((len(octets), -(-wide // 8) * 8), np.uint8)
+    padded[:, :wide] = octets
+    words = padded.view(np.uint64)
+    made = np.zeros(len(octets), np.uint64)
+    for column in range(words.shape[1]):
+        made = _mix(made, words[:, column])
+    return made
+
+
+def _mix(one: npt.NDArray[np.uint64], two: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Two numbers as one (the finish of MurmurHash3 between them)."""
+    with np.errstate(over="ignore"):
+        made = one ^ (two + np.uint64(0x9E3779B97F4A7C15) + (one << np.uint64(6)))
+        made ^= made >> np.uint64(33)
+        made *= np.uint64(0xFF51AFD7ED558CCD)
+        made ^= made >> np.uint64(33)
+        return np.asarray(made, np.uint64)

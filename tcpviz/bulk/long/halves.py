@@ -1,0 +1,114 @@
+"""One end of a connection with all that the core keeps of it, in its several views.
+
+And whether a connection has come so far that the columns of a stretch can rest on it.
+"""
+
+from __future__ import annotations
+
+from tcpviz.bulk.long.inorder import Standing
+from tcpviz.bulk.long.recall import PlacesOfData, Reader, WaitingData
+from tcpviz.core.analysis import Analysis
+from tcpviz.core.connection import Connection
+from tcpviz.core.flow import Flow
+from tcpviz.core.halfconn import End
+from tcpviz.core.records import Side
+from tcpviz.core.states import State
+from tcpviz.core.vitals import MAX_TTLS, Signs
+from tcpviz.core.zeek_end import End as ZeekEnd
+
+
+class Half:
+    """One end with all that is kept of it."""
+
+    __slots__ = ("data", "end", "flow", "letters", "log", "side", "signs", "zeek")
+
+    def __init__(self, connection: Connection, analysis: Analysis, side: Side) -> None:
+        marks, zeek = analysis.marks, analysis.zeek
+        self.side = side
+        self.end: End = connection.end(side)
+        self.flow: Flow = marks._client if side is Side.CLIENT else marks._server
+        self.signs: Signs = analysis.vitals.of(side)
+        first = side is zeek.originator
+        self.zeek: ZeekEnd = zeek._orig if first else zeek._resp
+        self.letters = "DA" if first else "da"
+
+    def remember_by(self, reader: Reader) -> None:
+        """What is kept of single segments is told from the columns from now on."""
+        if not isinstance(self.flow.log, WaitingData):
+            self.flow.log = WaitingData(self.flow.log)
+        if not isinstance(self.flow.contents, PlacesOfData):
+            self.flow.contents = PlacesOfData(self.flow.contents, reader)
+        self.log, self.data = self.flow.log, self.flow.contents
+
+    @property
+    def told(self) -> bool:
+        """Whether a wrong checksum of it is among the evidence."""
+        return self.signs.frames is not None and "sum" in self.signs.frames
+
+    @property
+    def longest(self) -> int:
+        """Its longest data, acknowledged or not."""
+        biggest = self.signs._biggest
+        return max(self.signs.largest_acked, biggest[1] if biggest else 0)
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What decides which of its segments are plain, besides numbers."""
+        ticks = self.signs.ticks is None
+        return self.end.sums, self.told, self.signs.ttls, self.flow.scale, ticks, self.flow
+
+    @property
+    def unsettled(self) -> set[int]:
+        """The numbers of what is doubted of it and has no data."""
+        return {one.seq for one in self.end.doubted or () if not one.seq_len}
+
+    def standing(self, idents: list[tuple[int, int]]) -> Standing:
+        """How it stands before a stretch; ``idents`` the identifications of its latest packets."""
+        end, flow, signs = self.end, self.flow, self.signs
+        assert flow.next_seq is not None
+        assert flow.last_ack is not None
+        assert flow.window is not None
+        return Standing(
+            flow.next_seq,
+            flow.last_ack,
+            flow.window,
+            flow.scale or 0,
+            flow.scale is not None,
+            signs.ticks,
+            idents,
+            signs.ttls,
+            len(signs.ttls) >= MAX_TTLS,
+            end.sums,
+            self.told,
+            self.longest,
+            end.iss is not None,
+        )
+
+
+def ready(connection: Connection) -> bool:
+    """Whether both ends have said enough for a stretch to rest on."""
+    analysis = connection.analysis
+    if analysis is None or connection.former is not None or connection.superseded:
+        return False
+    marks, zeek = analysis.marks, analysis.zeek
+    if marks._twice is None or len(zeek._seen_first) < 2:
+        return False
+    for end, flow in ((connection.client, marks._client), (connection.server, marks._server)):
+        numbers = end.snd_nxt, end.last_ack, end.window, flow.next_seq, flow.last_ack
+        if not end.segments or None in numbers or flow.window is None:
+            return False
+        if end.state is not State.ESTABLISHED or end.fin is not None:
+            return False
+    settled = connection._third or (connection.midstream and connection.last_syn_ns is None)
+    timed = marks.initial_rtt_ns is not None or marks._syn_ns is None
+    return settled and timed and _scaled(connection, marks._client, marks._server)
+
+
+def _scaled(connection: Connection, client: Flow, server: Flow) -> bool:
+    """Whether all views agree by how much the windows of both ends are scaled."""
+    ends = (connection.client, connection.server)
+    both = all(end.window_scale is not None for end in ends)
+    return all(
+        (flow.scale or 0) == (end.window_scale if both and end.window_scale else 0)
+        for end, flow in zip(ends, (client, server), strict=True)
+    )

@@ -1,0 +1,131 @@
+"""Up to which hole a run of plain segments may go, and what Zeek's reassembler makes of it.
+
+What the capture missed of an end's data is told when it is acknowledged, and what waits behind a
+hole is kept up to a limit: in front of both the core has its say.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tcpviz.bulk.long.halves import Half
+from tcpviz.bulk.long.inorder import Span, Stretch, beyond, first, span
+from tcpviz.core import seq as seqno
+from tcpviz.core.zeek_end import End as ZeekEnd
+from tcpviz.core.zeek_gaps import MAX_WITHOUT_FURTHER_ACKS
+
+_HALF, _ALL = 1 << 31, 1 << 32
+
+
+def before_hole(half: Half, stretch: Stretch, side: int, begin: int, end: int) -> int:
+    """Where what the capture has not seen of an end is acknowledged, at ``end`` at the latest."""
+    hole = half.log.first_hole
+    if hole is None:
+        return end
+    number = int(stretch.reached[side][stretch.before(side, begin)])
+    there = number + seqno.diff(hole, stretch.raw(side, number))
+    return beyond(stretch, 1 - side, there, begin, end)
+
+
+def before_gap(half: Half, stretch: Stretch, side: int, begin: int, end: int) -> int:
+    """Where more of an end's data waits than Zeek keeps, or a gap in it is acknowledged."""
+    zeek = half.zeek
+    gaps, last = zeek.gaps, _zeek_last(zeek)
+    data, blocks = stretch.data[side], gaps._blocks
+    number = int(stretch.reached[side][stretch.before(side, begin)])
+    said = int(stretch.said[1 - side][stretch.before(1 - side, begin)])
+    end = _before_half(zeek, stretch, side, begin, end, number, said)
+    if gaps.off:
+        return end
+    if gaps.done < last and not lost_ack(zeek, stretch.raw(side, said)):
+        # Up to a hole: nothing of what lies beyond it is acknowledged.
+        end = beyond(stretch, 1 - side, number + gaps.done - last, begin, end)
+        # Nor does it wait for much before anything is acknowledged, by the number it has.
+        if zeek.nothing_acked:
+            end = first(data, begin, end)
+        low, high = span(stretch.moved[1 - side], begin, end)
+        moved = stretch.moved[1 - side][low:high]
+        nothing = (stretch.ack[moved] - np.uint32(zeek.start_seq)) <= 1
+        end = first(moved[nothing], begin, end)
+    if _lost(zeek):
+        return end
+    if blocks and blocks[-1][1] != last:
+        return first(data, begin, end)
+    stored = sum(upper - lower for lower, upper in blocks)
+    quiet = first(stretch.quiet[1 - side], begin, end)
+    low, high = span(data, begin, quiet)
+    most = number + MAX_WITHOUT_FURTHER_ACKS - stored
+    place = low + int(stretch.data_ends[side][low:high].searchsorted(most, "right"))
+    if place < high:
+        return int(data[place])
+    return first(stretch.over[side], quiet, end)
+
+
+def _before_half(
+    zeek: ZeekEnd, stretch: Stretch, side: int, begin: int, end: int, number: int, said: int
+) -> int:
+    """Where an end's numbers come half round, and where they come round, for the first time.
+
+    Zeek takes what lies between, further from the first number than half of all and without
+    having come round, for something before it (:func:`lost_ack`).
+    """
+    edges = _HALF, _ALL - zeek.start_seq
+    if not zeek.seq_wraps:
+        gone = (zeek.last_seq - zeek.start_seq) & (_ALL - 1)
+        low, high = span(stretch.data[side], begin, end)
+        ends = stretch.data_ends[side][low:high]
+        for edge in edges:
+            if gone < edge:
+                at = int(ends.searchsorted(number + edge - gone, "left"))
+                if at < len(ends):
+                    end = min(end, int(stretch.data[side][low + at]))
+    if not zeek.ack_wraps:
+        gone = (stretch.raw(side, said) - zeek.start_seq) & (_ALL - 1)
+        for edge in edges:
+            if gone < edge:
+                end = beyond(stretch, 1 - side, said + edge - gone - 1, begin, end)
+    return end
+
+
+def lost_ack(zeek: ZeekEnd, ack: int) -> bool:
+    """Whether Zeek takes an acknowledgement for one before an end's first number."""
+    gone = (ack - zeek.start_seq) & (_ALL - 1)
+    return not zeek.ack_wraps and _HALF <= gone < _ALL - zeek.start_seq
+
+
+def _lost(zeek: ZeekEnd) -> bool:
+    """The same for what an end sends next."""
+    gone = (zeek.last_seq - zeek.start_seq) & (_ALL - 1)
+    return not zeek.seq_wraps and gone >= _HALF
+
+
+def pass_over(half: Half, stretch: Stretch, side: int, run: Span, heard: int) -> None:
+    """Zeek's idea of what was seen of an end's data, and of what was acknowledged."""
+    begin, end = run
+    gaps, last = half.zeek.gaps, _zeek_last(half.zeek)
+    start, stop = stretch.before(side, begin), stretch.before(side, end)
+    number, reached = (int(stretch.reached[side][at]) for at in (start, stop))
+    upto = last + heard - number
+    blocks = gaps._blocks
+    frozen = lost_ack(half.zeek, stretch.raw(side, heard))
+    quiet = stretch.quiet[1 - side]
+    since = int(quiet.searchsorted(end))
+    calm = not frozen and since and int(quiet[since - 1]) >= begin
+    if not gaps.off and reached > number and not _lost(half.zeek):
+        if calm:
+            begun = last + int(stretch.back[quiet[since - 1]]) - number
+            blocks[:] = [(begun, last + reached - number)]
+        elif blocks:
+            blocks[-1] = blocks[-1][0], last + reached - number
+        else:
+            blocks.append((max(gaps.trimmed, last), last + reached - number))
+    if upto > gaps.trimmed and not frozen:
+        gaps.done = max(gaps.done, upto)
+        gaps.trimmed = upto
+        blocks[:] = [block for block in blocks if block[1] > upto]
+    gaps._deliver()
+
+
+def _zeek_last(end: ZeekEnd) -> int:
+    """Its furthest number, counted from its first one."""
+    return (end.seq_wraps << 32) + end.last_seq - end.start_seq

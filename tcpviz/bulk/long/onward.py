@@ -1,0 +1,318 @@
+"""The core's state carried over a run of plain segments, as if it had been given each of them.
+
+Every variable that a plain segment changes is set to what it is behind the last one of the run
+(:mod:`tcpviz.bulk.long.inorder` has them); what is only counted is added up for all runs of a
+stretch together. A run ends where the core would do more than that: before the first
+acknowledgement that confirms a state, before a letter of the history, at a hole that is
+acknowledged. Where the core does not stand as the columns suppose, nothing is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.long import holes
+from tcpviz.bulk.long.halves import Half
+from tcpviz.bulk.long.inorder import Span, Stretch, first, some, span
+from tcpviz.bulk.long.recall import Reader, RecentPlaces
+from tcpviz.bulk.segments import sums
+from tcpviz.bulk.segments.columns import SACKED, STAMPED, SUM_SHIFT, Columns
+from tcpviz.core import seq as seqno
+from tcpviz.core.claims import Certainty
+from tcpviz.core.connection import Connection
+from tcpviz.core.marks import MarkName
+from tcpviz.core.records import Side
+from tcpviz.core.states import State
+from tcpviz.core.zeek_end import ZeekState
+
+Array = NDArray[Any]
+
+_MASK = 0xFFFFFFFF
+_HALF = 1 << 31
+_GONE = (ZeekState.INACTIVE, ZeekState.CLOSED, ZeekState.RESET)
+
+
+class Onward:
+    """A connection that is carried over what is plain.
+
+    ``shape``  what the columns of a stretch rest on besides numbers; after a change of it they
+               have to be made anew
+    """
+
+    def __init__(self, connection: Connection, reader: Reader) -> None:
+        assert connection.analysis is not None
+        self.connection = connection
+        self._reader = reader
+        self._analysis = analysis = connection.analysis
+        self._halves = (
+            Half(connection, analysis, Side.CLIENT),
+            Half(connection, analysis, Side.SERVER),
+        )
+        for half in self._halves:
+            half.remember_by(reader)
+        marks = analysis.marks
+        if not isinstance(marks._twice, RecentPlaces):
+            assert marks._twice is not None
+            marks._twice = RecentPlaces(marks._twice, reader)
+        self.twice: RecentPlaces = marks._twice
+
+    # -- how it stands ------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        ends = [half.shape for half in self._halves]
+        return (*ends, self.twice.meaningless, self.twice.copies > 0)
+
+    def stretch(
+        self, columns: Columns, rows: Array, up: bool, idents: list[list[tuple[int, int]]]
+    ) -> Stretch:
+        """The columns of the segments that come next; ``idents`` the ends' latest."""
+        one, two = (half.standing(each) for half, each in zip(self._halves, idents, strict=True))
+        return Stretch(
+            columns,
+            rows,
+            up,
+            (one, two),
+            meaningless=self.twice.meaningless,
+            copies=self.twice.copies > 0,
+            older=bool(self.connection.older),
+        )
+
+    # -- over a run ---------------------------------------------------------
+
+    def over(self, stretch: Stretch, begin: int, end: int, base: int) -> int:
+        """Carry on over plain segments from ``begin``, up to ``end`` at most; how far it went.
+
+        ``base`` is where the stretch begins among the flow's segments.
+        """
+        if not self._agrees(stretch, begin, end):
+            return begin
+        end = self._until(stretch, begin, end)
+        if end - begin < 2:
+            return begin
+        spans = [
+            (span(stretch.data[side], begin, end), span(stretch.moved[side], begin, end))
+            for side in (0, 1)
+        ]
+        for side in (0, 1):
+            self._waits(stretch, side, (begin, end), spans[side][0], spans[1 - side][1])
+        for side in (0, 1):
+            self._say(stretch, side, (begin, end), *spans[side])
+        bits = self._analysis.completeness
+        connection = self.connection
+        connection.last_ns = self._analysis.zeek._last_ns = int(stretch.time[end - 1])
+        if connection._third:
+            connection._data_began = True
+        bits.note(
+            data=any(low < high for (low, high), _ in spans),
+            ack=sum(high - low for (low, high), _ in spans) < end - begin,
+        )
+        self.twice.pass_over(base + begin, base + end)
+        return end
+
+    def _agrees(self, stretch: Stretch, begin: int, stop: int) -> bool:
+        """Whether the core stands at a place where the columns suppose it to stand."""
+        zeek = self._analysis.zeek
+        for side in (0, 1):
+            half, peer = self._halves[side], self._halves[1 - side]
+            end, flow, signs, known = half.end, half.flow, half.signs, stretch.ends[side]
+            at = stretch.before(side, begin)
+            number = stretch.raw(side, int(stretch.reached[side][at]))
+            said = stretch.raw(1 - side, int(stretch.said[side][at]))
+            if not number == flow.next_seq == end.snd_nxt == half.zeek.last_seq:
+                return False
+            if not said == flow.last_ack == end.rcv_nxt == peer.end.snd_una:
+                return False
+            if said != peer.zeek.ack_seq and not holes.lost_ack(peer.zeek, said):
+                return False
+            if flow.window != int(stretch.windows[side][at]):
+                return False
+            if signs.next is not None and (signs.next, signs.una) != (number, peer.flow.last_ack):
+                return False
+            if end.window != stretch.windows[side][at] << known.shift:
+                return False
+            if flow.kept_alive or flow.probed or half.zeek.state in _GONE:
+                return False
+            if end.state is not State.ESTABLISHED:
+                return False
+            longest = max(signs.largest_acked, signs._biggest[1] if signs._biggest else 0)
+            if longest < int(stretch.longest[side][at]):
+                return False
+            if known.ticks is not None:
+                ticks, value = signs.ticks, int(stretch.values[side][at])
+                if ticks is None or (ticks - value + 1000) & _MASK > 2000:
+                    return False
+                first = int(stretch.at[side][at]) if at < len(stretch.at[side]) else stop
+                if first < stop:
+                    value, recent = int(stretch.value[first]), peer.end.ts_recent
+                    if (value - ticks) & _MASK >= _HALF:
+                        return False
+                    if recent is not None and (value - recent) & _MASK >= _HALF:
+                        return False
+        return len(zeek._seen_first) > 1
+
+    def _until(self, stretch: Stretch, begin: int, end: int) -> int:
+        """Where the core does more than what a plain segment does, at ``end`` at the latest."""
+        zeek = self._analysis.zeek
+        for side in (0, 1):
+            half, peer = self._halves[side], self._halves[1 - side]
+            claim = half.end.claim
+            if claim.certainty is not Certainty.SEEN:
+                if half.end.assumed_from is not None or claim.certainty is Certainty.UNKNOWN:
+                    end = first(stretch.at[side], begin, end)
+                elif half.end.iss is not None:
+                    end = first(stretch.bare[side], begin, end)
+            if half.signs.next is None:
+                end = first(stretch.data[side], begin, end)
+            if half.signs.zero_since_ns is not None:
+                end = first(stretch.at[side], begin, end)
+            for places, letter in zip(
+                (stretch.data[side], stretch.bare[side]), half.letters, strict=True
+            ):
+                if letter not in zeek._taken:
+                    end = first(places, begin, end)
+            if peer.flow.probe_end is not None:
+                places = stretch.bare[side]
+                low, high = span(places, begin, end)
+                places = places[low:high]
+                end = first(places[stretch.ack[places] == peer.flow.probe_end], begin, end)
+            for number in half.unsettled:
+                # Its peer would confirm it by acknowledging just that.
+                low, high = span(stretch.at[1 - side], begin, end)
+                places = stretch.at[1 - side][low:high]
+                end = first(places[stretch.ack[places] == number], begin, end)
+            end = holes.before_hole(half, stretch, side, begin, end)
+            end = holes.before_gap(half, stretch, side, begin, end)
+        return end
+
+    def _waits(self, stretch: Stretch, side: int, run: Span, sent: Span, acked: Span) -> None:
+        """What was sent by an end, as far as it rests on what the other acknowledges."""
+        half = self._halves[side]
+        data, moved = stretch.data[side], stretch.moved[1 - side]
+        (low, high), (first, last) = sent, acked
+        heard = int(stretch.said[1 - side][stretch.before(1 - side, run[1])])
+        if high > low or last > first:
+            half.log.pass_over(stretch, side, low, high, heard)
+        signs = half.signs
+        if signs.next is None:
+            pass  # nothing of it was ever captured that could be acknowledged
+        elif last > first:
+            place = int(moved[last - 1])
+            signs.una = int(stretch.ack[place])
+            signs.stuck = 0
+            biggest = signs._biggest
+            if biggest is not None and seqno.ge(signs.una, biggest[0]):
+                signs.largest_acked = max(signs.largest_acked, biggest[1])
+                signs._biggest = None
+            if int(stretch.back[place]) < int(stretch.theirs[place]):
+                signs.waiting_ns = int(stretch.time[place])
+            else:
+                signs.waiting_ns = None
+                after = int(data.searchsorted(place))
+                if after < high:
+                    signs.waiting_ns = int(stretch.time[data[after]])
+        elif high > low and signs.waiting_ns is None:
+            signs.waiting_ns = int(stretch.time[data[low]])
+        holes.pass_over(half, stretch, side, run, heard)
+
+    def _say(self, stretch: Stretch, side: int, run: Span, sent: Span, acked: Span) -> None:
+        """What an end has said by its latest segment of a run."""
+        (begin, end), (low, high), (first, last) = run, sent, acked
+        start, stop = stretch.before(side, begin), stretch.before(side, end)
+        if start == stop:
+            return
+        half, peer = self._halves[side], self._halves[1 - side]
+        me, flow, signs = half.end, half.flow, half.signs
+        place = int(stretch.at[side][stop - 1])
+        time, frame = int(stretch.time[place]), stretch.frame(place)
+        # Sent.
+        data = stretch.data[side]
+        if high > low:
+            earliest, latest = int(data[low]), int(data[high - 1])
+            begun = int(stretch.seq[earliest])
+            number = stretch.raw(side, int(stretch.end[latest]))
+            if me.solid != begun:
+                me.solid_from = begun
+            me.solid = me.snd_nxt = flow.next_seq = signs.next = number
+            flow.next_frame, flow.next_ns = stretch.frame(latest), int(stretch.time[latest])
+            ahead = int(stretch.end[latest]) - int(stretch.rel[earliest])
+            half.zeek.seq_wraps += (half.zeek.last_seq + ahead) >> 32
+            half.zeek.last_seq = number
+            kept = stretch.kept[side]
+            if len(kept):
+                low, high = span(kept, begin, end)
+                half.data.pass_over(kept[low:high] + self._reader.base)
+        # Said.
+        ack = int(stretch.ack[place])
+        again = stretch.again[side]
+        if last > first:
+            latest = int(stretch.moved[side][last - 1])
+            flow.dup_frame, flow.dup_acks = stretch.frame(latest), some(again, latest, end)
+            if not holes.lost_ack(peer.zeek, ack):
+                # More than half of all numbers may have been acknowledged meanwhile.
+                ahead = int(stretch.back[place]) - int(stretch.said[side][start])
+                peer.zeek.ack_wraps += (peer.zeek.ack_seq + ahead) >> 32
+                peer.zeek.ack_seq = ack
+        else:
+            flow.dup_acks += some(again, begin, end)
+        me.last_ack = me.rcv_nxt = peer.end.snd_una = flow.last_ack = ack
+        flow.last_ack_ns = time
+        me.window = flow.window_bytes = int(stretch.offers[place])
+        flow.window = int(stretch.window[place])
+        flow.sack = ()
+        if stretch.bits[place] & SACKED:
+            flow.sack = self._reader.read(self._reader.base + place).options.sack
+        peer.flow.flight_known = True
+        # Signs.
+        before = signs.last_ns
+        if stop - start > 1:
+            before = int(stretch.time[stretch.at[side][stop - 2]])
+        signs.before_ns, signs.last_ns, signs.last_frame = before, time, frame
+        peer.signs.unanswered_alive = peer.signs.retries = 0
+        if stretch.bits[place] & STAMPED:
+            signs.ticks = int(stretch.value[place])
+            recent = stretch.recent[side]
+            at = int(recent.searchsorted(end))
+            if at and int(recent[at - 1]) >= begin:
+                peer.end.ts_recent = int(stretch.value[recent[at - 1]])
+
+    # -- what was left out --------------------------------------------------
+
+    def add(self, stretch: Stretch, gone: Array) -> None:
+        """Add the sums of what was left out of a stretch."""
+        counts = MarkName.DUPLICATE_ACK, MarkName.WINDOW_UPDATE, MarkName.WINDOW_FULL
+        marked = stretch.repeats, stretch.updates, stretch.full
+        for side, half in enumerate(self._halves):
+            mine = gone & (stretch.side == bool(side))
+            count = int(np.count_nonzero(mine))
+            length = stretch.length[mine]
+            half.end.segments += count
+            half.end.bytes += int(length.sum())
+            half.zeek.packets += count
+            half.zeek.ip_bytes += int(length.sum()) + self._headers(stretch, mine)
+            signs = half.signs
+            signs.data += int(np.count_nonzero(length))
+            known = stretch.bits[mine] >> SUM_SHIFT & 3
+            signs.summed += int(np.count_nonzero(known != sums.UNKNOWN))
+            signs.bad_sums += int(np.count_nonzero(known == sums.WRONG))
+            for name, each in zip(counts, marked, strict=True):
+                number = int(np.count_nonzero(each & mine))
+                if number:
+                    self._analysis.marks.counts[half.side][name] += number
+
+    def _headers(self, stretch: Stretch, which: Array) -> int:
+        """Bytes of IP and TCP headers in all; of frames that look alike one is read."""
+        places = np.flatnonzero(which)
+        kinds = stretch.around(places)
+        total = 0
+        for kind in np.flatnonzero(np.bincount(kinds)).tolist():
+            alike = places[kinds == kind].tolist()
+            # Of what did not come by columns it is not known how long the frames were.
+            some = alike[:1] if kind >= 2 else alike
+            for place in some:
+                one = self._reader.read(self._reader.base + place)
+                total += len(alike) // len(some) * (one.ip_len - one.payload_len)
+        return total

@@ -1,0 +1,222 @@
+"""Columns: what is kept of every segment of a capture, some 60 bytes of it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.segments import options, sums
+from tcpviz.core.segment import Segment
+from tcpviz.core.seq import diff
+from tcpviz.core.vitals import FAR
+
+if TYPE_CHECKING:
+    from tcpviz.bulk.segments.windows import Windows
+
+DTYPES: dict[str, str] = {
+    "time": "i8",  # nanoseconds
+    "where": "i8",  # of the frame's first byte in the unpacked capture; -1: kept as a Segment
+    "captured": "u2",
+    "wire": "u2",
+    "frame": "u4",
+    "source": "u1",  # index into Tables.sources: link type and interface
+    "scope": "u2",  # index into Tables.scopes: IP version, VLANs and tunnels
+    "src": "u4",  # an IPv4 address, or an index into Tables.long
+    "dst": "u4",
+    "sport": "u2",
+    "dport": "u2",
+    "seq": "u4",
+    "ack": "u4",
+    "flags": "u2",  # the nine flags, and the reserved bits above them
+    "window": "u2",
+    "length": "u4",
+    "ident": "u2",  # 0 where there is none, as in IPv6
+    "ttl": "u1",
+    "bits": "u1",  # STAMPED and the others below
+    "scale": "u1",
+    "value": "u4",  # of the timestamps option
+    "echo": "u4",
+}
+
+_ROW = (
+    *("time", "src", "dst", "sport", "dport", "scope", "flags"),
+    *("seq", "ack", "value", "echo", "length", "window", "ttl", "bits"),
+)
+
+ROW = np.dtype([(name, DTYPES[name]) for name in _ROW])
+"""What is asked of a segment together with its flow's others: 48 bytes that lie together."""
+
+STAMPED, ODD, SACKED = 1, 2, 64
+SUM_SHIFT, ECN_SHIFT = 2, 4
+"""In ``bits``: two bits of :mod:`tcpviz.bulk.segments.sums`' and two of ECN's."""
+
+Column = NDArray[Any]
+
+_SPACES: dict[str, Any] = {"row": ROW} | {
+    name: kind for name, kind in DTYPES.items() if name not in _ROW
+}
+Piece = dict[str, Column]
+
+_LEAST_ROOM = 1 << 12
+
+Scope = tuple[int, tuple[str, ...]]
+
+
+def rows_at(array: Piece, rows: Column) -> Column:
+    """These rows of ``array["row"]``, one behind the other."""
+    whole: Column = array["row"].view(f"V{ROW.itemsize}").take(rows)
+    return whole.view(ROW)
+
+
+class Tables:
+    """Numbers for what is too long for a column: IPv6 addresses, scopes, link types."""
+
+    def __init__(self) -> None:
+        self.long: list[bytes] = []
+        self.scopes: list[Scope] = []
+        self.sources: list[tuple[int, int]] = []
+        self._long: dict[bytes, int] = {}
+        self._scopes: dict[Scope, int] = {}
+        self._sources: dict[tuple[int, int], int] = {}
+
+    def address(self, packed: bytes) -> int:
+        """The number of an address of 4 or 16 bytes."""
+        if len(packed) == 4:
+            return int.from_bytes(packed, "big")
+        known = self._long.setdefault(packed, len(self.long))
+        if known == len(self.long):
+            self.long.append(packed)
+        return known
+
+    def known(self, packed: bytes) -> int | None:
+        """The number of an address, if it has been met."""
+        return int.from_bytes(packed, "big") if len(packed) == 4 else self._long.get(packed)
+
+    def scope(self, version: int, names: tuple[str, ...]) -> int:
+        """The number of a scope."""
+        key = (version, names)
+        known = self._scopes.setdefault(key, len(self.scopes))
+        if known == len(self.scopes):
+            self.scopes.append(key)
+        return known
+
+    def source(self, link_type: int, interface: int) -> int:
+        """The number of a link type and interface."""
+        key = (link_type, interface)
+        known = self._sources.setdefault(key, len(self.sources))
+        if known == len(self.sources):
+            self.sources.append(key)
+        return known
+
+    def packed(self, number: int, scope: int) -> bytes:
+        """The address that a number stands for in a scope."""
+        if self.scopes[scope][0] == 4:
+            return number.to_bytes(4, "big")
+        return self.long[number]
+
+
+def _named(spaces: Piece, part: slice) -> Piece:
+    """The columns by their names."""
+    parts = {name: space[part] for name, space in spaces.items()}
+    return parts | {name: parts["row"][name] for name in _ROW}
+
+
+class Columns:
+    """All segments, in the order in which the scalar core would take them.
+
+    ``kept``   those that were not read by columns, by their place
+    ``array``  a column by its name, once :meth:`close` has been called; those of :data:`ROW`
+               lie together, and are there as one, too: ``array["row"]``
+    ``room``   for about how many rows to make room at first
+    ``windows``  where rows go that are more than memory may take
+    """
+
+    def __init__(self, room: int = 0, windows: Windows | None = None) -> None:
+        self.windows = windows
+        self.tables = Tables()
+        self.kept: dict[int, Segment] = {}
+        self.count = 0
+        self.array: dict[str, Column] = {}
+        self._wanted = max(room, _LEAST_ROOM)
+        self._room = self._wanted if windows is None else min(self._wanted, windows.rows)
+        self._ready = self._room
+        self._space = {name: np.empty(self._room, kind) for name, kind in _SPACES.items()}
+
+    def append(self, piece: Piece) -> None:
+        """Add rows; what a piece does not name is 0."""
+        begin, end = self.count, self.count + len(piece["time"])
+        if end > self._room:
+            self._grow(end)
+        if end > self._ready and self.windows is not None:
+            self._ready = self.windows.ready(list(self._space.values()), end)
+        for name, space in _named(self._space, slice(begin, end)).items():
+            if name != "row":
+                space[:] = piece.get(name, 0)
+        self.count = end
+
+    def _grow(self, need: int) -> None:
+        """Make room for half as many again, one column after the other."""
+        windows = self.windows
+        self._room = max(need, self._room + self._room // 2)
+        if windows is not None and self._room > windows.rows:
+            # What is not used there costs nothing, and it is not to be copied once more.
+            self._room = max(self._room, self._wanted)
+            spaces = {name: windows.room(self._room, kind) for name, kind in _SPACES.items()}
+            self._ready = windows.ready(list(spaces.values()), need)
+        else:
+            spaces, self._ready = {}, self._room
+        for name, kind in _SPACES.items():
+            space = spaces.get(name)
+            if space is None:
+                space = np.empty(self._room, kind)
+            space[: self.count] = self._space[name][: self.count]
+            self._space[name] = space
+
+    def so_far(self) -> Piece:
+        """The columns of the rows there are now; they stay as they are while more come."""
+        return _named(self._space, slice(self.count))
+
+    def close(self) -> None:
+        """No more rows will come."""
+        self.array = self.so_far()
+
+    def rows_of(self, segments: Sequence[Segment]) -> Piece:
+        """Segments that were read one by one, as rows; their bytes are not looked for again."""
+        tables = self.tables
+        rows = []
+        for one in segments:
+            ends = []
+            for end in (one.src, one.dst):
+                packed = ipaddress.ip_address(end.addr).packed
+                ends.append(tables.address(packed))
+            version = 6 if ":" in one.src.addr else 4
+            scope = tables.scope(version, one.scope)
+            stamps = one.options.timestamps
+            scale = one.options.window_scale
+            sacks = one.options.sack
+            usual = not (
+                one.options.fast_open is not None
+                or one.options.unknown
+                or one.options.malformed
+                or scale == options.NO_SCALE
+            )
+            right = {None: sums.UNKNOWN, True: sums.RIGHT, False: sums.WRONG}[one.checksum_ok]
+            bits = (STAMPED if stamps else 0) | (0 if usual and not sacks else ODD)
+            if usual and sacks and all(abs(diff(left, one.ack)) <= FAR for left, _ in sacks):
+                bits |= SACKED
+            bits |= right << SUM_SHIFT | one.ecn << ECN_SHIFT
+            value, echo = stamps or (0, 0)
+            rows.append(
+                (
+                    one.time_ns, -1, 0, 0, one.frame, 0, scope, *ends, one.src.port, one.dst.port,
+                    one.seq, one.ack, int(one.flags) | one.reserved << 9, one.window,
+                    one.payload_len, one.ip_id or 0, one.ttl or 0, bits,
+                    options.NO_SCALE if scale is None else scale, value, echo,
+                )
+            )  # fmt: skip
+        table = np.array(rows, np.int64).reshape(len(rows), len(DTYPES))
+        return {name: table[:, at] for at, name in enumerate(DTYPES)}

@@ -1,0 +1,161 @@
+"""All segments of one pair of ends together: one sort of 64-bit keys, checked for collisions."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.segments.columns import Columns, rows_at
+
+Array = NDArray[Any]
+
+# Odd, and drawn anew in each run, so that nobody can write a capture whose keys collide.
+_ODD: tuple[np.uint64, ...] = tuple(np.frombuffer(os.urandom(32), np.uint64) | np.uint64(1))
+
+
+_STEP = 1 << 16
+"""Rows that are worked on at a time; they stay in the processor's caches."""
+
+
+def mixed(numbers: Array, which: int = 0) -> Array:
+    """64-bit numbers scattered over all of 64 bits, each to another one."""
+    out = numbers.astype(np.uint64) * _ODD[which]
+    out ^= out >> np.uint64(29)
+    out *= _ODD[3]
+    out ^= out >> np.uint64(32)
+    return out
+
+
+@dataclass(slots=True)
+class Flows:
+    """``order`` are rows, those of one flow together, and of a flow in their order.
+
+    ``begin``  where in ``order`` each flow begins, and at the end its length
+    """
+
+    order: Array
+    begin: Array
+
+    def __len__(self) -> int:
+        return len(self.begin) - 1
+
+    def rows(self, flow: int) -> Array:
+        """The rows of a flow."""
+        return self.order[self.begin[flow] : self.begin[flow + 1]]
+
+    def flow_of(self, row: int) -> int:
+        """The flow that has a row."""
+        step = 1 << 20
+        for at in range(0, len(self.order), step):
+            found = np.flatnonzero(self.order[at : at + step] == row)
+            if len(found):
+                return int(np.searchsorted(self.begin, at + int(found[0]), "right")) - 1
+        raise KeyError(row)
+
+
+def ends(array: dict[str, Array] | Array, rows: Array | slice) -> tuple[Array, Array]:
+    """Sender and receiver of each row: address and port in one number of 48 bits."""
+    out = []
+    for address, port in (("src", "sport"), ("dst", "dport")):
+        number = array[address][rows].astype(np.uint64) << np.uint64(16)
+        number |= array[port][rows]
+        out.append(number)
+    return out[0], out[1]
+
+
+def _keys(array: dict[str, Array] | Array, rows: Array | slice) -> tuple[Array, Array, Array]:
+    """The same for both directions: the two ends, and the scope."""
+    one, other = ends(array, rows)
+    return np.minimum(one, other), np.maximum(one, other), array["scope"][rows]
+
+
+def distinct(values: Array) -> list[int]:
+    """The different ones, ascending."""
+    ordered = np.sort(values)
+    fresh = np.ones(len(ordered), np.bool_)
+    fresh[1:] = ordered[1:] != ordered[:-1]
+    out: list[int] = ordered[fresh].tolist()
+    return out
+
+
+def grouped(values: Array) -> tuple[Array, Array, Array]:
+    """The different ones, ascending; the first place of each; and of each value which it is."""
+    count = len(values)
+    top = int(values.max(initial=0))
+    if int(values.min(initial=0)) < 0 or top >= max(count, 1 << 16):
+        return np.unique(values, return_index=True, return_inverse=True)
+    # Few enough to look each up, and no need to sort.
+    first = np.full(top + 1, count, np.uint32)
+    first[values[::-1]] = np.arange(count - 1, -1, -1, dtype=np.uint32)
+    different = np.flatnonzero(first < count)
+    which = np.zeros(top + 1, np.uint32)
+    which[different] = np.arange(len(different), dtype=np.uint32)
+    return different, first[different], which[values]
+
+
+def flows_of(columns: Columns) -> Flows:
+    """Sort all rows by flow."""
+    count, array = columns.count, columns.array
+    bits = np.uint64(max(count, 1).bit_length())
+    several = len(columns.tables.scopes) > 1
+    packed = np.empty(count, np.uint64)
+    for part in _parts(count):
+        code = _codes(array, part, several=several)
+        code >>= bits
+        code <<= bits
+        code |= np.arange(part.start, part.stop, dtype=np.uint64)
+        packed[part] = code
+    if not (packed[1:] > packed[:-1]).all():  # as it is where there is one flow
+        packed.sort()
+    kind = np.uint32 if count < 1 << 32 else np.uint64
+    order = (packed & np.uint64((1 << int(bits)) - 1)).astype(kind)
+    packed >>= bits
+    alike = np.zeros(count, np.bool_)
+    alike[1:] = packed[1:] == packed[:-1]
+    del packed
+    new = _changes(array, order)
+    if (new & alike).any():
+        _part_collisions(array, order, new & alike, ~alike)
+        new = _changes(array, order)
+    return Flows(order, np.append(np.flatnonzero(new), count))
+
+
+def _codes(array: dict[str, Array], part: slice, *, several: bool) -> Array:
+    """Of each row a number that is the same for both directions; ``several`` scopes there are."""
+    one, other = ends(array, part)
+    # Whichever of both is which: the sum is the same.
+    code = mixed(one)
+    code += mixed(other)
+    if several:
+        code += mixed(array["scope"][part], 2)
+    code *= _ODD[1]
+    return code
+
+
+def _parts(count: int) -> list[slice]:
+    return [slice(at, min(at + _STEP, count)) for at in range(0, count, _STEP)]
+
+
+def _changes(array: dict[str, Array], order: Array) -> Array:
+    """Where another flow begins than the one before."""
+    new = np.ones(len(order), np.bool_)
+    for part in _parts(len(order)):
+        before = max(part.start - 1, 0)
+        rows = rows_at(array, order[before : part.stop])
+        low, high, scope = _keys(rows, slice(None))
+        differ = (low[1:] != low[:-1]) | (high[1:] != high[:-1]) | (scope[1:] != scope[:-1])
+        new[before + 1 : part.stop] = differ
+    return new
+
+
+def _part_collisions(array: dict[str, Array], order: Array, clash: Array, begins: Array) -> None:
+    """Several flows share a code: sort each such stretch by the keys themselves."""
+    edges = np.append(np.flatnonzero(begins), len(order))
+    for place in np.unique(np.searchsorted(edges, np.flatnonzero(clash), "right")).tolist():
+        stretch = slice(int(edges[place - 1]), int(edges[place]))
+        low, high, scope = _keys(array, order[stretch])
+        order[stretch] = order[stretch][np.lexsort((order[stretch], scope, high, low))]

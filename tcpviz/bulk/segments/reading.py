@@ -1,0 +1,278 @@
+"""A capture file read into columns, and single segments read from it again."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, cast
+
+import numpy as np
+
+from tcpviz.bulk import together
+from tcpviz.bulk.segments import plain
+from tcpviz.bulk.segments.columns import DTYPES, Columns, Piece
+from tcpviz.bulk.segments.headers import gather
+from tcpviz.bulk.segments.records import Batch, bulk_stream
+from tcpviz.bulk.segments.windows import Windows
+from tcpviz.core.records import Unreachable
+from tcpviz.core.segment import Segment
+from tcpviz.sources.feed import FeedStatus
+from tcpviz.sources.files import CaptureFile, open_capture
+from tcpviz.sources.pipes import Pipe, PipeCapture
+from tcpviz.sources.spool import Spool
+from tcpviz.wire.decoder import Decoder
+from tcpviz.wire.frame import Frame
+
+PIECE = 1024 * 1024
+"""Bytes read at a time."""
+
+MAX_KEPT = 200_000
+"""Segments that had to be read one by one and are kept as objects, 1 kB each and more."""
+
+MAX_ERRORS = 10_000
+"""ICMP errors that are kept."""
+
+
+class Unsuited(Exception):  # noqa: N818 - it is no failure: there is another way
+    """This capture is not for columns; the scalar core can read it. The reason is the text."""
+
+
+def _ahead(batch: Batch) -> tuple[Batch, plain.Taken | None]:
+    """A batch with what can be told of it without those before it."""
+    return batch, plain.take(batch)
+
+
+class Reading:
+    """A capture on its way into columns.
+
+    ``columns``  what has been read; complete once :meth:`read` has returned
+    ``status``   as a feed's
+    ``errors``   ICMP errors about TCP, with the row before which each came
+    ``title``    the file's name
+
+    ``windows`` are for columns that are more than memory may take. Of a pipe the one that reads
+    it last can read segments again.
+    """
+
+    def __init__(self, path: str | Pipe, windows: Windows | None = None) -> None:
+        self._capture: CaptureFile = (
+            open_capture(path, bulk_stream, PIECE)
+            if isinstance(path, str)
+            else path.capture(bulk_stream, PIECE)
+        )
+        self.title = self._capture.name
+        # No record of a segment is shorter; what is not used of a column costs nothing.
+        self.columns = Columns((self._capture.size or 0) // 70, windows)
+        self.errors: list[tuple[int, Unreachable]] = []
+        self.status = FeedStatus(size=self._capture.size)
+        self._said: list[str] = []
+        self._decoder = Decoder()
+        self._file: IO[bytes] | None = None
+        self._pipe = None if isinstance(path, str) else path.kept
+        self._spool = Spool()
+        if isinstance(path, str) and path != "-" and self._capture.size is not None:
+            self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115
+
+    def wait_with(self, more: Callable[[], bool], idle: Callable[[], None]) -> None:
+        """At the end of a plain file ask ``more`` whether there is more of it now.
+
+        ``idle`` is called again and again while nothing comes through a pipe.
+        """
+        if isinstance(self._capture, PipeCapture):
+            self._capture.idle = idle
+        elif not self._capture.stream.packed:
+            self._capture.at_end = more
+
+    def stop(self) -> None:
+        """End the reading soon; from any thread."""
+        self._capture.stop()
+
+    def close(self) -> None:
+        """Segments cannot be read again after this."""
+        self._capture.close()
+        self._spool.close()
+        if self._file is not None:
+            self._file.close()
+
+    def read(self, progress: Callable[[FeedStatus], None] | None = None) -> None:
+        """Read it to its end. Raises SourceError, and Unsuited where columns cannot hold it.
+
+        What was read before it was stopped, or before an error, is in the columns.
+        """
+        try:
+            for batch, taken in together.in_order(_ahead, self._batches()):
+                self._take(batch, taken)
+                self._tell()
+                if progress is not None:
+                    progress(self.status)
+            self._decoder.finish()
+            self._append(self._drain())
+        finally:
+            self._tell()
+            self.status.done = True
+            self._capture.close()
+            self.columns.close()
+
+    def _batches(self) -> Iterator[Batch]:
+        stream = self._capture.stream
+        for given in self._capture.pieces():
+            if stream.losses:
+                raise Unsuited("it tells where packets were lost")
+            if stream.customs:
+                raise Unsuited("it is a recording of the lab")
+            yield from cast("list[Batch]", given)
+        if stream.losses or stream.customs:
+            raise Unsuited("it tells more than packets")
+
+    def _keep(self, batch: Batch) -> int | None:
+        """Keep the bytes of what cannot be read twice: a pipe, a compressed file.
+
+        What is read again from the capture itself has its place there, what was kept
+        the place in what was kept, less 2 and the sign turned (-1 is for neither).
+        """
+        again = self._file is not None or self._pipe is not None
+        if again and batch.origin >= 0 and not self._capture.stream.packed:
+            return None
+        return self._spool.append(batch.data)
+
+    # -- what comes in ------------------------------------------------------
+
+    def _take(self, batch: Batch, taken: plain.Taken | None) -> None:
+        columns, decoder = self.columns, self._decoder
+        found = gather(batch, columns.tables, taken)
+        at = self._keep(batch)
+        found.piece["where"] = (
+            batch.start[found.rows] + batch.origin
+            if at is None
+            else -2 - at - batch.start[found.rows]
+        )
+        decoder.frames += len(found.rows)
+        decoder.segments += len(found.rows)
+        for first, count in found.alike:
+            decoder.decode(batch.frame(first))
+            if count > 1:
+                self._skip_more(batch.frame(first), count - 1)
+        if len(columns.tables.sources) > 255 or len(columns.tables.scopes) > 0xFFFF:
+            raise Unsuited("too many interfaces or VLANs")
+        if not len(found.slow):
+            columns.append(found.piece)
+            return
+        slow: list[list[Segment]] = []
+        done = 0
+        places = []
+        for place in found.slow.tolist():
+            made = self._slow(batch.frame(place))
+            if decoder.errors:
+                before = int(np.searchsorted(found.rows, place))
+                row = columns.count + before + done + len(made)
+                self.errors += [(row, error) for error in decoder.errors]
+                decoder.errors.clear()
+                if len(self.errors) > MAX_ERRORS:
+                    raise Unsuited("too many ICMP errors")
+            if made:
+                slow.append(made)
+                places.append(place)
+                done += len(made)
+        self._merge(found.rows, found.piece, places, slow)
+
+    def _skip_more(self, frame: Frame, count: int) -> None:
+        """Count ``count`` more frames that are skipped as this one is."""
+        before = (self._decoder.skipped, self._decoder.malformed, self._decoder.cut)
+        copies = [Counter(each) for each in before]
+        self._decoder.decode(frame)
+        for now, then in zip(before, copies, strict=True):
+            for reason in now:
+                now[reason] += (now[reason] - then[reason]) * (count - 1)
+        self._decoder.frames += count - 1
+
+    def _slow(self, frame: Frame) -> list[Segment]:
+        segment = self._decoder.decode(frame)
+        made = [] if segment is None else [segment]
+        return made + self._drain() if self._decoder.extra else made
+
+    def _drain(self) -> list[Segment]:
+        made = list(self._decoder.extra)
+        self._decoder.extra.clear()
+        return made
+
+    def _merge(
+        self, rows: object, piece: Piece, places: list[int], slow: list[list[Segment]]
+    ) -> None:
+        """Put what was read one by one between the rows, each where its frame stands."""
+        columns = self.columns
+        if not places:
+            columns.append(piece)
+            return
+        segments = [one for made in slow for one in made]
+        if len(columns.kept) + len(segments) > MAX_KEPT:
+            raise Unsuited("most of it is in tunnels, or in forms that are read one by one")
+        where = [place for place, made in zip(places, slow, strict=True) for _ in made]
+        keys = np.concatenate([np.asarray(rows, np.int64), np.array(where, np.int64)])
+        order = np.argsort(keys, kind="stable")
+        others = columns.rows_of(segments)
+        fast = len(keys) - len(where)
+        first = columns.count
+        for place in np.flatnonzero(order >= fast).tolist():
+            columns.kept[first + place] = segments[int(order[place]) - fast]
+        columns.append(
+            {
+                name: np.concatenate(
+                    [np.asarray(piece[name], np.int64), np.asarray(others[name], np.int64)]
+                )[order]
+                for name in DTYPES
+            }
+        )
+
+    def _append(self, segments: list[Segment]) -> None:
+        """What comes at the end: fragments that were given up."""
+        if segments:
+            for number, one in enumerate(segments, self.columns.count):
+                self.columns.kept[number] = one
+            self.columns.append(self.columns.rows_of(segments))
+
+    def _tell(self) -> None:
+        decoder, stream, status = self._decoder, self._capture.stream, self.status
+        bad = Counter({reason: n for reason, n in stream.bad.items() if "packet" in reason})
+        status.frames = decoder.frames + bad.total()
+        status.segments = decoder.segments
+        status.skipped = Counter(decoder.skipped) + bad
+        status.dropped = stream.dropped
+        status.position = self._capture.position
+        windows = self.columns.windows
+        said = stream.notes if windows is None else [*stream.notes, *windows.notes]
+        if said != self._said:
+            # Others' notes stay; one whose count has grown takes the place of the old one.
+            status.notes[:] = [each for each in status.notes if each not in self._said] + said
+            self._said = said
+
+    # -- and out again ------------------------------------------------------
+
+    def segment(self, row: int, decoder: Decoder) -> Segment:
+        """The segment of a row, read from the capture once more."""
+        kept = self.columns.kept.get(row)
+        if kept is not None:
+            return kept
+        array = self.columns.array
+        size, where = int(array["captured"][row]), int(array["where"][row])
+        if where < 0:
+            data = self._spool.read(size, -2 - where)
+        elif self._file is not None:
+            data = os.pread(self._file.fileno(), size, where)
+        else:
+            assert self._pipe is not None
+            data = self._pipe.read(size, where)
+        link_type, interface = self.columns.tables.sources[int(array["source"][row])]
+        frame = Frame(
+            int(array["time"][row]),
+            link_type,
+            data,
+            int(array["wire"][row]),
+            int(array["frame"][row]),
+            interface,
+        )
+        segment = decoder.decode(frame)
+        if segment is None or len(data) < size:
+            raise Unsuited("the file has changed while it was read")
+        return segment

@@ -1,0 +1,1 @@
+"""More packets than memory: flows dealt out to buckets on disk, each built alone."""

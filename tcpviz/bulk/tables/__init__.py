@@ -1,0 +1,1 @@
+"""A capture's connections as a table: asked, sorted, sifted and looked at."""

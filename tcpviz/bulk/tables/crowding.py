@@ -1,0 +1,181 @@
+"""Crowds among a table's connections: what :mod:`tcpviz.core.crowds` finds, by columns.
+
+The rules are that module's, counted over arrays instead of objects; a test holds
+both together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.segments.flows import mixed
+from tcpviz.core.crowds import FLOOD, FLOOD_NS, SCAN, Crowd
+
+Array = NDArray[Any]
+
+FATES = ("", "silent", "half-open", "refused", "scanned", "odd")
+"""What :func:`tcpviz.core.crowds.fate` says, by number."""
+
+_WAITING = (1, 2)
+
+_BUCKETS = 20  # bits
+_ODD = np.frombuffer(os.urandom(16), np.uint64) | np.uint64(1)
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is asked of each connection, in their order.
+
+    ``fate`` is a place in :data:`FATES`, -1 where it is not asked; ends are numbers,
+    ``syns`` the client's.
+    """
+
+    fate: Array
+    client: Array
+    server: Array
+    client_port: Array
+    server_port: Array
+    syns: Array
+    first_ns: Array
+    name: Callable[[int], str]
+    """The text of an address's number."""
+
+
+def crowds_of(facts: Facts) -> tuple[list[Crowd], Array]:
+    """The crowds, in the order in which they are found, and of each connection its crowd or -1."""
+    member = np.full(len(facts.fate), -1, np.int64)
+    found: list[Crowd] = []
+    if not (facts.fate > 0).any():
+        return found, member
+    kinds = (
+        (facts.server, facts.server_port, FLOOD, _flood),
+        (facts.client, facts.server, SCAN, _port_scan),
+        (facts.client, facts.server_port, SCAN, _host_scan),
+    )
+    for one, other, least, judge in kinds:
+        for members, total in _groups(facts, one, other, member, least):
+            crowd = judge(facts, members, total)
+            if crowd is not None:
+                member[members] = len(found)
+                found.append(crowd)
+    return found, member
+
+
+def _groups(
+    facts: Facts, one: Array, other: Array, member: Array, least: int
+) -> list[tuple[Array, int]]:
+    """Those that failed and are in no crowd yet, by key, and of how many they are.
+
+    Only groups large enough; counted from the first failure on.
+    """
+    failed = (facts.fate > 0) & (member < 0)
+    if not failed.any():
+        return []
+    asked = np.flatnonzero(facts.fate >= 0)
+    asked = asked[_perhaps(one[asked], other[asked], failed[asked], least)]
+    if not len(asked):
+        return []
+    order, fresh = _sorted(one[asked], other[asked])
+    edges = np.append(np.flatnonzero(fresh), len(order))
+    asked = asked[order]
+    counts = np.add.reduceat(failed[asked], edges[:-1], dtype=np.int64)
+    out = []
+    for at in np.flatnonzero(counts >= least).tolist():
+        places = asked[edges[at] : edges[at + 1]]
+        # Membership in an earlier crowd does not matter for how many there are.
+        first = places[facts.fate[places] > 0][0]
+        total = int((places >= first).sum())
+        members = places[(facts.fate[places] > 0) & (member[places] < 0)]
+        out.append((int(first), members, total))
+    out.sort(key=lambda each: each[0])
+    return [(members, total) for _, members, total in out]
+
+
+def _perhaps(one: Array, other: Array, failed: Array, least: int) -> Array:
+    """False where so many cannot have failed: counted by a part of the key alone."""
+    code = one.astype(np.uint64) * _ODD[0]
+    code += other.astype(np.uint64) * _ODD[1]
+    code >>= np.uint64(64 - _BUCKETS)
+    code = code.astype(np.int64)
+    counts = np.bincount(code[failed], minlength=1 << _BUCKETS)
+    there: Array = counts[code] >= least
+    return there
+
+
+def _sorted(one: Array, other: Array) -> tuple[Array, Array]:
+    """The order that brings equal pairs together, each in its own order; where a new one begins."""
+    count = len(one)
+    if (one == one[0]).all() and (other == other[0]).all():  # a flood, say
+        return np.arange(count), np.arange(count) == 0
+    bits = np.uint64(count.bit_length())
+    packed = (mixed(one) ^ mixed(other, 1)) >> bits << bits
+    packed |= np.arange(count, dtype=np.uint64)
+    packed.sort()
+    order = (packed & np.uint64((1 << int(bits)) - 1)).astype(np.int64)
+    packed >>= bits
+    for again in (False, True):
+        if again:
+            order = np.lexsort((np.arange(count), other, one))
+        fresh = np.ones(count, np.bool_)
+        fresh[1:] = (one[order[1:]] != one[order[:-1]]) | (other[order[1:]] != other[order[:-1]])
+        # As many stretches as codes, or else two pairs share one.
+        if again or int(fresh.sum()) == 1 + int((packed[1:] != packed[:-1]).sum()):
+            break
+    return order, fresh
+
+
+def _different(values: Array) -> int:
+    """How many different ones there are."""
+    ordered = np.sort(values)
+    return 1 + int((ordered[1:] != ordered[:-1]).sum())
+
+
+def _times(facts: Facts, members: Array) -> tuple[int, int]:
+    begun = facts.first_ns[members]
+    return int(begun.min()), int(begun.max())
+
+
+def _flood(facts: Facts, members: Array, total: int) -> Crowd | None:
+    once = members[np.isin(facts.fate[members], _WAITING) & (facts.syns[members] == 1)]
+    if len(once) < FLOOD or len(once) * 2 < len(members):
+        return None
+    at, bursts = np.unique(facts.first_ns[once] // FLOOD_NS, return_counts=True)
+    following = np.zeros(len(at), np.int64)
+    following[:-1] = np.where(np.diff(at) == 1, bursts[1:], 0)
+    if (bursts + following).max() < FLOOD:
+        return None
+    many = _different(facts.client[once])
+    who = facts.name(int(facts.client[once[0]])) if many == 1 else ""
+    target = _end(facts, int(members[0]))
+    count = len(members)
+    return Crowd("syn-flood", who, target, count, total, many, *_times(facts, members))
+
+
+def _end(facts: Facts, place: int) -> str:
+    address = facts.name(int(facts.server[place]))
+    port = int(facts.server_port[place])
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _port_scan(facts: Facts, members: Array, total: int) -> Crowd | None:
+    ports = _different(facts.server_port[members])
+    if ports < SCAN or len(members) * 2 < total:
+        return None
+    who, target = (facts.name(int(each[members[0]])) for each in (facts.client, facts.server))
+    count = len(members)
+    return Crowd("port-scan", who, target, count, total, ports, *_times(facts, members))
+
+
+def _host_scan(facts: Facts, members: Array, total: int) -> Crowd | None:
+    hosts = _different(facts.server[members])
+    if hosts < SCAN or len(members) * 2 < total:
+        return None
+    who, count = facts.name(int(facts.client[members[0]])), len(members)
+    port = str(int(facts.server_port[members[0]]))
+    return Crowd("host-scan", who, port, count, total, hosts, *_times(facts, members))

@@ -1,0 +1,377 @@
+"""The table of a capture's connections: columns for what is regular, objects for the rest.
+
+``Table.connection`` gives any of them as the core's :class:`~tcpviz.core.connection.Connection`;
+those that are regular are made for the moment, from their shape and their own
+numbers, and hold what tables, verdicts and reports ask (:data:`TOLD`).
+``Table.whole`` follows one segment by segment instead, and holds everything.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import operator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.connections import former
+from tcpviz.bulk.connections.building import Building
+from tcpviz.bulk.connections.shapes import SUCCESSOR, Ending
+from tcpviz.bulk.tables.crowding import FATES, Facts, crowds_of
+from tcpviz.bulk.tables.signs import own_vitals
+from tcpviz.bulk.twin import twin
+from tcpviz.core.connection import Connection
+from tcpviz.core.crowds import Crowd, crowds, fate
+from tcpviz.core.halfconn import End
+from tcpviz.core.marks import MarkName
+from tcpviz.core.segment import Endpoint, FlowKey
+from tcpviz.core.watch import PAUSE_NS
+from tcpviz.wire.tcp import address
+
+Array = NDArray[Any]
+
+_FOLLOWED = 1 << 31
+
+
+class Table:
+    """Connections by their place, from 0, in the order of their first segments.
+
+    ``first_ns``, ``last_ns``, ``until_ns``  of each: when it began and ended, and until when the
+    capture went on after it (:class:`tcpviz.core.watch.Watch`)
+    """
+
+    def __init__(self, building: Building) -> None:
+        self._building = building
+        self._placed: Array | None = None
+        self._array = building.array
+        self._columns = building.reading.columns
+        count, others = len(self._array["first"]), len(building.followed)
+        self._source = np.arange(count, dtype=np.uint32)
+        if others:
+            rows = np.array([row for row, _ in building.followed], np.uint32)
+            order = np.argsort(np.concatenate([self._array["first"], rows]), kind="stable")
+            followed = np.arange(others, dtype=np.uint32) | np.uint32(_FOLLOWED)
+            self._source = np.concatenate([self._source, followed])[order]
+            self._from = order.astype(np.uint32)
+            order = np.flatnonzero(self._source >= _FOLLOWED)
+            numbers = np.empty(others, np.int64)
+            numbers[self._source[order] - np.uint32(_FOLLOWED)] = order + 1
+            former.number(building.followed, numbers.tolist())
+        kinds = self._array["shape"].astype(np.int64) << 2 | self._array["ending"]
+        present = np.flatnonzero(np.bincount(kinds)) if count else np.zeros(0, np.int64)
+        self._shapes = present, np.searchsorted(present, kinds).astype(np.uint32)
+        self.first_ns = self._times("first_ns")
+        self.last_ns = self._times("last_ns")
+        self.until_ns = _until(self.first_ns, self.last_ns)
+        rtt = self._array["rtt"]
+        # A shape that tells none has none, whatever the time between its segments.
+        self.rtt = self.column(
+            rtt, lambda c: -1 if c.handshake_rtt_ns is None else c.handshake_rtt_ns
+        ).copy()
+        self.rtt[self.shaped(lambda c: int(c.handshake_rtt_ns is None)) > 0] = -1
+        self.crowds, self.crowd = self._crowds()
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return (self.connection(place) for place in range(len(self)))
+
+    def _object(self, place: int) -> Connection:
+        return self._building.followed[int(self._source[place]) - _FOLLOWED][1]
+
+    def _times(self, name: str) -> Array:
+        return self.column(self._array[name], lambda c: getattr(c, name))
+
+    def column(self, regular: Array, of: Callable[[Connection], int]) -> Array:
+        """A number of each: of the regular ones as it is in ``regular``, of the others ``of``."""
+        others = [of(each) for _, each in self._building.followed]
+        if not others:
+            same = regular.astype(np.int64, copy=False).view()
+            same.flags.writeable = False
+            return same
+        both = np.concatenate([regular.astype(np.int64), np.array(others, np.int64)])
+        return both[self._from]
+
+    def shaped(self, of: Callable[[Connection], int]) -> Array:
+        """A number of each that only depends on its shape and on what came after it."""
+        shapes, (unique, back) = self._building.shapes, self._shapes
+        values = [of(shapes.connection(kind >> 2, Ending(kind & 3))) for kind in unique.tolist()]
+        return self.column(np.array(values, np.int64)[back], of)
+
+    def kinds(self) -> tuple[Array, Array]:
+        """What shape, ending and crowd each has, as one number; and which have no shape."""
+        array = self._array
+        shape = self.column(array["shape"], lambda _: 0)
+        ending = self.column(array["ending"], lambda _: 0)
+        both = shape * len(Ending) + ending
+        return both * (len(self.crowds) + 1) + self.crowd + 1, self._source >= _FOLLOWED
+
+    @property
+    def building(self) -> Building:
+        """What the table was made of."""
+        return self._building
+
+    def regular(self, places: Array) -> tuple[Array, Array]:
+        """Which of these places hold a regular connection; and of those where in the columns."""
+        source = self._source[places]
+        which = source < _FOLLOWED
+        return which, source[which].astype(np.int64)
+
+    def _neighbours(self, places: Array, step: int) -> Array:
+        """The regular connections that begin at these places of the flows' order, or beside."""
+        begins = self._array["place"]
+        if self._placed is None:
+            self._placed = np.argsort(begins)
+        rank = np.searchsorted(begins, places, sorter=self._placed)
+        found: Array = self._placed[rank + step]
+        return found
+
+    def formers(self, at: Array) -> Array:
+        """Of each of these the one before it on the same ends: the latest that counts for one.
+
+        That is one that was answered, or the first; an unanswered SYN takes nobody's place.
+        """
+        array, begins = self._array, self._building.flows.begin
+        at, waiting = at.copy(), np.arange(len(at))
+        while len(waiting):
+            at[waiting] = self._neighbours(array["place"][at[waiting]], -1)
+            place = array["place"][at[waiting]]
+            leads = begins[np.searchsorted(begins, place)] == place
+            waiting = waiting[~(array["answered"][at[waiting]] | leads)]
+        return at
+
+    def successors(self, at: Array) -> Array:
+        """The frames by which the next connections of the same ends stand when answered."""
+        array, shapes = self._array, self._building.shapes
+        place = array["place"]
+        at = at.copy()
+        waiting = np.arange(len(at))
+        while len(waiting):
+            after = place[at[waiting]] + array["size"][at[waiting]]
+            at[waiting] = self._neighbours(after, 0)
+            waiting = waiting[~array["answered"][at[waiting]]]
+        kinds, back = np.unique(array["shape"][at], return_inverse=True)
+        refused = np.array([shapes.connection(each).refused for each in kinds.tolist()], np.bool_)
+        where = place[at] + np.where(refused[back], array["size"][at] - 1, 0)
+        frames: Array = self._columns.array["frame"][self._building.flows.order[where]]
+        return frames
+
+    @property
+    def segments(self) -> Array:
+        """Segments of each connection, both ends'."""
+        return self.column(self._array["size"], lambda c: c.client.segments + c.server.segments)
+
+    @property
+    def bytes(self) -> Array:
+        """Bytes of each connection, both ends'."""
+        both = self._array["client_bytes"] + self._array["server_bytes"]
+        return self.column(both, lambda c: c.client.bytes + c.server.bytes)
+
+    @property
+    def sizes(self) -> Array:
+        """Segments of each regular connection."""
+        return self._array["size"]
+
+    def ends(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """(address, port) of each client and of each server; :meth:`address` tells which."""
+        tables, first = self._columns.tables, self._building.first
+        six = np.array([version == 6 for version, _ in tables.scopes] or [False])
+        base = six[first("scope")].astype(np.int64) << 32
+
+        def both(name: str, address: str, port: str) -> tuple[Array, Array]:
+            whose = operator.attrgetter(f"{name}.endpoint")
+            return (
+                self.column(first(address) + base, lambda c: self._number(whose(c))),
+                self.column(first(port), lambda c: int(whose(c).port)),
+            )
+
+        return both("client", "src", "sport"), both("server", "dst", "dport")
+
+    def _number(self, end: Endpoint) -> int:
+        packed = ipaddress.ip_address(end.addr).packed
+        number = self._columns.tables.address(packed)
+        return number if len(packed) == 4 else number | 1 << 32
+
+    def address(self, number: int) -> str:
+        """The address that a number of :meth:`ends` stands for."""
+        if number >> 32:
+            return address(self._columns.tables.long[number & 0xFFFFFFFF])
+        return address(number.to_bytes(4, "big"))
+
+    def _crowds(self) -> tuple[list[Crowd], Array]:
+        """What many of them show together, and which of it each belongs to, or -1."""
+        (client, client_port), (server, server_port) = self.ends()
+        facts = Facts(
+            self.shaped(_fate),
+            client,
+            server,
+            client_port,
+            server_port,
+            self.shaped(lambda c: c.client.syns),
+            self.first_ns,
+            self.address,
+        )
+        found, member = crowds_of(facts)
+        answers = [each for _, each in self._building.followed if _fate(each) < 0]
+        order = sorted(range(len(found)), key=lambda at: -found[at].count)
+        for place in np.flatnonzero((member >= 0) & (self._source >= _FOLLOWED)).tolist():
+            self._object(place).crowd = found[member[place]]
+        # Those that only others can be in come last among as many; so does the core put them.
+        others = crowds(answers)
+        rank = {number: place for place, number in enumerate(order)}
+        ranks = np.array([rank[at] for at in range(len(found))] or [0])
+        everything = self._joined = [found[at] for at in order]
+        return (
+            sorted([*everything, *others], key=lambda each: -each.count),
+            np.where(member >= 0, ranks[member], -1),
+        )
+
+    def first_row(self, place: int) -> int:
+        """The row of a connection's first segment."""
+        source = int(self._source[place])
+        if source >= _FOLLOWED:
+            return self._building.followed[source - _FOLLOWED][0]
+        return int(self._array["first"][source])
+
+    # -- one of them --------------------------------------------------------
+
+    def connection(self, place: int) -> Connection:
+        """The connection at ``place``."""
+        source = int(self._source[place])
+        if source >= _FOLLOWED:
+            return self._object(place)
+        return self._dressed(place, source)
+
+    def _dressed(self, place: int, at: int) -> Connection:
+        array = self._array
+        ending = Ending(int(array["ending"][at]))
+        shape = self._building.shapes.connection(int(array["shape"][at]), ending)
+        made = twin(shape)
+        made.id = place + 1
+        made.first_ns, made.last_ns = int(array["first_ns"][at]), int(array["last_ns"][at])
+        client, server, scope = self._ends(int(array["first"][at]))
+        made.key = FlowKey.of(client, server, scope)
+        frames = self._frames(at)
+        made.client = _end(shape.client, client, array, "client", at, frames)
+        made.server = _end(shape.server, server, array, "server", at, frames)
+        if shape.handshake_rtt_ns is not None:
+            made.handshake_rtt_ns = int(array["rtt"][at])
+        if shape.older:
+            made.older = self._older.of(at)
+        made.observation = None
+        which = int(self.crowd[place])
+        made.crowd = None if which < 0 else self._joined[which]
+        analysis = shape.analysis
+        assert analysis is not None
+        made.analysis = analysis = twin(analysis)
+        analysis.marks = twin(analysis.marks)
+        analysis.marks.count_as(self._marks(shape, at))
+        place = int(array["place"][at])
+        rows = self._building.flows.order[place : place + int(array["size"][at])]
+        analysis.vitals = own_vitals(analysis.vitals, self._columns.array, rows, frames)
+        return made
+
+    @functools.cached_property
+    def _older(self) -> former.Older:
+        regular = np.flatnonzero(self._source < _FOLLOWED)
+        return former.Older(self._building, regular + 1)
+
+    def _frames(self, at: int) -> Callable[[int], int]:
+        """From a frame number of the shape's example to this connection's."""
+        building, array = self._building, self._array
+        number, place = int(array["shape"][at]), int(array["place"][at])
+        span = slice(place, place + int(array["size"][at]))
+        own = self._columns.array["frame"][building.flows.order[span][building.kept[span]]]
+
+        def frame(of: int) -> int:
+            if of == SUCCESSOR:
+                return self._successor(at)
+            which = building.shapes.place(number, of)
+            return 0 if which is None else int(own[which])
+
+        return frame
+
+    def _successor(self, at: int) -> int:
+        """The frame by which the next connection of the same ends stands when it is answered."""
+        array, order = self._array, self._building.flows.order
+        at = self._building.next(at)
+        while not array["answered"][at]:
+            at = self._building.next(at)
+        place = int(array["place"][at])
+        if self._building.shapes.connection(int(array["shape"][at])).refused:
+            place += int(array["size"][at]) - 1
+        return int(self._columns.array["frame"][order[place]])
+
+    def _ends(self, row: int) -> tuple[Endpoint, Endpoint, tuple[str, ...]]:
+        array, tables = self._columns.array, self._columns.tables
+        scope = int(array["scope"][row])
+        src, dst = (
+            Endpoint(address(tables.packed(int(array[name][row]), scope)), int(array[port][row]))
+            for name, port in (("src", "sport"), ("dst", "dport"))
+        )
+        return src, dst, tables.scopes[scope][1]
+
+    def _marks(self, shape: Connection, at: int) -> Counter[str]:
+        assert shape.marks is not None
+        counts = Counter(shape.marks)
+        for name, column in _COUNTED:
+            number = int(self._array[column][at])
+            counts.pop(name, None)
+            if number:
+                counts[name] = number
+        return counts
+
+
+_COUNTED = (
+    (MarkName.WINDOW_UPDATE.value, "updates"),
+    (MarkName.DUPLICATE_ACK.value, "repeats"),
+    (MarkName.WINDOW_FULL.value, "full"),
+)
+
+
+def _fate(c: Connection) -> int:
+    """Its number in FATES, -1 for an answer without a question: that is of another kind."""
+    if c.client.iss is None and c.server.iss is not None and not c.established:
+        return -1
+    return FATES.index(fate(c))
+
+
+def _end(
+    like: End,
+    endpoint: Endpoint,
+    array: dict[str, Array],
+    name: str,
+    at: int,
+    frame: Callable[[int], int],
+) -> End:
+    made = twin(like)
+    made.endpoint = endpoint
+    claim = like.claim
+    others = tuple(frame(each) for each in claim.others)
+    made.claim = replace(claim, frame=frame(claim.frame), others=others)
+    made.segments = int(array[f"{name}_segments"][at])
+    made.bytes = int(array[f"{name}_bytes"][at])
+    return made
+
+
+def _until(first: Array, last: Array) -> Array:
+    """As :class:`tcpviz.core.watch.Watch` has it, for all at once."""
+    if not len(first):
+        return first
+    begin, end = np.minimum(first, last), np.maximum(first, last)
+    if (begin[1:] < begin[:-1]).any():
+        order = np.argsort(begin, kind="stable")
+        begin, end = begin[order], end[order]
+    end = np.maximum.accumulate(end)
+    fresh = np.ones(len(begin), np.bool_)
+    fresh[1:] = begin[1:] - end[:-1] >= PAUSE_NS
+    begins = begin[fresh]
+    ends = end[np.append(np.flatnonzero(fresh)[1:], len(end)) - 1]
+    place = np.searchsorted(begins, last, "right") - 1
+    return np.where(place >= 0, np.maximum(last, ends[np.maximum(place, 0)]), last)
