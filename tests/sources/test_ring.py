@@ -156,6 +156,9 @@ def test_what_the_end_leaves_no_time_for_is_counted_too(monkeypatch):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         feed = LiveFeed(["lo"], "udp port 9", exclude_ssh=False)
         feed.open()
+        # What is stopped says no more that something has come.
+        os.kill(feed.pids[0], signal.SIGSTOP)
+        os.waitid(os.P_PID, feed.pids[0], os.WSTOPPED | os.WNOWAIT)
         for _ in range(70):
             sender.sendto(b"x", ("127.0.0.1", 9))
         os.kill(feed.pids[0], signal.SIGKILL)

@@ -298,9 +298,11 @@ async def test_drops_and_forgotten_steps_are_told() -> None:
     feed = FakeFeed([Gap(1, 5, "the kernel"), *conversation(0, 600)], hold=True)
     feed.status.dropped = 1234
     app = TcpvizApp(feed, live=True, behaviour=QUIET, limit=500)
-    async with running(app, size=(200, 60), until=lambda: len(app.session.timeline) > 1200):
+    async with running(
+        app, size=(200, 60), until=lambda: len(app.session.timeline) > 1200
+    ) as pilot:
+        await settle(pilot, lambda: "forgotten" in text(app, "status"))
         assert "1 234 DROPPED" in text(app, "status")
-        assert "forgotten" in text(app, "status")
 
 
 # -- errors -------------------------------------------------------------------
