@@ -60,7 +60,7 @@ class BulkSifter(Sifter):
         if made is not None:
             self._shown = made
         self._worker.check()
-        self.pending = int(self._worker.busy)
+        self.pending = int(self._worker.owes)
         return [] if self._shown is None else self._shown
 
     def _arrange(

@@ -118,7 +118,7 @@ class BulkSession(Session):
 
     @property
     def working(self) -> bool:
-        return self._teller.busy or self._list.pending > 0
+        return self._teller.owes or self._list.pending > 0
 
     def _take(self, snapshot: Snapshot) -> None:
         """Another table has been made."""

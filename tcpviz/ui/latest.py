@@ -31,6 +31,12 @@ class Latest(Generic[Made]):
         self.busy = False
         self.error: Exception | None = None
 
+    @property
+    def owes(self) -> bool:
+        """Something is being done, or has been and was not taken yet."""
+        with self._turn:
+            return self.busy or self._done is not None
+
     def ask(self, job: Callable[[Enough], Made | None]) -> None:
         """Do this now; returns at once."""
         with self._turn:

@@ -79,9 +79,14 @@ class Teller:
         return self._worker.busy
 
     @property
+    def owes(self) -> bool:
+        """Something is being told, or has been told and nobody has taken it."""
+        return self._worker.owes
+
+    @property
     def resting(self) -> bool:
         """Nor is anything looked through."""
-        return not (self._worker.busy or self._searcher.busy)
+        return not (self._worker.owes or self._searcher.busy)
 
     def known(self, ident: int, begin: int) -> Told | None:
         """What was told before, at once."""

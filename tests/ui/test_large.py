@@ -222,9 +222,9 @@ async def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
     app = TcpvizApp(BulkFeed(str(path), follow=True), behaviour=QUIET)
     session = app.session
     async with running(app, (120, 40), lambda: session.progress is not None) as pilot:
+        await settle(pilot, lambda: segments(session) > 0)
         await settle(pilot, lambda: "waiting for more" in text(app, "scrubber"))
         half = segments(session)
-        assert half > 0
         with path.open("ab") as more:
             more.write(data[len(data) // 2 :])
         await settle(pilot, lambda: segments(session) > half)
