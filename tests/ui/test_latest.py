@@ -19,8 +19,8 @@ def test_what_is_done_is_owed_until_it_is_taken() -> None:
     assert latest.owes
     assert latest.take() is None
     go.set()
-    while latest.busy:
-        threading.Event().wait(0.001)
+    with latest._turn:
+        latest._turn.wait_for(lambda: not latest.busy)
     assert latest.owes  # nobody works at it, and nobody has it
     assert latest.take() == "done"
     assert not latest.owes
