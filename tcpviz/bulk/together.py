@@ -1,6 +1,6 @@
 """Work that several threads share: numpy lets others run while it goes through an array.
 
-Unless :func:`share` was called all is done by the caller's thread: beside a screen
+But within :func:`shared` all is done by the caller's thread: beside a screen
 that has to answer at once, others would only be in its way.
 """
 
@@ -10,6 +10,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Generic, TypeVar
@@ -30,16 +31,23 @@ such passes would let nobody help.
 _hands = 1
 
 
-def share(most: int = MOST) -> None:
-    """From now on share work among as many threads as we have processors, ``most`` at most."""
+@contextmanager
+def shared(most: int = MOST) -> Iterator[None]:
+    """Meanwhile work is shared by as many threads as we have processors, ``most`` at most."""
     global _hands
     try:
         there = len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS
         there = os.cpu_count() or 1
+    before, turn = _hands, sys.getswitchinterval()
     _hands = max(1, min(there, most))
     if _hands > 1:
         sys.setswitchinterval(_TURN_S)
+    try:
+        yield
+    finally:
+        _hands = before
+        sys.setswitchinterval(turn)
 
 
 def hands() -> int:

@@ -77,10 +77,12 @@ def test_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(together, "_hands", 1)
     monkeypatch.setattr(together.sys, "setswitchinterval", lambda _: None)
     monkeypatch.setattr(together.os, "sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
-    together.share()
-    assert together.hands() == 3
-    together.share(2)
-    assert together.hands() == 2
+    with together.shared():
+        assert together.hands() == 3
+        with together.shared(2):
+            assert together.hands() == 2
+        assert together.hands() == 3
+    assert together.hands() == 1
 
 
 def test_a_table_is_the_same_whoever_made_it(

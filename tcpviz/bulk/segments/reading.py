@@ -74,12 +74,16 @@ class Reading:
         self._spool = Spool()
         if isinstance(path, str) and path != "-" and self._capture.size is not None:
             self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115
+        # Whoever reads ahead lets what has come wait for what is to come. Of a pipe, or of a
+        # file that grows, nobody knows when that will be.
+        self._ahead = self._file is not None
 
     def wait_with(self, more: Callable[[], bool], idle: Callable[[], None]) -> None:
         """At the end of a plain file ask ``more`` whether there is more of it now.
 
         ``idle`` is called again and again while nothing comes through a pipe.
         """
+        self._ahead = False
         if isinstance(self._capture, PipeCapture):
             self._capture.idle = idle
         elif not self._capture.stream.packed:
@@ -102,7 +106,8 @@ class Reading:
         What was read before it was stopped, or before an error, is in the columns.
         """
         try:
-            for batch, taken in together.in_order(_ahead, self._batches()):
+            batches = self._batches()
+            for batch, taken in (together.in_order if self._ahead else map)(_ahead, batches):
                 self._take(batch, taken)
                 self._tell()
                 if progress is not None:
