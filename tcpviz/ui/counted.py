@@ -12,12 +12,12 @@ to show what was counted of them.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol, overload
+from typing import Any, Protocol
 
 from tcpviz.core.connection import Connection
 from tcpviz.core.hosts import HostReading, HostSocket
+from tcpviz.core.rows import ConnectionRows
 from tcpviz.core.segment import FlowKey
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources.feed import Feed
@@ -110,7 +110,7 @@ def resume(rows: Rows, session: _Follows, since: int, most: int) -> Resumed:
     return Resumed(rows, session.tracker.connections, since)
 
 
-class Resumed(Sequence[Connection]):
+class Resumed(ConnectionRows):
     """The list after it: what was counted up to number ``since``, then what is followed.
 
     ``connections``  those that are followed, by number; of whoever was counted its row is shown,
@@ -145,17 +145,7 @@ class Resumed(Sequence[Connection]):
     def __len__(self) -> int:
         return self._before + len(self._later)
 
-    @overload
-    def __getitem__(self, place: int) -> Connection: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Connection]: ...
-    def __getitem__(self, place: int | slice) -> Connection | list[Connection]:
-        if isinstance(place, slice):
-            return [self[one] for one in range(*place.indices(len(self)))]
-        if place < 0:
-            place += len(self)
-        if not 0 <= place < len(self):
-            raise IndexError(place)
+    def row(self, place: int) -> Connection:
         if place < self._before:
             counted: Connection = self._rows[place]
             return counted

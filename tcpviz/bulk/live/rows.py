@@ -9,10 +9,8 @@ they were counted and not followed.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Lock
-from typing import overload
 
 import numpy as np
 
@@ -23,6 +21,7 @@ from tcpviz.core.connection import Connection
 from tcpviz.core.halfconn import End
 from tcpviz.core.hosts import HostSocket
 from tcpviz.core.records import Side
+from tcpviz.core.rows import ConnectionRows
 from tcpviz.core.segment import Endpoint, FlowKey
 from tcpviz.core.states import State
 from tcpviz.core.troubles_many import Trouble
@@ -59,7 +58,7 @@ def endpoint(packed: bytes) -> Endpoint:
     return Endpoint(text, int.from_bytes(packed[16:], "big"))
 
 
-class LiveRows(Sequence[Connection]):
+class LiveRows(ConnectionRows):
     """The table's connections in the order in which they began; made one by one when asked for.
 
     ``lock`` is held by whoever changes the table. Positions hold until :meth:`refresh`.
@@ -90,16 +89,7 @@ class LiveRows(Sequence[Connection]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __iter__(self) -> Iterator[Connection]:
-        return (self[place] for place in range(len(self)))
-
-    @overload
-    def __getitem__(self, place: int) -> Connection: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Connection]: ...
-    def __getitem__(self, place: int | slice) -> Connection | list[Connection]:
-        if isinstance(place, slice):
-            return [self[one] for one in range(*place.indices(len(self)))]
+    def row(self, place: int) -> Connection:
         with self._lock:
             return self._of(int(self._rows[place]))
 

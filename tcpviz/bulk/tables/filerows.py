@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.tables.growing import Snapshot, Unsuited
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
+from tcpviz.core.rows import ConnectionRows
 from tcpviz.core.segment import FlowKey
 from tcpviz.sources.feed import SourceError
 
@@ -31,7 +31,7 @@ class Until:
         return int(self._table.until_ns[connection.id - 1])
 
 
-class FileRows(Sequence[Connection]):
+class FileRows(ConnectionRows):
     """A snapshot's connections in an order; their numbers are their places in the table, from 1.
 
     ``order``  places in the table; ``None``: all of them as they are there
@@ -55,20 +55,7 @@ class FileRows(Sequence[Connection]):
     def __len__(self) -> int:
         return len(self.snapshot) if self.order is None else len(self.order)
 
-    def __iter__(self) -> Iterator[Connection]:
-        return (self[place] for place in range(len(self)))
-
-    @overload
-    def __getitem__(self, place: int) -> Connection: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Connection]: ...
-    def __getitem__(self, place: int | slice) -> Connection | list[Connection]:
-        if isinstance(place, slice):
-            return [self[one] for one in range(*place.indices(len(self)))]
-        if place < 0:
-            place += len(self)
-        if not 0 <= place < len(self):
-            raise IndexError(place)
+    def row(self, place: int) -> Connection:
         return self.at(place if self.order is None else int(self.order[place]))
 
     def at(self, place: int) -> Connection:

@@ -1,0 +1,32 @@
+"""Connections in an order, each made when it is looked at: what a list of very many rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+from tcpviz.core.connection import Connection
+
+
+class ConnectionRows(Sequence[Connection]):
+    """A sequence of which only :meth:`row` and the length are to be told."""
+
+    def row(self, place: int) -> Connection:
+        """The connection at a place, which is from 0 on and below the length."""
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[Connection]:
+        return (self[place] for place in range(len(self)))
+
+    @overload
+    def __getitem__(self, place: int) -> Connection: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Connection]: ...
+    def __getitem__(self, place: int | slice) -> Connection | list[Connection]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        if place < 0:
+            place += len(self)
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        return self.row(place)
