@@ -21,7 +21,7 @@ from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side
 from tcpviz.core.verdict_codes import Code, Fact, Verdict, signs_of
 from tcpviz.export.community_ids import community_ids
-from tcpviz.export.filling import Fill
+from tcpviz.export.filling import Fill, number
 from tcpviz.views.verdict import TEXTS, sentence, text_key
 
 Array = NDArray[Any]
@@ -332,3 +332,35 @@ def text(kind: Kind, verdict: Verdict, written: Callable[[str], str]) -> Fill | 
         return [said(each) for each in zip(*columns, strict=True)]
 
     return fill
+
+
+def usual(
+    kind: Kind,
+    *,
+    unit: str = "",
+    marked: Callable[[Mapping[str, int]], Any],
+    written: Callable[[str], str],
+) -> dict[str, Fill]:
+    """What differs in a flat row of a kind's connections, by the column's name.
+
+    ``unit`` stands behind the names of times, ``marked`` writes counts of marks and ``written``
+    the verdict's sentence. Raises Unfit, as :func:`text`.
+    """
+    fills: dict[str, Fill] = {
+        "id": number(lambda p: p.places + 1),
+        f"first{unit}": number(lambda p: p.first_ns),
+        f"last{unit}": number(lambda p: p.last_ns),
+        "marks": marks(kind, marked),
+        "community_id": community,
+    }
+    for side, name in ((CLIENT, "client"), (SERVER, "server")):
+        fills[f"{name}_addr"] = address(side)
+        fills[f"{name}_port"] = number(port(side))
+        for what in ("segments", "bytes"):
+            fills[f"{name}_{what}"] = number(column(f"{name}_{what}"))
+    if kind.connection.handshake_rtt_ns is not None:
+        fills[f"handshake_rtt{unit}"] = number(lambda p: p.rtt)
+    said = text(kind, kind.said[0], written)
+    if said is not None:
+        fills["verdict"] = said
+    return fills

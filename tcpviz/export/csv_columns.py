@@ -10,16 +10,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tcpviz.bulk.tables.branches import Kind
-from tcpviz.bulk.tables.portions import CLIENT, SERVER
 from tcpviz.bulk.tables.table import Table
 from tcpviz.export import alike
 from tcpviz.export.by_kind import ByKind
 from tcpviz.export.csv_table import COLUMNS, row, safe
-from tcpviz.export.filling import Draft, Fill, Form, number
+from tcpviz.export.filling import Draft, Form
 
 Array = NDArray[Any]
-
-_ENDS = ((CLIENT, "client"), (SERVER, "server"))
 
 
 def heading() -> str:
@@ -45,24 +42,7 @@ def _csv(cells: Iterable[object]) -> str:
 
 def _form(kind: Kind) -> tuple[Form, str]:
     draft = Draft(r"\x01(\d+)\x01")
-    holes: dict[str, Fill] = {
-        "id": number(lambda p: p.places + 1),
-        "first_ns": number(lambda p: p.first_ns),
-        "last_ns": number(lambda p: p.last_ns),
-        "marks": alike.marks(kind, _named),
-        "community_id": alike.community,
-    }
-    for side, name in _ENDS:
-        holes[f"{name}_addr"] = alike.address(side)
-        holes[f"{name}_port"] = number(alike.port(side))
-        for what in ("segments", "bytes"):
-            column = f"{name}_{what}"
-            holes[column] = number(alike.column(column))
-    if kind.connection.handshake_rtt_ns is not None:
-        holes["handshake_rtt_ns"] = number(lambda p: p.rtt)
-    text = alike.text(kind, kind.said[0], _cell)
-    if text is not None:
-        holes["verdict"] = text
+    holes = alike.usual(kind, unit="_ns", marked=_named, written=_cell)
     cells = row(kind.connection, kind.now)
     itself = _csv(cells)
     for name, fill in holes.items():

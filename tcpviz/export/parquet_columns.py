@@ -8,11 +8,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tcpviz.bulk.tables.branches import Kind
-from tcpviz.bulk.tables.portions import CLIENT, SERVER
 from tcpviz.bulk.tables.table import Table
 from tcpviz.export import alike
 from tcpviz.export.by_kind import ByKind
-from tcpviz.export.filling import Blank, Fill, number
+from tcpviz.export.filling import Blank
 from tcpviz.export.parquet import COLUMNS, Row, counted, row
 
 Array = NDArray[Any]
@@ -31,23 +30,6 @@ def rows(table: Table, places: Array) -> Iterator[list[Row]]:
 
 
 def _form(kind: Kind) -> tuple[Blank, Row]:
-    holes: dict[str, Fill] = {
-        "id": number(lambda p: p.places + 1),
-        "first": number(lambda p: p.first_ns),
-        "last": number(lambda p: p.last_ns),
-        "marks": alike.marks(kind, counted),
-        "community_id": alike.community,
-    }
-    for side, name in ((CLIENT, "client"), (SERVER, "server")):
-        holes[f"{name}_addr"] = alike.address(side)
-        holes[f"{name}_port"] = number(alike.port(side))
-        for what in ("segments", "bytes"):
-            column = f"{name}_{what}"
-            holes[column] = number(alike.column(column))
-    if kind.connection.handshake_rtt_ns is not None:
-        holes["handshake_rtt"] = number(lambda p: p.rtt)
-    text = alike.text(kind, kind.said[0], str)
-    if text is not None:
-        holes["verdict"] = text
+    holes = alike.usual(kind, marked=counted, written=str)
     values = row(kind.connection, kind.now)
     return Blank(values, {_PLACES[name]: fill for name, fill in holes.items()}), values

@@ -11,7 +11,7 @@ import stat
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
@@ -139,6 +139,7 @@ class CaptureFile:
         self._piece = piece
         self.position = 0
         self.size: int | None = None
+        self._said: list[str] = []
         self._file = file
         self._owned = owned
         self._primed: bytes | None = first
@@ -191,6 +192,21 @@ class CaptureFile:
     def __iter__(self) -> Iterator[Frame]:
         for frames in self.pieces():
             yield from frames
+
+    def tell(self, status: FeedStatus, decoder: Decoder, more: Sequence[str] = ()) -> None:
+        """Bring a feed's counters up to date; ``more`` notes besides the capture's own."""
+        stream = self.stream
+        bad = Counter({reason: n for reason, n in stream.bad.items() if "packet" in reason})
+        status.frames = decoder.frames + bad.total()
+        status.segments = decoder.segments
+        status.skipped = Counter(decoder.skipped) + bad
+        status.dropped = stream.dropped
+        status.position = self.position
+        said = [*stream.notes, *more]
+        if said != self._said:
+            # Others' notes stay; one whose count has grown takes the place of the old one.
+            status.notes[:] = [each for each in status.notes if each not in self._said] + said
+            self._said = said
 
     def close(self) -> None:
         """Close it; more than once does no harm."""
@@ -289,7 +305,6 @@ class FileFeed:
         self._keeping: Keeping | None = None
         self._described = 0
         self._decoder = Decoder()
-        self._said: list[str] = []
         # Who reads by columns needs none of it.
         from tcpviz.sources.replay import Replay
 
@@ -421,19 +436,9 @@ class FileFeed:
 
     def _tell(self) -> None:
         """Bring the counters up to date."""
-        decoder, stream, status = self._decoder, self._capture.stream, self.status
-        bad = Counter({reason: n for reason, n in stream.bad.items() if "packet" in reason})
-        status.frames = decoder.frames + bad.total()
-        status.segments = decoder.segments
-        status.skipped = Counter(decoder.skipped) + bad
-        status.dropped = stream.dropped
-        status.position = self._capture.position
         damage = self._replay.note()
-        said = [*stream.notes, *([f"{self.title}: {damage}"] if damage is not None else [])]
-        if said != self._said:
-            # Others' notes stay; one whose count has grown takes the place of the old one.
-            status.notes[:] = [each for each in status.notes if each not in self._said] + said
-            self._said = said
+        more = [] if damage is None else [f"{self.title}: {damage}"]
+        self._capture.tell(self.status, self._decoder, more)
 
 
 def _marks(frame: Frame) -> Iterator[Note]:

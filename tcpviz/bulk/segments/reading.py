@@ -67,7 +67,6 @@ class Reading:
         self.columns = Columns((self._capture.size or 0) // 70, windows)
         self.errors: list[tuple[int, Unreachable]] = []
         self.status = FeedStatus(size=self._capture.size)
-        self._said: list[str] = []
         self._decoder = Decoder()
         self._file: IO[bytes] | None = None
         self._pipe = None if isinstance(path, str) else path.kept
@@ -238,19 +237,8 @@ class Reading:
             self.columns.append(self.columns.rows_of(segments))
 
     def _tell(self) -> None:
-        decoder, stream, status = self._decoder, self._capture.stream, self.status
-        bad = Counter({reason: n for reason, n in stream.bad.items() if "packet" in reason})
-        status.frames = decoder.frames + bad.total()
-        status.segments = decoder.segments
-        status.skipped = Counter(decoder.skipped) + bad
-        status.dropped = stream.dropped
-        status.position = self._capture.position
         windows = self.columns.windows
-        said = stream.notes if windows is None else [*stream.notes, *windows.notes]
-        if said != self._said:
-            # Others' notes stay; one whose count has grown takes the place of the old one.
-            status.notes[:] = [each for each in status.notes if each not in self._said] + said
-            self._said = said
+        self._capture.tell(self.status, self._decoder, () if windows is None else windows.notes)
 
     # -- and out again ------------------------------------------------------
 
