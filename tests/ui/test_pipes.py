@@ -32,6 +32,14 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def fifo(folder: Path) -> tuple[int, PipeFeed]:
+    """A pipe's writing end, and the feed that reads it."""
+    path = folder / "fifo"
+    os.mkfifo(path)
+    end = os.open(path, os.O_RDWR)
+    return end, PipeFeed(str(path))
+
+
 class Writer:
     """The other end of a named pipe, which stays open."""
 
@@ -111,10 +119,7 @@ def test_a_large_one_goes_by_columns_from_the_beginning(
 ) -> None:
     monkeypatch.setattr(pipefeed, "LARGE", 10_000)
     data = capture.read_bytes()
-    path = tmp_path / "fifo"
-    os.mkfifo(path)
-    end = os.open(path, os.O_RDWR)
-    feed = PipeFeed(str(path))
+    end, feed = fifo(tmp_path)
     assert os.write(end, gzip.compress(data) if packed else data) > 10_000
     os.close(end)
     session = read_all(BulkSession(feed))
@@ -128,10 +133,7 @@ def test_where_columns_are_not_for_it_all_is_followed_once(
 ) -> None:
     monkeypatch.setattr(pipefeed, "LARGE", 10_000)
     monkeypatch.setattr("tcpviz.bulk.connections.building.MAX_LEAPS", -1)
-    path = tmp_path / "fifo"
-    os.mkfifo(path)
-    end = os.open(path, os.O_RDWR)
-    feed = PipeFeed(str(path))
+    end, feed = fifo(tmp_path)
     os.write(end, capture.read_bytes())
     os.close(end)
     session = read_all(BulkSession(feed))
@@ -148,10 +150,7 @@ def test_what_cannot_be_kept_any_more_is_told_and_the_table_of_the_rest_is_there
     monkeypatch.setattr("tcpviz.sources.spool.IN_MEMORY", 1 << 14)
     monkeypatch.setattr("tcpviz.bulk.segments.reading.PIECE", 1 << 13)
     monkeypatch.setattr("tcpviz.sources.pipes._WIDE", 1 << 12)
-    path = tmp_path / "fifo"
-    os.mkfifo(path)
-    end = os.open(path, os.O_RDWR)
-    feed = PipeFeed(str(path))
+    end, feed = fifo(tmp_path)
     feed._pipe.kept.limit = 100_000
     session = BulkSession(feed)
     session.pump.start()
@@ -177,10 +176,7 @@ def test_without_numpy_it_is_followed(
 ) -> None:
     monkeypatch.setattr(pipefeed, "LARGE", 1000)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    path = tmp_path / "fifo"
-    os.mkfifo(path)
-    end = os.open(path, os.O_RDWR)
-    feed = PipeFeed(str(path))
+    end, feed = fifo(tmp_path)
     os.write(end, capture.read_bytes())
     os.close(end)
     session = read_all(BulkSession(feed))

@@ -149,21 +149,22 @@ def _fill(file: int, at: int, size: int) -> None:
         os.pwrite(file, zeros[: at + size - begin], begin)
 
 
-def _map_of(array: NDArray[Any]) -> _Map:
+def _memory_of(array: NDArray[Any]) -> Any:
     base: Any = array
     while isinstance(base, np.ndarray):
         base = base.base
-    made = base.obj if isinstance(base, memoryview) else base
+    return base.obj if isinstance(base, memoryview) else base
+
+
+def _map_of(array: NDArray[Any]) -> _Map:
+    made = _memory_of(array)
     assert isinstance(made, _Map)
     return made
 
 
 def lies_on_disk(array: NDArray[Any]) -> bool:
     """Whether an array is one of these."""
-    base: Any = array
-    while isinstance(base, np.ndarray):
-        base = base.base
-    return isinstance(base.obj if isinstance(base, memoryview) else base, _Map)
+    return isinstance(_memory_of(array), _Map)
 
 
 def anonymous_bytes() -> int:
