@@ -115,6 +115,12 @@ def endpoint_text(endpoint: Endpoint, cells: int) -> str:
     return f"…{tail}{port}"
 
 
+def number_text(number: int, cells: int) -> str:
+    """A connection's number in at most ``cells``; neighbours differ in their last digits."""
+    whole = str(number)
+    return whole if len(whole) <= cells else f"…{whole[len(whole) - cells + 1 :]}"
+
+
 def _row(cells: Iterable[tuple[str, str, int, bool]]) -> Line:
     spans = []
     for text, role, size, right in cells:
@@ -195,7 +201,7 @@ def _cell(connection: Connection, name: str, cells: int, now_ns: int) -> tuple[s
     """(text, role) of a connection's cell in the column ``name``."""
     c = connection
     if name == "id":
-        return str(c.id), roles.DIM
+        return number_text(c.id, cells), roles.DIM
     if name == "client":
         return endpoint_text(c.client.endpoint, cells), roles.CLIENT
     if name == "server":

@@ -126,3 +126,11 @@ def test_numbers_sort_with_the_greatest_first() -> None:
     assert table.ordered(several(), "bytes")[0].id == 3
     with pytest.raises(KeyError):
         table.ordered([], "shoe size")
+
+
+@pytest.mark.parametrize(
+    ("number", "cells", "shown"),
+    [(7, 3, "7"), (999, 3, "999"), (20120, 3, "…20"), (20120, 4, "…120")],
+)
+def test_of_a_long_number_the_end_is_shown(number: int, cells: int, shown: str) -> None:
+    assert table.number_text(number, cells) == shown
