@@ -50,6 +50,11 @@ _ROW = (
 ROW = np.dtype([(name, DTYPES[name]) for name in _ROW])
 """What is asked of a segment together with its flow's others: 48 bytes that lie together."""
 
+HEADS = "heads"
+"""Bytes of each IP packet that are not its data: a column that is kept where it is asked for."""
+
+_HEADS_KIND = "i4"  # of what was in fragments it may be anything
+
 STAMPED, ODD, SACKED = 1, 2, 64
 SUM_SHIFT, ECN_SHIFT = 2, 4
 """In ``bits``: two bits of :mod:`tcpviz.bulk.segments.sums`' and two of ECN's."""
@@ -133,10 +138,14 @@ class Columns:
                lie together, and are there as one, too: ``array["row"]``
     ``room``   for about how many rows to make room at first
     ``windows``  where rows go that are more than memory may take
+    ``heads``  whether there is a column :data:`HEADS`
     """
 
-    def __init__(self, room: int = 0, windows: Windows | None = None) -> None:
+    def __init__(
+        self, room: int = 0, windows: Windows | None = None, *, heads: bool = False
+    ) -> None:
         self.windows = windows
+        self._kinds = _SPACES | {HEADS: _HEADS_KIND} if heads else _SPACES
         self.tables = Tables()
         self.kept: dict[int, Segment] = {}
         self.count = 0
@@ -144,7 +153,7 @@ class Columns:
         self._wanted = max(room, _LEAST_ROOM)
         self._room = self._wanted if windows is None else min(self._wanted, windows.rows)
         self._ready = self._room
-        self._space = {name: np.empty(self._room, kind) for name, kind in _SPACES.items()}
+        self._space = {name: np.empty(self._room, kind) for name, kind in self._kinds.items()}
 
     def append(self, piece: Piece) -> None:
         """Add rows; what a piece does not name is 0."""
@@ -165,11 +174,11 @@ class Columns:
         if windows is not None and self._room > windows.rows:
             # What is not used there costs nothing, and it is not to be copied once more.
             self._room = max(self._room, self._wanted)
-            spaces = {name: windows.room(self._room, kind) for name, kind in _SPACES.items()}
+            spaces = {name: windows.room(self._room, kind) for name, kind in self._kinds.items()}
             self._ready = windows.ready(list(spaces.values()), need)
         else:
             spaces, self._ready = {}, self._room
-        for name, kind in _SPACES.items():
+        for name, kind in self._kinds.items():
             space = spaces.get(name)
             if space is None:
                 space = np.empty(self._room, kind)
@@ -219,4 +228,5 @@ class Columns:
                 )
             )  # fmt: skip
         table = np.array(rows, np.int64).reshape(len(rows), len(DTYPES))
-        return {name: table[:, at] for at, name in enumerate(DTYPES)}
+        heads = np.array([one.ip_len - one.payload_len for one in segments], np.int64)
+        return {name: table[:, at] for at, name in enumerate(DTYPES)} | {HEADS: heads}

@@ -16,7 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.segments import links, options, plain, sums
-from tcpviz.bulk.segments.columns import ECN_SHIFT, ODD, SACKED, STAMPED, SUM_SHIFT, Piece, Tables
+from tcpviz.bulk.segments.columns import (
+    ECN_SHIFT,
+    HEADS,
+    ODD,
+    SACKED,
+    STAMPED,
+    SUM_SHIFT,
+    Piece,
+    Tables,
+)
 from tcpviz.bulk.segments.flows import distinct
 from tcpviz.bulk.segments.links import Reader
 from tcpviz.bulk.segments.plain import LONGEST
@@ -202,6 +211,7 @@ def _ip(
         "flags": head["bits"] & 0x0FFF,
         "window": head["window"],
         "length": end - inside,
+        HEADS: inside - part.inside[good],
         "ident": ip["ident"] if version == 4 else np.zeros(len(rows), np.int64),
         "ttl": ip["ttl"],
         "bits": bits,

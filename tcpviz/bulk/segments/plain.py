@@ -14,7 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.segments import options, sums
-from tcpviz.bulk.segments.columns import ECN_SHIFT, ODD, SACKED, STAMPED, SUM_SHIFT, Piece, Tables
+from tcpviz.bulk.segments.columns import (
+    ECN_SHIFT,
+    HEADS,
+    ODD,
+    SACKED,
+    STAMPED,
+    SUM_SHIFT,
+    Piece,
+    Tables,
+)
 from tcpviz.bulk.segments.flows import distinct
 from tcpviz.bulk.segments.records import Batch
 
@@ -125,6 +134,7 @@ def take(batch: Batch) -> Taken | None:
         "frame": rows + batch.first,
         "flags": bits & 0x0FFF,
         "length": end - inside,
+        HEADS: size + np.int32(20),
         "bits": marks,
         "scale": found.scale,
         "value": found.value,

@@ -12,7 +12,7 @@ import numpy as np
 
 from tcpviz.bulk import together
 from tcpviz.bulk.segments import plain
-from tcpviz.bulk.segments.columns import DTYPES, Columns, Piece
+from tcpviz.bulk.segments.columns import Columns, Piece
 from tcpviz.bulk.segments.headers import gather
 from tcpviz.bulk.segments.records import Batch, bulk_stream
 from tcpviz.bulk.segments.windows import Windows
@@ -53,10 +53,12 @@ class Reading:
     ``title``    the file's name
 
     ``windows`` are for columns that are more than memory may take. Of a pipe the one that reads
-    it last can read segments again.
+    it last can read segments again. ``heads`` as in :class:`Columns`.
     """
 
-    def __init__(self, path: str | Pipe, windows: Windows | None = None) -> None:
+    def __init__(
+        self, path: str | Pipe, windows: Windows | None = None, *, heads: bool = False
+    ) -> None:
         self._capture: CaptureFile = (
             open_capture(path, bulk_stream, PIECE)
             if isinstance(path, str)
@@ -64,7 +66,7 @@ class Reading:
         )
         self.title = self._capture.name
         # No record of a segment is shorter; what is not used of a column costs nothing.
-        self.columns = Columns((self._capture.size or 0) // 70, windows)
+        self.columns = Columns((self._capture.size or 0) // 70, windows, heads=heads)
         self.errors: list[tuple[int, Unreachable]] = []
         self.status = FeedStatus(size=self._capture.size)
         self._decoder = Decoder()
@@ -225,7 +227,7 @@ class Reading:
                 name: np.concatenate(
                     [np.asarray(piece[name], np.int64), np.asarray(others[name], np.int64)]
                 )[order]
-                for name in DTYPES
+                for name in others
             }
         )
 

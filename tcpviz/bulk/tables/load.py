@@ -38,11 +38,14 @@ class Loaded:
     """A capture that has been read. Close it when nothing more is asked of it.
 
     ``windows``  for what is more than memory may take
+    ``heads``    keep the lengths of IP packets, too
     """
 
-    def __init__(self, path: str | Pipe, windows: Windows | None = None) -> None:
+    def __init__(
+        self, path: str | Pipe, windows: Windows | None = None, *, heads: bool = False
+    ) -> None:
         self.windows = windows
-        self._reading = Reading(path, windows)
+        self._reading = Reading(path, windows, heads=heads)
         self.title = self._reading.title
         self.status: FeedStatus = self._reading.status
 
