@@ -8,9 +8,7 @@ and their drops reported.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import selectors
 import threading
 import time
 from collections import Counter
@@ -21,6 +19,7 @@ from tcpviz.core.records import Gap, Moment, Record, SegmentRecord
 from tcpviz.sources import access, ssh
 from tcpviz.sources.bpf import MAX_SNAPLEN
 from tcpviz.sources.child import Child
+from tcpviz.sources.children import Came, Children
 from tcpviz.sources.clockwatch import ClockWatch, told
 from tcpviz.sources.feed import FeedStatus, SourceError
 from tcpviz.sources.helpers import complaint
@@ -47,8 +46,7 @@ BUFFER = 32 << 20
 IDLE = 0.5
 """Seconds without traffic after which an empty batch is given, so that clocks can go on."""
 
-_START_PATIENCE = 15.0  # seconds
-_END_PATIENCE = 5.0
+_END_PATIENCE = 5.0  # seconds
 
 can_capture = access.can_capture
 
@@ -138,16 +136,13 @@ class LiveFeed:
         self._order = order
         self._prepare(plans)
         self._decoder = Decoder(verify=False)  # what leaves has no checksum yet
-        self._children: list[Child] = []
+        self._children = Children(self._kernel)
         self._first: list[int] = []  # each child's first interface, counted over all
         self._early: list[Record] = []
         self._dropped = 0
         self._helper_dropped = 0
         self._number = 0
         self._stopping = threading.Event()
-        self._lock = threading.Lock()
-        self._wake: tuple[int, ...] = ()
-        self._selector: selectors.BaseSelector | None = None
         self._begun = False
 
     def _prepare(self, plans: Sequence[Plan]) -> None:
@@ -174,6 +169,11 @@ class LiveFeed:
     # -- running
 
     @property
+    def _mapped(self) -> MappedReader | None:
+        """Who reads rings here, while that lasts."""
+        return self._children.mapped
+
+    @property
     def pids(self) -> list[int]:
         """The capturing processes, for those who look after them."""
         return [*(child.pid for child in self._children), *self._kernel.pids]
@@ -198,57 +198,19 @@ class LiveFeed:
         try:
             if not self._give_up:
                 self._keeping.begin()
-            with self._lock:
-                self._wake = os.pipe()
-            self._selector = selectors.DefaultSelector()
-            self._selector.register(self._wake[0], selectors.EVENT_READ, None)
-            for config in self._configs:
-                child = Child(config, self._reader_of)
-                self._children.append(child)
-                self._selector.register(child.output, selectors.EVENT_READ, (child, "output"))
-                self._selector.register(child.errors, selectors.EVENT_READ, (child, "errors"))
-            self._kernel.open(lambda: self._order.wants(self.interfaces), self._selector)
+            selector = self._children.start(self._configs, self._reader_of)
+            self._kernel.open(lambda: self._order.wants(self.interfaces), selector)
             if self._give_up:
                 self.status.notes += step_down()
                 self._keeping.begin()
-            self._await_start()
+            waiting = self._children.await_start(self._stopping)
+            self._describe()
+            for child, frames in waiting:
+                self._early += self._digest(child, frames)
             self._kernel.begin()  # after the packets, so that no connection falls between
         except BaseException:
             self.close()
             raise
-
-    def _await_start(self) -> None:
-        deadline = time.monotonic() + _START_PATIENCE
-        waiting: list[tuple[Child, list[Frame]]] = []
-        while not all(child.ready for child in self._children):
-            if time.monotonic() > deadline:
-                raise SourceError("the capturing process does not start; try again")
-            waiting += self._turn(deadline - time.monotonic())
-            for child in self._children:
-                if child.ended and not child.ready:
-                    raise self._failure(child)
-            if self._stopping.is_set():
-                break
-        self._describe()
-        for child, frames in waiting:
-            self._early += self._digest(child, frames)
-
-    def _failure(self, child: Child) -> SourceError:
-        """Why a child ended before it began."""
-        while child.listen():
-            if not self._turn_errors(child):
-                break
-        said = [message for message in child.messages if "error" in message]
-        if said and said[0].get("kind") == "permission":
-            return SourceError(access.WAYS_OUT)
-        if said:
-            return SourceError(f"cannot capture: {said[0]['error']}")
-        words = "\n".join(str(message.get("said", "")) for message in child.messages)
-        return SourceError(f"cannot capture: {complaint(words)}")
-
-    def _turn_errors(self, child: Child) -> bool:
-        assert self._selector is not None
-        return bool(self._selector.select(1.0)) and not child.ended
 
     def _describe(self) -> None:
         """Number the interfaces over all children, and tell the file of them."""
@@ -261,47 +223,6 @@ class LiveFeed:
             own = self.interfaces[len(self._first) - 1].name if described else ""
             told += [(each.name or own, each.link_type) for each in described]
         self._keeping.describe(told, self._words)
-
-    def _turn(self, wait: float) -> list[tuple[Child, list[Any]]]:
-        """Wait for something, read it; the frames that came, by child."""
-        came: list[tuple[Child, list[Any]]] = []
-        reader = self._mapped
-        if reader is not None and reader.due is not None:
-            wait = min(wait, reader.due - time.monotonic())
-        self._read(wait, came)
-        reader = self._mapped
-        if reader is not None and reader.due is not None and time.monotonic() >= reader.due:
-            made = reader.pull()
-            if made:
-                came.append((self._children[0], made))
-        return came
-
-    @property
-    def _mapped(self) -> MappedReader | None:
-        """Who reads rings here, while that lasts."""
-        reader = self._children[0].parser if self.ringed and self._children else None
-        return reader if isinstance(reader, MappedReader) and not reader.ended else None
-
-    def _read(self, wait: float, came: list[tuple[Child, list[Any]]]) -> None:
-        assert self._selector is not None
-        for key, _ in self._selector.select(max(0.0, wait)):
-            if key.data is None:
-                with contextlib.suppress(OSError):
-                    os.read(self._wake[0], 64)
-                continue
-            if not isinstance(key.data, tuple):
-                if not self._kernel.read(key.data):
-                    self._selector.unregister(key.fd)
-                continue
-            child, what = key.data
-            if what == "errors":
-                if not child.listen():
-                    self._selector.unregister(key.fd)
-                continue
-            frames = child.read()
-            if child.ended:
-                self._selector.unregister(key.fd)
-            came.append((child, frames))
 
     def batches(self) -> Iterator[list[Record]]:
         """Segments, and gaps where the kernel says that it dropped packets, as they come."""
@@ -322,11 +243,10 @@ class LiveFeed:
     def _run(self) -> Iterator[list[Record]]:
         asked_at: float | None = None
         given = 0.0
-        while not all(child.ended for child in self._children):
+        while not self._children.ended:
             if asked_at is None and (self._stopping.is_set() or self._left == 0):
                 asked_at = time.monotonic()
-                for child in self._children:
-                    child.ask_to_end()
+                self._children.ask_to_end()
             came = self._turn_or_stop()
             batch: list[Record] = []
             for child, frames in came:
@@ -341,10 +261,10 @@ class LiveFeed:
                 break
         yield from self._finish()
 
-    def _turn_or_stop(self) -> list[tuple[Child, list[Frame]]]:
+    def _turn_or_stop(self) -> Came:
         """Ctrl-C while we wait ends the capture in order, as stop() does; a second one at once."""
         try:
-            return self._turn(self._kernel.patience(IDLE))
+            return self._children.turn(self._kernel.patience(IDLE))
         except KeyboardInterrupt:
             if self._stopping.is_set():
                 raise
@@ -440,11 +360,7 @@ class LiveFeed:
 
     def _finish(self) -> Iterator[list[Record]]:
         """All have ended, or were given up: last words, last drops, and why."""
-        assert self._selector is not None
-        for child in self._children:
-            deadline = time.monotonic() + 1.0
-            while child.ended and child.listen() and time.monotonic() < deadline:
-                self._selector.select(0.1)
+        self._children.hear_out()
         self._tell()
         last: list[Record] = []
         self._decoder.finish()
@@ -467,10 +383,7 @@ class LiveFeed:
 
     def stop(self) -> None:
         self._stopping.set()
-        with self._lock:  # or close() might give the descriptor's number to another file
-            if self._wake:
-                with contextlib.suppress(OSError):
-                    os.write(self._wake[1], b"x")
+        self._children.nudge()
 
     def _let_go_of(self, child: Child) -> None:
         reader = child.parser
@@ -486,13 +399,7 @@ class LiveFeed:
             child.close()
             self._let_go_of(child)
         self._kernel.close()
-        if self._selector:
-            self._selector.close()
-            self._selector = None
-        with self._lock:
-            for descriptor in self._wake:
-                os.close(descriptor)
-            self._wake = ()
+        self._children.close()
         self._keeping.close()
         self._begun = True
         self.status.done = True

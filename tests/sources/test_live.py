@@ -511,13 +511,13 @@ def test_ctrl_c_while_it_waits_loses_nothing(monkeypatch):
     feed = LiveFeed(["lo"], f"tcp port {port}", exclude_ssh=False)
     feed.open()
     exchange(port)
-    turn = feed._turn
+    turn = feed._children.turn
 
     def interrupted(_):
-        monkeypatch.setattr(feed, "_turn", turn)
+        monkeypatch.setattr(feed._children, "turn", turn)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(feed, "_turn", interrupted)
+    monkeypatch.setattr(feed._children, "turn", interrupted)
     found = segments([record for batch in feed.batches() for record in batch])
     assert sum(s.syn for s in found) == sum(s.fin for s in found) == 2
 

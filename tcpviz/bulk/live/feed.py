@@ -9,8 +9,6 @@ latest stretches are kept, and all others are in the table, which misses none.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import threading
 import time
 from collections import deque
@@ -137,18 +135,12 @@ class RingFeed(LiveFeed):
         """From now on give only this connection's records; from any thread."""
         self._asked_only = ident
         self.counted, self.calm, self._busy_at = True, False, 0.0
-        self._nudge()
+        self._children.nudge()
 
     def follow_all(self) -> None:
         """Give everything again; a :class:`FollowedAgain` tells from where. From any thread."""
         self._asked_only = None
-        self._nudge()
-
-    def _nudge(self) -> None:
-        with self._lock:
-            if self._wake:
-                with contextlib.suppress(OSError):
-                    os.write(self._wake[1], b"x")
+        self._children.nudge()
 
     @property
     def everything(self) -> bool:
