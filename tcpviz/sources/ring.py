@@ -54,8 +54,17 @@ MAX_SNAPLEN = 2048
 MOST = 16
 """Interfaces up to which each gets a ring of its own."""
 
-AT_ONCE = 1 << 14
-"""Frames that are taken from a ring together."""
+AT_ONCE = 1 << 15
+"""Frames that are taken from a ring together, at most."""
+
+AT_ONCE_BYTES = 8 << 20
+"""Bytes of frames that are taken together, at most: of longer ones there are fewer."""
+
+PATIENT_S = 0.2
+"""Seconds between two passes at most, where nobody waits for each packet."""
+
+FLOOD = 1_500_000
+"""Packets a second that must not fill a ring between two such passes."""
 
 HEAD = struct.Struct("<4sIIIQQ")
 """Magic, frames that follow, bytes of each, twice the ring's number and 1 if outgoing ones must be

@@ -294,7 +294,8 @@ def test_what_comes_too_fast_for_long_is_counted_at_once_and_a_burst_is_followed
     def passes(*counts: int) -> list[bool]:
         """Whether it is too much, after each pass with so many segments."""
         feed = object.__new__(RingFeed)
-        feed.overwhelmed, feed._looked_at, feed._rate = False, now[0], 0.0
+        feed.overwhelmed, feed._serving = False, None
+        feed._looked_at, feed._rate = now[0], 0.0
         told = []
         for count in counts:
             now[0] += 0.033

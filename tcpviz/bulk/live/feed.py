@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from tcpviz.bulk.live.blocks import StretchBlocks
 from tcpviz.bulk.live.ringmade import StretchMaker
 from tcpviz.bulk.live.rows import LiveRows, packed
 from tcpviz.bulk.live.stretches import Columns, Ints, Stretch, merged
@@ -55,7 +56,7 @@ SMOOTHING = 0.12
 CALM = 3_000.0
 """Segments a second below which all are followed again: an eighth of what ends that."""
 
-LEAST_S = 0.2
+LEAST_S = 0.4
 """Seconds without a segment after which the rate is measured all the same."""
 
 CALM_S = 3.0
@@ -150,6 +151,8 @@ class RingFeed(LiveFeed):
     def batches(self) -> Iterator[list[Record]]:
         for batch in super().batches():
             wanted = self._asked_only
+            if self._mapped is not None:
+                self._mapped.patient = wanted is not None
             self._look_for_calm()
             if wanted is None and self._serving is not None:
                 yield Followed(batch, self._serving, fresh=False)
@@ -207,7 +210,9 @@ class RingFeed(LiveFeed):
             taken = self.table.take(stretch, columns, ends)
         self._keep(stretch, taken)
         if self._keeping.writes:
-            self._write_all(stretch)
+            at = stretch.lost_before() if stretch.lost else -1
+            batch = StretchBlocks(stretch, self._snaplen)
+            self._keeping.save_many(batch, stretch.lost, at)
         self.status.frames += len(stretch)
         self.status.segments += len(columns)
         if wanted is None:
@@ -234,7 +239,9 @@ class RingFeed(LiveFeed):
         now = time.monotonic()
         passed = max(now - self._looked_at, ring.PASS_S)
         self._looked_at = now
-        share = SMOOTHING if count else min(SMOOTHING * passed / ring.PASS_S, 1.0)
+        share = min(SMOOTHING * passed / ring.PASS_S, 1.0)
+        if count and self._serving is None:
+            share = SMOOTHING  # a pass that was held up is no great rate
         self._rate += share * (count / passed - self._rate)
 
     def _look_for_calm(self) -> None:
@@ -339,8 +346,3 @@ class RingFeed(LiveFeed):
             text = f"{counted} earlier segments of this connection were counted, not followed"
             records.insert(0, Note(when, text))
         return records
-
-    def _write_all(self, stretch: Stretch) -> None:
-        lost, at = stretch.lost, stretch.lost_before() if stretch.lost else -1
-        for place, frame in enumerate(stretch.frames()):
-            self._keeping.save(frame, lost if place == at else 0)

@@ -19,7 +19,7 @@ Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 
-PLACE: Final = 14
+PLACE: Final = 15
 """Bits of a segment's place in its stretch: :data:`tcpviz.sources.ring.AT_ONCE`."""
 
 FLOW: Final = np.uint64((1 << 64) - 2)

@@ -1,0 +1,90 @@
+"""How often a mapped ring is looked at: often for who waits for each packet, else as seldom as is
+cheap, and never so seldom that it could be full before."""
+
+from __future__ import annotations
+
+import pytest
+
+from tcpviz.sources import ring, ringread
+from tcpviz.sources.ringread import MappedReader
+
+
+class Waiting:
+    """A ring in which so much lies."""
+
+    skip_outgoing = False
+
+    def __init__(self, frames: int, size: int = 208) -> None:
+        self.frames, self.size = frames, size
+        self.waits = self.most = 0
+
+    def ready(self, most: int) -> int:
+        self.most = max(self.most, most)
+        return min(self.waits, most)
+
+    def stretches(self, count: int) -> list[memoryview]:
+        return []
+
+    def release(self, count: int) -> None:
+        self.waits -= count
+
+
+class Counts:
+    """A maker of nothing but numbers."""
+
+    links = ((1, False),)
+
+    def reading(self, ring):
+        return ring
+
+    def copied(self, views):
+        return b""
+
+    def part(self, number, data, size, *, skip_outgoing):
+        return 0
+
+    def loses(self, part):
+        return False
+
+    def put(self, parts, lost, number):
+        return [0], 1
+
+
+def pauses(monkeypatch, lies: Waiting, rate: float, *, patient: bool) -> float:
+    """Seconds between passes after some of them, at so many packets a second."""
+    now = [1000.0]
+    monkeypatch.setattr(ringread.time, "monotonic", lambda: now[0])
+    reader = MappedReader(0, b"", ["lo"], Counts(), [lies], lambda _: None)
+    reader.patient = patient
+    reader.due = now[0]
+    for _ in range(9):
+        step = max(reader.due - now[0], 0.001)
+        now[0] += step
+        lies.waits += round(rate * step)
+        assert lies.waits <= lies.frames
+        reader.pull()
+        assert reader.due is not None
+    return round(reader.due - now[0], 6)
+
+
+def test_who_waits_for_each_packet_need_not_wait_long(monkeypatch):
+    assert pauses(monkeypatch, Waiting(300_000), 200_000, patient=False) == ring.PASS_S
+
+
+@pytest.mark.parametrize("rate", [1000, 100_000, 200_000, 700_000])
+def test_who_does_not_gets_passes_as_large_as_they_may_be(monkeypatch, rate):
+    pause = pauses(monkeypatch, Waiting(300_000), rate, patient=True)
+    assert ring.PASS_S <= pause <= ring.PATIENT_S
+    assert rate * pause < ring.AT_ONCE
+    assert pause == ring.PATIENT_S or rate * pause > 0.6 * ring.AT_ONCE
+
+
+def test_a_small_ring_is_not_left_until_it_is_full(monkeypatch):
+    pause = pauses(monkeypatch, Waiting(60_000), 20_000, patient=True)
+    assert pause * ring.FLOOD <= 60_000 + ring.FLOOD / 1000
+
+
+def test_of_long_frames_fewer_are_taken_together(monkeypatch):
+    lies = Waiting(300_000, 2128)
+    pauses(monkeypatch, lies, 20_000, patient=True)
+    assert lies.most * lies.size <= ring.AT_ONCE_BYTES
