@@ -10,6 +10,7 @@ file can be begun.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import os
 import time
@@ -17,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from tcpviz.sources.batch import Blocks
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.parser import clean
 from tcpviz.sources.saving import MOST_FILES, Saving
@@ -115,6 +117,27 @@ class FileSet:
         if self._is_full(self._writer):
             self._switch()
 
+    def write_many(self, blocks: Blocks) -> None:
+        """As :meth:`write` does, packets that are blocks already: files end where they would."""
+        at = 0
+        while at < len(blocks) and not self.full:
+            if self._writer is not None and self._time_is_up():
+                self._switch()
+                continue
+            if self._writer is None:
+                self.missed += len(blocks) - at
+                return
+            count = self._room(self._writer, blocks, at)
+            part, at = blocks.part(at, at + count), at + count
+            try:
+                self._writer.write_many(part)
+            except SourceError as error:
+                self._failed(error)
+                continue
+            self.frames += count
+            if self._is_full(self._writer):
+                self._switch()
+
     def write_statistics(
         self,
         interface: int,
@@ -162,6 +185,18 @@ class FileSet:
         return bool(
             (most and size >= most) or (plan.packets_each and writer.frames >= plan.packets_each)
         )
+
+    def _room(self, writer: PcapngWriter, blocks: Blocks, at: int) -> int:
+        """How many from there on, up to the one that fills the file."""
+        plan, count = self.plan, len(blocks) - at
+        if plan.packets_each:
+            count = min(count, max(plan.packets_each - writer.frames, 1))
+        most = plan.bytes_each or plan.stop_bytes
+        if most:
+            before = int(blocks.ends[at - 1]) if at else 0
+            fills = bisect.bisect_left(blocks.ends, before + most - writer.size, at)
+            count = min(count, fills - at + 1)
+        return count
 
     def _time_is_up(self) -> bool:
         plan = self.plan

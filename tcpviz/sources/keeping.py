@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from tcpviz.sources.batch import Batch
 from tcpviz.sources.feed import FeedStatus, SourceError
 from tcpviz.sources.fileset import FileSet
 from tcpviz.sources.pcap_over_ip_server import PcapServer
@@ -101,6 +102,30 @@ class Keeping:
             return
         try:
             self._writer.write(frame, self._comments(), lost=lost)
+        except SourceError as error:
+            self._cannot_write(error)
+
+    def save_many(self, batch: Batch, lost: int, at: int) -> None:
+        """As :meth:`save` does, many at once; ``lost`` packets are missing before place ``at``."""
+        if self._server is not None and self._server.readers:
+            for place in range(len(batch)):
+                self._server.take(batch.frame(place), lost if place == at else 0)
+        if self._writer is None or self.error:
+            return
+        # What says more than a packet's bytes goes by itself.
+        alone = {at} if lost else set()
+        if self._marks:
+            alone.add(0)
+        try:
+            done = 0
+            for place in sorted(each for each in alone if 0 <= each < len(batch)):
+                if done < place:
+                    self._writer.write_many(batch.blocks(done, place))
+                missing = lost if place == at else 0
+                self._writer.write(batch.frame(place), self._comments(), lost=missing)
+                done = place + 1
+            if done < len(batch):
+                self._writer.write_many(batch.blocks(done, len(batch)))
         except SourceError as error:
             self._cannot_write(error)
 

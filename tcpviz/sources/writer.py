@@ -5,6 +5,7 @@ Source: draft-ietf-opsawg-pcapng; block and option numbers are its own.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import errno
 import os
@@ -13,12 +14,13 @@ import stat
 import struct
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from io import RawIOBase
 from types import TracebackType
 from typing import BinaryIO, Self
 
 import tcpviz
+from tcpviz.sources.batch import Blocks
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.parser import clean
 from tcpviz.sources.pcapng import (
@@ -178,6 +180,20 @@ class PcapngWriter:
         self.frames += 1
         self._last_ns = time
 
+    def write_many(self, blocks: Blocks) -> None:
+        """Write packets that are blocks already, of interfaces that were added."""
+        if self._failed:
+            raise self._failed
+        try:
+            self.flush()
+        except SourceError:
+            self.unsaved += len(blocks)
+            raise
+        self._hand_over(blocks.data, blocks.ends)
+        self.frames += len(blocks)
+        if len(blocks):
+            self._last_ns = blocks.last_ns
+
     def write_statistics(
         self,
         interface: int,
@@ -209,18 +225,20 @@ class PcapngWriter:
             raise self._failed
         if not self._pending:
             return
+        self._hand_over(memoryview(self._pending), self._block_ends)
+        self._pending, self._block_ends = bytearray(), []
+
+    def _hand_over(self, view: memoryview, ends: Sequence[int]) -> None:
+        """Whole blocks, each ending at one of ``ends``."""
         done = 0
         try:
-            with memoryview(self._pending) as view:
-                while done < len(view):
-                    # A buffered file returns its whole length, a raw one what there was room for.
-                    done += self._file.write(view[done:]) or 0
+            while done < len(view):
+                # A buffered file returns its whole length, a raw one what there was room for.
+                done += self._file.write(view[done:]) or 0
             self._file.flush()
         except (OSError, ValueError) as error:
-            raise self._fail(error, done) from None
+            raise self._fail(error, done, ends) from None
         self._written += done
-        self._pending.clear()
-        self._block_ends.clear()
 
     def look_after(self) -> str | None:
         """If the file was removed meanwhile, write it again under its name; a line that says so.
@@ -249,7 +267,7 @@ class PcapngWriter:
             _copy(descriptor, fresh, self._written)
         except OSError as error:
             os.close(fresh)
-            raise self._fail(error, 0) from None
+            raise self._fail(error, 0, ()) from None
         self._file.close()
         self._file = os.fdopen(fresh, "wb", buffering=0)
         return f"{self.name} was removed while it was being written: all of it was written again"
@@ -264,15 +282,15 @@ class PcapngWriter:
                 self._file.close()
             self._failed = self._failed or SourceError(f"{self.name}: is closed")
 
-    def _fail(self, error: OSError | ValueError, done: int) -> SourceError:
-        whole = max((end for end in self._block_ends if end <= done), default=0)
+    def _fail(self, error: OSError | ValueError, done: int, ends: Sequence[int]) -> SourceError:
+        count = bisect.bisect_right(ends, done)
+        whole = int(ends[count - 1]) if count else 0
         if self._owned and done != whole:
             # Only what is a file can be cut; a pipe's reader has the rest already.
             with contextlib.suppress(OSError):
                 self._file.truncate(self._written + whole)
-        self.unsaved = sum(end > whole for end in self._block_ends)
-        self._pending.clear()
-        self._block_ends.clear()
+        self.unsaved = len(ends) - count
+        self._pending, self._block_ends = bytearray(), []
         kept = "what was written before is whole"
         match error:
             case BrokenPipeError():

@@ -185,6 +185,12 @@ class Stretch:
         wire_len = max(length, len(data))
         return Frame(time_ns, link_type, data, wire_len, self.number + place, number)
 
+    def packets(self) -> tuple[Any, Ints, Ints]:
+        """Bytes, and where in them each packet begins and how much of it was captured."""
+        frames = np.arange(len(self)) * self.size
+        starts = frames + self.rows["mac"]
+        return self.data, starts, np.minimum(self.rows["snaplen"], frames + self.size - starts)
+
     def frames(self) -> Iterator[Frame]:
         """All of them, one by one."""
         return (self.frame(place) for place in range(len(self)))
