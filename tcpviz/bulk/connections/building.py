@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk import together
-from tcpviz.bulk.connections import lengthy, regular
+from tcpviz.bulk.connections import alone, lengthy, regular
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.errors import units
 from tcpviz.bulk.connections.following import Follower
@@ -56,16 +56,14 @@ FIELDS: dict[str, str] = {
 
 @dataclass(slots=True)
 class _Looked:
-    """The flows from ``begin`` up to ``end``, each looked at by itself.
+    """Some flows, by their numbers, each looked at by itself.
 
-    ``base``   the place of their first segment in the flows' order, ``at`` of those in ``work``
+    ``at``     the places of the segments in ``work`` in the flows' order
     ``fine``   connections that are regular, all of their flow
     ``codes``  their signatures, for which ``kept`` segments count
     """
 
-    begin: int
-    end: int
-    base: int
+    flows: Array
     work: Work
     sums: regular.Sums
     fine: Array
@@ -105,16 +103,26 @@ class Building:
         self._count = 0
         self._placed: Array | None = None
         self._units = units(reading, self.flows)
+        self._done: Array | None = None
+        self._alone()
         for looked in together.in_order(self._look, self._chunks()):
             if enough is not None and enough():
                 break
             for flow in [looked] if isinstance(looked, int) else self._take(looked):
                 self._follow(flow)
+        self._sort()
+
+    def _sort(self) -> None:
+        """Bring the connections into the order of their first segments."""
+        array = {name: column[: self._count] for name, column in self.array.items()}
+        first = array["first"]
+        if (first[1:] > first[:-1]).all():
+            self.array = array
+            return
         # Few columns at a time, so that not all are there twice.
         order = self._order().astype(np.intp)
-        names = list(self.array)
-        sort = together.in_order(lambda name: self.array[name][: self._count].take(order), names)
-        for name, column in zip(names, sort, strict=True):
+        sort = together.in_order(lambda name: array[name].take(order), list(array))
+        for name, column in zip(list(array), sort, strict=True):
             self.array[name] = column
 
     def _clock_of(self) -> Clock:
@@ -146,14 +154,37 @@ class Building:
         after = place[at] + self.array["size"][at]
         return int(self._placed[np.searchsorted(place, after, sorter=self._placed)])
 
+    def _alone(self) -> None:
+        """Enter the flows that are nothing but a SYN, where there are many."""
+        columns, array = self.reading.columns, self.array
+        rows, place, ending = alone.syns(columns, self.clock, self.flows, set(self._units))
+        if not len(rows):
+            return
+        # What the core says of one of them it would say of all.
+        flow = int(np.searchsorted(self.flows.begin, place[0], "right")) - 1
+        looked = self._look((flow, flow + 1))
+        if isinstance(looked, int) or self._take(looked):
+            return
+        self.kept[place] = True
+        start, self._count = self._count - 1, self._count - 1 + len(rows)
+        same = {name: array[name][start] for name in array}
+        same |= {"first": rows, "place": place, "ending": ending}
+        same |= dict.fromkeys(("first_ns", "last_ns"), columns.array["time"][rows])
+        for name, column in array.items():
+            column[start : self._count] = same[name]
+        begins = np.zeros(columns.count + 1, np.bool_)
+        begins[place] = True
+        self._done = begins[self.flows.begin[:-1]]
+
     def _chunks(self) -> list[tuple[int, int]]:
-        """Flows in stretches of about so many segments."""
+        """Flows in stretches of about so many segments, not those that are all done."""
         begin = self.flows.begin
         out, at = [], 0
         while at < len(self.flows):
             end = int(np.searchsorted(begin, begin[at] + self.chunk, "right")) - 1
             end = min(max(end, at + 1), len(self.flows))
-            out.append((at, end))
+            if self._done is None or not self._done[at:end].all():
+                out.append((at, end))
             at = end
         return out
 
@@ -163,19 +194,17 @@ class Building:
         One by its number that need not be looked at any further: it has to be followed.
         """
         begin, end = span
-        edges = self.flows.begin[begin : end + 1]
-        base = int(edges[0])
-        rows = self.flows.order[base : int(edges[-1])]
+        flows, at, edges = self._those(begin, end)
+        rows = self.flows.order[at]
         columns, clock = self.reading.columns, self.clock
-        alone = end - begin == 1 and len(rows) >= lengthy.LEAST
-        long = lengthy.look(columns, clock, rows) if alone else None
-        if alone and long is None and lengthy.few(columns, rows):
+        whole = end - begin == 1 and len(rows) >= lengthy.LEAST
+        long = lengthy.look(columns, clock, rows) if whole else None
+        if whole and long is None and lengthy.few(columns, rows):
             return begin
-        places = None if long is None else long.places
-        rows = (rows if places is None else rows[places]).astype(np.int64)
-        work = Work(
-            columns, clock, rows, edges - base if long is None else np.array([0, len(rows)])
-        )
+        if long is not None:
+            rows, at = rows[long.places], int(self.flows.begin[begin]) + long.places
+            edges = np.array([0, len(rows)])
+        work = Work(columns, clock, rows.astype(np.int64), edges)
         if long is None:
             sums, fine = regular.sums_of(work, regular.check(work))
         else:
@@ -184,18 +213,30 @@ class Building:
             sums.rtt = regular.round_trip(work)
         fine = _flows_fine(work, fine)
         codes, kept = signatures(work)
-        at = base + (np.arange(work.count) if places is None else places)
+        if isinstance(at, slice):
+            at = np.arange(at.start, at.stop)
         work.let_go()  # several are there at a time
-        return _Looked(begin, end, base, work, sums, fine, codes, kept, at)
+        return _Looked(flows, work, sums, fine, codes, kept, at)
+
+    def _those(self, begin: int, end: int) -> tuple[Array, slice | Array, Array]:
+        """The flows of a stretch that are not done yet, their segments, and each's among them."""
+        edges = self.flows.begin[begin : end + 1]
+        if self._done is None or not self._done[begin:end].any():
+            span = slice(int(edges[0]), int(edges[-1]))
+            return np.arange(begin, end), span, edges - edges[0]
+        left = np.flatnonzero(~self._done[begin:end])
+        start, sizes = edges[left], edges[left + 1] - edges[left]
+        inner = np.append(0, np.cumsum(sizes))
+        places = np.repeat(start - inner[:-1], sizes) + np.arange(inner[-1])
+        return begin + left, places, inner
 
     def _take(self, looked: _Looked) -> list[int]:
         """Enter the connections of a stretch; returns the flows that have to be followed."""
-        begin, base, work, sums = looked.begin, looked.base, looked.work, looked.sums
+        flows, work, sums = looked.flows, looked.work, looked.sums
         self.kept[looked.at] = looked.kept
         fine = self._same_data(work, looked.fine)
         for flow in self._units:
-            if begin <= flow < looked.end:
-                fine &= work.flow != flow - begin
+            fine &= flows[work.flow] != flow
         shape, fine = self._shapes(looked, _whole_flows(work, fine))
         last = work.last
         ending, fine = self._endings(work, fine, last, shape)
@@ -204,7 +245,7 @@ class Building:
         first = work.first[mine]
         made = {
             "first": work.rows[first],
-            "place": first + base,
+            "place": looked.at[first],
             "size": sums.segments[0][mine] + sums.segments[1][mine],
             "shape": shape[mine],
             "ending": ending[mine],
@@ -223,7 +264,7 @@ class Building:
         start, self._count = self._count, self._count + len(first)
         for name, column in self.array.items():
             column[start : self._count] = made[name]
-        return [begin + flow for flow in distinct(work.flow[~fine])]
+        return distinct(flows[work.flow[~fine]])
 
     def _same_data(self, work: Work, fine: Array) -> Array:
         """Fine only where what was sent again is what was sent before, as far as it is there."""

@@ -132,7 +132,9 @@ def _sorted(one: Array, other: Array) -> tuple[Array, Array]:
 
 def _different(values: Array) -> int:
     """How many different ones there are."""
-    ordered = np.sort(values)
+    # Half as wide is sorted in half the time.
+    narrow = values.min() >= 0 and values.max() < 1 << 32
+    ordered = np.sort(values.astype(np.uint32) if narrow else values)
     return 1 + int((ordered[1:] != ordered[:-1]).sum())
 
 
