@@ -1,7 +1,8 @@
 """The table of connections as text, made from columns: the same characters as :mod:`text` writes.
 
-A row is put together from pieces of fixed width that are padded with zero
-bytes, thousands of rows at a time; then the zero bytes are left out.
+A row is put together from pieces of fixed width, thousands of rows at a time. What
+stands at the end of a row, and is not as long in all, is padded with zero bytes, which are
+left out then.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ ROWS = 1 << 13
 
 _SPACE, _POINT, _COLON, _ZERO = 32, 46, 58, 48
 
-Fill = Callable[[slice, Array], None]
+Fill = Callable[[slice, Array, int], None]
 Layout = tuple[int, Fill]
 
 
@@ -38,7 +39,8 @@ class Cells:
     """One column: how many cells the widest of its texts takes, and how rows are made.
 
     ``layout`` is asked once, with the cells that there are and what stands behind the
-    column; it tells how many bytes each row has, and what fills in those of a stretch of rows.
+    column; it tells how many bytes each row has, and what fills in those of a stretch of rows
+    from where they begin in a row. Columns are filled in from left to right.
     """
 
     def __init__(self, width: int, layout: Callable[[int, bytes], Layout]) -> None:
@@ -49,6 +51,17 @@ class Cells:
 def _octets(texts: Array) -> Array:
     """Texts of one size as rows of bytes."""
     return texts.view(np.uint8).reshape(len(texts), -1)
+
+
+def _alike(values: Array) -> bool:
+    """Whether all of some are the same; there are some."""
+    return bool(values[0] == values[-1] and (values == values[0]).all())
+
+
+def _put(out: Array, texts: Array) -> None:
+    """Write texts that are as wide as ``out``, each at once and not byte by byte."""
+    kind = f"V{texts.itemsize}"
+    out.view(kind)[:, 0] = texts.view(kind)
 
 
 def _words(which: Array, texts: Sequence[str], *, right: bool = False) -> Cells:
@@ -62,27 +75,56 @@ def _words(which: Array, texts: Sequence[str], *, right: bool = False) -> Cells:
             said = text.encode()
             padded.append((blank + said if right else said + blank) + behind)
         table = np.array(padded or [b"\0"])
+        table = table.view(f"V{table.itemsize}")
 
-        def fill(rows: slice, out: Array) -> None:
-            out[:] = _octets(table[which[rows]])
+        def fill(rows: slice, out: Array, begin: int) -> None:
+            some = which[rows]
+            _put(
+                out[:, begin : begin + table.itemsize],
+                table.take(some[:1] if _alike(some) else some),
+            )
 
         return table.itemsize, fill
 
     return Cells(max(widths, default=0), layout)
 
 
-def _digits(values: Array, out: Array, blank: int) -> None:
-    """The last decimal digits of whole numbers, as many as fit; ``blank`` in front of them."""
-    last = out.shape[1] - 1
-    rest = values.astype(np.uint32) if values.max(initial=0) < 1 << 32 else values
-    for place in range(last, -1, -1):
-        higher = rest // 10
-        digit = (rest - higher * 10).astype(np.uint8)
-        digit += _ZERO
-        if place < last:
-            digit[rest == 0] = blank
-        out[:, place] = digit
+def _four_digits() -> Array:
+    """The numbers below 10 000 as four digits; then the same with spaces for leading zeros.
+
+    Of those the first is all spaces: there are digits to its right.
+    """
+    rest = np.arange(20_000, dtype=np.uint32) % 10_000
+    out = np.empty((20_000, 4), np.uint8)
+    for place in range(3, -1, -1):
+        out[:, place] = rest % 10 + _ZERO
+        out[10_000:, place][rest[10_000:] == 0] = _SPACE
+        rest //= 10
+    return out.view("<u4").reshape(-1)
+
+
+_FOUR = _four_digits()
+_SPACES = 10_000  # where those with spaces begin
+
+
+def _digits(values: Array, out: Array) -> None:
+    """The last decimal digits of whole numbers, as many as fit, with spaces in front of them."""
+    end = out.shape[1]
+    rest = values.astype(np.uint32) if values.max(initial=0) < 1 << 32 else values.astype(np.uint64)
+    while end > 0:
+        higher = rest // 10_000
+        group = rest - higher * 10_000
+        group += (higher == 0) * np.uint32(_SPACES)
+        text = _FOUR.take(group)
+        if end >= 4:
+            _put(out[:, end - 4 : end], text)
+        else:
+            for place in range(end):
+                out[:, place] = _octets(text)[:, 4 - end + place]
+        if end == out.shape[1]:
+            out[:, -1][values == 0] = _ZERO
         rest = higher
+        end -= 4
 
 
 def _size(values: Array) -> int:
@@ -93,17 +135,23 @@ def _size(values: Array) -> int:
 def _counts(values: Array) -> Cells:
     def layout(size: int, behind: bytes) -> Layout:
         end = np.frombuffer(behind, np.uint8)
+        wide = size + len(end)
 
-        def fill(rows: slice, out: Array) -> None:
-            _digits(values[rows], out[:, :size], _SPACE)
+        def fill(rows: slice, out: Array, begin: int) -> None:
+            out = out[:, begin : begin + wide]
+            some = values[rows]
+            if _alike(some):
+                out[:] = np.frombuffer(str(some[0]).rjust(size).encode() + behind, np.uint8)
+                return
+            _digits(some, out[:, :size])
             out[:, size:] = end
 
-        return size + len(end), fill
+        return wide, fill
 
     return Cells(_size(values), layout)
 
 
-_THOUSANDTHS = _octets(np.array([f".{each:03}".encode() for each in range(1000)])).view(np.uint32)
+_THOUSANDTHS = np.array([f".{each:03}".encode() for each in range(1000)])
 
 
 def _seconds(values: Array) -> Cells:
@@ -113,15 +161,17 @@ def _seconds(values: Array) -> Cells:
 
     def layout(size: int, behind: bytes) -> Layout:
         end = np.frombuffer(behind, np.uint8)
+        wide = size + len(end)
 
-        def fill(rows: slice, out: Array) -> None:
+        def fill(rows: slice, out: Array, begin: int) -> None:
+            out = out[:, begin : begin + wide]
             thousandths = values[rows] // 1_000_000
             whole = thousandths // 1000
-            _digits(whole, out[:, : size - 4], _SPACE)
-            out[:, size - 4 : size] = _octets(_THOUSANDTHS[thousandths - whole * 1000])
+            _digits(whole, out[:, : size - 4])
+            _put(out[:, size - 4 : size], _THOUSANDTHS[thousandths - whole * 1000])
             out[:, size:] = end
 
-        return size + len(end), fill
+        return wide, fill
 
     return Cells(width, layout)
 
@@ -142,14 +192,18 @@ def _durations(values: Array, none: Array | None = None) -> Cells:
     return _words(back, texts, right=True)
 
 
-# Each octet with what stands behind it; zero bytes in front of the digits.
-_OCTET, _LAST = (
-    _octets(np.array([f"{each}{mark}".rjust(4, "\0").encode() for each in range(256)])).view(
-        np.uint32
-    )
-    for mark in ".:"
-)
-_OCTET_SIZE = np.array([len(str(each)) for each in range(256)], np.uint8)
+def _little(texts: Sequence[str]) -> Array:
+    """Short texts as numbers, their first letter the lowest octet."""
+    return np.array([int.from_bytes(each.encode(), "little") for each in texts], np.uint64)
+
+
+# Each octet with what stands behind it.
+_OCTET, _LAST = (_little([f"{each}{mark}" for each in range(256)]) for mark in ".:")
+_BITS = np.array([8 * len(f"{each}.") for each in range(256)], np.uint64)
+_POWERS = np.array([0, *(10 ** (5 - size) for size in range(1, 6))], np.uint32)
+# By how many of eight letters there are: their bits, and spaces for the others.
+_LETTERS = np.array([256**size - 1 for size in range(9)], np.uint64)
+_BLANK = ~_LETTERS & np.uint64(0x2020202020202020)
 
 
 def _endpoints(table: Table, addresses: Array, ports: Array) -> Cells:
@@ -159,25 +213,48 @@ def _endpoints(table: Table, addresses: Array, ports: Array) -> Cells:
         ends = [str(Endpoint(table.address(int(a)), int(p))) for a, p in unique.tolist()]
         return _words(back.reshape(-1), ends)
     octets = addresses.astype("<u4").view(np.uint8).reshape(-1, 4)
-    widths = np.full(len(addresses), 4 + 1, np.uint8)
+    digits = np.ones(len(addresses), np.uint8)
     for bound in (10, 100, 1000, 10_000):
-        widths += ports >= bound
+        digits += ports >= bound
+    width = digits.copy()
     for place in range(4):
-        widths += _OCTET_SIZE[octets[:, place]]
+        width += (_BITS.take(octets[:, place]) >> np.uint64(3)).astype(np.uint8)
 
     def layout(size: int, behind: bytes) -> Layout:
-        pads = _octets(np.array([b" " * blank + behind for blank in range(size + 1)]))
+        wide = size + len(behind)
 
-        def fill(rows: slice, out: Array) -> None:
+        def fill(rows: slice, out: Array, begin: int) -> None:
+            out[:, begin : begin + wide] = _SPACE
+            # Eight letters at a time, each time from where those before end. What comes with
+            # them behind the column are spaces, and others will write there.
+            words = np.ndarray((out.size - 7,), "V8", out.reshape(-1), strides=(1,))
+            at = np.arange(begin, out.size, out.shape[1])
             part = octets[rows]
-            for place, each in enumerate((_OCTET, _OCTET, _OCTET, _LAST)):
-                out[:, 4 * place : 4 * place + 4] = _octets(each[part[:, 3 - place]])
-            _digits(ports[rows], out[:, 16:21], 0)
-            out[:, 21:] = pads[size - widths[rows]]
+            for one, other, ends in (
+                (part[:, 3], part[:, 2], _OCTET),
+                (part[:, 1], part[:, 0], _LAST),
+            ):
+                bits = _BITS.take(one)
+                text = _OCTET.take(one) | ends.take(other) << bits
+                letters = (bits + _BITS.take(other) >> np.uint64(3)).astype(np.intp)
+                words[at] = _eight(text, letters)
+                at += letters
+            count = digits[rows]
+            scaled = ports[rows].astype(np.uint32) * _POWERS.take(count)
+            high = scaled // 10
+            text = (scaled - high * 10 + _ZERO).astype(np.uint64) << np.uint64(32)
+            text |= _FOUR.take(high)
+            words[at] = _eight(text & _LETTERS.take(count), count)
 
-        return 21 + pads.shape[1], fill
+        return wide, fill
 
-    return Cells(int(widths.max(initial=0)), layout)
+    return Cells(int(width.max(initial=0)), layout)
+
+
+def _eight(text: Array, letters: Array) -> Array:
+    """So many letters, each as a number, with as many spaces behind them as make them eight."""
+    eight: Array = (text | _BLANK.take(letters)).astype("<u8").view("V8")
+    return eight
 
 
 def _told(table: Table, places: Array | None, text: Callable[[Connection], str]) -> Cells:
@@ -273,6 +350,8 @@ def _rows(fields: list[Layout], rows: slice) -> bytes:
     out = np.empty((rows.stop - rows.start, sum(size for size, _ in fields)), np.uint8)
     at = 0
     for size, fill in fields:
-        fill(rows, out[:, at : at + size])
+        fill(rows, out, at)
         at += size
-    return out.tobytes().translate(None, b"\0")
+    last = out[:, at - size :]  # only rows that do not all end alike have zeros, and there
+    text = out.tobytes()
+    return text if last.all() else text.translate(None, b"\0")
