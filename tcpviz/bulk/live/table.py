@@ -111,19 +111,16 @@ class LiveTable:
         self._grow(min(_FIRST, rows))
 
     def _grow(self, room: int) -> None:
+        """Rows are emptied when they are given to a connection: :meth:`_empty`."""
         before, self._room = self._room, room
-        for names, shape in ((_BOTH, (room, 2)), (_ONE, (room,))):
-            for name, empty in names.items():
-                made = np.full(shape, empty, np.int64)
-                if before:
-                    made[:before] = getattr(self, name)
-                setattr(self, name, made)
         for name, kind in (
+            *((name, "(2,)i8") for name in _BOTH),
+            *((name, "i8") for name in _ONE),
             ("flow", np.uint64),
             ("client", np.uint64),
             ("ends", "(2,18)u1"),
             ("touched", np.int64),
-            ("codes", "(2,)i8"),
+            ("codes", "(2,)u1"),
         ):
             made = np.zeros(room, kind)
             if before:
@@ -154,7 +151,7 @@ class LiveTable:
     client: npt.NDArray[np.uint64]
     ends: npt.NDArray[np.uint8]
     touched: Ints
-    codes: Ints
+    codes: npt.NDArray[np.uint8]
 
     def __len__(self) -> int:
         """Connections that are kept."""
@@ -310,8 +307,8 @@ class LiveTable:
         if self._next + count <= self._room and self.born == self._next:
             rows = np.arange(self._next, self._next + count)
             self._next += count
-            return rows
-        rows = self._victims(count)
+        else:
+            rows = self._victims(count)
         self._empty(rows)
         return rows
 

@@ -8,6 +8,7 @@ time since it began.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from tcpviz.bulk.live.rows import LiveRows
 from tcpviz.bulk.live.states import STATES, Known, states
@@ -31,22 +32,18 @@ def tallies(rows: LiveRows) -> tuple[Tally, ...]:
         if not table.born:
             return (*(Tally(state) for state in State), Tally(None))
         _bring_up_to_date(table)
-        codes = table.codes[places].copy()
+        codes = table.codes[places]
         if table.gaps:
+            codes = codes.copy()
             codes[table.gap[places] < table.gaps] = _UNKNOWN
         counts = np.bincount(codes.reshape(-1), minlength=_UNKNOWN + 1)
-        first = np.full(_UNKNOWN + 1, _NEVER)
-        last = first.copy()
-        for side in range(2):
-            np.minimum.at(first, codes[:, side], table.first_ns[places])
-            np.minimum.at(last, codes[:, side], table.last_ns[places])
-    since: dict[State, int] = {}
-    by_state: dict[State, int] = {}
-    for number, state in enumerate(STATES):
-        count = 0 if number == _LISTEN else int(counts[number])
-        by_state[state] = count
-        if count and state is not State.CLOSED:
-            since[state] = int((first if state is State.ESTABLISHED else last)[number])
+        since = {
+            state: min(_earliest(table, codes[:, side], state) for side in range(2))
+            for number, state in enumerate(STATES)
+            if counts[number] and state not in (State.CLOSED, State.LISTEN)
+        }
+    by_state = {state: int(counts[number]) for number, state in enumerate(STATES)}
+    by_state[State.LISTEN] = 0
     return (
         *(Tally(state, by_state[state], since_ns=since.get(state)) for state in State),
         # A server that was not heard of may listen, or not.
@@ -54,17 +51,24 @@ def tallies(rows: LiveRows) -> tuple[Tally, ...]:
     )
 
 
+def _earliest(table: LiveTable, codes: npt.NDArray[np.uint8], state: State) -> int:
+    """Since when one of these rows is in that state; a large number where none is."""
+    of = table.first_ns if state is State.ESTABLISHED else table.last_ns
+    return int(of[(codes == STATES.index(state)).nonzero()[0]].min(initial=_NEVER))
+
+
 def _bring_up_to_date(table: LiveTable) -> None:
     """The states of those of which something came since the last time, and of what ran out."""
     places = table.every()
-    changed = np.flatnonzero(table.touched[places] > table.tallied)
+    codes = table.codes[places]
+    waits = (codes[:, 0] == _TIME_WAIT) | (codes[:, 1] == _TIME_WAIT)
+    waits &= table.last_ns[places] < table.now_ns - TIME_WAIT_NS
+    waits |= table.touched[places] > table.tallied
     table.tallied = table.passes
-    waits = (table.codes[places] == _TIME_WAIT).any(axis=1)
-    waits &= table.now_ns - table.last_ns[places] > TIME_WAIT_NS
-    changed = np.union1d(changed, np.flatnonzero(waits))
+    changed = waits.nonzero()[0]
     if not len(changed):
         return
     known: Known = table.known(changed)
     begun = (known.iss[:, 0] >= 0) | (known.iss[:, 1] >= 0)
-    for side, codes in enumerate(states(known)):
-        table.codes[changed, side] = np.where(begun, codes, _UNKNOWN)
+    for side, told in enumerate(states(known)):
+        table.codes[changed, side] = np.where(begun, told, _UNKNOWN)
