@@ -101,8 +101,8 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _print(options: argparse.Namespace, chosen: Filter | None, until: Filter | None) -> int:
-    # Columns know neither Zeek's sums nor the moment at which something first fits.
-    fast = until is None and not options.conn_log and getattr(options, "other", None) is None
+    # Columns do not know the moment at which something first fits.
+    fast = until is None and getattr(options, "other", None) is None
     code = by_columns(options, chosen) if fast else None
     if code is not None:
         return code

@@ -90,7 +90,8 @@ def run(options: argparse.Namespace, chosen: Filter | None) -> int | None:
 
 def _run(options: argparse.Namespace, chosen: Filter | None) -> int | None:
     windows = windows_of(options.memory)
-    loaded = Loaded(getattr(options, "pipe", None) or options.file, windows)
+    path = getattr(options, "pipe", None) or options.file
+    loaded = Loaded(path, windows, heads=bool(options.conn_log))
     progress = _Progress()
     code = 0
     try:
@@ -132,10 +133,11 @@ def _result(options: argparse.Namespace, loaded: Loaded, chosen: Filter | None) 
     places = np.arange(len(table)) if chosen is None else _places(table, chosen)
     if options.conn_log or options.parquet:
         from tcpviz.commands import read_outlets
-        from tcpviz.export import parquet_columns
+        from tcpviz.export import conn_log_columns, parquet_columns
 
         rows = parquet_columns.rows(table, places)
-        code = read_outlets.write(options, _moments(table, places), rows)
+        lines = conn_log_columns.texts(table, places)
+        code = read_outlets.write(options, (), rows, lines)
         if code or read_outlets.alone(options):
             return code
     if options.json:

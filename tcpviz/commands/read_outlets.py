@@ -30,18 +30,18 @@ def write(
     options: argparse.Namespace,
     shown: Iterable[tuple[Connection, int]],
     rows: Iterable[list[Row]] | None = None,
+    lines: Iterable[list[str]] | None = None,
 ) -> int:
     """Write ``shown``, each with the moment up to which it is judged; returns the exit code.
 
-    ``rows``: the same for Parquet, where they are made sooner by themselves.
-    Raises SourceError.
+    ``rows`` for Parquet, ``lines`` for the ``conn.log``: the same, where they are made sooner by
+    themselves. Raises SourceError.
     """
     onlooking.check(options, screen=False)
     sinks: list[tuple[str, Sink]] = []
     if options.conn_log:
-        sinks.append(
-            (options.conn_log, conn_log_sink(options.conn_log, append=False, tell=complain))
-        )
+        log = conn_log_sink(options.conn_log, append=False, tell=complain)
+        sinks.append((options.conn_log, log))
     if options.parquet:
         from tcpviz.export.parquet import ParquetSink
 
@@ -49,6 +49,10 @@ def write(
         sinks.append((options.parquet, parquet))
     taking = [sink for _, sink in sinks]
     try:
+        if lines is not None and options.conn_log:
+            taking.remove(log)
+            for texts in lines:
+                log.add(texts)
         if rows is not None and options.parquet:
             taking.remove(parquet)
             for some in rows:

@@ -12,12 +12,13 @@ import functools
 import hashlib
 import ipaddress
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from tcpviz.core.community_id import community_id
 from tcpviz.core.connection import Connection
 from tcpviz.core.segment import Endpoint
+from tcpviz.core.zeek import ZeekSums
 
 COLUMNS: Final = (
     ("ts", "time"),
@@ -46,8 +47,8 @@ COLUMNS: Final = (
 )
 """Names and types, in Zeek's order."""
 
-_UNSET = "-"
-_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+UNSET: Final = "-"
+DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 _LOCAL_4 = (
     *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
@@ -74,7 +75,7 @@ def head(now: float | None = None) -> str:
         r"#separator \x09",
         "#set_separator\t,",
         "#empty_field\t(empty)",
-        f"#unset_field\t{_UNSET}",
+        f"#unset_field\t{UNSET}",
         "#path\tconn",
         f"#open\t{_moment(now)}",
         "\t".join(("#fields", *names)),
@@ -88,10 +89,18 @@ def tail(now: float | None = None) -> str:
     return f"#close\t{_moment(now)}\n"
 
 
-def line(connection: Connection) -> str:
-    """One connection; empty where nothing of it was captured, or nobody has analysed it."""
-    cells = row(connection)
-    return "" if cells is None else "\t".join(map(_written, cells)) + "\n"
+def line(connection: Connection, sums: ZeekSums | None = None) -> str:
+    """One connection; empty where nothing of it was captured, or nobody has analysed it.
+
+    ``sums``: where not its own are to be told.
+    """
+    cells = row(connection, sums)
+    return "" if cells is None else joined(cells)
+
+
+def joined(cells: Iterable[object]) -> str:
+    """Cells as a line."""
+    return "\t".join(map(_written, cells)) + "\n"
 
 
 def lines(connections: Iterator[Connection]) -> Iterator[str]:
@@ -101,23 +110,23 @@ def lines(connections: Iterator[Connection]) -> Iterator[str]:
     yield tail()
 
 
-def row(connection: Connection) -> tuple[object, ...] | None:
+def row(connection: Connection, sums: ZeekSums | None = None) -> tuple[object, ...] | None:
     """The cells in the order of :data:`COLUMNS`; ``None`` for what is not set."""
     analysis = connection.analysis
     side = None if analysis is None else analysis.zeek.originator
     if analysis is None or side is None:
         return None
-    zeek, sums = analysis.zeek, analysis.zeek.sums
+    zeek, sums = analysis.zeek, analysis.zeek.sums if sums is None else sums
     orig, resp = connection.end(side).endpoint, connection.end(side.other).endpoint
     # Of a single moment Zeek knows neither duration nor bytes.
     lasted = sums.duration_ns > 0
     return (
-        _seconds(connection.first_ns),
+        seconds(connection.first_ns),
         uid(connection),
         *(orig.addr, orig.port, resp.addr, resp.port),
         "tcp",
         None,
-        _seconds(sums.duration_ns) if lasted else None,
+        seconds(sums.duration_ns) if lasted else None,
         *(sums.bytes if lasted else (None, None)),
         zeek.conn_state,
         *(is_local(orig.addr), is_local(resp.addr)),
@@ -134,13 +143,18 @@ def uid(connection: Connection) -> str:
     """``C`` and 17 letters and digits, as Zeek's look; of both ends and the first moment."""
     ends = sorted((connection.client.endpoint, connection.server.endpoint))
     words = (*map(_end, ends), *connection.key.scope, str(connection.first_ns))
-    digest = hashlib.blake2b("\0".join(words).encode(), digest_size=16, person=b"tcpviz uid")
-    number = int.from_bytes(digest.digest(), "big")
+    number = int.from_bytes(digest(words), "big")
     letters = []
     for _ in range(17):
         number, digit = divmod(number, 62)
-        letters.append(_DIGITS[digit])
+        letters.append(DIGITS[digit])
     return "C" + "".join(letters)
+
+
+def digest(words: Iterable[str]) -> bytes:
+    """16 bytes, of which a name is made."""
+    text = "\0".join(words).encode()
+    return hashlib.blake2b(text, digest_size=16, person=b"tcpviz uid").digest()
 
 
 @functools.lru_cache(maxsize=4096)
@@ -154,7 +168,7 @@ def _end(endpoint: Endpoint) -> str:
     return f"{endpoint.addr} {endpoint.port}"
 
 
-def _seconds(nanoseconds: int) -> str:
+def seconds(nanoseconds: int) -> str:
     """With six decimals, by whole numbers: a float would be wrong in the last one."""
     whole, rest = divmod((nanoseconds + 500) // 1000, 1_000_000)
     return f"{whole}.{rest:06d}"
@@ -162,7 +176,7 @@ def _seconds(nanoseconds: int) -> str:
 
 def _written(cell: object) -> str:
     if cell is None:
-        return _UNSET
+        return UNSET
     if isinstance(cell, bool):
         return "T" if cell else "F"
     return str(cell) or "(empty)"

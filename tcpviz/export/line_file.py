@@ -19,6 +19,9 @@ from tcpviz.sources.writer import give_to_caller
 RETRY_S = 5.0
 """Seconds between two attempts to write where it was not possible."""
 
+MOST = 1 << 13
+"""Lines that wait at most."""
+
 LOOK_S = 1.0
 """Seconds between two looks whether the file still has its name."""
 
@@ -77,8 +80,10 @@ class LineFile:
             self._put(head)
 
     def write(self, line: str) -> None:
-        """A line, with its newline; it is handed on by the next :meth:`flush`."""
+        """A line, with its newline; it is handed on by the next :meth:`flush`, or with many."""
         self._waiting.append(line)
+        if len(self._waiting) >= MOST:
+            self.flush()
 
     def flush(self) -> None:
         """Hand all on. What cannot be written is counted in ``lost``."""

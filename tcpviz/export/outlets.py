@@ -53,6 +53,11 @@ class Lines:
         if text:
             self._file.write(text)
 
+    def add(self, lines: Iterable[str]) -> None:
+        """Lines that are made already."""
+        for line in lines:
+            self._file.write(line)
+
     def flush(self) -> None:
         self._file.flush()
 

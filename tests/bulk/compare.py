@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tcpviz.bulk.connections.building import Building
+from tcpviz.bulk.segments.columns import HEADS
 from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.bulk.tables.growing import Snapshot
 from tcpviz.bulk.tables.headlines import headlines
@@ -18,7 +22,7 @@ from tcpviz.core.crowds import crowds
 from tcpviz.core.tracker import Tracker
 from tcpviz.core.troubles import Gathering, Trouble
 from tcpviz.core.watch import Watch
-from tcpviz.export import table_columns
+from tcpviz.export import conn_log, conn_log_columns, table_columns
 from tcpviz.export.jsonl import connection_object
 from tcpviz.export.text import connection_table
 from tcpviz.sources.files import FileFeed
@@ -63,7 +67,7 @@ def scalar(path: Path) -> Tracker:
 
 def built(path: Path) -> Building:
     """The same in columns. Raises Unsuited."""
-    reading = Reading(str(path))
+    reading = Reading(str(path), heads=True)
     try:
         reading.read()
         return Building(reading)
@@ -97,6 +101,7 @@ def differences(path: Path, building: Building | None = None) -> list[dict[str, 
         if deep:
             out.append({f"#{place + 1}": deep})
     out += _columns(table, connections, watch)
+    out += _logged(table, connections)
     wrong = _troubles(connections, watch.until, many)
     found = _troubles(made, lambda c: int(table.until_ns[c.id - 1]), table.crowds)
     if wrong != found:
@@ -139,6 +144,22 @@ def _columns(table: Table, connections: list[Connection], watch: Watch) -> list[
         {f"column {name}": (one, other.tolist())}
         for name, (one, other) in told.items()
         if one != other.tolist()
+    ]
+
+
+def _logged(table: Table, connections: list[Connection]) -> list[dict[str, Any]]:
+    """What is not the same in Zeek's log; where the capture was read for one."""
+    if HEADS not in table.building.reading.columns.array:
+        return []
+    everyone = np.arange(len(table))
+    found = [line for some in conn_log_columns.texts(table, everyone) for line in some]
+    alone = [conn_log.line(each, conn_log_columns.sums(table, each)) for each in table]
+    wanted = list(filter(None, map(conn_log.line, connections)))
+    return [
+        {"conn.log": pair}
+        for made in (found, [*filter(None, alone)])
+        for pair in zip_longest(wanted, made)
+        if pair[0] != pair[1]
     ]
 
 

@@ -28,7 +28,7 @@ TINY = 1 << 16
 def dealt(path: Path, limit: int = TINY) -> Dealt:
     """Raises Unsuited."""
     room = Windows(limit)
-    reading = Reading(str(path), room)
+    reading = Reading(str(path), room, heads=True)
     try:
         reading.read()
         return Dealt(reading, room)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +50,23 @@ def test_both_ways_print_the_same(
         out = capfdbinary.readouterr()
         said.append((code, out.out, out.err))
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("way", [[], ["port=80 and bytes>2000"], ["--parquet"]], ids=str)
+def test_both_ways_log_the_same(
+    way: list[str], capture: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    """But for the moments at which the log was opened and closed."""
+    said = []
+    more = [*way, str(capture.with_suffix(".parquet"))] if way == ["--parquet"] else way
+    for small in (0, 1 << 60):
+        monkeypatch.setattr(read, "SMALL", small)
+        log = capture.with_suffix(f".{small}.log")
+        code = main(["read", str(capture), "--conn-log", str(log), *more])
+        lines = [line for line in log.read_text().splitlines() if line[:3] not in ("#op", "#cl")]
+        said.append((code, lines, capsys.readouterr().err.replace(f".{small}.log", ".log")))
+    assert said[0] == said[1]
+    assert len(said[0][1]) > 20
 
 
 @pytest.mark.parametrize("way", ["--json", "--csv"])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.work import ACK, FIN, RST, SYN
 from tcpviz.bulk.segments import sums
-from tcpviz.bulk.segments.columns import SUM_SHIFT, rows_at
+from tcpviz.bulk.segments.columns import HEADS, SUM_SHIFT, rows_at
 from tcpviz.bulk.tables.table import Table
 
 Array = NDArray[Any]
@@ -210,6 +210,57 @@ class Portion:
         una = np.where(heard >= 0, row["ack"][heard].astype(np.int64), begun)
         ahead = (end - una + (1 << 31) & 0xFFFFFFFF) - (1 << 31)
         return np.where(first >= 0, np.maximum(ahead, 0), 0)
+
+    # -- what Zeek sums up (tcpviz.core.zeek) -----------------------------------
+
+    def scope(self) -> Array:
+        """Each one's VLANs and tunnels, as a number."""
+        return np.ascontiguousarray(self._row["scope"][self._begin])
+
+    def ip_bytes(self, side: int) -> Array:
+        """Bytes of the IP packets of an end; only where the capture's columns have the heads."""
+
+        def made() -> Array:
+            size = self._row["length"] + self._columns[HEADS][self._rows].astype(np.int64)
+            size[self._side != bool(side)] = 0
+            out: Array = np.add.reduceat(size, self._begin)
+            return out
+
+        return self.worked("ip bytes", side, made)
+
+    def stream(self, side: int) -> Array:
+        """Bytes of an end by its sequence numbers; of regular connections none come round."""
+
+        def made() -> Array:
+            row, flags = self._row, self._flags
+            mine = self._side == bool(side)
+            first = self._picks(mine, (0,))[0]
+            size = np.diff(np.append(self._begin, len(row)))
+            end = row["seq"] - np.repeat(row["seq"][first], size) + row["length"]
+            end += (flags & FIN) + (flags >> 1 & 1)
+            end[~mine | (flags & RST != 0)] = 0
+            far = np.maximum.reduceat(end, self._begin).astype(np.int64)
+            far -= 1  # the SYN's
+            far -= (far > 0) & (self._moment("first_fin", side) >= 0)
+            return np.maximum(far, 0)
+
+        return self.worked("stream", side, made)
+
+    def lasting(self) -> Array:
+        """From the first segment to the one by which both ends have closed, or to the last."""
+
+        def made() -> Array:
+            closing = self._flags & (FIN | RST) != 0
+            ends = [self._picks(closing & (self._side == side), (0,))[0] for side in (False, True)]
+            both = np.where(np.minimum(*ends) >= 0, np.maximum(*ends), -1)
+            time = self._row["time"]
+            end = np.where(both >= 0, time[both], self.last_ns)
+            lasted: Array = np.maximum(end - self.first_ns, 0)
+            return lasted
+
+        return self.worked("lasting", 0, made)
+
+    # ---------------------------------------------------------------------------
 
     def idle(self, side: int) -> Array:
         """How long nobody had spoken when an end sent its reset."""
