@@ -52,7 +52,9 @@ def count(table: LiveTable, c: Segments) -> None:
     """Add everything up."""
     groups = c.groups
     table.packets.reshape(-1)[c.place] += groups.counts
-    table.octets.reshape(-1)[c.place] += np.add.reduceat(c.size, groups.starts, dtype=np.int64)
+    # Fewer than 2^15 segments of less than 2^16 bytes fit into 32 bits: a sixth of the time.
+    sizes = np.add.reduceat(c.size.view(np.uint32), groups.starts, dtype=np.uint32)
+    table.octets.reshape(-1)[c.place] += sizes
     table.last_ns[c.row[groups.whose[groups.last]]] = c.when(groups.last)
     special = (c.flags & (SYN | FIN | RST) != 0).nonzero()[0]
     kinds = c.flags[special]
@@ -65,7 +67,7 @@ def count(table: LiveTable, c: Segments) -> None:
         if len(speaks):
             _move_on(table, *_only(c, speaks))
     else:
-        _move_on(table, c, groups.starts, groups.counts, c.place)
+        _move_on(table, c, groups.starts, groups.counts, groups.whose, c.place)
     _thirds(table, c)
     if len(fins):
         _fins(table, c, fins)
@@ -73,8 +75,8 @@ def count(table: LiveTable, c: Segments) -> None:
         _resets(table, c, resets)
 
 
-def _only(c: Segments, chosen: Ints) -> tuple[Segments, Ints, Ints, Ints]:
-    """These segments alone, with where their directions begin, how many each has, and places."""
+def _only(c: Segments, chosen: Ints) -> tuple[Segments, Ints, Ints, Ints, Ints]:
+    """These segments alone; where their directions begin, how many each has, whose, and places."""
     groups = c.groups
     whose = groups.whose[chosen]
     begins = np.empty(len(chosen), np.bool_)
@@ -93,7 +95,7 @@ def _only(c: Segments, chosen: Ints) -> tuple[Segments, Ints, Ints, Ints]:
         c.side,
         c.place,
     )
-    return part, starts, counts, c.place[whose[starts]]
+    return part, starts, counts, np.cumsum(begins) - 1, c.place[whose[starts]]
 
 
 def _syns(table: LiveTable, c: Segments, syns: Ints) -> None:
@@ -109,7 +111,9 @@ def _syns(table: LiveTable, c: Segments, syns: Ints) -> None:
     table.syn_ns[rows[asked]] = c.when(syns[asked])
 
 
-def _move_on(table: LiveTable, c: Segments, starts: Ints, counts: Ints, place: Ints) -> None:
+def _move_on(
+    table: LiveTable, c: Segments, starts: Ints, counts: Ints, whose: Ints, place: Ints
+) -> None:
     """How far each end has sent and acknowledged; what it sent that was not beyond that."""
     flags, size, seq = c.flags, c.size, c.seq
     lasts = starts + counts - 1
@@ -120,7 +124,7 @@ def _move_on(table: LiveTable, c: Segments, starts: Ints, counts: Ints, place: I
     far = seq + size.view(np.uint32)
     far += flags & FIN
     far += flags >> 1 & 1
-    far -= np.repeat(base, counts)
+    far -= base.take(whose)
     ahead: Steps = far.view(np.int32)
     before = np.empty_like(ahead)
     before[0] = 0
@@ -137,25 +141,33 @@ def _move_on(table: LiveTable, c: Segments, starts: Ints, counts: Ints, place: I
         furthest = ahead[lasts].view(np.uint32)
     again = ((ahead <= before) & (size > 0)).nonzero()[0]
     if len(again):
-        np.add.at(table.again.reshape(-1), place[np.searchsorted(starts, again, "right") - 1], 1)
+        np.add.at(table.again.reshape(-1), place[whose[again]], 1)
     nxt[place] = base + furthest
-    _acknowledge(table, c, starts, counts, place)
+    _acknowledge(table, c, starts, counts, whose, place)
 
 
-def _acknowledge(table: LiveTable, c: Segments, starts: Ints, counts: Ints, place: Ints) -> None:
+def _acknowledge(
+    table: LiveTable, c: Segments, starts: Ints, counts: Ints, whose: Ints, place: Ints
+) -> None:
     """The highest that each end has acknowledged, and the same by plain segments."""
     known, plain = table.ack.reshape(-1), table.plain.reshape(-1)
     told = c.flags & ACK != 0
-    acks = told.nonzero()[0]
-    if not len(acks):
-        return
     # Of each direction the first one that acknowledges; some have none.
-    first = acks[np.minimum(np.searchsorted(acks, starts), len(acks) - 1)]
-    tells = (first >= starts) & (first < starts + counts)
+    first, tells = starts, told[starts]
+    asked = (~tells).nonzero()[0]
+    if len(asked):
+        acks = told.nonzero()[0]
+        if not len(acks):
+            return
+        begin = starts[asked]
+        later = acks[np.minimum(np.searchsorted(acks, begin), len(acks) - 1)]
+        tells[asked] = (later >= begin) & (later < begin + counts[asked])
+        first = starts.copy()
+        first[asked] = later
     former = known[place]
     base = np.where(former < 0, c.ack[first], former).astype(np.uint32)
-    ahead: Steps = (c.ack - np.repeat(base, counts)).view(np.int32)
-    if len(acks) < len(ahead):
+    ahead: Steps = (c.ack - base.take(whose)).view(np.int32)
+    if not told.all():
         ahead *= told
     before = np.empty_like(ahead)
     before[0] = 0
