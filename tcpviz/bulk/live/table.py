@@ -56,6 +56,13 @@ _ONE = {
     "reset_by": -1,
     "gap": 0,
 }
+_OTHERS = {
+    "flow": "u8",
+    "client": "u8",
+    "ends": "(2,18)u1",
+    "touched": "i8",
+    "codes": "(2,)u1",
+}
 _EMPTY = (*_BOTH.items(), *_ONE.items())
 
 
@@ -113,15 +120,8 @@ class LiveTable:
     def _grow(self, room: int) -> None:
         """Rows are emptied when they are given to a connection: :meth:`_empty`."""
         before, self._room = self._room, room
-        for name, kind in (
-            *((name, "(2,)i8") for name in _BOTH),
-            *((name, "i8") for name in _ONE),
-            ("flow", np.uint64),
-            ("client", np.uint64),
-            ("ends", "(2,18)u1"),
-            ("touched", np.int64),
-            ("codes", "(2,)u1"),
-        ):
+        kinds = dict.fromkeys(_BOTH, "(2,)i8") | dict.fromkeys(_ONE, "i8") | _OTHERS
+        for name, kind in kinds.items():
             made = np.zeros(room, kind)
             if before:
                 made[:before] = getattr(self, name)

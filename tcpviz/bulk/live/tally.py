@@ -37,7 +37,7 @@ def tallies(rows: LiveRows) -> tuple[Tally, ...]:
             codes = codes.copy()
             codes[table.gap[places] < table.gaps] = _UNKNOWN
         counts = np.bincount(codes.reshape(-1), minlength=_UNKNOWN + 1)
-        since = {
+        since: dict[State, int] = {
             state: min(_earliest(table, codes[:, side], state) for side in range(2))
             for number, state in enumerate(STATES)
             if counts[number] and state not in (State.CLOSED, State.LISTEN)
