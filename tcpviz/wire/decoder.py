@@ -110,6 +110,11 @@ class Decoder:
         """Fragmented datagrams given up before they were whole (too old, or too many)."""
         return self._fragments.abandoned
 
+    @property
+    def reassembled(self) -> int:
+        """Datagrams of several fragments that became whole."""
+        return self._fragments.whole
+
     def decode(self, frame: Frame) -> Segment | None:
         """The segment that ``frame`` carries, or ``None``, counted in ``skipped``."""
         self.frames += 1

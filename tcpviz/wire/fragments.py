@@ -80,13 +80,13 @@ class Datagram:
 
 
 class Fragments:
-    """Unfinished datagrams. ``abandoned`` counts those given up before they were whole."""
+    """Unfinished datagrams. ``abandoned`` counts those given up before they were ``whole``."""
 
     def __init__(self, keep_payload: bool) -> None:
         self._open: OrderedDict[tuple[object, ...], Datagram] = OrderedDict()
         self._keep = _MAX_DATAGRAM if keep_payload else HEADER_BYTES
         self._cost = 0
-        self.abandoned = 0
+        self.abandoned = self.whole = 0
         self.given_up: list[tuple[Walk, Whole]] = []
 
     def __len__(self) -> int:
@@ -125,6 +125,7 @@ class Fragments:
         if isinstance(result, Whole):
             del self._open[key]
             self._cost -= datagram.cost
+            self.whole += 1
         while len(self._open) > MAX_DATAGRAMS or self._cost > MAX_BYTES:
             self._give_up_oldest()
         return result

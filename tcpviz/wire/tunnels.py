@@ -23,20 +23,20 @@ _U32 = Struct("!I").unpack_from
 
 UDP = Skip("UDP")
 
-_UDP_PORTS = {
+PORTS = {
     4789: Layer.VXLAN,
     8472: Layer.VXLAN,  # Linux's own default, and Flannel's
     4790: Layer.VXLAN_GPE,
     6081: Layer.GENEVE,
     2152: Layer.GTP,
 }
-_UDP_EITHER_PORT = {
+EITHER_PORT = {
     1701: Layer.L2TP,
     3544: Layer.TEREDO,
     37008: Layer.TZSP,
 }
 
-TUNNEL_PORTS = frozenset((*_UDP_PORTS, *_UDP_EITHER_PORT))
+TUNNEL_PORTS = frozenset((*PORTS, *EITHER_PORT))
 """UDP ports that may be those of a tunnel; all other UDP is skipped."""
 
 
@@ -45,11 +45,7 @@ def udp(walk: Walk, offset: int) -> Next:
     if offset + 4 > walk.limit:
         return UDP
     source, destination = _PAIR(walk.data, offset)
-    layer = (
-        _UDP_PORTS.get(destination)
-        or _UDP_EITHER_PORT.get(destination)
-        or _UDP_EITHER_PORT.get(source)
-    )
+    layer = PORTS.get(destination) or EITHER_PORT.get(destination) or EITHER_PORT.get(source)
     if layer is None or offset + 8 > walk.limit:
         return UDP
     return layer, offset + 8
@@ -60,7 +56,7 @@ _GRE_PPTP_ACK = 0x0080
 _GRE_PPP, _GRE_WCCP = 0x880B, 0x883E
 _GRE_ERSPAN, _GRE_ERSPAN_3 = 0x88BE, 0x22EB
 # Aruba's access points carry 802.11 frames under these (Wireshark's packet-gre.h, GRE_ARUBA_*).
-_GRE_ARUBA = frozenset((*range(0x8200, 0x8371, 0x10), 0x9000))
+GRE_ARUBA = frozenset((*range(0x8200, 0x8371, 0x10), 0x9000))
 
 
 def gre(walk: Walk, offset: int) -> Next:
@@ -100,7 +96,7 @@ def gre(walk: Walk, offset: int) -> Next:
     if protocol == _GRE_ERSPAN_3:
         return Layer.ERSPAN_3, inside
     walk.enter(f"gre {_U32(data, key)[0]}" if flags & _GRE_KEY else "gre")
-    if protocol in _GRE_ARUBA:
+    if protocol in GRE_ARUBA:
         return Layer.WLAN, inside
     if protocol == _GRE_WCCP:
         # WCCP version 2 puts four bytes before the packet, version 1 does not (as Linux tells).

@@ -23,7 +23,7 @@ DTYPES: dict[str, str] = {
     "captured": "u2",
     "wire": "u2",
     "frame": "u4",
-    "source": "u1",  # index into Tables.sources: link type and interface
+    "source": "u2",  # index into Tables.sources: link type and interface
     "scope": "u2",  # index into Tables.scopes: IP version, VLANs and tunnels
     "src": "u4",  # an IPv4 address, or an index into Tables.long
     "dst": "u4",

@@ -36,10 +36,12 @@ class Read:
     sacked: NDArray[Any]
 
 
-def read(data: bytes, start: Longs, size: Longs, ack: Longs) -> Read:
+def read(
+    data: bytes, start: Longs, size: Longs, ack: Longs, cut: NDArray[Any] | None = None
+) -> Read:
     """The options in ``data[start : start + size]``, by segments with this ``ack``.
 
-    The bytes are there.
+    The bytes are there. Of those that are ``cut`` there were more, which the snapshot lacks.
     """
     count = len(start)
     out = Read(
@@ -75,7 +77,9 @@ def read(data: bytes, start: Longs, size: Longs, ack: Longs) -> Read:
         others = np.ones(count, np.bool_)
         others[known] = False
         rest = rest[others[rest]]
-    _one_by_one(out, data, words, rest, start[rest], start[rest] + size[rest], ack)
+    longest = size[rest] if cut is None else np.where(cut[rest], 40, size[rest])
+    begin = start[rest]
+    _one_by_one(out, data, words, rest, (begin, begin + size[rest], begin + longest), ack)
     blocks = np.flatnonzero(out.sacked)
     if len(blocks):
         out.sacked[blocks] = ~out.odd[blocks]
@@ -102,9 +106,19 @@ def _blocks(
 
 
 def _one_by_one(
-    out: Read, data: bytes, words: NDArray[Any], rows: Longs, place: Longs, end: Longs, ack: Longs
+    out: Read,
+    data: bytes,
+    words: NDArray[Any],
+    rows: Longs,
+    where: tuple[Longs, Longs, Longs],
+    ack: Longs,
 ) -> None:
-    """The first option of every segment, then the second of every one, and so on."""
+    """The first option of every segment, then the second of every one, and so on.
+
+    ``where`` they begin, where what is there of them ends, and where they can end at most: what
+    reaches beyond the one but not beyond the other ends the reading, and is not odd.
+    """
+    place, end, most = where
     octets = np.frombuffer(data, np.uint8)
     while len(rows):
         kind = octets[place]
@@ -113,7 +127,12 @@ def _one_by_one(
         # The length's byte may lie outside of everything; what is read there is not used.
         length = octets[np.minimum(place + 1, len(octets) - 1)].astype(np.int64)
         length[single] = 1
-        wrong = ~single & ~done & ((place + 1 >= end) | (length < 2) | (place + length > end))
+        lone = place + 1 >= end
+        beyond = ~single & ~done & (lone | (place + length > end))
+        short = ~single & ~done & ~lone & (length < 2)
+        # Of a kind without its length nothing is known where the snapshot was cut.
+        done |= beyond & ~short & (most > end) & (lone | (place + length <= most))
+        wrong = (beyond & ~done) | short
         known = (
             single
             | done
@@ -124,19 +143,20 @@ def _one_by_one(
         )
         blocks = (kind == _SACK) & (length >= 10) & (length % 8 == 2)
         known |= blocks
-        wrong |= ~known
-        out.odd[rows[wrong]] = True
-        scales = np.flatnonzero((kind == _SCALE) & ~wrong)
+        out.odd[rows[wrong | ~known]] = True
+        whole = ~wrong & ~done
+        mine = whole & known
+        scales = np.flatnonzero((kind == _SCALE) & mine)
         if len(scales):
             asked = octets[place[scales] + 2]
             out.scale[rows[scales]] = asked
             out.odd[rows[scales[asked == NO_SCALE]]] = True
-        stamps = np.flatnonzero((kind == _STAMPS) & ~wrong)
+        stamps = np.flatnonzero((kind == _STAMPS) & mine)
         if len(stamps):
             _stamps(out, words, rows[stamps], place[stamps] + 2)
-        sacks = np.flatnonzero(blocks & ~wrong)
+        sacks = np.flatnonzero(blocks & mine)
         if len(sacks):
             _blocks(out, words, rows[sacks], place[sacks], length[sacks], ack)
         place = place + length
-        on = ~wrong & ~done & (place < end)
-        rows, place, end = rows[on], place[on], end[on]
+        on = whole & (place < end)
+        rows, place, end, most = rows[on], place[on], end[on], most[on]

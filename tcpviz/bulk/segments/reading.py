@@ -12,9 +12,9 @@ import numpy as np
 
 from tcpviz.bulk import together
 from tcpviz.bulk.segments import plain
-from tcpviz.bulk.segments.columns import Columns, Piece
+from tcpviz.bulk.segments.columns import Columns, Piece, Tables
 from tcpviz.bulk.segments.headers import gather
-from tcpviz.bulk.segments.records import Batch, bulk_stream
+from tcpviz.bulk.segments.records import Batch, Longs, bulk_stream
 from tcpviz.bulk.segments.windows import Windows
 from tcpviz.core.records import Unreachable
 from tcpviz.core.segment import Segment
@@ -29,7 +29,7 @@ PIECE = 1024 * 1024
 """Bytes read at a time."""
 
 MAX_KEPT = 200_000
-"""Segments that had to be read one by one and are kept as objects, 1 kB each and more."""
+"""Segments that no frame holds alone and that are kept as objects, 1 kB each and more."""
 
 MAX_ERRORS = 10_000
 """ICMP errors that are kept."""
@@ -44,6 +44,21 @@ def _ahead(batch: Batch) -> tuple[Batch, plain.Taken | None]:
     return batch, plain.take(batch)
 
 
+def _sources(tables: Tables, batch: Batch, places: Longs) -> Longs:
+    links, interfaces = batch.link_type[places].tolist(), batch.interface[places].tolist()
+    return np.array([tables.source(*each) for each in zip(links, interfaces, strict=True)])
+
+
+def _merged(piece: Piece, others: Piece, order: Longs) -> Piece:
+    """Both together, in another order."""
+    return {
+        name: np.concatenate(
+            [np.asarray(piece.get(name, ()), np.int64), np.asarray(others[name], np.int64)]
+        )[order]
+        for name in others
+    }
+
+
 class Reading:
     """A capture on its way into columns.
 
@@ -51,6 +66,7 @@ class Reading:
     ``status``   as a feed's
     ``errors``   ICMP errors about TCP, with the row before which each came
     ``title``    the file's name
+    ``singly``   segments that were read one by one
 
     ``windows`` are for columns that are more than memory may take. Of a pipe the one that reads
     it last can read segments again. ``heads`` as in :class:`Columns`.
@@ -68,6 +84,7 @@ class Reading:
         # No record of a segment is shorter; what is not used of a column costs nothing.
         self.columns = Columns((self._capture.size or 0) // 70, windows, heads=heads)
         self.errors: list[tuple[int, Unreachable]] = []
+        self.singly = 0
         self.status = FeedStatus(size=self._capture.size)
         self._decoder = Decoder()
         self._file: IO[bytes] | None = None
@@ -149,39 +166,52 @@ class Reading:
         columns, decoder = self.columns, self._decoder
         found = gather(batch, columns.tables, taken)
         at = self._keep(batch)
-        found.piece["where"] = (
-            batch.start[found.rows] + batch.origin
-            if at is None
-            else -2 - at - batch.start[found.rows]
-        )
+        where = batch.start + batch.origin if at is None else -2 - at - batch.start
+        found.piece["where"] = where[found.rows]
         decoder.frames += len(found.rows)
         decoder.segments += len(found.rows)
-        for first, count in found.alike:
-            decoder.decode(batch.frame(first))
-            if count > 1:
-                self._skip_more(batch.frame(first), count - 1)
-        if len(columns.tables.sources) > 255 or len(columns.tables.scopes) > 0xFFFF:
+        if max(len(columns.tables.sources), len(columns.tables.scopes)) > 0xFFFF:
             raise Unsuited("too many interfaces or VLANs")
-        if not len(found.slow):
+        if not len(found.slow) and not found.alike:
             columns.append(found.piece)
             return
-        slow: list[list[Segment]] = []
-        done = 0
-        places = []
-        for place in found.slow.tolist():
-            made = self._slow(batch.frame(place))
+        slow: list[Segment] = []
+        places: list[int] = []
+        again: list[bool] = []
+        for place, alike in sorted([*found.alike, *((each, 0) for each in found.slow.tolist())]):
+            made, alone = self._slow(batch.frame(place))
+            if alike > 1:
+                self._skip_more(batch.frame(place), alike - 1)
             if decoder.errors:
                 before = int(np.searchsorted(found.rows, place))
-                row = columns.count + before + done + len(made)
+                row = columns.count + before + len(slow) + len(made)
                 self.errors += [(row, error) for error in decoder.errors]
                 decoder.errors.clear()
                 if len(self.errors) > MAX_ERRORS:
                     raise Unsuited("too many ICMP errors")
-            if made:
-                slow.append(made)
-                places.append(place)
-                done += len(made)
-        self._merge(found.rows, found.piece, places, slow)
+            slow += made
+            places += [place] * len(made)
+            again += [alone] * len(made)
+        if not slow:
+            columns.append(found.piece)
+            return
+        others = columns.rows_of(slow)
+        mine = np.array(places, np.int64)
+        once = np.array(again, np.bool_)
+        others["where"] = np.where(once, where[mine], -1)
+        self.singly += len(slow)
+        others["captured"], others["wire"] = batch.captured[mine], batch.wire[mine]
+        others["source"] = _sources(columns.tables, batch, mine)
+        if len(columns.kept) + len(once) - int(once.sum()) > MAX_KEPT:
+            raise Unsuited("most of it is in fragments, or in other forms that are read one by one")
+        # Each where its frame stands.
+        order = np.argsort(np.concatenate([found.rows, mine]), kind="stable")
+        fast, first = len(found.rows), columns.count
+        for place in np.flatnonzero(order >= fast).tolist():
+            one = int(order[place]) - fast
+            if not again[one]:
+                columns.kept[first + place] = slow[one]
+        columns.append(_merged(found.piece, others, order))
 
     def _skip_more(self, frame: Frame, count: int) -> None:
         """Count ``count`` more frames that are skipped as this one is."""
@@ -193,43 +223,19 @@ class Reading:
                 now[reason] += (now[reason] - then[reason]) * (count - 1)
         self._decoder.frames += count - 1
 
-    def _slow(self, frame: Frame) -> list[Segment]:
+    def _slow(self, frame: Frame) -> tuple[list[Segment], bool]:
+        """The segments of a frame; whether it alone holds what makes them."""
+        before = self._decoder.reassembled
         segment = self._decoder.decode(frame)
         made = [] if segment is None else [segment]
-        return made + self._drain() if self._decoder.extra else made
+        if self._decoder.extra:
+            return made + self._drain(), False
+        return made, self._decoder.reassembled == before
 
     def _drain(self) -> list[Segment]:
         made = list(self._decoder.extra)
         self._decoder.extra.clear()
         return made
-
-    def _merge(
-        self, rows: object, piece: Piece, places: list[int], slow: list[list[Segment]]
-    ) -> None:
-        """Put what was read one by one between the rows, each where its frame stands."""
-        columns = self.columns
-        if not places:
-            columns.append(piece)
-            return
-        segments = [one for made in slow for one in made]
-        if len(columns.kept) + len(segments) > MAX_KEPT:
-            raise Unsuited("most of it is in tunnels, or in forms that are read one by one")
-        where = [place for place, made in zip(places, slow, strict=True) for _ in made]
-        keys = np.concatenate([np.asarray(rows, np.int64), np.array(where, np.int64)])
-        order = np.argsort(keys, kind="stable")
-        others = columns.rows_of(segments)
-        fast = len(keys) - len(where)
-        first = columns.count
-        for place in np.flatnonzero(order >= fast).tolist():
-            columns.kept[first + place] = segments[int(order[place]) - fast]
-        columns.append(
-            {
-                name: np.concatenate(
-                    [np.asarray(piece[name], np.int64), np.asarray(others[name], np.int64)]
-                )[order]
-                for name in others
-            }
-        )
 
     def _append(self, segments: list[Segment]) -> None:
         """What comes at the end: fragments that were given up."""

@@ -62,3 +62,16 @@ def check(data: bytes, first: Longs, inner: Longs, end: Longs, field: Longs) -> 
         unknown = (pseudo - field[rest].astype(np.int64)) % 65535 == 0
         out[rest[unknown]] = UNKNOWN
     return out
+
+
+def apart(
+    data: bytes, addresses: tuple[Longs, Longs], inner: Longs, end: Longs, field: Longs
+) -> NDArray[Any]:
+    """The same where something lies between ``addresses``, from and to, and the TCP part."""
+    length = end - inner
+    pseudo = spans(data, *addresses) + (6 + length)
+    right = (pseudo + spans(data, inner, end)) % 65535 == 0
+    unknown = ~right & ((pseudo - field.astype(np.int64)) % 65535 == 0)
+    out = np.where(right, np.uint8(RIGHT), np.uint8(WRONG))
+    out[unknown] = UNKNOWN
+    return out

@@ -1,0 +1,183 @@
+"""What a packet costs by the kind of its file: ``python -m tests.bench.kinds [SECONDS] [NAME...]``.
+
+The same web visits (a fifth of a million packets, so that every limit on what is read one by one
+is passed) in every envelope and file, each read by a process of its own: CPU and peak memory of
+``tcpviz read F --text``, the start taken off. ``SECONDS``: how long one may take.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from tcpviz.sources.files import open_capture
+from tcpviz.wire.frame import Frame
+from tests.bench.generate import visits
+from tests.bulk import tunnels, variants
+from tests.wire import packets
+
+VISITS = 24_000
+Frames = list[Frame]
+
+
+def _beside(frames: Frames, other: Callable[[int], bytes], share: int) -> Frames:
+    """Of ten packets so many are others; the rest is what there was."""
+    out: Frames = []
+    for each in frames:
+        out.append(each)
+        while len(out) % 10 < share:
+            data = other(len(out))
+            out.append(replace(each, data=data, wire_len=len(data)))
+    return [replace(each, number=at) for at, each in enumerate(out, 1)]
+
+
+def _quic(at: int) -> bytes:
+    inside = packets.udp(bytes(40), 443, 1024 + at % 50_000)
+    return packets.ethernet(packets.ipv4(inside, protocol=17))
+
+
+def _quic6(at: int) -> bytes:
+    inside = packets.udp(bytes(40), 443, 1024 + at % 50_000)
+    return packets.ethernet(packets.ipv6(inside, following=17), 0x86DD)
+
+
+def _arp(at: int) -> bytes:
+    return packets.ethernet(struct.pack("!HHBBHQQI", 1, 0x0800, 6, 4, 1, at, 1, 1)[:28], 0x0806)
+
+
+def _ping(at: int) -> bytes:
+    inside = struct.pack("!BBHHH", 8, 0, 0, 1, at & 0xFFFF) + bytes(48)
+    return packets.ethernet(packets.ipv4(inside, protocol=1))
+
+
+def _error(at: int) -> bytes:
+    quoted = packets.ipv4(struct.pack("!HHI", 1024 + at % 60_000, 80, at), total=40)
+    inside = struct.pack("!BBHI", 3, 1, 0, 0) + quoted
+    total = ~packets.fold(inside) & 0xFFFF
+    inside = inside[:2] + total.to_bytes(2, "big") + inside[4:]
+    return packets.ethernet(packets.ipv4(inside, protocol=1))
+
+
+def _late(at: int) -> bytes:
+    """A fragment of UDP that is not the first."""
+    return packets.ethernet(packets.ipv4(bytes(64), protocol=17, fragment=100, ident=at & 0xFFFF))
+
+
+def _inside(change: Callable[[bytes], bytes]) -> Callable[[Frames], bytes]:
+    def made(frames: Frames) -> bytes:
+        out = []
+        for each in variants.raw(frames):
+            data = change(each.data)
+            out.append(
+                replace(each, data=data, wire_len=each.wire_len + len(data) - len(each.data))
+            )
+        return variants.pcap(out)
+
+    return made
+
+
+def _longer(frames: Frames) -> Frames:
+    """Data as the loopback has it: segments of 65 483 bytes in frames of 65 549."""
+    out = []
+    for each in frames:
+        data = each.data
+        if len(data) >= 66 and each.wire_len > 66 + 1000:
+            data = data[:16] + struct.pack("!H", 65_535) + data[18:]
+            each = replace(each, data=data, wire_len=65_549)
+        out.append(each)
+    return out
+
+
+def _dropped(frames: Frames, every: int) -> bytes:
+    out = [variants.pcapng(frames[:1])]
+    for at, each in enumerate(frames[1:]):
+        options = ((4, (7).to_bytes(8, "little")),) if at % every == every - 1 else ()
+        out.append(variants.block(each, options=options))
+    return b"".join(out)
+
+
+def _leaping(frames: Frames) -> Frames:
+    """A hundred captures of a hundred months, one behind the other."""
+    step = len(frames) // 100
+    return [
+        replace(each, time_ns=each.time_ns + at // step * 30 * 86_400 * 10**9)
+        for at, each in enumerate(frames)
+    ]
+
+
+def kinds() -> Iterator[tuple[str, Callable[[Frames], bytes]]]:
+    """By name, what makes a file of frames."""
+    yield "plain", variants.pcap
+    for snaplen in (96, 68, 64, 60, 54):
+        yield f"snapshots of {snaplen}", lambda f, n=snaplen: variants.pcap(variants.cut(f, n))
+    yield "two in three UDP", lambda f: variants.pcap(_beside(f, _quic, 7))
+    yield "two in three UDP over IPv6", lambda f: variants.pcap(_beside(f, _quic6, 7))
+    yield "two in three ARP", lambda f: variants.pcap(_beside(f, _arp, 7))
+    yield "two in three ICMP", lambda f: variants.pcap(_beside(f, _ping, 7))
+    yield "two in three fragments of UDP", lambda f: variants.pcap(_beside(f, _late, 7))
+    yield "one in five an ICMP error", lambda f: variants.pcap(_beside(f, _error, 2))
+    yield "TCP in fragments", lambda f: variants.pcap(variants.fragmented(f))
+    yield "frames above 64 KiB", lambda f: variants.pcap(_longer(f))
+    yield "drop counters, ten", lambda f: _dropped(f, len(f) // 10)
+    yield "drop counters, a thousand", lambda f: _dropped(f, len(f) // 1000)
+    yield "clock leaps, a hundred", lambda f: variants.pcap(_leaping(f))
+    yield "pcapng, 300 interfaces", lambda f: variants.pcapng(f, interfaces=300)
+    for name, file in variants.FILES.items():
+        yield name, file
+    atomic = bytes([6, 0, 0, 0, 0, 0, 0, 9])
+    for name, change in {
+        **variants.INSIDES,
+        "IPv6, atomic fragments": lambda ip: variants.ipv6(ip, atomic, 44),
+        "IPv6, routing": lambda ip: variants.ipv6(ip, bytes([6, 0, 2, 0, 0, 0, 0, 0]), 43),
+    }.items():
+        yield name, _inside(change)
+    for name, (link, wrap) in {
+        **variants.ENVELOPES, **tunnels.TUNNELS, **tunnels.WIRELESS
+    }.items():  # fmt: skip
+        yield name, lambda f, n=link, w=wrap: variants.pcap(variants.enveloped(f, n, w))
+
+
+def _measured(path: str, seconds: int) -> tuple[float, int]:
+    """(CPU seconds, peak MB) of a process that reads it."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = f"ulimit -t {seconds}; exec {sys.executable} -m tcpviz read {path} --text"
+    made = subprocess.Popen(
+        ["sh", "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ
+    )
+    _, _, used = os.wait4(made.pid, 0)
+    made.returncode = 0
+    del before
+    return used.ru_utime + used.ru_stime, used.ru_maxrss >> 10
+
+
+def main(arguments: list[str]) -> None:
+    seconds = int(arguments[0]) if arguments else 100
+    wanted = arguments[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        base, path = Path(folder) / "visits.pcap", Path(folder) / "capture"
+        small = Path(folder) / "small.pcap"
+        visits(small, 10)
+        start = min(_measured(str(small), seconds)[0] for _ in range(3))
+        visits(base, VISITS)
+        with open_capture(str(base)) as capture:
+            frames = list(capture)
+        for name, file in kinds():
+            if wanted and name not in wanted:
+                continue
+            path.write_bytes(file(frames))
+            with open_capture(str(path)) as capture:
+                count = sum(1 for _ in capture)
+            used, peak = _measured(str(path), seconds)
+            told = f"{(used - start) / count * 1e6:.2f}" if used < seconds - 1 else "unfinished"
+            print(f"| {name} | {count} | {told} | {peak} MB |", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
