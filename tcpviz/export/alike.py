@@ -1,8 +1,8 @@
 """What differs between connections that are told alike, by column: ends, frames, marks, facts.
 
-What :mod:`tcpviz.core.evidence` and the verdicts' facts are for one connection
-is here for all of a kind. Facts that are not listed here are nobody's guess:
-:class:`Unfit` is raised, and the connections of that kind are written one by one.
+What :mod:`tcpviz.core.evidence` and the verdicts' facts (:mod:`tcpviz.bulk.tables.facts`) are
+for one connection is here for all of a kind. Where that cannot be, :class:`Unfit` is raised, and
+the connections of that kind are written one by one.
 """
 
 from __future__ import annotations
@@ -15,26 +15,19 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.shapes import SUCCESSOR
 from tcpviz.bulk.tables.branches import Kind
+from tcpviz.bulk.tables.community_ids import community_ids
+from tcpviz.bulk.tables.facts import MOST_TEXTS, Column, Fill, Unfit, facts, text
 from tcpviz.bulk.tables.portions import CLIENT, SERVER, Portion
 from tcpviz.core.evidence import MOST, WHERE
 from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side
-from tcpviz.core.verdict_codes import Code, Fact, Verdict, signs_of
-from tcpviz.export.community_ids import community_ids
-from tcpviz.export.filling import Fill, number
-from tcpviz.views.verdict import TEXTS, sentence, text_key
+from tcpviz.core.verdict_codes import Verdict, signs_of
+from tcpviz.export.filling import number
+
+__all__ = ["Column", "Fill", "Unfit", "facts", "text"]
 
 Array = NDArray[Any]
-Column = Callable[[Portion], Array]
 Picked = Callable[[Portion, Array], Array]
-
-MOST_TEXTS: Final = 1 << 14
-"""Sentences of one kind that are remembered."""
-
-
-class Unfit(Exception):  # noqa: N818 - nobody has done anything wrong
-    """This kind is written one by one."""
-
 
 # -- ends ------------------------------------------------------------------------
 
@@ -223,113 +216,6 @@ def marks(kind: Kind, written: Callable[[Mapping[str, int]], Any]) -> Fill:
     def fill(portion: Portion, which: Array) -> list[Any]:
         columns = (portion.column(name)[which].tolist() for _, name in _COUNTED)
         return [text(each) for each in zip(*columns, strict=True)]
-
-    return fill
-
-
-# -- facts -----------------------------------------------------------------------
-
-_SAME: Final = frozenset(
-    {
-        *("how", "tries", "again", "before_capture", "members", "targets", "source", "target"),
-        *("keep_alives", "bad", "checked"),
-    }
-)
-"""Facts that are the same in all connections of a kind."""
-
-
-def _end(side: Side | None) -> int:
-    return SERVER if side is Side.SERVER else CLIENT
-
-
-def _syns(side: int) -> Column:
-    return lambda p: p.between(("first_syn", side), ("last_syn", side))
-
-
-def _silent(p: Portion) -> Array:
-    silent: Array = np.maximum(p.now - p.last_ns, 0)
-    return silent
-
-
-def _completed(p: Portion) -> Array:
-    took: Array = np.maximum(np.maximum(p.rtt, 0) - p.answered(), 0)
-    return took
-
-
-def _outstanding(side: int) -> Column:
-    return lambda p: p.outstanding(side)
-
-
-_OF: Final[dict[tuple[Code, str], Callable[[int], Column]]] = {
-    # by the end that the verdict speaks of
-    (Code.NO_ANSWER, "span_ns"): lambda _: _syns(CLIENT),
-    (Code.CHALLENGED, "span_ns"): lambda _: _syns(CLIENT),
-    (Code.SIMULTANEOUS_OPEN, "span_ns"): lambda _: _syns(CLIENT),
-    (Code.HALF_OPEN, "span_ns"): lambda _: _syns(SERVER),
-    (Code.FIN_UNANSWERED, "span_ns"): lambda who: (
-        lambda p: p.between(("first_fin", who), ("last_fin", who))
-    ),
-    (Code.FIN_UNANSWERED, "waiting_ns"): lambda who: lambda p: p.since("first_fin", who),
-    (Code.NEVER_CLOSED, "waiting_ns"): lambda who: lambda p: p.since("first_fin", 1 - who),
-    (Code.HALF_CLOSED, "waiting_ns"): lambda who: lambda p: p.since("first_fin", 1 - who),
-    (Code.OPEN, "silent_ns"): lambda _: _silent,
-    (Code.ABANDONED, "silent_ns"): lambda _: _silent,
-    (Code.ASYMMETRIC, "segments"): lambda who: lambda p: p.segments(who),
-    (Code.RESET, "idle_ns"): lambda who: lambda p: p.idle(who),
-    (Code.LOSSY, "data"): lambda who: lambda p: p.data(who),
-    (Code.NEEDLESS_RETRANSMISSIONS, "data"): lambda who: lambda p: p.data(who),
-    (Code.SLOW_HANDSHAKE, "took_ns"): lambda _: lambda p: p.handshake(),
-    (Code.SLOW_HANDSHAKE, "answered_ns"): lambda _: lambda p: p.answered(),
-    (Code.SLOW_HANDSHAKE, "completed_ns"): lambda _: _completed,
-    (Code.KEEP_ALIVE_ONLY, "span_ns"): lambda _: lambda p: np.maximum(p.last_ns - p.first_ns, 0),
-}
-
-
-def facts(verdict: Verdict) -> dict[str, Column]:
-    """Those facts of a verdict that differ within its kind. Raises Unfit."""
-    who = _end(verdict.side)
-    found: dict[str, Column] = {}
-    for name in verdict.facts:
-        of = _OF.get((verdict.code, name))
-        if of is not None:
-            found[name] = of(who)
-        elif verdict.code is Code.RESET and name == "bytes":
-            sender = who if verdict.how == "sending" else 1 - who
-            found[name] = _outstanding(sender)
-        elif name not in _SAME:
-            raise Unfit
-    return found
-
-
-def text(kind: Kind, verdict: Verdict, written: Callable[[str], str]) -> Fill | None:
-    """A verdict's sentence, as ``written`` writes it; ``None`` if all of the kind share it.
-
-    Has to be called in English, and filled in it. Raises Unfit.
-    """
-    words = TEXTS[text_key(verdict)]
-    differ = {
-        name: column
-        for name, column in facts(verdict).items()
-        if f"{{{name.removesuffix('_ns')}}}" in words
-    }
-    if not differ:
-        return None
-    midstream = kind.connection.midstream
-    known: dict[tuple[int, ...], str] = {}
-
-    def said(values: tuple[int, ...]) -> str:
-        made = known.get(values)
-        if made is None:
-            own: dict[str, Fact] = dict(zip(differ, values, strict=True))
-            one = Verdict(verdict.code, verdict.severity, verdict.side, {**verdict.facts, **own})
-            if len(known) >= MOST_TEXTS:
-                known.clear()
-            made = known[values] = written(sentence(one, midstream=midstream))
-        return made
-
-    def fill(portion: Portion, which: Array) -> list[Any]:
-        columns = (column(portion)[which].tolist() for column in differ.values())
-        return [said(each) for each in zip(*columns, strict=True)]
 
     return fill
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections.work import FIN, RST, SYN
 from tcpviz.bulk.segments.columns import HEADS, rows_at
 from tcpviz.bulk.tables.branches import Kind
+from tcpviz.bulk.tables.facts import Fill
 from tcpviz.bulk.tables.portions import CLIENT, SERVER, Portion
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
@@ -25,7 +26,7 @@ from tcpviz.core.zeek import ZeekSums
 from tcpviz.export import alike, conn_log
 from tcpviz.export.by_kind import ByKind
 from tcpviz.export.conn_log import UNSET
-from tcpviz.export.filling import Draft, Fill, Form, number
+from tcpviz.export.filling import Draft, Form, number
 
 Array = NDArray[Any]
 

@@ -9,12 +9,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from tcpviz.bulk.tables.facts import Fill
 from tcpviz.bulk.tables.portions import Portion
 
 Array = NDArray[Any]
-
-Fill = Callable[[Portion, Array], list[Any]]
-"""What stands in a hole for some connections of a portion, given by their places in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from tcpviz.bulk.segments.reading import Unsuited
-from tcpviz.bulk.tables import branches, portions
+from tcpviz.bulk.tables import branches, facts, portions
+from tcpviz.bulk.tables.community_ids import community_ids
 from tcpviz.bulk.tables.load import Loaded
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.community_id import community_id
 from tcpviz.core.segment import Endpoint
 from tcpviz.export import (
-    alike,
     csv_columns,
     csv_table,
     json_columns,
@@ -25,7 +25,6 @@ from tcpviz.export import (
     parquet,
     parquet_columns,
 )
-from tcpviz.export.community_ids import community_ids
 from tcpviz.export.gathering_columns import gather
 from tests.bench.generate import syns, visits
 from tests.bulk.compare import built
@@ -84,7 +83,7 @@ def test_connections_of_every_sort(tmp_path: Path) -> None:
     for seed, tail_s in ((1, 0), (2, 3), (3, 100), (4, 8000)):
         various(path, 350, seed, tail_s)
         met |= check(path)
-    known = {(str(code), name) for code, name in alike._OF}
+    known = {(str(code), name) for code, name in facts._OF}
     known |= {("reset", "bytes"), ("ports-reused", "")}
     # These are followed: it takes probes, data sent again for nothing, both ends' SYNs, or an end
     # that was not captured.
