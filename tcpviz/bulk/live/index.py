@@ -92,7 +92,7 @@ class FlowIndex:
         """Anew of these rows; of several of one flow the last one counts."""
         self.made += 1
         slots = _LEAST
-        while slots < 6 * len(rows):
+        while slots < 12 * len(rows):  # four times as many as before
             slots *= 2
         self._empty(slots)
         # The last of each: the first from behind.

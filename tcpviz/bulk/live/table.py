@@ -29,6 +29,8 @@ ROWS: Final = 1 << 18
 """Connections that are kept; finished ones go first, then the oldest, and they are counted."""
 
 _FIRST = 1 << 12
+"""Rows that there is room for at first. Then for all: what none has had takes no memory, and
+nothing needs to be copied a second time."""
 _SKIPPED = 64  # open connections that are passed over to find a finished one
 
 # One number for each direction: the client's, the server's.
@@ -302,8 +304,8 @@ class LiveTable:
 
     def _rooms(self, count: int) -> Ints:
         """Rows for so many new connections, emptied."""
-        while self._next + count > self._room and self._room < self.most:
-            self._grow(min(self._room * 2, self.most))
+        if self._next + count > self._room < self.most:
+            self._grow(self.most)
         if self._next + count <= self._room and self.born == self._next:
             rows = np.arange(self._next, self._next + count)
             self._next += count
