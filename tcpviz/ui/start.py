@@ -159,8 +159,10 @@ def read(options: argparse.Namespace, onlooker: Callable[[Feed], Onlooker] | Non
             if large(options.file, 0 if options.follow else LARGE) and onlooker is None
             else FileFeed(options.file)
         )
-        if isinstance(feed, BulkFeed) and first is not None:
-            feed.first = first.painted
+        if isinstance(feed, BulkFeed):
+            if first is not None:
+                feed.first = first.painted
+            feed.begin()
         return feed
 
     words = " ".join(options.words)
