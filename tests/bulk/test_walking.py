@@ -126,3 +126,25 @@ def test_any_bits_turned(tmp_path: Path, seed: int) -> None:
     some = [changed(dice.choice(one_of), dice) for _ in range(6_000)]
     wrong, _ = disagreements(tmp_path / "capture", some)
     assert wrong == []
+
+
+def test_frames_above_64_kib(tmp_path: Path) -> None:
+    """As the loopback has them: their lengths take 32 bits, whatever came before."""
+    some = []
+    for size in (1000, 65_495, 65_000, 1_000):
+        ip = packets.ipv4(packets.tcp(bytes(size)), total=40 + size)
+        some += [frame(tunnels.ether(ip, 4), 1)] * 40
+        some += [replace(some[-1], data=some[-1].data[:96], wire_len=54 + size)] * 40
+        some += [replace(some[-1], data=some[-1].data[:96], wire_len=4_000_000_000)]
+        some += [frame(ip, 101), frame(b"\2\0\0\0" + ip, 0)] * 40
+    path = tmp_path / "capture"
+    wrong, _ = disagreements(path, some)
+    assert wrong == []
+    with open_capture(str(path)) as capture:
+        told = list(capture)
+    reading = Reading(str(path))
+    reading.read()
+    reading.close()
+    array = reading.columns.array
+    assert array["wire"].tolist() == [each.wire_len for each in told]
+    assert array["captured"].tolist() == [len(each.data) for each in told]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DTYPES: dict[str, str] = {
     "time": "i8",  # nanoseconds
     "where": "i8",  # of the frame's first byte in the unpacked capture; -1: kept as a Segment
-    "captured": "u2",
+    "captured": "u2",  # this and the next: see Columns.widen
     "wire": "u2",
     "frame": "u4",
     "source": "u2",  # index into Tables.sources: link type and interface
@@ -54,6 +54,9 @@ HEADS = "heads"
 """Bytes of each IP packet that are not its data: a column that is kept where it is asked for."""
 
 _HEADS_KIND = "i4"  # of what was in fragments it may be anything
+
+WIDE = "captured", "wire"
+"""Columns that take 32 bits where there are frames above 64 KiB."""
 
 STAMPED, ODD, SACKED = 1, 2, 64
 SUM_SHIFT, ECN_SHIFT = 2, 4
@@ -184,6 +187,25 @@ class Columns:
                 space = np.empty(self._room, kind)
             space[: self.count] = self._space[name][: self.count]
             self._space[name] = space
+
+    def widen(self) -> None:
+        """Lengths of frames take 32 bits from now on: there are some above 64 KiB.
+
+        The loopback has them, and cards that put segments together. What was given before stays.
+        """
+        for name in WIDE:
+            old = self._space[name]
+            if old.itemsize > 2:
+                return
+            self._kinds = {**self._kinds, name: "u4"}
+            windows = self.windows
+            if windows is not None and windows.holds(old):
+                made = windows.room(self._room, "u4")
+                self._ready = min(self._ready, windows.ready([made], self.count))
+            else:
+                made = np.empty(self._room, "u4")
+            made[: self.count] = old[: self.count]
+            self._space[name] = made
 
     def so_far(self) -> Piece:
         """The columns of the rows there are now; they stay as they are while more come."""

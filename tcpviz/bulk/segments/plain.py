@@ -29,8 +29,8 @@ from tcpviz.bulk.segments.records import Batch
 
 Array = NDArray[Any]
 
-LONGEST = 0xFFFF
-"""Frames above it, bytes, are read one by one: lengths are kept in 16 bits."""
+LONGEST = 1 << 24
+"""Frames that say they were longer, bytes, are read one by one."""
 
 _V4, _TCP = 0x0800, 6
 _USUAL_STAMPS = 0x0101080A

@@ -164,6 +164,8 @@ class Reading:
 
     def _take(self, batch: Batch, taken: plain.Taken | None) -> None:
         columns, decoder = self.columns, self._decoder
+        if len(batch) and int(batch.wire.max()) > 0xFFFF:
+            columns.widen()
         found = gather(batch, columns.tables, taken)
         at = self._keep(batch)
         where = batch.start + batch.origin if at is None else -2 - at - batch.start
@@ -200,7 +202,8 @@ class Reading:
         once = np.array(again, np.bool_)
         others["where"] = np.where(once, where[mine], -1)
         self.singly += len(slow)
-        others["captured"], others["wire"] = batch.captured[mine], batch.wire[mine]
+        others["captured"] = batch.captured[mine]
+        others["wire"] = np.minimum(batch.wire[mine], 0xFFFFFFFF)
         others["source"] = _sources(columns.tables, batch, mine)
         if len(columns.kept) + len(once) - int(once.sum()) > MAX_KEPT:
             raise Unsuited("most of it is in fragments, or in other forms that are read one by one")

@@ -73,6 +73,10 @@ class Windows:
         _map_of(made).reserve(count)
         return made
 
+    def holds(self, array: NDArray[Any]) -> bool:
+        """Whether an array is one of these."""
+        return lies_on_disk(array)
+
     def ready(self, arrays: list[NDArray[Any]], count: int) -> int:
         """See that so many numbers of each can be written; for how many that holds now.
 

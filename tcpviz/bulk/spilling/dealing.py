@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections.building import CHUNK
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.errors import pairs_of
-from tcpviz.bulk.segments.columns import DTYPES, ROW, Columns
+from tcpviz.bulk.segments.columns import DTYPES, ROW, WIDE, Columns
 from tcpviz.bulk.segments.flows import ends, mixed
 from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.bulk.segments.windows import Windows
@@ -47,7 +47,7 @@ _RECORD = np.dtype(
         ("row", ROW),
         ("now", "i8"),
         ("steady", "i8"),
-        *((name, DTYPES[name]) for name in _NAMES),
+        *((name, "u4" if name in WIDE else DTYPES[name]) for name in _NAMES),
         ("whole", "u4"),
     ]
 )
