@@ -468,11 +468,47 @@ KINDS: dict[str, Callable[[float, random.Random], list[Manner]]] = {
 }  # fmt: skip
 
 
+def drawn(dice: random.Random, most: int) -> Manner:
+    """Any manner, of about ``most`` packets."""
+
+    def often(*values: float) -> float:
+        return dice.choice((0.0, 0.0, *values))
+
+    exchanges = [
+        (dice.randint(1, 3000), dice.randint(1, 1 + dice.choice((1, 10, most)) * 1448))
+        for _ in range(dice.choice((1, 1, 2, 5)))
+    ]
+    slow = dice.random() < 0.2
+    return Manner(
+        dice,
+        exchanges,
+        lost=(often(0.005, 0.03, 0.1), often(0.005, 0.03, 0.1)),
+        late=often(0.01, 0.1),
+        sack=dice.random() < 0.7,
+        stamps=dice.random() < 0.7,
+        delay=dice.choice((1, 10, 40)) * MS,
+        flight=dice.choice((4, 40, 200)),
+        room=1 << (16 if slow else 18),
+        reads=20_000 if slow else 0,
+        pause=30 * MS if slow else 0,
+        half=dice.random() < 0.4,
+        alive=dice.choice((0, 0, 0, 1, 3, 20)),
+        idle=dice.choice((300, 10_000, 45_000)) * MS,
+        missed=often(0.003, 0.03),
+        told=dice.choice((0, 0, 0, dice.randint(1, 20))),
+    )
+
+
 def write(path: Path, kind: str, size: float = 1.0, seed: int = 1) -> int:
-    """Write a capture; returns how many packets there are."""
+    """Write a capture of a kind; returns how many packets there are."""
     dice = random.Random(f"{kind} {seed}")
+    return put(path, KINDS[kind](size, dice), dice)
+
+
+def put(path: Path, manners: list[Manner], dice: random.Random) -> int:
+    """Write connections that go like this; returns how many packets there are."""
     packets: list[Packet] = []
-    for number, manner in enumerate(KINDS[kind](size, dice)):
+    for number, manner in enumerate(manners):
         client, port = 0x0A000002 + number // 20_000, 20_000 + number % 20_000
         packets += Talk(manner, client, port, BEGUN + dice.randrange(20_000 * MS)).run()
     packets.sort(key=lambda one: one[0])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from tcpviz.bulk.long.inorder import Standing
 from tcpviz.bulk.long.recall import PlacesOfData, Reader, WaitingData
 from tcpviz.core.analysis import Analysis
+from tcpviz.core.claims import Certainty
 from tcpviz.core.connection import Connection
 from tcpviz.core.flow import Flow
 from tcpviz.core.halfconn import End
@@ -39,6 +40,11 @@ class Half:
         if not isinstance(self.flow.contents, PlacesOfData):
             self.flow.contents = PlacesOfData(self.flow.contents, reader)
         self.log, self.data = self.flow.log, self.flow.contents
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has sent its FIN."""
+        return self.end.fin is not None
 
     @property
     def told(self) -> bool:
@@ -97,11 +103,25 @@ def ready(connection: Connection) -> bool:
         numbers = end.snd_nxt, end.last_ack, end.window, flow.next_seq, flow.last_ack
         if not end.segments or None in numbers or flow.window is None:
             return False
-        if end.state is not State.ESTABLISHED or end.fin is not None:
-            return False
+    client, server = connection.client, connection.server
+    both = _talks(client) and _talks(server)
+    if not (both or _half(client, server) or _half(server, client)):
+        return False
     settled = connection._third or (connection.midstream and connection.last_syn_ns is None)
     timed = marks.initial_rtt_ns is not None or marks._syn_ns is None
     return settled and timed and _scaled(connection, marks._client, marks._server)
+
+
+def _talks(end: End) -> bool:
+    return end.state is State.ESTABLISHED and end.fin is None
+
+
+def _half(one: End, other: End) -> bool:
+    """One end has closed and the other knows it: what it still sends moves nobody any more."""
+    known = Certainty.UNKNOWN not in (one.claim.certainty, other.claim.certainty)
+    closed = one.state is State.FIN_WAIT_2 and one.fin_acked
+    waits = other.state is State.CLOSE_WAIT and other.got_fin and other.fin is None
+    return known and closed and waits
 
 
 def _scaled(connection: Connection, client: Flow, server: Flow) -> bool:

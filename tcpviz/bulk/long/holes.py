@@ -101,6 +101,8 @@ def _lost(zeek: ZeekEnd) -> bool:
 
 def pass_over(half: Half, stretch: Stretch, side: int, run: Span, heard: int) -> None:
     """Zeek's idea of what was seen of an end's data, and of what was acknowledged."""
+    if half.closed:
+        return  # all of it had been, before its FIN was
     begin, end = run
     gaps, last = half.zeek.gaps, _zeek_last(half.zeek)
     start, stop = stretch.before(side, begin), stretch.before(side, end)

@@ -32,7 +32,8 @@ Array = NDArray[Any]
 
 _MASK = 0xFFFFFFFF
 _HALF = 1 << 31
-_GONE = (ZeekState.INACTIVE, ZeekState.CLOSED, ZeekState.RESET)
+_GONE = (ZeekState.INACTIVE, ZeekState.RESET)
+_TALKING = (State.ESTABLISHED, State.FIN_WAIT_2, State.CLOSE_WAIT)
 
 
 class Onward:
@@ -136,7 +137,7 @@ class Onward:
                 return False
             if flow.kept_alive or flow.probed or half.zeek.state in _GONE:
                 return False
-            if end.state is not State.ESTABLISHED:
+            if end.state not in _TALKING:
                 return False
             longest = max(signs.largest_acked, signs._biggest[1] if signs._biggest else 0)
             if longest < int(stretch.longest[side][at]):
@@ -160,7 +161,9 @@ class Onward:
         for side in (0, 1):
             half, peer = self._halves[side], self._halves[1 - side]
             claim = half.end.claim
-            if claim.certainty is not Certainty.SEEN:
+            if half.closed:
+                end = first(stretch.data[side], begin, end)
+            if claim.certainty is not Certainty.SEEN and claim.state is State.ESTABLISHED:
                 if half.end.assumed_from is not None or claim.certainty is Certainty.UNKNOWN:
                     end = first(stretch.at[side], begin, end)
                 elif half.end.iss is not None:

@@ -1,0 +1,54 @@
+"""Links that lose: whatever goes wrong between two ends, columns and core agree on it."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.bench import losses
+from tests.bulk.compare import built, differences
+from tests.bulk.inside import unlike
+
+
+def any_of(path: Path, seed: int, count: int, most: int) -> int:
+    dice = random.Random(seed)
+    return losses.put(path, [losses.drawn(dice, most) for _ in range(count)], dice)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_any_connections(tmp_path: Path, seed: int) -> None:
+    """``python -m tests.bulk.test_losses FROM TO`` has more of them."""
+    path = tmp_path / "losses.pcap"
+    any_of(path, seed, 24, 60)
+    assert differences(path) == []
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+def test_any_long_ones_variable_by_variable(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "losses.pcap"
+    any_of(path, seed, 4, 400)
+    assert unlike(path)[0] == []
+
+
+def test_of_a_transfer_whose_client_has_closed_only_the_losses_are_followed(tmp_path: Path) -> None:
+    path = tmp_path / "losses.pcap"
+    packets = losses.write(path, "half-lossy", 0.01)
+    building = built(path)
+    assert building.follower.segments < packets / 10
+    assert differences(path, building) == []
+
+
+if __name__ == "__main__":
+    import sys
+    import tempfile
+
+    first, last = (int(word) for word in sys.argv[1:3])
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(first, last):
+            capture = Path(folder) / "losses.pcap"
+            any_of(capture, number, 24, 60)
+            found: list[object] = list(differences(capture))
+            any_of(capture, number, 4, 300)
+            print(number, *found, *unlike(capture), flush=True)
