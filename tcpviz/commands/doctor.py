@@ -29,7 +29,7 @@ from tcpviz.sources import (
     helpers,
     kerneltrace,
     privileges,
-    ring,
+    ringhand,
     spool,
     ssh,
     tracepoints,
@@ -153,14 +153,8 @@ def _ring() -> list[Fact]:
     """Whether more than some ten thousand packets a second can be captured without drops."""
     if not access.own_access()[0]:
         return []
-    frames, reason = ring.try_it(SNAPLEN)
-    if frames:
-        where = f"through a pipe ({reason})" if reason else "read where it lies"
-        limit = f"-i any or up to {ring.MOST}, -s up to {ring.MAX_SNAPLEN}"
-        text = f"{frames} packets, {where} ({limit}); what is too much to follow is counted"
-        return [Fact(Mark.PARTLY if reason else Mark.YES, "packet ring", text)]
-    text = f"no ({reason}): read packet by packet, some ten thousand a second"
-    return [Fact(Mark.PARTLY, "packet ring", text)]
+    found = (("packet ring", ringhand.told(SNAPLEN)), ("ring of blocks", ringhand.told(0)))
+    return [Fact(Mark.YES if good else Mark.PARTLY, name, text) for name, (good, text) in found]
 
 
 # What every capturing process does with itself, tried in one that ends at once.

@@ -150,7 +150,7 @@ class LiveFeed:
         reason = "a helper captures for us"
         if not self._access.helper:
             links = [plan.interface.link_type for plan in plans]
-            reason = why_not(self._snaplen, links, compiled=self._predicate is None)
+            reason = why_not(links, compiled=self._predicate is None)
         if not reason:
             self._configs[0]["ring"] = RING
         self.ringed = False

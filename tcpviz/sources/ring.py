@@ -1,4 +1,4 @@
-"""A packet ring of Linux, mapped into memory (TPACKET_V2): its socket, and handing it over.
+"""A packet ring of Linux, mapped into memory (TPACKET_V2), and its socket.
 
 With the standard library alone. Reading a socket packet by packet costs a system call and a dozen
 Python objects for each; here the kernel writes frames of a fixed size into memory that is ours
@@ -7,10 +7,11 @@ but each frame's status word; :mod:`tcpviz.bulk.live.stretches` makes columns of
 
 The capturing child opens the socket. Who reads is best the process that has the screen: the child
 sends it the socket's descriptor (SCM_RIGHTS, unix(7)), it maps the ring and closes the descriptor
-and Python's copy of it at once (:func:`adopt`). The mapping keeps the ring and nothing else:
-memory cannot be bound, sent through, given another filter or made a descriptor again. It is
-writable, since whoever has read a frame says so in its status word; the kernel takes nothing else
-from there but that word, so that a reader gone wild could spoil what it reads itself and no more.
+and Python's copy of it at once (:mod:`tcpviz.sources.ringhand`). The mapping keeps the ring and
+nothing else: memory cannot be bound, sent through, given another filter or made a descriptor
+again. It is writable, since whoever has read a frame says so in its status word; the kernel takes
+nothing else from there but that word, so that a reader gone wild could spoil what it reads itself
+and no more.
 (Read-only, each pass would have to wake the child for it.) The counters stay with the child, as
 :data:`HEAD` on its output, about once a second and when it is asked.
 
@@ -48,8 +49,9 @@ RING = 64 << 20
 LEAST = 4 << 20
 """Bytes below which a ring is not worth having."""
 
-MAX_SNAPLEN = 2048
-"""Bytes of each packet up to which a ring holds enough packets to be of use."""
+MAX_SNAPLEN = 512
+"""Bytes of each packet up to which frames of one size are the way; beyond, blocks in which packets
+take as much room as they need (:mod:`tcpviz.sources.blockring`)."""
 
 MOST = 16
 """Interfaces up to which each gets a ring of its own."""
@@ -70,7 +72,8 @@ HEAD = struct.Struct("<4sIIIQQ")
 """Magic, frames that follow, bytes of each, twice the ring's number and 1 if outgoing ones must be
 left out; and of the whole time so far: packets that passed the filter, and those dropped."""
 
-MAGIC = b"TVRG"
+MAGIC, MAGIC_BLOCKS = b"TVRG", b"TVRB"
+"""The second one says that blocks follow: their bytes are told, and 1."""
 
 MAPPED, REFUSED, WAKE, COUNT = b"m", b"n", b"w", b"c"
 """What the child is told: that its rings are mapped, or are not; by who has mapped them, to wake
@@ -97,12 +100,17 @@ _PACKET_IGNORE_OUTGOING = 23
 _LOOK = 1024  # statuses read at once
 
 
+def in_blocks(snaplen: int) -> bool:
+    """Whether so many bytes of each packet (0: all) are best taken from blocks."""
+    return not 0 < snaplen <= MAX_SNAPLEN
+
+
 def frame_size(snaplen: int) -> int:
     """Bytes of a frame with room for ``snaplen`` bytes of the packet; a multiple of 16."""
     return -(-(IP_AT + snaplen) // 16) * 16
 
 
-def why_not(snaplen: int, links: Sequence[int], *, compiled: bool) -> str:
+def why_not(links: Sequence[int], *, compiled: bool) -> str:
     """Why a ring is not the way to capture so, in a few words; empty where it is.
 
     ``links``: the link type of each interface.
@@ -111,8 +119,6 @@ def why_not(snaplen: int, links: Sequence[int], *, compiled: bool) -> str:
         return "rings are Linux's"
     if platform.machine() not in ("x86_64", "i686", "i586", "AMD64"):
         return f"the order of {platform.machine()}'s memory is not known to be enough"
-    if not 0 < snaplen <= MAX_SNAPLEN:
-        return f"more than {MAX_SNAPLEN} bytes of each packet are wanted"
     other = [link for link in links if link not in KINDS]
     if other:
         return f"frames of link type {other[0]} may begin anywhere"
@@ -121,35 +127,14 @@ def why_not(snaplen: int, links: Sequence[int], *, compiled: bool) -> str:
     return "" if compiled else "the filter is not compiled"
 
 
-def try_it(snaplen: int) -> tuple[int, str]:
-    """How many packets a ring on loopback would hold; 0 and the reason where there is none.
+def mapped(descriptor: int, length: int, *, alone: bool) -> mmap.mmap:
+    """The socket's memory. Raises OSError where the kernel does not let it be mapped.
 
-    With a reason beside a number, it would be read by the capturing process.
+    ``alone``: the mapping is to hold no descriptor of the socket. Before Python 3.13 it keeps a
+    copy of its own.
     """
-    reason = why_not(snaplen, [1], compiled=True)
-    if reason:
-        return 0, reason
-    nothing: list[Instruction] = [(0x06, 0, 0, 0)]
-    try:
-        made = RingSocket("lo", nothing, loopback=True, snaplen=snaplen)
-    except OSError as error:
-        return 0, error.strerror or str(error)
-    try:
-        here, there = socket.socketpair()
-        with here:
-            hand_over(there.detach(), [made])
-            for ring in adopt(here):
-                ring.close()
-    except (OSError, ValueError) as error:
-        return made.frames, str(getattr(error, "strerror", None) or error)
-    else:
-        return made.frames, ""
-    finally:
-        made.close()
-
-
-def _map(descriptor: int, length: int) -> mmap.mmap:
-    """Map it without a descriptor: before Python 3.13 the mapping keeps a copy of its own."""
+    if not alone:
+        return mmap.mmap(descriptor, length)
     if sys.version_info >= (3, 13):
         return mmap.mmap(descriptor, length, trackfd=False)
     nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
@@ -174,6 +159,9 @@ class Ring:
     """A ring's memory: so many frames of ``size`` bytes, read in the order of their coming.
 
     ``skip_outgoing``  what leaves through loopback must be left out by whoever reads.
+    ``lasts_s``  seconds for which a flood does not fill it
+    ``more``   there is more than :meth:`ready` was asked for
+    ``over``   set when the kernel writes no more
     ``alone``  the mapping is to hold no descriptor of the socket
     Raises OSError where the kernel does not let it be mapped.
     """
@@ -183,9 +171,11 @@ class Ring:
     ) -> None:
         self.frames = frames
         self.size = size
-        self.skip_outgoing = False
+        self.length = length
+        self.lasts_s = frames / FLOOD
+        self.skip_outgoing = self.more = self.over = False
         self._at = 0
-        self._map = _map(descriptor, length) if alone else mmap.mmap(descriptor, length)
+        self._map = mapped(descriptor, length, alone=alone)
         self._bytes = memoryview(self._map)
         self._status = self._bytes.cast("I")[:: size // 4]
         self._zeros = memoryview(bytes(4 * _LOOK)).cast("I")
@@ -202,6 +192,10 @@ class Ring:
                 return found + int(status.index(0))
             found += look
         return found
+
+    def waiting(self) -> int:
+        """How many are ours in all."""
+        return self.ready(self.frames)
 
     def stretches(self, count: int) -> list[memoryview]:
         """The next ``count`` frames as they lie there; to be let go before :meth:`release`."""
@@ -261,9 +255,12 @@ class RingSocket(PacketSocket):
             return self.socket.getsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING) == 1
         return False
 
+    def _set_version(self, number: int) -> None:
+        self.socket.setsockopt(_SOL_PACKET, _PACKET_VERSION, number)
+
     def _before_bind(self) -> None:
         """Set the ring up before anything can come: what came earlier would lie in the queue."""
-        self.socket.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V2)
+        self._set_version(_TPACKET_V2)
         # Frames fill blocks without a remainder, so that they stand one behind the other in
         # memory over all blocks; a block is just below a power of two of pages, as the kernel
         # takes pages by such powers.
@@ -295,38 +292,3 @@ class RingSocket(PacketSocket):
         number = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
             self.trouble = OSError(number, os.strerror(number))
-
-
-_SHAPE = struct.Struct("<QQQ?")
-
-
-def hand_over(channel: int, sockets: Sequence[RingSocket]) -> None:
-    """Send these sockets' descriptors, and what their rings are like, through a Unix socket."""
-    told = b"".join(_SHAPE.pack(*each.shape, each.skip_outgoing) for each in sockets)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, channel) as way:
-        socket.send_fds(way, [told], [each.fileno() for each in sockets])
-
-
-def adopt(channel: socket.socket) -> list[Ring]:
-    """Map the rings that were handed over; of their descriptors none is left.
-
-    Raises OSError where none came, or one cannot be mapped.
-    """
-    told, descriptors, _, _ = socket.recv_fds(channel, MOST * _SHAPE.size, MOST)
-    made: list[Ring] = []
-    try:
-        shapes = list(_SHAPE.iter_unpack(told)) if len(told) % _SHAPE.size == 0 else []
-        if not descriptors or len(shapes) != len(descriptors):
-            raise OSError("no ring was handed over")
-        for descriptor, (frames, size, length, skip) in zip(descriptors, shapes, strict=True):
-            ring = Ring(descriptor, frames, size, length, alone=True)
-            ring.skip_outgoing = skip
-            made.append(ring)
-    except (OSError, ValueError):
-        for ring in made:
-            ring.close()
-        raise
-    finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
-    return made

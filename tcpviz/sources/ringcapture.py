@@ -22,17 +22,22 @@ from tcpviz.sources.ring import (
     COUNT,
     HEAD,
     MAGIC,
+    MAGIC_BLOCKS,
     MAPPED,
     PASS_S,
     WAKE,
     Ring,
     RingSocket,
     frame_size,
-    hand_over,
 )
+from tcpviz.sources.ringhand import hand_over, kind_of
 
 _PATIENCE = 5.0
 """Seconds until who started us must have said whether it maps the rings."""
+
+
+_SETTLED_S = 0.005
+"""Seconds after which whoever was writing when a ring was shut has written."""
 
 
 class NoRingError(Exception):
@@ -51,7 +56,7 @@ class RingCapture(Capture):
         for wanted in config["interfaces"]:
             program = [(row[0], row[1], row[2], row[3]) for row in wanted["program"]]
             try:
-                ring = RingSocket(
+                ring = kind_of(config["snaplen"])(
                     "" if wanted["name"] == "any" else wanted["name"],
                     program,
                     cooked=wanted["cooked"],
@@ -89,15 +94,21 @@ class RingCapture(Capture):
         poll.register(0, select.POLLIN)
         return bool(poll.poll(_PATIENCE * 1000)) and os.read(0, 1) == MAPPED
 
-    def _tell(self, count: int = 0, number: int = 0) -> None:
-        """A heading: the counters so far, and how many frames of which ring follow it."""
+    def _tell(self, count: int = 0, number: int = 0, blocks: int = 0) -> None:
+        """A heading: the counters so far, and how many frames of which ring follow it.
+
+        Or of how many bytes the ``blocks`` that follow are.
+        """
         before = self._passed
         counters = [ring.statistics() for ring in self._rings]
         self._passed = [passed for passed, _ in counters]
         dropped = sum(lost for _, lost in counters)
         which = number << 1 | self._rings[number].skip_outgoing
-        head = HEAD.pack(MAGIC, count, self._size, which, sum(self._passed), dropped)
-        _write(head)
+        passed = sum(self._passed)
+        if blocks:
+            _write(HEAD.pack(MAGIC_BLOCKS, blocks, 1, which, passed, dropped))
+        else:
+            _write(HEAD.pack(MAGIC, count, self._size, which, passed, dropped))
         for number, ring in enumerate(self._rings):
             ring.look_for_trouble()
             if ring.trouble is not None:
@@ -161,29 +172,32 @@ class RingCapture(Capture):
     def _send(self, number: int, count: int) -> None:
         """A heading and ``count`` frames; they are the kernel's again when it returns."""
         ring = self._maps[number]
-        self._tell(count, number)
-        for stretch in ring.stretches(count):
+        stretches = ring.stretches(count)
+        self._tell(count, number, 0 if ring.size else sum(map(len, stretches)))
+        for stretch in stretches:
             with stretch:
                 _write(stretch)
         ring.release(count)
         if self._left is not None:
-            self._left -= count
+            # Of blocks it may have been too many: who reads leaves the rest out.
+            self._left = max(self._left - count, 0)
 
     def _carry_over(self) -> int:
         """One pass over what has come; a heading without frames ends it."""
         total = 0
         most = AT_ONCE // len(self._maps)
         while True:
-            came = 0
+            came, more = 0, False
             for number, ring in enumerate(self._maps):
                 count = ring.ready(most if self._left is None else min(most, self._left))
+                more = more or ring.more or count == most
                 if count:
                     self._send(number, count)
                     came += count
             if came and len(self._maps) > 1:
                 self._tell()
             total += came
-            if came < most:
+            if not more or self._left == 0:
                 return total
 
     def _read_them(self) -> None:
@@ -212,6 +226,11 @@ class RingCapture(Capture):
             ring.shut()
         while self._left != 0 and self._carry_over():
             pass
+        time.sleep(_SETTLED_S)  # until nobody is filling a block any more
+        for each in self._maps:
+            each.over = True
+        if self._left != 0:
+            self._carry_over()
         self._tell()
 
 

@@ -16,16 +16,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from tcpviz.sources.blockring import FRAME, chain
 from tcpviz.sources.packets import begins_with_tag
 from tcpviz.sources.parser import Interface
 from tcpviz.sources.ring import (
     AT_ONCE,
     AT_ONCE_BYTES,
     COUNT,
-    FLOOD,
     HEAD,
     HEADER,
     MAGIC,
+    MAGIC_BLOCKS,
     PASS_S,
     PATIENT_S,
     WAKE,
@@ -64,7 +65,10 @@ class Maker(Protocol):
         ...
 
     def part(self, number: int, /, data: Any, size: int, *, skip_outgoing: bool) -> Any:
-        """What came in one ring. ``skip_outgoing``: without what is on its way out."""
+        """What came in one ring: frames of ``size`` bytes, or blocks (0).
+
+        ``skip_outgoing``: without what is on its way out.
+        """
         ...
 
     def loses(self, part: Any) -> bool:
@@ -96,6 +100,8 @@ class FrameMaker:
         self, number: int, /, data: bytes, size: int, *, skip_outgoing: bool
     ) -> list[tuple[int, int, bytes, int, int]]:
         """(time, link type, data, length on the wire, status) of each."""
+        if not size:
+            return self._of_blocks(number, data, skip_outgoing=skip_outgoing)
         link_type, is_cooked = self.links[number]
         made = []
         for at in range(0, len(data), size):
@@ -115,8 +121,34 @@ class FrameMaker:
             made.append((seconds * 1_000_000_000 + fraction, link_type, packet, length, status))
         return made
 
+    def _of_blocks(
+        self, number: int, data: bytes, *, skip_outgoing: bool
+    ) -> list[tuple[int, int, bytes, int, int]]:
+        link_type, is_cooked = self.links[number]
+        made = []
+        places, losing = chain(data)
+        lost = 0
+        for place, at in enumerate(places):
+            row = FRAME.unpack_from(data, at)
+            _, seconds, fraction, captured, length, status, mac, _, _, tci, tpid, _ = row
+            # What is left out may have been the first after a loss.
+            lost |= LOSING if place in losing else 0
+            if skip_outgoing and data[at + FRAME.size + 10] == OUTGOING:
+                continue
+            packet = data[at + mac : at + mac + captured]
+            tag = b""
+            if status & VLAN_VALID:
+                tpid = tpid if status & TPID_VALID else 0x8100
+                tag = tpid.to_bytes(2, "big") + (tci & 0xFFFF).to_bytes(2, "big")
+            address = data[at + FRAME.size : at + FRAME.size + 20] if is_cooked else b""
+            packet, length = whole(packet, length, tag, address)
+            time_ns = seconds * 1_000_000_000 + fraction
+            made.append((time_ns, link_type, packet, length, status & ~LOSING | lost))
+            lost = 0
+        return made
+
     def loses(self, part: list[tuple[int, int, bytes, int, int]]) -> bool:
-        return bool(part) and bool(part[-1][4] & LOSING)
+        return any(row[4] & LOSING for row in part)
 
     def put(self, parts: list[tuple[int, Any]], lost: int, number: int) -> tuple[list[Any], int]:
         rows = [(ring, row) for ring, part in parts for row in part]
@@ -222,7 +254,7 @@ class PipedReader(Reader):
         self._begun = b""
         magic, count, size, which, self.accepted, self.dropped = HEAD.unpack(head)
         number, rings = which >> 1, len(self._maker.links)
-        if magic != MAGIC or count * size > 1 << 28 or number >= rings:
+        if magic not in (MAGIC, MAGIC_BLOCKS) or count * size > 1 << 28 or number >= rings:
             self.ended = True
             return None
         if count:
@@ -230,6 +262,8 @@ class PipedReader(Reader):
             if not self._fill(data, 0):
                 return None
             skip = bool(which & 1)
+            if magic == MAGIC_BLOCKS:
+                size = 0
             part = self._maker.part(number, bytes(data), size, skip_outgoing=skip)
             self._parts.append((number, part))
             if rings > 1:
@@ -273,9 +307,9 @@ class MappedReader(Reader):
         self.due: float | None = 0.0
         self.patient = False
         # Frames of a pass; of several rings each has its share.
-        self._most = max(min(AT_ONCE, AT_ONCE_BYTES // max(ring.size for ring in rings)), 2)
-        least = min(ring.frames for ring in rings)
-        self._patience = min(PATIENT_S, least / FLOOD)
+        longest = max(1, *(ring.size for ring in rings))
+        self._most = max(min(AT_ONCE, AT_ONCE_BYTES // longest), 2)
+        self._patience = min(PATIENT_S, *(ring.lasts_s for ring in rings))
         self._began = self._until = 0.0
         self._rest = -1
         self._passed = 0
@@ -289,7 +323,9 @@ class MappedReader(Reader):
         now = time.monotonic()
         if self._rest < 0:
             self.due, self._until = None, now + LEFT_S
-            self._rest = self._waiting()
+            for ring in self._rings:
+                ring.over = True
+            self._rest = sum(ring.waiting() for ring in self._rings)
         if self._rest > 0 and now < self._until:
             before = self._rest
             made = self._take(self._rest, asks=False)
@@ -321,9 +357,6 @@ class MappedReader(Reader):
         # A quarter is left for what varies: a pass that is full is followed by another at once.
         return max(min(0.75 * self._most * since / count, self._patience), PASS_S)
 
-    def _waiting(self) -> int:
-        return sum(ring.ready(ring.frames) for ring in self._rings)
-
     def _take(self, most: int, *, asks: bool) -> list[Any]:
         with self._lock:
             parts = []
@@ -331,12 +364,12 @@ class MappedReader(Reader):
             most = max(min(most, self._most) // max(len(self._rings), 1), 1)
             for number, ring in enumerate(self._rings):
                 count = ring.ready(most)
-                self._full = self._full or count == most
+                self._full = self._full or ring.more or count == most
                 if count:
                     data = self._maker.copied(ring.stretches(count))
                     ring.release(count)
                     self._passed += count
-                    self._rest -= count if self._rest > 0 else 0
+                    self._rest = max(self._rest - count, 0) if self._rest > 0 else self._rest
                     skip = ring.skip_outgoing
                     part = self._maker.part(number, data, ring.size, skip_outgoing=skip)
                     parts.append((number, part))
@@ -365,6 +398,8 @@ class MappedReader(Reader):
             rings, self._rings = self._rings, []
             if not self.ended:
                 with contextlib.suppress(ValueError):
-                    self.unread += sum(ring.ready(ring.frames) for ring in rings)
+                    for ring in rings:
+                        ring.over = True  # the child is gone
+                    self.unread += sum(ring.waiting() for ring in rings)
             for ring in rings:
                 ring.close()

@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Sequence
 
 from tcpviz.sources.child import Child
-from tcpviz.sources.ring import MAPPED, REFUSED, Ring, adopt
+from tcpviz.sources.ring import MAPPED, REFUSED, Ring
+from tcpviz.sources.ringhand import adopt
 from tcpviz.sources.ringread import Maker, MappedReader, PipedReader, Reader
 
 
@@ -27,6 +28,9 @@ def taken_over(
         child.tell(REFUSED)
         return PipedReader(child.output, begun, names, maker), "a ring, through a pipe"
     child.tell(MAPPED)
-    packets = sum(ring.frames for ring in rings)
+    size = sum(ring.length for ring in rings) >> 20
+    told = f"{size} MB, for packets of any length"
+    if all(ring.size for ring in rings):
+        told = f"{sum(ring.frames for ring in rings)} packets"
     reader = MappedReader(child.output, begun, names, maker, rings, child.tell)
-    return reader, f"a ring of {packets} packets"
+    return reader, f"a ring of {told}"

@@ -14,11 +14,12 @@ import numpy as np
 
 from tcpviz.bulk.live import feed as livefeed
 from tcpviz.bulk.live.feed import Followed, RingFeed
+from tcpviz.bulk.live.ringmade import StretchMaker
 from tcpviz.bulk.live.rows import Counted
 from tcpviz.bulk.live.stretches import Columns
 from tcpviz.core.records import Gap, Note, SegmentRecord
 from tcpviz.core.states import State
-from tcpviz.sources import access, ring, ringside
+from tcpviz.sources import access, live, ring, ringside
 from tcpviz.sources.files import open_capture
 from tcpviz.ui.session import Session
 from tcpviz.wire.frame import Frame
@@ -27,9 +28,7 @@ from tests.bulk.ringed import stretch
 from tests.sources.test_ring import OTHER, refuse
 
 ringed = pytest.mark.skipif(
-    sys.platform != "linux"
-    or not access.own_access()[0]
-    or ring.why_not(128, [1], compiled=True) != "",
+    sys.platform != "linux" or not access.own_access()[0] or ring.why_not([1], compiled=True) != "",
     reason="no right to capture here, or no ring",
 )
 PATIENCE = 40
@@ -101,14 +100,15 @@ def test_the_count_ends_it_exactly():
 
 
 @ringed
-def test_where_no_ring_is_to_be_had_it_captures_packet_by_packet():
+def test_where_no_ring_is_to_be_had_it_captures_packet_by_packet(monkeypatch):
+    monkeypatch.setattr(live, "why_not", lambda *_, **__: "not wanted")
     port = free_port()
     feed = RingFeed(["lo"], f"tcp port {port}", snaplen=0, exclude_ssh=False)
     feed.open()
     talk(port, b"y" * 5000)
     found = [r.segment for r in until(feed, fins) if isinstance(r, SegmentRecord)]
     assert not feed.ring
-    assert feed.way.startswith("packet by packet: more than ")
+    assert feed.way.startswith("packet by packet: not wanted")
     assert sum(len(s.payload) for s in found) == 5000
 
 
@@ -178,6 +178,14 @@ def test_a_gap_stands_where_the_kernel_lost_something(monkeypatch):
     assert [type(r) for r in records[:7]] == [*[SegmentRecord] * 5, Gap, SegmentRecord]
     assert records[5].count == 7
     assert feed._dropped == 7
+
+
+@ringed
+def test_a_loss_with_nothing_around_it_is_a_gap_too():
+    feed = Poured()
+    made, _ = StretchMaker([(1, False)]).put([], 5, 1)
+    (gap,) = feed._take(made[0])
+    assert (gap.count, feed._dropped, feed.status.frames) == (5, 5, 0)
 
 
 @ringed

@@ -7,7 +7,6 @@ import io
 import os
 import random
 import resource
-import struct
 from pathlib import Path
 
 import pytest
@@ -25,36 +24,9 @@ from tcpviz.sources import fileset, writer
 from tcpviz.sources.batch import Blocks
 from tcpviz.sources.feed import FeedStatus, SourceError
 from tcpviz.sources.keeping import Keeping
-from tcpviz.sources.ring import frame_size
 from tcpviz.sources.saving import Saving
 from tcpviz.sources.writer import PcapngWriter
-
-ETHERNET, COOKED, RAW = (1, False), (276, True), (101, False)
-TAGGED, WITH_TPID, LOSING = 0x10, 0x40, 0x04
-_head = struct.Struct("=IIIHHIIHHBxxx")
-
-
-def made(
-    rows: list[tuple[int, bytes, int, int, int, int]],
-    snaplen: int,
-    links: tuple[tuple[int, bool], ...] = (ETHERNET,),
-    *,
-    lost: int = 0,
-) -> Stretch:
-    """A stretch as the kernel lays it: (interface, data, more bytes, status, TCI, TPID) of each."""
-    size = frame_size(snaplen)
-    whole = bytearray(os.urandom(len(rows) * size))  # what was there before
-    for place, (interface, data, more, status, tci, tpid) in enumerate(rows):
-        mac = 66 if links[interface] == ETHERNET else 80
-        kept = data[: min(snaplen, size - mac)]
-        length = len(data) + more
-        numbers = (status | 1, length, len(kept), mac, 80, 1_700_000_000 + place, 999_999_999)
-        at = place * size
-        _head.pack_into(whole, at, *numbers, tci, tpid, interface)
-        address = (17, 0x0800 + 256 * (place % 2), place + 1, 1, place % 5, place % 9, b"\2hardwar")
-        struct.pack_into("=HHiHBB8s", whole, at + 32, *address)
-        whole[at + mac : at + mac + len(kept)] = kept
-    return Stretch(bytes(whole), size, links=links, lost=lost)
+from tests.bulk.ringed import COOKED, ETHERNET, LOSING, RAW, laid, packets
 
 
 def one_by_one(stretch: Stretch, snaplen: int, out: io.BytesIO, *, many: bool) -> bytes:
@@ -74,27 +46,13 @@ def one_by_one(stretch: Stretch, snaplen: int, out: io.BytesIO, *, many: bool) -
     return out.getvalue()
 
 
-packets = st.tuples(
-    st.integers(0, 2),
-    st.binary(max_size=12)
-    | st.binary(min_size=150, max_size=330)
-    | st.sampled_from([b"\x45", b"\x60", b"\0\1\x08\0\x45", b"\0\1\x81\0"]).map(
-        lambda head: head + bytes(60)
-    ),
-    st.integers(0, 2000),
-    st.sampled_from([0, 0, TAGGED, TAGGED | WITH_TPID, LOSING]),
-    st.integers(0, 0xFFFF),
-    st.sampled_from([0x8100, 0x88A8]),
-)
-
-
 @given(
     st.lists(packets, max_size=30),
     st.sampled_from([10, 14, 64, 128, 300]),
     st.permutations([ETHERNET, COOKED, RAW]),
 )
 def test_many_at_once_are_to_the_byte_what_one_by_one_is(rows, snaplen, links) -> None:
-    stretch = made(rows, snaplen, tuple(links))
+    stretch = laid(rows, snaplen, tuple(links))
     found = [one_by_one(stretch, snaplen, io.BytesIO(), many=many) for many in (False, True)]
     assert found[0] == found[1]
 
@@ -104,7 +62,7 @@ def test_pieces_and_rows_are_alike(monkeypatch, narrow) -> None:
     monkeypatch.setattr(blocks_module, "NARROW", narrow)
     dice = random.Random(5)
     rows = [(0, dice.randbytes(dice.randrange(200)), 0, 0, 0, 0) for _ in range(500)]
-    stretch = made(rows, 128)
+    stretch = laid(rows, 128)
     found = [one_by_one(stretch, 128, io.BytesIO(), many=many) for many in (False, True)]
     assert found[0] == found[1]
 
@@ -115,7 +73,7 @@ def storm(count: int = 300, *, lost_at: int = -1) -> Stretch:
         (0, dice.randbytes(dice.randrange(20, 128)), 9, LOSING if n == lost_at else 0, 0, 0)
         for n in range(count)
     ]
-    return made(rows, 128, lost=0 if lost_at < 0 else 7)
+    return laid(rows, 128, lost=0 if lost_at < 0 else 7)
 
 
 class Clock:

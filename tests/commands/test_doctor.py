@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tcpviz.commands import doctor
-from tcpviz.sources import access, bpf, confine, helpers, ring
+from tcpviz.sources import access, bpf, confine, helpers, ringhand
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "import sys; from tcpviz.commands.doctor import run; code = run(sys.stdout)\n"
@@ -55,15 +55,18 @@ def test_its_lines_say_what_was_found(monkeypatch):
 def test_the_ring_is_tried_for_real(monkeypatch):
     for frames, reason in ((0, "Operation not permitted"), (1000, ""), (1000, "no mapping")):
         monkeypatch.setattr(access, "own_access", lambda: (True, "AF_PACKET"))
-        monkeypatch.setattr(ring, "try_it", lambda _, told=(frames, reason): told)
-        (fact,) = doctor._ring()
-        assert fact.mark is (doctor.Mark.PARTLY if reason else doctor.Mark.YES)
-        assert (reason or "1000 packets, read where it lies") in fact.text
-        assert ("through a pipe" in fact.text) == bool(frames and reason)
+        monkeypatch.setattr(ringhand, "try_it", lambda _, told=(frames, reason): told)
+        facts = doctor._ring()
+        rooms = ("1000 packets", "64 MB of packets of any length")
+        for fact, room in zip(facts, rooms, strict=True):
+            assert fact.mark is (doctor.Mark.PARTLY if reason else doctor.Mark.YES)
+            assert (reason or f"{room}, read where it lies") in fact.text
+            assert ("through a pipe" in fact.text) == bool(frames and reason)
     monkeypatch.undo()
     if access.own_access()[0]:
-        frames, reason = ring.try_it(128)
-        assert (frames > 10_000) == (reason == "")
+        for snaplen in (128, 0):
+            frames, reason = ringhand.try_it(snaplen)
+            assert (frames > 10_000) == (reason == "")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="tracepoints are Linux's")

@@ -178,13 +178,15 @@ def refuse(_channel: object) -> list[object]:
 
 
 @may_capture
+@pytest.mark.parametrize("snaplen", [128, 0])
 @pytest.mark.parametrize("way", ["mapped", "through a pipe", "packet by packet"])
-def test_the_kernels_drops_are_counted_to_the_last_packet(monkeypatch, tmp_path, way):
+def test_the_kernels_drops_are_counted_to_the_last_packet(monkeypatch, tmp_path, way, snaplen):
     monkeypatch.setattr(live, "BUFFER", 100_000)
     monkeypatch.setattr(live, "RING", 1 << 20)
     if way == "through a pipe":
         monkeypatch.setattr(ringside, "adopt", refuse)
-    snaplen = 0 if way == "packet by packet" else live.SNAPLEN
+    if way == "packet by packet":
+        monkeypatch.setattr(live, "why_not", lambda *_, **__: "not wanted")
     sent = 20_000
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,

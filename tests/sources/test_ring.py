@@ -15,13 +15,12 @@ from tcpviz.core.records import SegmentRecord
 from tcpviz.sources import access, live, ring, ringside
 from tcpviz.sources.interfaces import list_interfaces
 from tcpviz.sources.live import LiveFeed
-from tcpviz.sources.ring import Ring, RingSocket, adopt, hand_over
+from tcpviz.sources.ring import Ring, RingSocket
+from tcpviz.sources.ringhand import adopt, hand_over
 from tcpviz.sources.ringread import told_unread
 
 pytestmark = pytest.mark.skipif(
-    sys.platform != "linux"
-    or not access.own_access()[0]
-    or ring.why_not(128, [1], compiled=True) != "",
+    sys.platform != "linux" or not access.own_access()[0] or ring.why_not([1], compiled=True) != "",
     reason="no right to capture here, or no ring",
 )
 EVERYTHING = [(0x06, 0, 0, 262144)]
@@ -93,26 +92,29 @@ def test_a_descriptor_is_closed_also_where_its_ring_cannot_be_mapped(monkeypatch
     assert packet_sockets(os.getpid()) == set()
 
 
+@pytest.mark.parametrize("snaplen", [128, 0])
 @pytest.mark.parametrize("mapped", [True, False])
 @pytest.mark.parametrize("interfaces", [["lo"], ["any"], ["lo", OTHER]])
-def test_a_ring_gives_what_reading_packet_by_packet_gives(monkeypatch, interfaces, mapped):
+def test_a_ring_gives_what_reading_packet_by_packet_gives(monkeypatch, interfaces, mapped, snaplen):
     if "" in interfaces:
         pytest.skip("there is one interface only")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         words = f"tcp port {port}"
-        one_by_one = LiveFeed(interfaces, words, snaplen=0, exclude_ssh=False)
+        with monkeypatch.context() as without:
+            without.setattr(live, "why_not", lambda *_, **__: "not wanted")
+            one_by_one = LiveFeed(interfaces, words, snaplen=0, exclude_ssh=False)
         if not mapped:
             monkeypatch.setattr(ringside, "adopt", refuse)
-        ringed = LiveFeed(interfaces, words, exclude_ssh=False)
+        ringed = LiveFeed(interfaces, words, snaplen=snaplen, exclude_ssh=False)
         found = []
         for feed in (one_by_one, ringed):
             feed.open()
             feed.remember()
         with socket.create_connection(server.getsockname()) as client:
             accepted, _ = server.accept()
-            client.sendall(b"hello")
-            accepted.recv(9)
+            client.sendall(b"hello" * 8000)
+            accepted.recv(40_000, socket.MSG_WAITALL)
             accepted.close()
             client.recv(9)
         for feed in (one_by_one, ringed):
@@ -123,13 +125,21 @@ def test_a_ring_gives_what_reading_packet_by_packet_gives(monkeypatch, interface
                     feed.stop()
             found.append(
                 sorted(
-                    (f.interface, f.time_ns, f.link_type, f.wire_len, f.data[:80])
+                    (
+                        f.interface,
+                        f.time_ns,
+                        f.link_type,
+                        f.wire_len,
+                        f.data[: (snaplen and 80) or None],
+                    )
                     for f in feed.kept().frames
                 )
             )
     assert (one_by_one.ringed, ringed.ringed) == (False, True)
     assert ("through a pipe" in ringed.way) != mapped
     assert len(found[0]) >= 8
+    assert ("any length" in ringed.way) == (snaplen == 0) or not mapped
+    assert max(len(row[4]) for row in found[1]) == (80 if snaplen else max(r[3] for r in found[1]))
 
     # The clock is read for each socket by itself.
     def timeless(rows):
@@ -140,9 +150,10 @@ def test_a_ring_gives_what_reading_packet_by_packet_gives(monkeypatch, interface
     assert all(abs(a[1] - b) < 10**9 for a, b in zip(found[0], times, strict=True))
 
 
-def test_what_lies_in_the_ring_when_nobody_reads_any_more_is_counted_and_said():
+@pytest.mark.parametrize("snaplen", [128, 0])
+def test_what_lies_in_the_ring_when_nobody_reads_any_more_is_counted_and_said(snaplen):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        feed = LiveFeed(["lo"], "udp port 9", exclude_ssh=False)
+        feed = LiveFeed(["lo"], "udp port 9", snaplen, exclude_ssh=False)
         feed.open()
         for _ in range(70):
             sender.sendto(b"x", ("127.0.0.1", 9))
@@ -151,10 +162,11 @@ def test_what_lies_in_the_ring_when_nobody_reads_any_more_is_counted_and_said():
     assert feed.status.notes[0].startswith("70 packets had come and were not read")
 
 
-def test_what_the_end_leaves_no_time_for_is_counted_too(monkeypatch):
+@pytest.mark.parametrize("snaplen", [128, 0])
+def test_what_the_end_leaves_no_time_for_is_counted_too(monkeypatch, snaplen):
     monkeypatch.setattr("tcpviz.sources.ringread.LEFT_S", -1.0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        feed = LiveFeed(["lo"], "udp port 9", exclude_ssh=False)
+        feed = LiveFeed(["lo"], "udp port 9", snaplen, exclude_ssh=False)
         feed.open()
         # What is stopped says no more that something has come.
         os.kill(feed.pids[0], signal.SIGSTOP)
@@ -169,9 +181,11 @@ def test_what_the_end_leaves_no_time_for_is_counted_too(monkeypatch):
     assert told_unread(70) in feed.status.notes
 
 
-def test_why_there_is_none_is_told():
-    assert "2048 bytes" in ring.why_not(0, [1], compiled=True)
-    assert "link type 127" in ring.why_not(128, [1, 127], compiled=True)
-    assert "17 interfaces" in ring.why_not(128, [1] * 17, compiled=True)
-    assert "compiled" in ring.why_not(128, [276], compiled=False)
-    assert live.LiveFeed(["lo"], "", 0, exclude_ssh=False).way.startswith("packet by packet: ")
+def test_why_there_is_none_is_told(monkeypatch):
+    assert "link type 127" in ring.why_not([1, 127], compiled=True)
+    assert "17 interfaces" in ring.why_not([1] * 17, compiled=True)
+    assert "compiled" in ring.why_not([276], compiled=False)
+    monkeypatch.setattr(ring.platform, "machine", lambda: "aarch64")
+    assert "aarch64" in ring.why_not([1], compiled=True)
+    way = live.LiveFeed(["lo"], "", 0, exclude_ssh=False).way
+    assert way.startswith("packet by packet: the order of aarch64's memory")

@@ -12,10 +12,11 @@ from tcpviz.sources.ringread import MappedReader
 class Waiting:
     """A ring in which so much lies."""
 
-    skip_outgoing = False
+    skip_outgoing = more = False
 
     def __init__(self, frames: int, size: int = 208) -> None:
         self.frames, self.size = frames, size
+        self.lasts_s = frames / ring.FLOOD
         self.waits = self.most = 0
 
     def ready(self, most: int) -> int:

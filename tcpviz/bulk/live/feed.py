@@ -319,10 +319,10 @@ class RingFeed(LiveFeed):
     def _keep(self, stretch: Stretch, taken: Taken) -> None:
         with self.changing:
             self._log.append((stretch, taken))
-            self._logged += len(stretch.data) + taken.nbytes
+            self._logged += stretch.nbytes + taken.nbytes
             while self._logged > self._kept and len(self._log) > 1:
                 old, former = self._log.popleft()
-                self._logged -= len(old.data) + former.nbytes
+                self._logged -= old.nbytes + former.nbytes
                 self._let_go = True
                 if not old.lent and self._made is not None:
                     self._made.give_back(old)

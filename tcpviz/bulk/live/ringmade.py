@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tcpviz.bulk.live.stretches import Stretch, together
-from tcpviz.sources.ring import Ring
-from tcpviz.sources.ringread import LOSING, Link
+from tcpviz.bulk.live.whole import WholeStretch, whole_together
+from tcpviz.sources.ring import AT_ONCE, Ring
+from tcpviz.sources.ringread import Link
 
 
 class QuickRing(Ring):
@@ -62,7 +63,7 @@ class StretchMaker:
         self.losses: dict[int, int] = {}
 
     def reading(self, ring: Ring) -> Ring:
-        return QuickRing(ring)
+        return QuickRing(ring) if ring.size else ring
 
     def copied(self, views: Sequence[memoryview], /) -> memoryview:
         length = sum(map(len, views))
@@ -80,25 +81,32 @@ class StretchMaker:
 
     def give_back(self, stretch: Stretch) -> None:
         """Nobody looks at that stretch, or at anything of it, any more."""
-        data = stretch.data
+        data = stretch.memory
         if isinstance(data, memoryview) and len(data) >= _LEAST and len(self._free) < _MOST:
             piece = data.obj
-            del stretch.rows, stretch.data
+            stretch.let_go()
             self._free.append(memoryview(piece))
 
     def part(self, _number: int, /, data: Any, size: int, *, skip_outgoing: bool) -> Stretch:
-        made = Stretch(data, size, links=self.links)
+        if size:
+            made = Stretch(data, size, links=self.links)
+        else:
+            made = WholeStretch.of_blocks(data, self.links)
         return made.without_outgoing() if skip_outgoing else made
 
     def loses(self, part: Stretch) -> bool:
-        return bool(len(part)) and bool(part.rows["status"][-1] & LOSING)
+        return part.loses()
 
     def put(self, parts: list[tuple[int, Any]], lost: int, number: int) -> tuple[list[Any], int]:
         if not parts:
             made = Stretch(b"", 16 * 8, links=self.links)
         elif len(self.links) == 1:
             ((_, made),) = parts
+        elif all(isinstance(part, WholeStretch) for _, part in parts):
+            made = whole_together(parts, self.links)
         else:
             made = together(parts, self.links)
         made.number, made.lost = number, lost
+        if len(made) > AT_ONCE and isinstance(made, WholeStretch):
+            return made.pieces(AT_ONCE), len(made)
         return [made], len(made)

@@ -167,9 +167,7 @@ class Stretch:
     def frame(self, place: int) -> Frame:
         """One packet as any other source would give it: a VLAN tag that Linux took is put back."""
         row = self.rows[place]
-        start = place * self.size + int(row["mac"])
-        captured = min(int(row["snaplen"]), (place + 1) * self.size - start)
-        data = bytes(self.data[start : start + captured])
+        data = self._bytes(place, row)
         length = int(row["len"])
         status = int(row["status"])
         tag = b""
@@ -184,6 +182,30 @@ class Stretch:
         time_ns = int(row["sec"]) * 1_000_000_000 + int(row["nsec"])
         wire_len = max(length, len(data))
         return Frame(time_ns, link_type, data, wire_len, self.number + place, number)
+
+    def _bytes(self, place: int, row: Any) -> bytes:
+        """What was captured of one packet."""
+        start = place * self.size + int(row["mac"])
+        captured = min(int(row["snaplen"]), (place + 1) * self.size - start)
+        return bytes(self.data[start : start + captured])
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return len(self.data)
+
+    @property
+    def memory(self) -> Any:
+        """The bytes that came out of the ring, so that their memory can be used again."""
+        return self.data
+
+    def let_go(self) -> None:
+        """Nobody looks at it any more."""
+        del self.rows, self.data
+
+    def loses(self) -> bool:
+        """The kernel has lost something, and has not been asked how much."""
+        return bool(len(self)) and bool(self.rows["status"][-1] & LOSING)
 
     def packets(self) -> tuple[Any, Ints, Ints]:
         """Bytes, and where in them each packet begins and how much of it was captured."""
@@ -275,6 +297,8 @@ class Stretch:
 
     def _words(self, at: int) -> Numbers:
         """What stands there in each frame, as the machine reads it (32 bits, little-endian)."""
+        if not len(self):
+            return np.zeros(0, np.uint32)  # only losses are told
         return np.ndarray((len(self),), np.uint32, self.data, at, (self.size,)).copy()
 
     def _version6(
