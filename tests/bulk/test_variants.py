@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 from dataclasses import replace
 from functools import cache
@@ -104,6 +105,49 @@ def test_blocks_with_options_among_others(tmp_path: Path) -> None:
         assert len(one) == 99
         taken = batches(path)
         assert [batch.frame(at) for batch in taken for at in range(len(batch))] == one
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_options_of_blocks_tell(tmp_path: Path, seed: int) -> None:
+    """Whatever they are, frames and losses are those that the parser finds, in large batches."""
+    path, dice = tmp_path / "capture", random.Random(seed)
+    blocks = [variants.pcapng(generated()[:1])]
+    rare = dice.random() < 0.5
+    for each in generated()[1:]:
+        options = []
+        for _ in range(dice.randrange(4)):
+            code = dice.choice((0, 1, 2, 5, 7, 2989) if rare else (0, 1, 2, 4, 4, 19373))
+            size = dice.choice((0, 1, 4, 8, 8, 11))
+            options.append((code, dice.choice((bytes(size), dice.randbytes(size)))))
+        if rare and dice.random() < 0.01:
+            options.append((4, (3).to_bytes(8, "little")))
+        if dice.random() < 0.02:
+            options += [(1, b"x")] * 20
+        made = variants.block(each, options=tuple(options))
+        if dice.random() < 0.1:  # a length that lies
+            at = 28 + (len(each.data) + 3 & ~3)
+            made = made[: at + 2] + dice.randbytes(1) + made[at + 3 :] if options else made
+        blocks.append(made)
+    path.write_bytes(b"".join(blocks))
+    with open_capture(str(path)) as capture:
+        one = [
+            (replace(each, comment=None), capture.stream.losses.get(each.number))
+            for given in capture.pieces()
+            for each in given
+        ]
+        dropped = capture.dropped
+    for piece in PIECES:
+        with open_capture(str(path), bulk_stream, piece) as capture:
+            two, many = [], 0
+            for given in capture.pieces():
+                for batch in given:
+                    many += 1
+                    for at in range(len(batch)):  # type: ignore[arg-type]
+                        made = batch.frame(at)  # type: ignore[attr-defined]
+                        two.append((made, capture.stream.losses.get(made.number)))
+            assert two == one
+            assert capture.dropped == dropped
+            assert not rare or piece < PIECES[0] or many < len(two) / 4
 
 
 @pytest.mark.parametrize("snaplen", [0, 60])

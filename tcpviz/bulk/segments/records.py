@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.segments.blockoptions import silent
 from tcpviz.bulk.segments.flows import distinct
 from tcpviz.sources.parser import MAX_BLOCK
 from tcpviz.sources.pcap import MAX_FRAME, PcapParser, header_size
@@ -225,7 +226,7 @@ class BulkPcap(PcapParser):
 
 
 class BulkPcapng(PcapngParser):
-    """pcapng whose enhanced packet blocks without options are taken as batches."""
+    """pcapng whose enhanced packet blocks are taken as batches, if their options allow it."""
 
     def _take(self, data: bytes, frames: list[Frame]) -> tuple[int, int]:
         offset, size = 0, len(data)
@@ -312,14 +313,19 @@ class BulkPcapng(PcapngParser):
         return not self.ended
 
     def _ordinary(self, data: bytes, blocks: Longs, fields: NDArray[Any]) -> NDArray[Any]:
-        """Which blocks have no options and nothing odd."""
+        """Which blocks have nothing odd, and no options of consequence."""
         words = np.ndarray((len(data) - 3,), "V4", data, strides=(1,))
         again = words[blocks[1:] - 4].view(self._order + "u4").reshape(-1)
         captured = fields[:, 5].astype(np.int64)
         fine: NDArray[Any] = again == fields[:, 1]
-        fine &= fields[:, 1].astype(np.int64) == 32 + ((captured + 3) & ~3)
+        more = fields[:, 1].astype(np.int64) - 32 - ((captured + 3) & ~3)
+        fine &= more >= 0
         fine &= fields[:, 2] < len(self._clocks)
         fine &= _ticks(fields) < _FAST_TICKS
+        some = np.flatnonzero(fine & (more > 0))
+        if len(some):
+            end = blocks[1:][some] - 4
+            fine[some] = silent(data, self._order, end - more[some], end)
         return fine
 
     def _take_run(
