@@ -201,8 +201,8 @@ def load(name_or_path: str) -> Scenario:
     if wanted in names:
         return read(here / f"{wanted}.py")
     near = difflib.get_close_matches(wanted, names, 3, 0.5)
-    rest = sorted(set(names) - set(near), key=lambda name: (_place(name), name))
-    raise SourceError(f"no scenario {wanted!r}; there are: {', '.join(near + rest)}", 2)
+    like = f" closest: {', '.join(near)};" if near else ""
+    raise SourceError(f"no scenario {wanted!r};{like} tcpviz demo --list names all {len(names)}", 2)
 
 
 def read(path: Path) -> Scenario:

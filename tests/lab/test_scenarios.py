@@ -37,13 +37,19 @@ def test_by_name_and_by_path_it_is_the_same():
     ("name", "first"),
     [("cleint-closes-first", "client-closes-first"), ("ech", "echo"), ("handshak", "handshake")],
 )
-def test_an_unknown_name_lists_the_close_ones_first(name, first):
+def test_of_an_unknown_name_the_closest_are_told_and_where_all_are(name, first):
     with pytest.raises(SourceError) as told:
         load(name)
     assert told.value.exit_code == 2
-    assert f"there are: {first}" in str(told.value)
-    for one in list_scenarios():
-        assert one.name in str(told.value)
+    assert f"closest: {first}" in str(told.value)
+    assert f"tcpviz demo --list names all {len(list_scenarios())}" in str(told.value)
+
+
+def test_a_name_like_no_other():
+    with pytest.raises(SourceError) as told:
+        load("qqqq")
+    count = len(list_scenarios())
+    assert str(told.value) == f"no scenario 'qqqq'; tcpviz demo --list names all {count}"
 
 
 @pytest.mark.parametrize(
