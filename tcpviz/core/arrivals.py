@@ -27,6 +27,8 @@ _RESET_BY_FIN_NUMBER = frozenset({State.CLOSE_WAIT, State.LAST_ACK, State.CLOSIN
 tcp_reset_check() in net/ipv4/tcp_input.c. TIME-WAIT is none of them.
 """
 
+_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
+
 _OLD_ACK = 1 << 20
 """Bytes: an acknowledgement older than the largest window is not looked at (RFC 5961 section 5.2).
 
@@ -36,18 +38,19 @@ How large that was is not kept; what is known to be acknowledged may not have ar
 
 def assumed(moves: Moves, me: End, peer: End, segment: Segment) -> None:
     """``segment`` was sent to ``me``; take it as arrived where no proof can ever come."""
-    if segment.rst:
+    bits = int(segment.flags)
+    if bits & _RST:
         if _reset_counts(me, peer, segment):
             moves.move(me, Event.RCV_RST, INFERRED, "was sent a RST", assumed=True)
         return
     waits = me.fin is not None or me.claim.state is State.SYN_RECEIVED
-    if not waits or not segment.has_ack:
+    if not waits or not bits & _ACK:
         return
-    if segment.syn:
+    if bits & _SYN:
         if me.claim.state is State.SYN_RECEIVED:  # crossing SYNs
             _acknowledged(moves, me, segment, INFERRED)
         return  # else its receiver's acknowledgement will prove it
-    if segment.fin and not me.got_fin:
+    if bits & _FIN and not me.got_fin:
         return  # so too
     if peer.fin is not None and not me.got_fin and seqno.gt(segment.seq, peer.fin):
         return  # sent after a FIN that nothing shows to have arrived yet

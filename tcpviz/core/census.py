@@ -14,10 +14,10 @@ import itertools
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from tcpviz.core.claims import Certainty, Claim
+from tcpviz.core.facts import dataclass
 from tcpviz.core.states import State
 from tcpviz.core.timeline import Step
 

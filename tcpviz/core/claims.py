@@ -11,8 +11,8 @@ between them and if those sent to the end arrived, is *inferred*.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
+from tcpviz.core.facts import dataclass
 from tcpviz.core.records import Side
 from tcpviz.core.states import State, Transition
 

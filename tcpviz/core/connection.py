@@ -36,6 +36,10 @@ from tcpviz.core.states import SYNCHRONIZED, Event, State, find
 
 _SINCE = "; packets were missed since"
 
+_DATA, _RESET = Phase(PhaseName.DATA), Phase(PhaseName.TEARDOWN, 1, 1)
+_HANDSHAKE = tuple(Phase(PhaseName.HANDSHAKE, done, 3) for done in range(4))
+_TEARDOWN = tuple(Phase(PhaseName.TEARDOWN, done, 4) for done in range(5))
+
 
 class Connection:
     """One connection, from its first segment on.
@@ -175,7 +179,10 @@ class Connection:
     def observe(self, segment: Segment, moment: Moment, time_ns: int) -> tuple[StateChange, ...]:
         """Take a segment at one of its moments; returns how the ends moved."""
         side = self.side_of(segment)
-        me, peer = self.end(side), self.end(side.other)
+        me, peer = self.client, self.server
+        if side is Side.SERVER:
+            me, peer = peer, me
+        bits = int(segment.flags)
         moves = Moves(self, segment.frame, time_ns)
         self.observation = None
         if moment is Moment.ARRIVED:
@@ -183,7 +190,7 @@ class Connection:
                 return ()
             arrivals.watched(moves, peer, segment)
             self._complete_handshake()
-            if segment.rst and self.reset_by is None and moves.reset:
+            if bits & 4 and self.reset_by is None and moves.reset:
                 self.reset_by = side
             return moves.changes
         if moment is Moment.LOST:
@@ -201,12 +208,12 @@ class Connection:
         if self.superseded:
             late.take(moves, me, peer, segment)
             return moves.changes
-        self._note_phase(segment, me, time_ns)
-        if segment.rst and self.reset_by is None:
+        self._note_phase(bits, me, time_ns)
+        if bits & 4 and self.reset_by is None:
             self.reset_in = me.state
         if not departures.sent(moves, me, peer, segment):
             return moves.changes
-        if not segment.rst:
+        if not bits & 4:
             me.note_sent(segment, peer)
         if moment is Moment.SEEN:
             arrivals.assumed(moves, peer, me, segment)
@@ -228,23 +235,23 @@ class Connection:
 
     def relative(self, segment: Segment) -> tuple[int, int | None]:
         """(seq, ack) of a segment of this connection, counted from each end's first number."""
-        side = self.side_of(segment)
-        mine, theirs = self.end(side).first_seq, self.end(side.other).first_seq
-        seq = (segment.seq - (segment.seq if mine is None else mine)) & 0xFFFFFFFF
-        if not segment.has_ack:
+        mine, theirs = self.client.first_seq, self.server.first_seq
+        if self.side_of(segment) is Side.SERVER:
+            mine, theirs = theirs, mine
+        seq = 0 if mine is None else (segment.seq - mine) & 0xFFFFFFFF
+        if not int(segment.flags) & 16:
             return seq, None
         return seq, (segment.ack - (segment.ack if theirs is None else theirs)) & 0xFFFFFFFF
 
     # -- phases -------------------------------------------------------------
 
-    def _note_phase(self, segment: Segment, me: End, time_ns: int) -> None:
-        if self._third and not segment.syn:
-            self._data_began = True
-        if segment.syn:
-            if self.opened_by is None and not segment.has_ack:
+    def _note_phase(self, bits: int, me: End, time_ns: int) -> None:
+        if not bits & 2:
+            self._data_began = self._data_began or self._third
+        elif not bits & 16:
+            if self.opened_by is None:
                 self.opened_by = me.side
-            if not segment.has_ack:
-                self.last_syn_ns = time_ns
+            self.last_syn_ns = time_ns
 
     def _measure_handshake(self, segment: Segment, me: End, peer: End, time_ns: int) -> None:
         if (
@@ -268,14 +275,14 @@ class Connection:
         """The phase that the latest segment belongs to: the third one is still handshake 3/3."""
         client, server = self.client, self.server
         if self.reset_by is not None or self.refused:
-            return Phase(PhaseName.TEARDOWN, 1, 1)
+            return _RESET
         fins = (client.fin is not None) + (server.fin is not None)
         if fins:
-            return Phase(PhaseName.TEARDOWN, fins + client.fin_acked + server.fin_acked, 4)
-        if self.midstream or self._data_began:
-            return Phase(PhaseName.DATA)
+            return _TEARDOWN[fins + client.fin_acked + server.fin_acked]
+        if self._data_began or self.midstream:
+            return _DATA
         syns = (client.iss is not None) + (server.iss is not None)
-        return Phase(PhaseName.HANDSHAKE, 3 if self._third else syns, 3)
+        return _HANDSHAKE[3 if self._third else syns]
 
     @property
     def phase(self) -> Phase:
@@ -284,23 +291,21 @@ class Connection:
         if phase.name is PhaseName.HANDSHAKE and phase.done == phase.of:
             ends = (self.client, self.server)
             if all(end.state in SYNCHRONIZED for end in ends):
-                return Phase(PhaseName.DATA)
+                return _DATA
         return phase
 
 
 class Moves:
     """The moves that one record causes, collected; every move is looked up in the table."""
 
+    __slots__ = ("changes", "connection", "frame", "reset", "time_ns")
+
     def __init__(self, connection: Connection, frame: int, time_ns: int) -> None:
         self.connection = connection
         self.frame = frame
         self.time_ns = time_ns
         self.reset = False
-        self._changes: list[StateChange] = []
-
-    @property
-    def changes(self) -> tuple[StateChange, ...]:
-        return tuple(self._changes)
+        self.changes: tuple[StateChange, ...] = ()
 
     def move(
         self,
@@ -329,7 +334,7 @@ class Moves:
             self.reset = True
             end.reset_ns = self.time_ns
         if row.after is not before.state:
-            self._changes.append(StateChange(end.side, before, end.claim, row))
+            self.changes += (StateChange(end.side, before, end.claim, row),)
         return True
 
     def correct(
@@ -354,7 +359,7 @@ class Moves:
         if state is State.TIME_WAIT and before.state is not State.TIME_WAIT:
             end.time_wait_since = self.time_ns
         if state is not before.state:
-            self._changes.append(StateChange(end.side, before, end.claim, None))
+            self.changes += (StateChange(end.side, before, end.claim, None),)
 
     def confirm(self, end: End, because: str) -> None:
         """What was inferred is now proved; the state stays."""

@@ -8,6 +8,7 @@ from tcpviz.core.segment import Flags, Segment
 from tcpviz.core.sendlog import SendLog
 
 _SYN_OR_FIN = int(Flags.SYN | Flags.FIN)
+_SYN, _RST, _ACK = int(Flags.SYN), int(Flags.RST), int(Flags.ACK)
 _MPTCP = 30
 _MPTCP_DSS = 2
 
@@ -70,10 +71,11 @@ class Flow:
 
 def take_options(segment: Segment, fwd: Flow, rev: Flow) -> None:
     """SACK blocks of this segment; window scales, which hold only if both SYNs offer one."""
-    fwd.sack = segment.options.sack
-    if not segment.syn:
+    options = segment.options
+    fwd.sack = options.sack
+    if not int(segment.flags) & _SYN:
         return
-    offered = segment.options.window_scale
+    offered = options.window_scale
     if offered is None:
         fwd.scale = rev.scale = 0
         fwd.syn_scale = None
@@ -85,9 +87,12 @@ def take_options(segment: Segment, fwd: Flow, rev: Flow) -> None:
 
 def seen_before(segment: Segment, fwd: Flow) -> int:
     """How many of its sequence numbers were captured before; holes that it fills are closed."""
-    if fwd.next_seq is None or segment.rst or seqno.ge(segment.seq, fwd.next_seq):
+    expected = fwd.next_seq
+    if expected is None or segment.seq == expected or segment.rst:
         return 0
-    old = min(segment.seq_len, seqno.diff(fwd.next_seq, segment.seq))
+    if seqno.ge(segment.seq, expected):
+        return 0
+    old = min(segment.seq_len, seqno.diff(expected, segment.seq))
     return old - fwd.log.fill(segment.seq, segment.seq_end)
 
 
@@ -107,15 +112,14 @@ def other_data(segment: Segment, fwd: Flow, old: int) -> bool:
 
 def remember_sent(segment: Segment, fwd: Flow, *, probe: bool, takes_space: bool) -> None:
     """Keep what was sent, for retransmissions, round-trip times and bytes in flight."""
-    end = segment.seq if segment.rst else segment.seq_end
-    if takes_space and not segment.rst:
+    rst = int(segment.flags) & _RST
+    end = segment.seq if rst else segment.seq_end
+    if takes_space and not rst:
         fwd.log.add(segment.seq, end, segment.frame, segment.time_ns)
     # A window probe does not move "next": its byte is sent again once there is room.
     if probe:
         fwd.probe_end = end
-    if probe or (segment.rst and fwd.next_seq is None):
-        return
-    if not segment.rst and (fwd.next_seq is None or seqno.gt(end, fwd.next_seq)):
+    if not (probe or rst) and (fwd.next_seq is None or seqno.gt(end, fwd.next_seq)):
         fwd.next_seq = end
         fwd.next_frame = segment.frame
         fwd.next_ns = segment.time_ns
@@ -124,7 +128,7 @@ def remember_sent(segment: Segment, fwd: Flow, *, probe: bool, takes_space: bool
 def probe_taken(segment: Segment, rev: Flow) -> bool:
     """It acknowledges a window probe's byte: some receivers take it, and then it was sent."""
     end = rev.probe_end
-    if end is None or not segment.has_ack or segment.ack != end:
+    if end is None or segment.ack != end or not segment.has_ack:
         return False
     rev.probe_end = None
     if rev.next_seq is None or seqno.diff(end, rev.next_seq) != 1:
@@ -139,8 +143,9 @@ def remember_said(segment: Segment, fwd: Flow, *, probe: bool, alive: bool) -> N
     fwd.kept_alive = alive
     fwd.window = segment.window
     # The window of a SYN is never scaled (RFC 7323 section 2.2).
-    fwd.window_bytes = segment.window << (0 if segment.syn else fwd.scale or 0)
-    if segment.has_ack:
+    bits = int(segment.flags)
+    fwd.window_bytes = segment.window << (0 if bits & _SYN else fwd.scale or 0)
+    if bits & _ACK:
         fwd.last_ack = segment.ack
         fwd.last_ack_ns = segment.time_ns
 
@@ -156,7 +161,7 @@ def bytes_in_flight(segment: Segment, fwd: Flow, rev: Flow) -> int | None:
     if int(segment.flags) & _SYN_OR_FIN:
         flight -= 1
     una = rev.last_ack
-    if una is not None:
+    if una is not None and rev.sack:
         flight -= sum(seqno.diff(b, a) for a, b in rev.sack if seqno.ge(a, una) and seqno.gt(b, a))
     return flight if flight > 0 else None
 

@@ -65,7 +65,8 @@ class Followed:
         known = self.live.get(key)
         if known is None:
             return self._open(key, segment, None)
-        if segment.syn and known.only_told:
+        syn = int(segment.flags) & 2
+        if syn and known.only_told:
             # The table was faster than the packets: here it is opened.
             self._forget(known)
             fresh = self._open(key, segment, None)
@@ -87,9 +88,9 @@ class Followed:
             return fresh
         if known.older and not known.watched:
             known = self._older(known, segment)
-        if moment in (Moment.ARRIVED, Moment.LOST):
+        if moment is Moment.ARRIVED or moment is Moment.LOST:
             return known
-        if segment.syn and not known.superseded and routing.begins_anew(known, segment):
+        if syn and not known.superseded and routing.begins_anew(known, segment):
             return self._open(key, segment, known)
         return known
 

@@ -8,8 +8,7 @@ every step can be held against them, here a reading comes once a second or so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from tcpviz.core.facts import dataclass, field
 from tcpviz.core.segment import Endpoint
 from tcpviz.core.states import State
 

@@ -28,9 +28,9 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from dataclasses import dataclass
 
 from tcpviz.core import seq as seqno
+from tcpviz.core.facts import dataclass
 from tcpviz.core.flow import (
     Flow,
     bytes_in_flight,
@@ -59,6 +59,8 @@ _SYN, _ACK = int(Flags.SYN), int(Flags.ACK)
 _SYN_OR_FIN = _SYN | int(Flags.FIN)
 _CONTROL = _SYN_OR_FIN | int(Flags.RST)
 _SYN_ACK = _SYN | _ACK
+_RST = int(Flags.RST)
+_RST_ACK = _RST | _ACK
 
 
 class MarkName(enum.StrEnum):
@@ -133,7 +135,8 @@ class Observation:
     @property
     def is_copy(self) -> bool:
         """The capture saw a packet again that was sent only once."""
-        return any(mark.name is MarkName.CAPTURED_TWICE for mark in self.marks)
+        marks = self.marks
+        return bool(marks) and any(mark.name is MarkName.CAPTURED_TWICE for mark in marks)
 
 
 class MarkAnalyzer:
@@ -206,13 +209,14 @@ class MarkAnalyzer:
             marks: tuple[Mark, ...] = (Mark(MarkName.CAPTURED_TWICE, frame=copied),)
             self.last = Observation(segment.frame, side, marks)
         else:
-            if segment.syn and not segment.has_ack and self._refused is side:
+            bits = int(segment.flags)
+            if self._refused is side and bits & _SYN_ACK == _SYN:
                 self._begin_again()
             fwd = self._client if side is Side.CLIENT else self._server
             rev = self._server if side is Side.CLIENT else self._client
             self.last = self._analyse(segment, side, fwd, rev)
             # Refused: the reset acknowledges the SYN, all that its receiver has sent.
-            if segment.rst and segment.has_ack and fwd.isn is None and rev.isn is not None:
+            if bits & _RST_ACK == _RST_ACK and fwd.isn is None and rev.isn is not None:
                 self._refused = side.other if segment.ack == rev.next_seq else None
             marks = self.last.marks
         if marks:
@@ -234,9 +238,11 @@ class MarkAnalyzer:
 
     def _analyse(self, segment: Segment, side: Side, fwd: Flow, rev: Flow) -> Observation:
         marks: list[Mark] = []
-        self._opening(marks, segment, fwd, rev)
+        bits = int(segment.flags)
+        if bits & _SYN:
+            self._opening(marks, segment, fwd, rev)
         take_options(segment, fwd, rev)
-        has_ack = segment.has_ack
+        has_ack = bits & _ACK
         if has_ack:
             rev.flight_known = True
         probe, alive = _windows_and_repeats(marks, segment, fwd, rev)
@@ -249,15 +255,16 @@ class MarkAnalyzer:
         old = seen_before(segment, fwd)
         # What a probe or a keep-alive carries is anything (RFC 9293 section 3.8.4).
         changed = False if probe or alive else other_data(segment, fwd, old)
-        takes_space = bool(segment.payload_len) or bool(int(segment.flags) & _SYN_OR_FIN)
-        if takes_space and not segment.rst and not alive:
+        takes_space = bool(segment.payload_len or bits & _SYN_OR_FIN)
+        if takes_space and not alive and not bits & _RST:
             self._sent_again(marks, segment, fwd, rev)
         remember_sent(segment, fwd, probe=probe, takes_space=takes_space)
         remember_said(segment, fwd, probe=probe, alive=alive)
         acked: Acked | None = None
         if has_ack:
             acked = rev.log.acknowledge(segment.ack, segment.time_ns)
-        self._handshake_time(segment)
+        if self.initial_rtt_ns is None or bits & _SYN:
+            self._handshake_time(segment)
         return Observation(
             segment.frame,
             side,
@@ -272,7 +279,7 @@ class MarkAnalyzer:
         )
 
     def _opening(self, marks: list[Mark], segment: Segment, fwd: Flow, rev: Flow) -> None:
-        """Ports reused, and TCP Fast Open's cookie and data (RFC 7413)."""
+        """Of a SYN: ports reused, and TCP Fast Open's cookie and data (RFC 7413)."""
         bits = int(segment.flags) & _SYN_ACK
         if bits == _SYN:
             if self._reused:
@@ -287,10 +294,9 @@ class MarkAnalyzer:
                 marks.append(Mark(MarkName.TFO_ACK))
             elif rev.syn_cookie:  # without one, nobody could expect it to be taken
                 marks.append(Mark(MarkName.TFO_IGNORED))
-        if bits & _SYN:
-            fwd.isn = segment.seq
-            fwd.syn_data = bits == _SYN and segment.payload_len > 0
-            fwd.syn_cookie = fwd.syn_data and bool(segment.options.fast_open)
+        fwd.isn = segment.seq
+        fwd.syn_data = bits == _SYN and segment.payload_len > 0
+        fwd.syn_cookie = fwd.syn_data and bool(segment.options.fast_open)
 
     def _sent_again(self, marks: list[Mark], segment: Segment, fwd: Flow, rev: Flow) -> None:
         """A segment that takes up sequence space and does not begin at or after "next".
@@ -371,7 +377,8 @@ def _windows_and_repeats(
     if window == 0 and not control:
         marks.append(Mark(MarkName.ZERO_WINDOW))
     # LOST SEGMENT: it begins beyond "next". Not for RST.
-    if fwd.next_seq is not None and seqno.gt(segment.seq, fwd.next_seq) and not segment.rst:
+    jumps = not at_next and fwd.next_seq is not None and seqno.gt(segment.seq, fwd.next_seq)
+    if fwd.next_seq is not None and jumps and not segment.rst:
         marks.append(Mark(MarkName.LOST_SEGMENT))
         fwd.log.missed(fwd.next_seq, segment.seq, fwd.vouched)
         # A window probe's byte lies beyond "next", and was captured nevertheless.
@@ -382,7 +389,12 @@ def _windows_and_repeats(
     if control:
         return False, False
     # KEEP ALIVE: no or one byte, just before "next".
-    alive = length <= 1 and fwd.next_seq is not None and seqno.diff(fwd.next_seq, segment.seq) == 1
+    alive = (
+        length <= 1
+        and not at_next
+        and fwd.next_seq is not None
+        and seqno.diff(fwd.next_seq, segment.seq) == 1
+    )
     if alive:
         marks.append(Mark(MarkName.KEEP_ALIVE))
     if length:

@@ -8,8 +8,8 @@ timeline. ``Record`` is the union of them all.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
+from tcpviz.core.facts import dataclass
 from tcpviz.core.hosts import HostReading
 from tcpviz.core.kernel_events import EventsLost, KernelEvent
 from tcpviz.core.passages import Passage
@@ -22,6 +22,8 @@ class Side(enum.Enum):
 
     CLIENT = "client"
     SERVER = "server"
+
+    __hash__ = object.__hash__  # the standard one is a call of Python, many times a segment
 
     @property
     def other(self) -> Side:
@@ -44,6 +46,8 @@ class Moment(enum.Enum):
     SENT = "sent"
     ARRIVED = "arrived"
     LOST = "lost"
+
+    __hash__ = object.__hash__  # the standard one is a call of Python, many times a segment
 
 
 @dataclass(frozen=True, slots=True)

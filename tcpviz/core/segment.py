@@ -7,9 +7,10 @@ Times are integer nanoseconds since the epoch of whoever captured it.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tcpviz.core import seq as seqno
+from tcpviz.core.facts import dataclass, field
 
 
 class Flags(enum.IntFlag):
@@ -44,8 +45,10 @@ _SPOKEN_ORDER = (
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Endpoint:
+# These two are looked up by and compared for every segment: tuples do so without a call.
+
+
+class Endpoint(NamedTuple):
     """An IP address as text and a port."""
 
     addr: str
@@ -56,8 +59,7 @@ class Endpoint:
         return f"[{self.addr}]:{self.port}" if ":" in self.addr else f"{self.addr}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class FlowKey:
+class FlowKey(NamedTuple):
     """A four-tuple without direction, plus the VLANs or tunnels it was seen in."""
 
     low: Endpoint

@@ -8,9 +8,8 @@ was not kept counts as seen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tcpviz.core import seq as seqno
+from tcpviz.core.facts import dataclass
 
 MAX_UNACKED = 1000
 MAX_HOLES = 64
@@ -70,6 +69,8 @@ class SendLog:
 
     def acknowledge(self, ack: int, time_ns: int) -> Acked | None:
         """Forget what ``ack`` covers; returns the segment that ends at it, if one does."""
+        if not (self._unacked or self._holes):
+            return None
         kept: list[Sent] = []
         exact: Sent | None = None
         exact_count = 0

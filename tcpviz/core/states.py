@@ -37,6 +37,8 @@ class State(enum.Enum):
     LAST_ACK = "LAST-ACK"
     TIME_WAIT = "TIME-WAIT"
 
+    __hash__ = object.__hash__  # the standard one is a call of Python, many times a segment
+
     def __str__(self) -> str:
         return self.value
 
@@ -69,6 +71,8 @@ class Event(enum.Enum):
     RCV_NEW_SYN = "rcv new SYN"
     USER_TIMEOUT = "user timeout"
     TIMEOUT_2MSL = "timeout 2MSL"
+
+    __hash__ = object.__hash__  # the standard one is a call of Python, many times a segment
 
 
 class Opened(enum.Enum):

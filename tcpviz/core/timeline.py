@@ -11,10 +11,10 @@ from __future__ import annotations
 import bisect
 import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from heapq import merge
 
 from tcpviz.core.claims import Claim, Disagreement, Phase, StateChange
+from tcpviz.core.facts import dataclass
 from tcpviz.core.kernel_events import KernelEvent
 from tcpviz.core.marks import Observation
 from tcpviz.core.passages import Passage
@@ -140,15 +140,20 @@ class Timeline:
         return iter(self._steps)
 
     def append(self, step: Step) -> None:
-        if step.index != len(self):
-            raise ValueError(f"step {step.index} appended where {len(self)} is next")
-        self._steps.append(step)
+        steps, index = self._steps, step.index
+        if index != self.dropped + len(steps):
+            raise ValueError(f"step {index} appended where {len(self)} is next")
+        steps.append(step)
         if step.connection is None:
-            self._common.append(step.index)
+            self._common.append(index)
         else:
-            self._of.setdefault(step.connection, []).append(step.index)
-        if self.limit is not None and len(self._steps) > self.limit + self.limit // 8:
-            self._drop(len(self._steps) - self.limit)
+            own = self._of.get(step.connection)
+            if own is None:
+                self._of[step.connection] = [index]
+            else:
+                own.append(index)
+        if self.limit is not None and len(steps) > self.limit + self.limit // 8:
+            self._drop(len(steps) - self.limit)
 
     def shorten(self, limit: int) -> None:
         """Keep no more than so many from now on."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from math import inf
 
 from tcpviz.core.claims import Certainty, StateChange
 from tcpviz.core.connection import Connection, Moves
@@ -53,6 +54,11 @@ class Timers:
             wait = self._waits.get(change.after.state)
             if wait is not None:
                 self._set(time_ns + wait, connection, change.side)
+
+    @property
+    def soonest_ns(self) -> float:
+        """The first deadline; infinite if there is none."""
+        return self._deadlines[0][0] if self._deadlines else inf
 
     def due(self, now_ns: int) -> Iterator[tuple[int, int, Side]]:
         """The deadlines up to ``now_ns`` in order: when, which connection, which end."""

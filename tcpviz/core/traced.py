@@ -74,6 +74,11 @@ class Traced:
         self._waiting: dict[FlowKey, list[KernelEvent]] = {}
         self._doubtful: dict[tuple[int, Side], KernelEvent] = {}
 
+    @property
+    def doubtful(self) -> bool:
+        """Some end is not where the kernel has put it: :meth:`due` may have something."""
+        return bool(self._doubtful)
+
     def take(
         self, event: KernelEvent, find_connection: Callable[[FlowKey], Connection | None]
     ) -> list[Outcome]:

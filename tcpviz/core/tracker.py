@@ -137,9 +137,9 @@ class Tracker:
 
     def feed(self, record: Record) -> list[Step]:
         """Take one record; returns the steps it made, timers that ran out before it first."""
-        steps = self.tick(record.time_ns)
-        steps += self._handlers[type(record)](record)
-        return steps
+        before = self.tick(record.time_ns)
+        steps = self._handlers[type(record)](record)
+        return before + steps if before else steps
 
     def take(self, connection: Connection, segment: Segment) -> None:
         """What :meth:`feed` does of a segment with ACK alone, without a step.
@@ -158,6 +158,8 @@ class Tracker:
                 self._timers.postpone(now_ns - self.now_ns)
             self.now_ns = now_ns
         steps: list[Step] = []
+        if self._timers.soonest_ns > self.now_ns and not self.traced.doubtful:
+            return steps
         for due, ident, side in self._timers.due(self.now_ns):
             connection = self.connections.get(ident)
             if connection is None or self._kernels.tells(connection, side):
@@ -190,20 +192,27 @@ class Tracker:
             if connection.former is not None and routing.decided(connection)
             else []
         )
-        step = self._step(
+        client, server = connection.client, connection.server
+        step = Step(
+            self._next,
             record.time_ns,
             _KIND[moment],
-            connection,
+            connection.id,
             connection.side_of(segment),
-            segment=segment,
-            relative=connection.relative(segment),
+            client.claim,
+            server.claim,
+            connection.step_phase,
+            segment,
+            connection.relative(segment),
             observation=connection.observation,
             changes=changes,
             passage=record.passage,
         )
-        first = connection.client.segments + connection.server.segments == 1
-        before = self.traced.begins(connection, record.time_ns) if first else ()
-        return [*replaced, step, *map(self._told, before)]
+        self._add(step)
+        steps = [*replaced, step] if replaced else [step]
+        if client.segments + server.segments == 1:
+            steps += map(self._told, self.traced.begins(connection, record.time_ns))
+        return steps
 
     def _replace(self, connection: Connection, time_ns: int) -> list[Step]:
         former = connection.former
@@ -466,9 +475,16 @@ class Tracker:
         else:
             client, server = connection.client.claim, connection.server.claim
             ident, phase = connection.id, connection.step_phase
-        index = len(self.timeline) if self._keep else self._count
-        step = Step(index, time_ns, kind, ident, side, client, server, phase, **facts)
+        step = Step(self._next, time_ns, kind, ident, side, client, server, phase, **facts)
+        self._add(step)
+        return step
+
+    @property
+    def _next(self) -> int:
+        """The next step's index."""
+        return len(self.timeline) if self._keep else self._count
+
+    def _add(self, step: Step) -> None:
         self._count += 1
         if self._keep:
             self.timeline.append(step)
-        return step

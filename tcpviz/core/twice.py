@@ -65,7 +65,7 @@ class TwiceSeen:
 
     def original(self, segment: Segment) -> int | None:
         """Frame number of the packet of which this is a copy, else ``None``."""
-        if segment.syn and segment.ip_id:
+        if segment.ip_id and segment.syn:
             before = self._same_syn(segment)
             if before is not None:
                 self.copies += 1
@@ -73,8 +73,11 @@ class TwiceSeen:
                 return before.frame
         mark = _fingerprint(segment)
         ident = hash((segment.src, segment.ip_id)) if segment.ip_id else 0
-        if ident and any(ident == used and mark != known for known, used, _, _ in self._recent):
-            self._meaningless = True
+        if ident and not self._meaningless:
+            for known, used, _, _ in self._recent:
+                if ident == used and mark != known:
+                    self._meaningless = True
+                    break
         identified = ident and not self._meaningless
         if identified or self.copies:
             limit = SAME_PACKET_NS if identified else ANONYMOUS_NS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from tcpviz.core.connection import Connection
+from tcpviz.core.facts import dataclass, field
 from tcpviz.core.records import Side
 from tcpviz.core.vitals import Signs
 

@@ -353,7 +353,9 @@ class Vitals:
         if self.first_flags is None:
             self.first_flags = flags
             self.first_len = segment.payload_len
-        me, peer = self.of(side), self._sides.get(side.other)
+        sides = self._sides
+        me = sides.get(side) or self.of(side)
+        peer = sides.get(Side.SERVER if side is Side.CLIENT else Side.CLIENT)
         if flags & _SYN and not flags & _RST and peer is not None and peer.last_ns is not None:
             self.late_syns += me.iss not in (None, segment.seq)
         me.take_sent(segment, observation)

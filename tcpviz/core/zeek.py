@@ -41,6 +41,8 @@ MAX_HISTORY = 1000
 """Ours, letters: resets with ever new numbers would write a letter each, without end."""
 
 _TOO_FAR = 1048576
+_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
+_CONTROL, _SYN_RST = _FIN | _SYN | _RST, _SYN | _RST
 _RSTOS0 = re.compile(r"\^?S[^HAFGIQ]*R.*")
 
 LIKELY_SERVER_PORTS = frozenset(
@@ -182,27 +184,39 @@ class ZeekView:
             return
         if not (end.did_close and peer.did_close):
             self._last_ns = segment.time_ns
-        self._note_partial(segment, is_orig=is_orig)
-        length = segment.payload_len
+        if is_orig not in self._seen_first:
+            self._note_partial(segment, is_orig=is_orig)
+        bits, length = int(segment.flags), segment.payload_len
+        control, has_ack = bits & _CONTROL, bits & _ACK
         # What a RST carries is not part of the stream.
-        seg_len = segment.seq_len - (length if segment.rst else 0)
-        past = seqno.add(segment.seq, seg_len)
-        _begin(end, segment, past)
+        seg_len = (0 if bits & _RST else length) + (bits >> 1 & 1) + (bits & 1)
+        past = (segment.seq + seg_len) & seqno.MASK
+        if bits & _SYN or end.state is ZeekState.INACTIVE:
+            _begin(end, segment, past)
         rel = end.relative(segment.seq, end.last_seq, end.seq_wraps)
-        self._letters(segment, end, rel)
-        self._zero_window(segment, end, peer)
-        if segment.fin:
+        if control:
+            self._letters(segment, end, rel)
+        elif length:
+            self._once("D", "D", end)
+        elif has_ack:
+            self._once("A", "A", end)
+        if not segment.window:
+            self._zero_window(segment, end, peer)
+        if bits & _FIN:
             end.fin_count += 1
             end.fin_seq = (rel + seg_len) & _MASK64
-        rel_ack = self._acknowledge(segment, peer) if segment.has_ack else 0
+        rel_ack = self._acknowledge(segment, peer) if has_ack else 0
         self._advance(segment, end, past)
-        self._transition(segment, end, peer, is_orig=is_orig)
-        if segment.has_ack:
+        # In every other state only these three move an end.
+        if control or end.state is ZeekState.INACTIVE:
+            self._transition(segment, end, peer, is_orig=is_orig)
+        if has_ack:
             self._find_gaps(rel_ack, end, peer)
-        self._seen_first |= {is_orig}
+        if is_orig not in self._seen_first:
+            self._seen_first |= {is_orig}
         whole = not self._payload_kept or len(segment.payload) >= length
-        if length and whole and not segment.rst and rel >= 0:
-            start = rel + 1 if segment.syn else rel
+        if length and whole and not bits & _RST and rel >= 0:
+            start = rel + 1 if bits & _SYN else rel
             acked = (end.ack_wraps << 32) + end.ack_seq - end.start_seq
             end.gaps.seen(start, start + length, acked=acked, any_acked=not end.nothing_acked)
 
@@ -232,8 +246,6 @@ class ZeekView:
         self.history += "^"
 
     def _note_partial(self, segment: Segment, *, is_orig: bool) -> None:
-        if is_orig in self._seen_first:
-            return
         if is_orig:
             self._partial = not segment.syn or segment.has_ack
         elif not self._partial:
@@ -262,6 +274,7 @@ class ZeekView:
             self._add(letter, end)
 
     def _letters(self, segment: Segment, end: _End, rel: int) -> None:
+        """Of a segment with SYN, FIN or RST."""
         syn, fin, rst = segment.syn, segment.fin, segment.rst
         length = segment.payload_len
         if syn + fin + rst > 1:
@@ -283,10 +296,6 @@ class ZeekView:
             if self._once("R", "R", end) and rel != end.last_rst:
                 self._add("R", end)
             end.last_rst = rel
-        elif length:
-            self._once("D", "D", end)
-        elif segment.has_ack:
-            self._once("A", "A", end)
 
     def _zero_window(self, segment: Segment, end: _End, peer: _End) -> None:
         """Not of resets, not after this end's reset, not once the peer has sent its FIN."""
@@ -310,7 +319,7 @@ class ZeekView:
         rel = peer.relative(ack, peer.ack_seq, peer.ack_wraps)
         if rel < 0:
             return 0
-        if not segment.rst:
+        if ack != peer.ack_seq and not segment.rst:
             ahead = seqno.diff(ack, peer.ack_seq)
             # A zero far ahead is more likely a broken ACK than a long connection.
             if ahead > 0 and not (ack == 0 and ahead > _TOO_FAR):
@@ -322,9 +331,10 @@ class ZeekView:
     def _advance(self, segment: Segment, end: _End, past: int) -> None:
         """Move the end's furthest number on; payload that does not is retransmitted."""
         ahead = seqno.diff(past, end.last_seq)
-        if (segment.syn or segment.rst) and abs(ahead) > _TOO_FAR:
+        bits = int(segment.flags)
+        if bits & _SYN_RST and abs(ahead) > _TOO_FAR:
             return
-        after_syn = segment.fin and end.last_seq == seqno.add(end.start_seq, 1)
+        after_syn = bits & _FIN and end.last_seq == seqno.add(end.start_seq, 1)
         if not after_syn:
             if end.state is ZeekState.RESET:
                 return
@@ -343,6 +353,8 @@ class ZeekView:
         if peer.fin_count and upto >= peer.fin_seq:
             upto = peer.fin_seq - 1
         gaps = peer.gaps
+        if upto <= gaps.trimmed:
+            return
         before = gaps.missed
         count = gaps.acknowledged(upto, partial=self._partial)
         if count and end.clean and peer.clean:

@@ -11,6 +11,7 @@ from tcpviz.core import seq as seqno
 from tcpviz.core.zeek_gaps import Gaps
 
 MASK64 = (1 << 64) - 1
+MASK32, HALF32 = seqno.MASK, seqno.HALF
 
 
 class ZeekState(enum.Enum):
@@ -93,21 +94,22 @@ class End:
     @property
     def did_close(self) -> bool:
         """It has sent a FIN or a reset that counted."""
-        return self.state in (ZeekState.CLOSED, ZeekState.RESET)
+        return self.state is ZeekState.CLOSED or self.state is ZeekState.RESET
 
     @property
     def nothing_acked(self) -> bool:
-        return self.ack_seq in (self.start_seq, seqno.add(self.start_seq, 1))
+        return (self.ack_seq - self.start_seq) & MASK32 <= 1
 
     def relative(self, number: int, last: int, wraps: int) -> int:
         """``number`` counted from the first one, told from ``last``, which has wrapped so often."""
-        delta = seqno.diff(number, last)
-        if delta < 0 and wraps and number > last:
-            wraps -= 1
-        elif delta > 0 and number < last:
-            wraps += 1
+        if number != last:
+            ahead = (number - last) & MASK32
+            if ahead < HALF32:
+                wraps += number < last
+            elif wraps and number > last:
+                wraps -= 1
         if not wraps:
-            return seqno.diff(number, self.start_seq)
+            return ((number - self.start_seq + HALF32) & MASK32) - HALF32
         return (wraps << 32) + number - self.start_seq
 
     def size(self, peer: End) -> int:

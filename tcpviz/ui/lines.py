@@ -9,7 +9,7 @@ growing one is a new layout of the screen; whoever fills it chooses its top row.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rich.segment import Segment
 from textual.cache import LRUCache
@@ -23,8 +23,7 @@ from tcpviz.views.roles import LIT
 from tcpviz.views.spans import Line, Span, fit, text_width
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A line, and in ``under`` the role of the ground on which the whole row lies."""
 
     line: Line = ()

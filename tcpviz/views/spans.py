@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from rich.cells import cell_len, chop_cells
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A run of text in one role; ``role`` is a name from :mod:`tcpviz.views.roles`."""
+class Span(NamedTuple):
+    """A run of text in one role; ``role`` is a name from :mod:`tcpviz.views.roles`.
+
+    A tuple, as thousands of them are compared at each drawing, to find what has changed.
+    """
 
     text: str
     role: str = "text"

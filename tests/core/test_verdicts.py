@@ -462,7 +462,7 @@ def test_a_lost_reset_is_not_called_ignored() -> None:
 
 
 def test_small_things() -> None:
-    talk = Talk(client=replace(CLIENT, port=0)).handshake()
+    talk = Talk(client=CLIENT._replace(port=0)).handshake()
     talk.client("AU", 1)
     odd(talk, S, "A", 5, ecn=3)
     feed(talk, replace(talk.segment(C, "A"), flags=Flags.ACK | Flags.ECE))

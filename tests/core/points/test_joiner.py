@@ -194,7 +194,7 @@ def test_syns_that_get_nowhere_are_lost_where_the_path_is_known():
     for number in range(3):
         world.captures[0].append(
             Segment(
-                start + number * 1000 * MS, CLIENT, replace(SERVER, port=81), 7, 0, Flags.SYN, 0
+                start + number * 1000 * MS, CLIENT, SERVER._replace(port=81), 7, 0, Flags.SYN, 0
             )
         )
     world.captures[0].sort(key=lambda one: one.time_ns)
