@@ -68,6 +68,7 @@ def _settle() -> None:
     """For a process that does this and then ends."""
     # Columns have few objects, and none that would ever be garbage: looking for it takes time.
     gc.set_threshold(50_000, 20, 100)
+    gc.freeze()  # nor is what has been imported
     with contextlib.suppress(OSError, AttributeError):
         # What one step frees the next one asks for. Given back to the system in between, each
         # page would have to be cleared again: mallopt(3), where there is glibc.
@@ -84,8 +85,11 @@ def run(options: argparse.Namespace, chosen: Filter | None) -> int | None:
     if chosen is not None and options.troubles and not _steady(chosen):
         return None  # that asks each by itself, not as one of a crowd
     _settle()
-    with together.shared():
-        return _run(options, chosen)
+    try:
+        with together.shared():
+            return _run(options, chosen)
+    finally:
+        gc.unfreeze()
 
 
 def _run(options: argparse.Namespace, chosen: Filter | None) -> int | None:
