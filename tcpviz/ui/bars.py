@@ -13,7 +13,7 @@ from tcpviz.ui.session import Session
 from tcpviz.views import points, roles
 from tcpviz.views.hand_words import held_time
 from tcpviz.views.ladder_canvas import ascii_line
-from tcpviz.views.numbers import count, plural, seconds, size
+from tcpviz.views.numbers import count, plural, seconds, size, thousands
 from tcpviz.views.spans import Line, Span, clean, fit, fit_text, line, text_width, width
 from tcpviz.words import _, counted
 
@@ -127,9 +127,9 @@ def _mode(session: Session, glyphs: Glyphs) -> Item:
 def _counters(session: Session) -> list[Item]:
     feed = session.feed.status
     frames = counted(feed.frames, "frame")
-    items = [Item(30, frames.replace(str(feed.frames), _thousands(feed.frames)))]
+    items = [Item(30, frames.replace(str(feed.frames), thousands(feed.frames)))]
     if feed.dropped:
-        items.append(Item(90, _("{n} DROPPED").format(n=_thousands(feed.dropped)), "", BAR_ALARM))
+        items.append(Item(90, _("{n} DROPPED").format(n=thousands(feed.dropped)), "", BAR_ALARM))
     elif session.live and not session.story:
         items.append(Item(20, _("0 dropped")))
     on_disk = getattr(session.feed, "on_disk", 0)
@@ -137,7 +137,7 @@ def _counters(session: Session) -> list[Item]:
         items.append(Item(45, _("columns: {size} on disk").format(size=size(on_disk))))
     skipped = sum(feed.skipped.values())
     if skipped:
-        items.append(Item(40, _("{n} skipped").format(n=_thousands(skipped))))
+        items.append(Item(40, _("{n} skipped").format(n=thousands(skipped))))
     if session.timeline.dropped and not session.part:
         gone = count(session.timeline.dropped)
         long, short = _("oldest {n} steps forgotten"), _("{n} forgotten")
@@ -160,20 +160,15 @@ def _host(session: Session) -> list[Item]:
     overflows = host.latest.counters.get("ListenOverflows", 0)
     if overflows:
         long, short = _("accept queues overflowed {n} times"), _("{n} overflows")
-        n = _thousands(overflows)
+        n = thousands(overflows)
         items.append(Item(87, long.format(n=n), short.format(n=n), BAR_ALARM))
     cookies = host.latest.counters.get("SyncookiesSent", 0)
     if cookies:
-        items.append(Item(45, _("{n} SYN cookies").format(n=_thousands(cookies)), "", BAR_ALARM))
+        items.append(Item(45, _("{n} SYN cookies").format(n=thousands(cookies)), "", BAR_ALARM))
     if host.latest.left_out:
-        left = _("{n} sockets too many").format(n=_thousands(host.latest.left_out))
+        left = _("{n} sockets too many").format(n=thousands(host.latest.left_out))
         items.append(Item(35, left))
     return items
-
-
-def _thousands(number: int) -> str:
-    """``1 234 567``; a thin gap would be wider on some terminals."""
-    return f"{number:,}".replace(",", " ")
 
 
 def _arrange(items: Sequence[Item], cells: int, gap: str) -> Line:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from textual import events
 from textual.message import Message
@@ -18,6 +18,7 @@ from tcpviz.ui.plan import Pane
 from tcpviz.ui.session import Session
 from tcpviz.views import roles, table
 from tcpviz.views.filter.verdicts import headline
+from tcpviz.views.numbers import thousands
 from tcpviz.views.owners import whose
 from tcpviz.views.spans import Line, Span, clean, crop, fit_text, line, width
 from tcpviz.words import _
@@ -217,6 +218,7 @@ class ConnectionPane(PaneView):
         super().__init__(session, looks, ascii_only=ascii_only)
         self._shown: Sequence[Connection] = []
         self._all = 0
+        self._digits = 1
         self._sought: tuple[object, ...] = ()
         self._said = ""
 
@@ -240,14 +242,16 @@ class ConnectionPane(PaneView):
     def heading(self) -> str:
         sifter = self.session.sifter
         if not sifter.typed:
-            return ", ".join(each for each in (str(self._all or ""), self._said) if each)
+            said = thousands(self._all) if self._all else ""
+            return ", ".join(each for each in (said, self._said) if each)
         used = sifter.typed if sifter.error is None else f"{sifter.filter.text} ..."
         if sifter.pending and isinstance(sifter, BulkSifter):
             looking = _("{all}, looking for: {words}")
-            return looking.format(all=self._all, words=used)
+            return looking.format(all=thousands(self._all), words=used)
         more = "+" if sifter.pending else ""
         said = _("{shown} of {all}, filter: {words}")
-        return said.format(shown=f"{len(self._shown)}{more}", all=self._all, words=used)
+        shown = f"{thousands(len(self._shown))}{more}"
+        return said.format(shown=shown, all=thousands(self._all), words=used)
 
     def body(self, cells: int, rows: int) -> list[Row]:
         self._settle()
@@ -264,21 +268,19 @@ class ConnectionPane(PaneView):
         self.top = max(min(self.top, len(self._shown) - space), 0)
         owners = self.session.tracker.host.latest is not None
         order = self.session.order
-        made = [Row(table.header(cells, ascii_only=self.ascii_only, owners=owners, order=order))]
+        fields: dict[str, Any] = {
+            "ascii_only": self.ascii_only,
+            "owners": owners,
+            "digits": self._digits,
+        }
+        made = [Row(table.header(cells, order=order, **fields))]
         now = self.session.list_ns
         colours, self._said = self.session.colouring.connections, ""
         for one in self._shown[self.top : self.top + space]:
             selected = one.id == self.session.selected
             shown = self.session.as_of_cursor(one) if selected or self.session.hides_future else one
-            drawn = table.row(
-                shown,
-                cells,
-                now,
-                selected,
-                ascii_only=self.ascii_only,
-                owners=owners,
-                role=colours.role(shown, now),
-            )
+            role = colours.role(shown, now)
+            drawn = table.row(shown, cells, now, selected, role=role, **fields)
             if selected:
                 said = (f"#{one.id} {headline(shown, now)}", whose(shown))
                 self._said = "  ".join(each for each in said if each)
@@ -292,6 +294,7 @@ class ConnectionPane(PaneView):
     def _settle(self) -> None:
         everyone = self.session.visible()
         self._all = len(everyone)
+        self._digits = len(str(max(everyone[-1].id, self._all))) if self._all else 1
         sifter = self.session.sifter
         # Looking through very many takes its time: not more often than each second.
         now = int(self.session.clock()) if self._all > MANY else self.session.clock()
@@ -347,7 +350,7 @@ class ConnectionPane(PaneView):
     def columns(self) -> tuple[tuple[table.Column, int], ...]:
         """The columns that there are, with their widths."""
         owners = self.session.tracker.host.latest is not None
-        return table.columns(self.size.width, owners=owners)
+        return table.columns(self.size.width, owners=owners, digits=self._digits)
 
     def _column_at(self, x: int) -> str | None:
         at = 1

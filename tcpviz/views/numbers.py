@@ -56,6 +56,11 @@ def duration(ns: int) -> str:
     raise AssertionError("unreachable: days have no limit")
 
 
+def thousands(number: int) -> str:
+    """``1 234 567``; a thin gap would be wider on some terminals."""
+    return f"{number:,}".replace(",", " ")
+
+
 def short_duration(ns: int) -> str:
     """The same in at most six characters, for narrow columns: ``12.3µs``, ``4m10s``, ``3d4h``."""
     text = duration(ns).replace(" ", "")

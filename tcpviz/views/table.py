@@ -63,16 +63,20 @@ COLUMNS: Final = (
 _FIRST_WIDER: Final = (("server", 18), ("client", 20), ("id", 4), ("verdict", 28))
 """Who gets the first cells that are left over; then everyone, by rank, as much as it likes."""
 
+_LEAST_VERDICT: Final = 16
+"""Below its least width, only so that numbers are not cut."""
+
 _LONG_ADDRESS: Final = 47
 """An IPv6 address with its port."""
 
 
 @lru_cache(maxsize=64)
-def columns(width: int, *, owners: bool = False) -> tuple[tuple[Column, int], ...]:
+def columns(width: int, *, owners: bool = False, digits: int = 3) -> tuple[tuple[Column, int], ...]:
     """The columns that ``width`` cells have room for, with their widths.
 
     One cell at the left marks the selection, and one stands between columns. ``owners``:
-    processes may be known here, so that they have a column.
+    processes may be known here, so that they have a column. ``digits``: of the greatest number
+    in the list; room for them all goes before everything else that may be wider.
     """
     chosen: list[Column] = []
     spare = width - 1
@@ -85,6 +89,14 @@ def columns(width: int, *, owners: bool = False) -> tuple[tuple[Column, int], ..
         chosen.append(column)
         spare -= need
     sizes = {column.name: column.least for column in chosen}
+    if "id" in sizes:
+        more = max(digits - sizes["id"], 0)
+        given = min(max(sizes.get("verdict", 0) - _LEAST_VERDICT, 0), max(more - spare, 0))
+        if given:
+            sizes["verdict"] -= given
+        more = min(more, spare + given)
+        sizes["id"] += more
+        spare -= more - given
     for name, most in (
         *_FIRST_WIDER,
         *((column.name, column.most) for column in sorted(chosen, key=lambda c: c.rank)),
@@ -142,16 +154,18 @@ def header(
     ascii_only: bool = False,
     owners: bool = False,
     order: tuple[str, bool] = ("id", False),
+    digits: int = 3,
 ) -> Line:
     """The headings; exactly ``width`` cells. ``order``: what the list is sorted by, turned round.
 
-    An arrow stands behind that column's heading, unless the list is as it comes.
+    ``digits`` as for :func:`columns`. An arrow stands behind that column's heading, unless the
+    list is as it comes.
     """
     if width < 5:
         return (Span(" " * max(width, 0)),) if width > 0 else ()
     cells = _row(
         (_heading(c, size, order), roles.TITLE, size, c.right)
-        for c, size in columns(width, owners=owners)
+        for c, size in columns(width, owners=owners, digits=digits)
     )
     line = _exactly((Span(" "), *cells), width)
     return ascii_line(line) if ascii_only else line
@@ -175,8 +189,9 @@ def row(
     ascii_only: bool = False,
     owners: bool = False,
     role: str | None = None,
+    digits: int = 3,
 ) -> Line:
-    """One connection; exactly ``width`` cells.
+    """One connection; exactly ``width`` cells. ``digits`` as for :func:`columns`.
 
     ``now_ns`` is the moment at which the list is looked at: an open connection
     shows its age, a finished one how long it took. ``role`` is that of a
@@ -186,7 +201,7 @@ def row(
         return (Span(" " * width),) if width > 0 else ()
     made = (
         (column, size, *_cell(connection, column.name, size, now_ns))
-        for column, size in columns(width, owners=owners)
+        for column, size in columns(width, owners=owners, digits=digits)
     )
     cells = _row(
         (text, role if role and column.name in CELLS else own, size, column.right)

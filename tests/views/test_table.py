@@ -134,3 +134,15 @@ def test_numbers_sort_with_the_greatest_first() -> None:
 )
 def test_of_a_long_number_the_end_is_shown(number: int, cells: int, shown: str) -> None:
     assert table.number_text(number, cells) == shown
+
+
+@given(st.integers(80, 230), st.integers(1, 9), st.booleans())
+def test_numbers_of_a_large_file_are_whole(cells: int, digits: int, owners: bool) -> None:
+    sizes = {c.name: size for c, size in table.columns(cells, owners=owners, digits=digits)}
+    assert sizes["id"] >= digits
+    assert sizes["verdict"] >= 16
+    # The columns are the same, and as wide as asked.
+    assert list(sizes) == [c.name for c, _ in table.columns(cells, owners=owners)]
+    assert sum(sizes.values()) + len(sizes) <= cells
+    for digit in (digits, 3):
+        assert width(table.header(cells, owners=owners, digits=digit)) == cells
