@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tcpviz.bulk.live import resets as liveresets
 from tcpviz.bulk.live.groups import ACK, FIN, RST, SYN, Groups, in_time
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def count(table: LiveTable, c: Segments) -> None:
     kinds = c.flags[special]
     syns, fins = special[kinds & SYN != 0], special[kinds & FIN != 0]
     resets = special[kinds & RST != 0]
+    when = liveresets.reached(table, c, resets) if len(resets) else None
     if len(syns):
         _syns(table, c, syns)
     if len(resets):
@@ -71,8 +73,8 @@ def count(table: LiveTable, c: Segments) -> None:
     _thirds(table, c)
     if len(fins):
         _fins(table, c, fins)
-    if len(resets):
-        _resets(table, c, resets)
+    if when is not None:
+        _resets(table, c, resets, when)
 
 
 def _only(c: Segments, chosen: Ints) -> tuple[Segments, Ints, Ints, Ints, Ints]:
@@ -229,32 +231,10 @@ def _fins(table: LiveTable, c: Segments, fins: Ints) -> None:
     table.closed_by[place >> 1] = place & 1
 
 
-def _resets(table: LiveTable, c: Segments, resets: Ints) -> None:
+def _resets(table: LiveTable, c: Segments, resets: Ints, when: liveresets.Reached) -> None:
     np.add.at(table.rsts.reshape(-1), c.where(resets), 1)
-    first = in_time(c.groups, resets)[::-1]
+    taken = resets[liveresets.counts(table, c, resets, when)]
+    first = in_time(c.groups, taken)[::-1]
     first = first[table.reset_by[c.where(first) >> 1] < 0]
-    first = first[_fits(table, c, first)]
     place = c.where(first)
     table.reset_by[place >> 1] = place & 1
-
-
-def _fits(table: LiveTable, c: Segments, resets: Ints) -> Mask:
-    """Whether its receiver would take it: RFC 5961 section 3, as far as an observer knows.
-
-    Of one that answers a SYN the acknowledgement must be right (RFC 9293 section 3.10.7.3);
-    of others the number must be what its receiver expects next, if that is known.
-    """
-    place = c.where(resets)
-    row, peer = place >> 1, 1 - (place & 1)
-    expected, sent = table.ack[row, peer], table.nxt[row, peer]
-    acks = c.flags[resets] & ACK != 0
-    # A receiver that has acknowledged nothing yet knows only what it has sent itself.
-    by_ack = acks & (sent >= 0) & (c.ack[resets] == sent)
-    near = np.abs(_ahead(c.seq[resets].astype(np.int64), expected)) < 1 << 16
-    open_yet = by_ack | ~acks | (sent < 0)
-    return np.asarray(np.where(expected >= 0, near | by_ack, open_yet), np.bool_)
-
-
-def _ahead(number: Ints, base: Ints) -> Ints:
-    """How far ``number`` is ahead of ``base``, modulo 2^32; negative where it is behind."""
-    return np.asarray(((number - base + (1 << 31)) & 0xFFFFFFFF) - (1 << 31), np.int64)
