@@ -94,7 +94,7 @@ def _furthest(numbers: Ints, told: Mask, begins: Mask, number: Ints, former: Int
     # The first that counts in each direction is what all are measured from.
     starts = begins.nonzero()[0]
     count = np.cumsum(told)
-    before = (count - told)[starts][number]
+    before: Ints = (count - told)[starts][number]
     base_at = np.searchsorted(count, before + 1)
     base = np.where(former >= 0, former, numbers[np.minimum(base_at, len(told) - 1)])
     ahead = ((numbers - base + _HALF) & _MASK) - _HALF
