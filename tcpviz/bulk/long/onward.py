@@ -104,7 +104,9 @@ class Onward:
             self._say(stretch, side, (begin, end), *spans[side])
         bits = self._analysis.completeness
         connection = self.connection
-        connection.last_ns = self._analysis.zeek._last_ns = int(stretch.time[end - 1])
+        connection.last_ns = int(stretch.time[end - 1])
+        if not all(half.zeek.did_close for half in self._halves):
+            self._analysis.zeek._last_ns = connection.last_ns
         if connection._third:
             connection._data_began = True
         bits.note(
