@@ -131,7 +131,7 @@ def _result(options: argparse.Namespace, loaded: Loaded, chosen: Filter | None) 
     if chosen is not None:
         from tcpviz.commands.display_filter import remark
 
-        remark(chosen, table)
+        remark(chosen, table.examples())
     if options.ladder is not None:
         return _ladder(options, loaded, plain)
     places = np.arange(len(table)) if chosen is None else _places(table, chosen)
@@ -222,12 +222,7 @@ def _places(table: Table, chosen: Filter) -> NDArray[Any]:
     from tcpviz.bulk.tables.sieve import Sieve
     from tcpviz.bulk.tables.sorting import Keys
 
-    until = table.until_ns
-    now = int(until.max()) if len(table) else 0
-    if _steady(chosen) or (until == now).all():
-        return Sieve(Keys(table, now), table.connection).places(chosen)
-    fits = (chosen.matches(each, at) for each, at in zip(table, until.tolist(), strict=True))
-    return np.flatnonzero(np.fromiter(fits, np.bool_, len(table)))
+    return Sieve(Keys(table, None), table.connection).places(chosen)
 
 
 def _moments(table: Table, places: NDArray[Any]) -> Iterator[tuple[Connection, int]]:

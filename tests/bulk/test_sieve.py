@@ -17,6 +17,7 @@ from tcpviz.views import filter as language
 from tcpviz.views import table
 from tcpviz.views.verdict import verdict
 from tests.bench import generate
+from tests.export.dialogues import various
 
 FILTERS = """
 state:established
@@ -45,6 +46,9 @@ verdict~"no answer"
 is:open
 is:refused or is:reset
 is:ipv4
+is:ipv6
+is:open,ipv6
+is!=ipv4
 phase:teardown
 conn_state:SF
 completeness:31
@@ -53,6 +57,25 @@ mark:retransmission
 mark.window_update>0
 mark:window_update
 mark:duplicate_ack,retransmission
+mark~update
+mark~"^window|spurious"
+not mark~u
+client.mark.retransmission>0
+server.mark.retransmission=0
+client.bytes>100 server.segments<6
+server.bytes:0-5000
+vlan:1
+tunnel~gre
+not vlan:10
+community_id~"^1:[A-M]"
+community_id!="1:LQU9qZlK+B5F3KDmev6m5PMibrg="
+process:nginx
+not user:root
+disagreements:0
+verdict~"^reset|again"
+verdict~"[0-9] ?(s|ms|us)"
+verdict~"1|2"
+severity<warning
 verdict!=refused
 severity:info,warning
 mss>1400
@@ -81,6 +104,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[FileRows]]
         ("visits", lambda path: generate.visits(path, 220)),
         ("lossy", lambda path: generate.stream(path, 400, lost=9)),
         ("syns", lambda path: generate.syns(path, 120)),
+        ("various", lambda path: various(path, 160, 3, 100)),
     ]
     for kind, write in writers:
         path = folder / f"{kind}.pcap"
@@ -107,10 +131,13 @@ def test_a_filter_by_column_finds_what_the_scalar_one_finds(
         def whole(place: int, stories: Stories = stories) -> Connection:
             return stories.tell(place + 1).tracker.connections[place + 1]
 
-        sieve = Sieve(Keys(snapshot.table, now), rows.at, whole)
-        everyone = [whole(n) for n in range(len(rows))] if "mss" in text else list(rows)
-        wanted = [n for n, one in enumerate(everyone) if chosen.matches(one, now)]
-        assert sieve.places(chosen).tolist() == wanted
+        followed = any(each in text for each in ("mss", "client.mark", "server.mark"))
+        everyone = [whole(n) for n in range(len(rows))] if followed else list(rows)
+        until = snapshot.table.until_ns.tolist()
+        for at, moments in ((now, [now] * len(rows)), (None, until)):
+            sieve = Sieve(Keys(snapshot.table, at), rows.at, whole)
+            fits = map(chosen.matches, everyone, moments)
+            assert sieve.places(chosen).tolist() == [n for n, fit in enumerate(fits) if fit]
 
 
 @pytest.mark.parametrize("column", sorted(table.SORTS))
@@ -144,5 +171,5 @@ def test_a_filter_is_broken_off_at_once(tables: list[FileRows]) -> None:
 
     sieve = Sieve(keys, connection, enough=lambda: len(asked) > 10)
     with pytest.raises(Interrupted):
-        sieve.places(language.compile("community_id~a"))
+        sieve.places(language.compile("mss>1"))
     assert len(asked) < 400

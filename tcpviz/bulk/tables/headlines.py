@@ -2,7 +2,8 @@
 
 A verdict rests on how a connection stands, on the crowd that it is in, and on
 times. Where times matter only as being longer or shorter than a bound, all
-within it share the sentence; where a time stands in the sentence, each has its own.
+within it share the sentence; where a time stands in the sentence, each has its own, filled in
+(:mod:`tcpviz.bulk.tables.telling`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.segments.flows import grouped
 from tcpviz.bulk.tables.table import Table
+from tcpviz.bulk.tables.telling import sentences
 from tcpviz.core.connection import Connection
 from tcpviz.core.findings import SLOW_NS
 from tcpviz.core.outcomes import ABANDONED_NS, IDLE_BEFORE_RESET_NS, SILENT_NS
@@ -32,7 +34,7 @@ def headlines(table: Table) -> tuple[Array, list[str]]:
     """Of each connection the number of its sentence, and the sentences."""
     texts: dict[str, int] = {}
     out = np.zeros(len(table), np.int64)
-    kinds, alone = _kinds(table)
+    kinds, alone = kinds_of(table)
     places = np.flatnonzero(~alone)
     if len(places):
         unique, first, back = grouped(kinds if len(places) == len(kinds) else kinds[places])
@@ -41,15 +43,23 @@ def headlines(table: Table) -> tuple[Array, list[str]]:
             place = int(places[where])
             connection = table.connection(place)
             said = verdicts(connection, int(table.until_ns[place]))
-            own = any(_tells_time(each) for each in said)
+            own = any(map(tells_time, said))
             text = _sentence(connection, said)
             numbers[at] = -1 if own else texts.setdefault(text, len(texts))
         out[places] = numbers[back]
         alone[places[numbers[back] < 0]] = True
-    for place in np.flatnonzero(alone).tolist():
-        connection = table.connection(place)
-        text = _sentence(connection, verdicts(connection, int(table.until_ns[place])))
-        out[place] = texts.setdefault(text, len(texts))
+    for found in sentences(table, np.flatnonzero(alone), 1):
+        if isinstance(found, tuple):
+            where, (said_of,) = found
+            if isinstance(said_of, str):
+                out[where] = texts.setdefault(said_of, len(texts))
+            else:
+                out[where] = [texts.setdefault(text, len(texts)) for text in said_of]
+            continue
+        for place in found.tolist():
+            connection = table.connection(place)
+            text = _sentence(connection, verdicts(connection, int(table.until_ns[place])))
+            out[place] = texts.setdefault(text, len(texts))
     return out, list(texts)
 
 
@@ -57,7 +67,7 @@ def _sentence(connection: Connection, said: list[Verdict]) -> str:
     return sentence(said[0], midstream=connection.midstream)
 
 
-def _tells_time(verdict: Verdict) -> bool:
+def tells_time(verdict: Verdict) -> bool:
     """A fact of it may be another one in a connection of the same kind."""
     return any(
         name == "bytes" or (name.endswith("_ns") and (name != "span_ns" or value))
@@ -65,7 +75,7 @@ def _tells_time(verdict: Verdict) -> bool:
     )
 
 
-def _kinds(table: Table) -> tuple[Array, Array]:
+def kinds_of(table: Table) -> tuple[Array, Array]:
     """A number that is equal only where the sentence is; and who needs to be looked at alone."""
     kinds, alone = table.kinds()
     first, last, until = table.first_ns, table.last_ns, table.until_ns

@@ -20,15 +20,21 @@ TOLD = frozenset(
         *("verdict", "severity", "phase", "is", "rtt", "age", "idle", "duration", "id", "mark"),
         *("completeness", "conn_state", "history", "community_id", "vlan", "tunnel"),
         *("opened_by", "closed_by", "reset_by"),
+        # A file does not tell.
+        *("process", "pid", "user", "service", "container", "disagreements"),
     }
 )
 """Filter fields that ``Table.connection`` holds for regular connections too, of either end."""
 
+COUNTED = {"window_update": "updates", "duplicate_ack": "repeats", "window_full": "full"}
+"""Marks that differ within a shape, and the table's columns of them: of both ends together."""
+
 
 def told(field: str) -> bool:
-    """Whether a filter's field is among :data:`TOLD`."""
-    if field.startswith("mark."):
-        return True
+    """Whether a filter's field is among :data:`TOLD`, or its shape's example has it."""
+    whose, _, mark = field.rpartition("mark.")
+    if mark != field:
+        return not whose or mark not in COUNTED
     return field.removeprefix("client.").removeprefix("server.") in TOLD and not (
         field.endswith(".mark")
     )

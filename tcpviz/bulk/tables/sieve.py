@@ -9,25 +9,29 @@ pieces, and may be broken off.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.tables.headlines import _kinds
-from tcpviz.bulk.tables.load import told
-from tcpviz.bulk.tables.sorting import Keys, at_moment
+from tcpviz.bulk.tables.community_ids import community_ids
+from tcpviz.bulk.tables.headlines import kinds_of, tells_time
+from tcpviz.bulk.tables.load import COUNTED, told
+from tcpviz.bulk.tables.sorting import Keys
 from tcpviz.bulk.tables.table import Table
+from tcpviz.bulk.tables.telling import sentences, told_alike
 from tcpviz.core.claims import Certainty
 from tcpviz.core.connection import Connection
 from tcpviz.core.segment import Endpoint
 from tcpviz.core.states import State
+from tcpviz.core.verdicts import verdicts
 from tcpviz.views.filter import CONNECTIONS, Filter, Node
 from tcpviz.views.filter import values as read
 from tcpviz.views.filter.compiler import Compiler, Question
 from tcpviz.views.filter.connection_fields import _ADDRESS_LETTERS, _PHASES
-from tcpviz.views.filter.kinds import Asked
+from tcpviz.views.filter.kinds import Asked, pattern
 from tcpviz.views.filter.syntax import And, Everything, Not, Or, Test, Word
 from tcpviz.views.ladder_labels import SHORT_STATES
 
@@ -38,10 +42,16 @@ PIECE = 2048
 """Questions between two looks at whether somebody has typed on."""
 
 _ENDS = ("client", "server")
+_GROUPED = frozenset(("is", "mark", "vlan", "tunnel"))
+"""Fields that are the same where shape, IP version, scope, and which marks there are, are."""
+
 _SHAPED = frozenset(
     {
         *(f"{side}{name}" for name in ("state", "certainty", "syns", "fins", "rsts")
           for side in ("", "client.", "server.")),
+        *(f"{side}{name}" for name in ("process", "pid", "user", "service", "container")
+          for side in ("", "client.", "server.")),
+        "disagreements",
         *("phase", "conn_state", "completeness", "history"),
         *("opened_by", "closed_by", "reset_by"),
     }
@@ -49,8 +59,8 @@ _SHAPED = frozenset(
 """Fields that are the same in all connections of a shape."""
 
 
-_COUNTED = {"window_update": "updates", "duplicate_ack": "repeats", "window_full": "full"}
-"""Marks that differ within a shape, and the table's columns of them."""
+MOST_VERDICTS = 1 << 10
+"""Verdicts of a connection, of which there are never so many."""
 
 MOST_FOLLOWED = 20_000
 """Connections of which a question may be asked that their own packets have to answer."""
@@ -65,7 +75,7 @@ class Interrupted(Exception):  # noqa: N818 - it is no failure
 
 
 class Sieve:
-    """Asks filters of one table at one moment.
+    """Asks filters of one table at the moment, or the moments, of its keys.
 
     ``connection``  gives the one at a place, ``whole`` the same followed packet by packet
     ``enough``      says whether to break off: :class:`Interrupted` is raised then
@@ -80,7 +90,7 @@ class Sieve:
     ) -> None:
         self._keys = keys
         self._table: Table = keys.table
-        self._now = keys.now_ns
+        self._judged = keys.judged
         self._connection = connection
         self._whole = whole or connection
         self._enough = enough
@@ -121,7 +131,9 @@ class Sieve:
         if isinstance(node, Test):
             if self._column(node) is not None or self._shaped(node):
                 return 0
-            return 1 if node.field in ("verdict", "severity") and node.op != "~" else 2
+            if node.field in _GROUPED:
+                return 0
+            return 1 if told(node.field) else 2
         inner = (node.item,) if isinstance(node, Not) else getattr(node, "items", ())
         return max((self._dear(each) for each in inner), default=0)
 
@@ -129,7 +141,7 @@ class Sieve:
         return Compiler(self._text, CONNECTIONS).question(node)
 
     def _one_by_one(self, node: Node, wanted: Mask) -> Mask:
-        question, now = self._question(node), self._now
+        question, now = self._question(node), self._judged.until_ns
         found = np.zeros(len(wanted), np.bool_)
         places = np.flatnonzero(wanted)
         connection = self._connection
@@ -139,7 +151,7 @@ class Sieve:
                 raise TooMany(node.field)
         for at in self._pieces(len(places)):
             for place in places[at : at + PIECE // 16].tolist():
-                found[place] = question(connection(place), now)
+                found[place] = question(connection(place), int(now[place]))
         return found
 
     def _pieces(self, count: int) -> Iterator[int]:
@@ -152,12 +164,16 @@ class Sieve:
 
     def _test(self, test: Test) -> Mask | None:
         """Who fits; ``None``: that has to be asked one by one."""
-        if test.field in ("verdict", "severity") and test.op != "~":
+        if test.field in ("verdict", "severity"):
             return self._by_kind(test)
         if self._shaped(test):
-            question, now = self._question(test), self._now
-            alike: Mask = self._table.shaped(lambda c: int(question(c, now))) > 0
+            question = self._question(test)
+            alike: Mask = self._table.shaped(lambda c: int(question(c, 0))) > 0
             return alike
+        if test.field in _GROUPED:
+            return self._by_group(test)
+        if test.field == "community_id":
+            return self._communities(test)
         column = self._column(test)
         if column is None:
             return None
@@ -177,25 +193,115 @@ class Sieve:
         """The answer is the same in all connections of a shape."""
         if test.field == "is":
             return not any(each.text.lower().startswith("ip") for each in test.values)
-        if test.field == "mark":
-            return not any(each.text.lower() in _COUNTED for each in test.values)
-        name = test.field.removeprefix("mark.")
-        return test.field in _SHAPED or (name != test.field and name not in _COUNTED)
+        mark = test.field.rpartition("mark.")[2]
+        return test.field in _SHAPED or (mark != test.field and mark not in COUNTED)
+
+    def _by_group(self, test: Test) -> Mask:
+        """What is the same in all of a shape in which the same marks, and such, are."""
+        table = self._table
+        groups, alone = table.kinds()
+        if test.field == "is":
+            groups = groups * 2 + (self._keys.ends()[0][0] >> 32 > 0)
+        elif test.field == "mark":
+            for name, column in COUNTED.items():
+                groups = groups * 2 + (self._marks(name, column) > 0)
+        else:
+            scopes = table.scopes
+            groups = groups * (int(scopes.max(initial=0)) + 1) + scopes
+        found, _ = self._asked_once(test, groups, alone.astype(np.bool_))
+        return found | self._one_by_one(test, alone.astype(np.bool_))
+
+    def _asked_once(
+        self, test: Test, groups: Array, alone: Mask, own: Callable[[int], bool] = lambda _: False
+    ) -> tuple[Mask, Mask]:
+        """Whether they fit who are of one group with others, asked of the first of each.
+
+        And who are not asked so: those ``alone``, and groups of which a first has its ``own``.
+        """
+        table, question, now = self._table, self._question(test), self._judged.until_ns
+        found, left = np.zeros(len(table), np.bool_), alone.copy()
+        places = np.flatnonzero(~alone)
+        if len(places):
+            _, first, back = np.unique(groups[places], return_index=True, return_inverse=True)
+            examples = places[first].tolist()
+            apart = [own(each) for each in examples]
+            left[places] = np.array(apart, np.bool_)[back]
+            fits = [
+                not by_itself and bool(question(self._connection(each), int(now[each])))
+                for each, by_itself in zip(examples, apart, strict=True)
+            ]
+            found[places] = np.array(fits, np.bool_)[back]
+        return found, left
+
+    # -- verdicts -----------------------------------------------------------
 
     def _by_kind(self, test: Test) -> Mask:
         """What rests on verdicts: asked once for all that are told alike."""
-        table, question, now = self._table, self._question(test), self._now
-        kinds, alone = _kinds(at_moment(table, now))
-        alone = alone.astype(np.bool_)
-        found = np.zeros(len(table), np.bool_)
-        places = np.flatnonzero(~alone)
-        if len(places):
-            _, first, back = np.unique(kinds[places], return_index=True, return_inverse=True)
-            examples = places[first].tolist()
-            found[places] = np.array(
-                [bool(question(self._connection(each), now)) for each in examples], np.bool_
-            )[back]
-        return found | self._one_by_one(test, alone)
+        judged = self._judged
+        kinds, alone = kinds_of(judged)
+        if test.op == "~":
+
+            def own(place: int) -> bool:
+                said = verdicts(self._connection(place), int(judged.until_ns[place]))
+                return any(map(tells_time, said))
+
+            found, left = self._asked_once(test, kinds, alone.astype(np.bool_), own)
+            return found | self._sentences(test, np.flatnonzero(left))
+        found, left = self._asked_once(test, kinds, alone.astype(np.bool_))
+        question, rest = self._question(test), np.zeros(len(found), np.bool_)
+        for told_of in told_alike(judged, np.flatnonzero(left)):
+            if self._enough():
+                raise Interrupted
+            if isinstance(told_of, tuple):
+                kind, portion, which = told_of
+                found[portion.places[which]] = question(kind.connection, kind.now)
+            else:
+                rest[told_of] = True
+        return found | self._one_by_one(test, rest)
+
+    def _sentences(self, test: Test, places: Array) -> Mask:
+        """Whose sentences have something in them."""
+        fits, judged = pattern(test.values[0]), self._judged
+        known: dict[str, bool] = {}
+
+        def said(text: str) -> bool:
+            answer = known.get(text)
+            if answer is None:
+                answer = known[text] = bool(fits(text))
+            return answer
+
+        found = np.zeros(len(self._table), np.bool_)
+        rest = found.copy()
+        for told_of in sentences(judged, places, MOST_VERDICTS):
+            if self._enough():
+                raise Interrupted
+            if not isinstance(told_of, tuple):
+                rest[told_of] = True
+                continue
+            where, columns = told_of
+            for column in columns:
+                found[where] |= said(column) if isinstance(column, str) else [*map(said, column)]
+        return found | self._one_by_one(test, rest)
+
+    # -- columns ------------------------------------------------------------
+
+    def _communities(self, test: Test) -> Mask:
+        """Who has such a Community ID: it is made of the ends, by column."""
+        fits = CONNECTIONS.fields[test.field].kind.asked(
+            "=" if test.op == "!=" else test.op, test.values
+        )
+        found = np.zeros(len(self._table), np.bool_)
+        client, server = self._keys.ends()
+        long = self._table.building.reading.columns.tables.long
+        for at in range(0, len(found), 4 * PIECE):
+            if self._enough():
+                raise Interrupted
+            part = slice(at, at + 4 * PIECE)
+            one, other = ((address[part], port[part]) for address, port in (client, server))
+            rows = community_ids(one, other, long)
+            text, size = rows.tobytes().decode("ascii"), rows.shape[1]
+            found[part] = [bool(fits(text[at : at + size])) for at in range(0, len(text), size)]
+        return ~found if test.op == "!=" else found
 
     def _within(self, test: Test) -> Mask | None:
         """Who is in the networks, where all is IPv4 and no port is asked; else ``None``."""
@@ -227,7 +333,7 @@ class Sieve:
 
     def _column(self, test: Test) -> Callable[[], list[tuple[Array, Callable[[int], Any]]]] | None:
         """Numbers of a field, and what each stands for; several where any may fit."""
-        table, now = self._table, self._now
+        table, now = self._table, self._judged.until_ns
         side, _, name = test.field.rpartition(".")
         plain: dict[str, Callable[[], Array]] = {
             "rtt": lambda: table.rtt,
@@ -238,12 +344,14 @@ class Sieve:
             "age": self._ages,
             "id": lambda: np.arange(1, len(table) + 1),
         }
-        counted = _COUNTED.get(test.field.removeprefix("mark."))
+        counted = COUNTED.get(test.field.removeprefix("mark."))
         if counted is not None and test.field.startswith("mark."):
             return lambda: [(self._marks(test.field[5:], counted), int)]
         if test.field in plain:
             made = plain[test.field]
             return lambda: [(made(), int)]
+        if side and name in ("segments", "bytes"):
+            return lambda: [(self._of_end(side, name), int)]
         if name not in ("port", "host") or side not in ("", *_ENDS):
             return None
         which = [0, 1] if not side else [_ENDS.index(side)]
@@ -258,10 +366,14 @@ class Sieve:
             self._table._array[column], lambda c: (c.marks or {}).get(name, 0)
         )
 
+    def _of_end(self, side: str, name: str) -> Array:
+        whose = operator.attrgetter(f"{side}.{name}")
+        return self._table.column(self._table._array[f"{side}_{name}"], lambda c: int(whose(c)))
+
     def _ages(self) -> Array:
         table = self._table
         over = table.shaped(lambda c: int(c.over)) > 0
-        end = np.where(over, table.last_ns, np.maximum(self._now, table.last_ns))
+        end = np.where(over, table.last_ns, np.maximum(self._judged.until_ns, table.last_ns))
         out: Array = np.maximum(end - table.first_ns, 0)
         return out
 

@@ -22,11 +22,15 @@ Array = NDArray[Any]
 
 
 class Keys:
-    """Sort keys of one table at one moment, by column; each is worked out once."""
+    """Sort keys of one table at one moment, by column; each is worked out once.
 
-    def __init__(self, table: Table, now_ns: int) -> None:
+    ``now_ns``  that moment; ``None``: of each connection up to when the table judges it
+    ``judged``  the table with these moments
+    """
+
+    def __init__(self, table: Table, now_ns: int | None) -> None:
         self.table = table
-        self.now_ns = now_ns
+        self.judged = table if now_ns is None else at_moment(table, now_ns)
         self._known: dict[str, Array] = {}
         self._told: tuple[Array, list[str]] | None = None
         self._both: tuple[tuple[Array, Array], tuple[Array, Array]] | None = None
@@ -40,7 +44,7 @@ class Keys:
     def sentences(self) -> tuple[Array, list[str]]:
         """Of each connection the number of what the list says of it at that moment, and these."""
         if self._told is None:
-            self._told = headlines(at_moment(self.table, self.now_ns))
+            self._told = headlines(self.judged)
         return self._told
 
     def order(self, column: str, *, reverse: bool = False) -> Array:

@@ -112,6 +112,23 @@ class Table:
         both = shape * len(Ending) + ending
         return both * (len(self.crowds) + 1) + self.crowd + 1, self._source >= _FOLLOWED
 
+    def examples(self) -> Iterator[Connection]:
+        """One connection of each shape and ending that there is, and all that were followed."""
+        shapes = self._building.shapes
+        for kind in self._shapes[0].tolist():
+            yield shapes.connection(kind >> 2, Ending(kind & 3))
+        for _, each in self._building.followed:
+            yield each
+
+    @property
+    def scopes(self) -> Array:
+        """VLANs and tunnels of each, as a number."""
+        tables = self._columns.tables
+        return self.column(
+            self._building.first("scope"),
+            lambda c: tables.scope(6 if ":" in c.client.endpoint.addr else 4, c.key.scope),
+        )
+
     @property
     def building(self) -> Building:
         """What the table was made of."""
