@@ -2,11 +2,13 @@
 
 :class:`tcpviz.core.troubles.Gathering` takes connections one by one. Here one of each kind
 stands for all: it is given each one's own number, ends and times, and the facts of its verdicts.
-As where a capture is followed packet by packet, each is looked at by itself, not as one of a crowd.
+As where a capture is followed packet by packet, each is looked at by itself, not as one of a crowd;
+but as one of it where that is asked for, as the screen does.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +20,7 @@ from tcpviz.bulk.connections.shapes import Ending, Shapes
 from tcpviz.bulk.tables.branches import Kind, Kinds
 from tcpviz.bulk.tables.portions import CLIENT, SERVER, Portion, portions
 from tcpviz.bulk.tables.table import Table
+from tcpviz.bulk.twin import twin
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Side
 from tcpviz.core.segment import Endpoint
@@ -36,25 +39,41 @@ _SIDES = ((CLIENT, Side.CLIENT), (SERVER, Side.SERVER))
 
 def gather(table: Table, places: Array) -> Gathering:
     """The connections at these places of a table, in that order."""
-    return _Gatherer(table).gather(places)
+    return Gatherer(table).gather(places)
 
 
-class _Gatherer:
-    def __init__(self, table: Table) -> None:
+class Gatherer:
+    """Takes a table's connections, some at a time; what it gives is the same object each time.
+
+    ``crowded``  what all of a crowd show is told of the crowd, and not of each once more
+    ``lock``     is held while a connection is made: others may make some of the same table
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        crowded: bool = False,
+        lock: contextlib.AbstractContextManager[Any] | None = None,
+    ) -> None:
         self._table = table
+        self._crowded = crowded
+        self._lock = lock or contextlib.nullcontext()
         self._known: dict[int, Connection] = {}
         self._gathering = Gathering(known=self._known)
         self._kinds = Kinds(table)
 
     def gather(self, places: Array) -> Gathering:
+        """Take those at these places too."""
         for part, regular in portions(self._table, places):
             until = self._table.until_ns[part].tolist()
             told: list[tuple[_Stand, tuple[Any, ...]] | None] = [None] * len(part)
             among = np.flatnonzero(regular)
             if len(among):
                 portion = Portion(self._table, part[among])
-                for kind, which in self._kinds.of(portion):
-                    stand = self._stand(kind)
+                with self._lock:
+                    kinds = [(self._stand(kind), which) for kind, which in self._kinds.of(portion)]
+                for stand, which in kinds:
                     if stand is not None:
                         for place, row in zip(
                             among[which].tolist(), stand.rows(portion, which), strict=True
@@ -71,7 +90,7 @@ class _Gatherer:
     def _stand(self, kind: Kind) -> _Stand | None:
         if self not in kind.forms:
             try:
-                kind.forms[self] = _Stand(kind) if kind.fillable else None
+                kind.forms[self] = _Stand(kind, self._crowded) if kind.fillable else None
             except alike.Unfit:
                 kind.forms[self] = None
         stand: _Stand | None = kind.forms[self]
@@ -80,19 +99,21 @@ class _Gatherer:
     def _alone(self, place: int, now: int) -> None:
         """One that the core followed, or that is written by itself."""
         table = self._table
-        c = table.connection(place)
+        with self._lock:
+            one = table.connection(place)
+        c = twin(one)  # one that the core followed is others' too
         at = table.regular(np.array([place]))[1]
-        former = table.building.formers.get(id(c))
+        former = table.building.formers.get(id(one))
         if len(at) and c.older:
             ((pair, last_ns),) = _before(table, at)
             former = _as_former(table.building.shapes, pair)
             former.last_ns = last_ns
-        crowd, older = c.crowd, c.older
-        c.crowd, c.older = None, ()
+        c.older = ()
+        if not self._crowded:
+            c.crowd = None
         if former is not None:
             c.older, self._known[_FORMER] = (_FORMER,), former
         self._gathering.add(c, now)
-        c.crowd, c.older = crowd, older
 
 
 def _before(table: Table, at: Array) -> list[tuple[int, int]]:
@@ -110,15 +131,16 @@ def _as_former(shapes: Shapes, pair: int) -> Connection:
 class _Stand:
     """A connection that stands for all of its kind. Raises Unfit."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, crowded: bool) -> None:
         made = self._made = kind.connection
-        made.crowd = None
+        crowd, made.crowd = made.crowd, None
         self._follows = bool(made.older)
         made.older = (_FORMER,) if made.older else ()
         self._timed = made.handshake_rtt_ns is not None
         self._signs = tuple(signs_of(made, side) for _, side in _SIDES)
         said = [each for each in verdicts(made, kind.now) if each.severity > Severity.INFO]
         self._said = [(each, alike.facts(each)) for each in said]
+        made.crowd = crowd if crowded else None
         self._shapes = kind.shapes
         self._formers: dict[int, Connection] = {}
 

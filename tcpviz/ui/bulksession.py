@@ -18,6 +18,7 @@ from tcpviz.ui.counted import Rows
 from tcpviz.ui.past import Past
 from tcpviz.ui.playback import Mode
 from tcpviz.ui.session import Session
+from tcpviz.ui.sweep import Sweep
 from tcpviz.ui.telling import AT_LAST, Teller, Told
 from tcpviz.views.numbers import count
 from tcpviz.views.progress import Progress
@@ -45,6 +46,7 @@ class BulkSession(Session):
 
     ``rows``   the table that the list shows
     ``told``   what is known of the selected connection, once it is
+    ``sweep``  judges all connections, once somebody asks what is wrong
     """
 
     def __init__(self, feed: BulkFeed, *, filter_text: str = "", **fields: Any) -> None:
@@ -53,6 +55,7 @@ class BulkSession(Session):
         self._list = BulkSifter(filter_text)
         self.sifter = self._list
         self._teller = Teller()
+        self.sweep = Sweep()
         self._snapshot: Snapshot | None = None
         self.rows: FileRows | None = None
         self._instead: Feed | None = None
@@ -80,6 +83,7 @@ class BulkSession(Session):
         """The threads end; nothing more is asked."""
         self._list.stop()
         self._teller.stop()
+        self.sweep.stop()
         self._bulk.close()
 
     # -- what comes in ------------------------------------------------------

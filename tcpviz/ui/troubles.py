@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from time import perf_counter
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.binding import BindingType
 
@@ -25,11 +25,16 @@ from tcpviz.views.spans import Line, Span, fit, line
 from tcpviz.views.verdict import TONES
 from tcpviz.words import _, counted
 
+if TYPE_CHECKING:
+    from tcpviz.bulk.tables.growing import Snapshot
+    from tcpviz.ui.bulksession import BulkSession
+
 A_BEAT_S = 0.02
 """Seconds that judging may take at a beat, so that no key waits for it."""
 
 MOST_JUDGED = 50_000
-"""Connections that are judged one by one; of more the latest. A busy link's are all counted."""
+"""Connections that are judged one by one; of more the latest. A busy link's are all counted,
+a large file's all judged by column."""
 
 FEW = 5_000
 """Connections among which crowds are looked for at each judgement: some 25 ms."""
@@ -41,21 +46,6 @@ SHARE = 50
 """And at least so many times as long as asking a busy link's rows took."""
 
 _TITLE = "Troubles"
-
-
-class _Until(Protocol):
-    """Tells until when the capture went on after a connection; as :class:`Watch` does."""
-
-    def until(self, connection: Connection) -> int: ...
-
-
-@runtime_checkable
-class _Lazy(Protocol):
-    """Rows of a table that are made only one by one."""
-
-    def latest(self, most: int) -> Sequence[Connection]: ...
-    def watch(self) -> _Until: ...
-    def get(self, ident: int, /) -> Connection | None: ...
 
 
 class Judge:
@@ -78,12 +68,18 @@ class Judge:
         self._crowds: Sequence[Crowd] = ()
         self._names: dict[str, str] | None = None
         self._left: Iterator[Connection] | None = None
-        self._watch: _Until | None = None
+        self._watch: Watch | None = None
         self._known: object = None
         self._ended_at = self._took = 0.0
+        self._sweeping = False
 
     def work(self, budget_s: float = A_BEAT_S) -> None:
         """Judge for about so long."""
+        rows = self.session.counted
+        snapshot = getattr(rows, "snapshot", None)
+        if snapshot is not None:
+            self._by_table(cast("BulkSession", self.session), snapshot)
+            return
         if self._left is None and not self._begin():
             return
         assert self._left is not None
@@ -101,6 +97,24 @@ class Judge:
             return  # what was found before stands until it is known anew
         self.found = tuple(self._all())
 
+    def _by_table(self, session: BulkSession, snapshot: Snapshot) -> None:
+        """Of a large file all are judged, elsewhere; here what has come of it is taken."""
+        sweep, known = session.sweep, snapshot
+        paused = self.complete and session.clock() < self._ended_at + self.again_s
+        if known is not self._known and not paused:
+            self._known, self.count = known, len(snapshot)
+            self._sweeping = True
+            sweep.begin(snapshot, session.tracker.host)
+        if not self._sweeping:
+            return
+        ended = sweep.ended()
+        self.judged = sweep.judged
+        if ended or not self.complete:
+            self.found = sweep.found
+        if ended:
+            self._sweeping, self.complete = False, True
+            self._ended_at = session.clock()
+
     def _begin(self) -> bool:
         session = self.session
         known = (session.generation, len(session.timeline), session.counted and session.count)
@@ -114,31 +128,30 @@ class Judge:
         tallied = self._tallied = self._tally()
         self._took = perf_counter() - began
         rows = session.visible()
-        lazy = rows if isinstance(rows, _Lazy) else None
         connections: Sequence[Connection] = []
         if tallied is None:
-            connections = lazy.latest(MOST_JUDGED) if lazy else list(rows[-MOST_JUDGED:])
+            connections = list(rows[-MOST_JUDGED:])
         self.count = session.count if tallied is not None else len(connections)
         # Of a file that was put together from several, not every stretch lasts to its end.
         self._watch = None
         if not session.live:
-            self._watch = lazy.watch() if lazy else Watch(connections)
-        self._gathering, self.judged = self._make(lazy), 0
+            self._watch = Watch(connections)
+        self._gathering, self.judged = self._make(), 0
         self._left = iter(connections)
         self._crowds = () if tallied is not None else session.crowds.found
-        if lazy is None and tallied is None and len(connections) <= FEW:
+        if tallied is None and len(connections) <= FEW:
             # As they are now; of many the count is as old as when they were two thirds as many.
             self._crowds = make_crowds(connections)
         return True
 
-    def _make(self, lazy: _Lazy | None) -> Gathering:
+    def _make(self) -> Gathering:
         session = self.session
         if self._names is None:
             watched = list(getattr(session.feed, "interfaces", ()))
             if ANY in watched:
                 watched = list_interfaces()
             self._names = {addr: each.name for each in watched for addr in each.addresses}
-        return Gathering(self._names, lazy or session.tracker.connections)
+        return Gathering(self._names, session.tracker.connections)
 
     def _tally(self) -> list[Trouble] | None:
         """What the rows of a busy link say by themselves."""
@@ -190,7 +203,7 @@ class TroublesScreen(SheetScreen):
 
     def key(self) -> object:
         judge = self.judge
-        return judge.found, self.chosen, judge.complete, judge.judged if not judge.found else 0
+        return judge.found, self.chosen, judge.complete, judge.judged if not judge.complete else 0
 
     def work(self) -> None:
         """Judge some more connections; begin anew when there are others."""

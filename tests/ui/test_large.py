@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tcpviz.bulk.tables.stories import MOST
+from tcpviz.core.troubles import Gathering
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.files import FileFeed
 from tcpviz.ui.app import TcpvizApp
@@ -311,6 +312,29 @@ async def test_troubles_export_and_the_chart_of_hosts_tell_what_they_have(tmp_pa
         await settle(pilot, lambda: app.session.part in "\n".join(told(app)))
         await pilot.press("escape", "H")
         assert "the selected connection alone" in "\n".join(told(app))
+
+
+@pytest.mark.parametrize("kind", ["visits", "syns"])
+def test_troubles_by_column_are_those_of_each_connection(kind: str, tmp_path: Path) -> None:
+    """As one of a crowd, too: what all of it show is told of the crowd only."""
+    path = (
+        visits(tmp_path, 400)
+        if kind == "visits"
+        else file(tmp_path, lambda path: generate.syns(path, 200))
+    )
+    session = read_all(large(path).session)
+    assert isinstance(session, BulkSession)
+    rows = session.rows
+    assert rows is not None
+    one_by_one, watch = Gathering(known=rows), rows.watch()
+    for each in rows:
+        one_by_one.add(each, watch.until(each))
+    session.sweep.begin(rows.snapshot, session.tracker.host)
+    assert session.sweep.ended(patience_s=60)
+    assert session.sweep.judged == len(rows)
+    assert session.sweep.found == tuple(one_by_one.troubles(crowds=rows.snapshot.table.crowds))
+    assert session.sweep.found
+    session.close()
 
 
 def told(app: TcpvizApp) -> list[str]:

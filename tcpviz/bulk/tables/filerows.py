@@ -71,11 +71,6 @@ class FileRows(ConnectionRows):
             self._made[place] = made
         return made
 
-    def latest(self, most: int) -> FileRows:
-        """The last ones, at most so many."""
-        order = np.arange(len(self)) if self.order is None else self.order
-        return FileRows(self.snapshot, order[-most:])
-
     def watch(self) -> Until:
         """Until when the capture went on after each of them."""
         return Until(self.snapshot.table)
