@@ -57,9 +57,10 @@ def test_many_at_once_are_to_the_byte_what_one_by_one_is(rows, snaplen, links) -
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("narrow", [0, 256])
-def test_pieces_and_rows_are_alike(monkeypatch, narrow) -> None:
-    monkeypatch.setattr(blocks_module, "NARROW", narrow)
+@pytest.mark.parametrize(("few", "wide"), [(1, 1 << 20), (12, 100), (12, 4096)])
+def test_whether_they_are_copied_together_or_one_by_one_is_all_the_same(monkeypatch, few, wide):
+    monkeypatch.setattr(blocks_module, "FEW", few)
+    monkeypatch.setattr(blocks_module, "WIDE", wide)
     dice = random.Random(5)
     rows = [(0, dice.randbytes(dice.randrange(200)), 0, 0, 0, 0) for _ in range(500)]
     stretch = laid(rows, 128)

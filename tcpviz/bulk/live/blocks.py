@@ -1,8 +1,7 @@
 """A stretch's packets as pcapng's Enhanced Packet Blocks, all at once.
 
 Byte for byte what :class:`tcpviz.sources.writer.PcapngWriter` writes of the same frames one by
-one. All headings are made as columns. Short packets are laid into rows of one length, from which
-what is too much is taken out again; of longer ones the pieces are put together as they lie.
+one. All headings are made as columns, and packets of the same length are copied together.
 """
 
 from __future__ import annotations
@@ -25,8 +24,11 @@ Bytes = npt.NDArray[np.uint8]
 HEAD = 28
 """Bytes of a block before its packet: type, length, interface, time (2), lengths (2)."""
 
-NARROW = 256
-"""Bytes of a packet up to which rows of one length are quicker than pieces."""
+FEW = 12
+"""Packets of one length below which they are copied one by one; more are copied together."""
+
+WIDE = 4096
+"""Bytes of a packet above which copying takes longer than to say what is to be copied."""
 
 _FRONT = 24
 
@@ -76,11 +78,8 @@ class StretchBlocks:
         heads[:, 6] = length
         fronts = fronts._replace(size=np.minimum(fronts.size, size))
         starts = starts + fronts.skip
-        widest = int(size.max(initial=0))
-        fit = int(starts.max(initial=0)) + widest <= len(source)
-        put = _in_rows if widest <= NARROW and fit else _in_pieces
-        data = put(source, starts, size, heads, fronts)
         ends: Any = np.cumsum(heads[:, 1], dtype=np.int64)
+        data = _put(source, starts, size, heads, fronts, ends)
         return Blocks(data, ends, int(times[-1]) if len(times) else 0)
 
     def _fronts(
@@ -126,63 +125,74 @@ def _network(values: npt.NDArray[Any]) -> Bytes:
     return values.astype(">u2").view(np.uint8).reshape(-1, 2)
 
 
-def _in_rows(
-    source: Any, starts: Ints, size: Ints, heads: npt.NDArray[np.uint32], fronts: _Fronts
+def _put(
+    source: Any,
+    starts: Ints,
+    size: Ints,
+    heads: npt.NDArray[np.uint32],
+    fronts: _Fronts,
+    ends: Ints,
 ) -> memoryview:
-    """Every block in a row as long as the longest, then the rest of each row taken out."""
-    count, widest = len(heads), int(size.max(initial=0))
-    rows = np.empty((count, HEAD + (widest + 3 & ~3) + 4), np.uint8)
-    rows[:, :HEAD] = heads.view(np.uint8)
-    if len(fronts.made):
-        rows[:, HEAD : HEAD + _FRONT] = fronts.made[:, : rows.shape[1] - HEAD]
-        for begin in np.unique(fronts.size).tolist():
-            which = np.flatnonzero(fronts.size == begin)
-            data = _gathered(source, starts[which], widest - begin)
-            rows[which, HEAD + begin : HEAD + widest] = data
-    else:
-        rows[:, HEAD : HEAD + widest] = _gathered(source, starts, widest)
+    """The blocks, one behind the other.
+
+    ``size`` of each packet with what stands in front; ``starts`` of the rest in ``source``.
+    """
+    if not len(ends):
+        return memoryview(b"")
+    out = np.empty(int(ends[-1]), np.uint8)
+    begins = ends - heads[:, 1]
+    _at_every(out, HEAD)[begins] = heads.view(f"V{HEAD}").ravel()
+    body = begins + HEAD
+    for front in np.unique(fronts.size).tolist() if len(fronts.made) else []:
+        if front:
+            which = np.flatnonzero(fronts.size == front)
+            made = np.ascontiguousarray(fronts.made[which, :front])
+            _at_every(out, front)[body[which]] = made.view(f"V{front}").ravel()
+    _put_packets(out, body + fronts.size, source, starts, size - fronts.size)
     for pad in range(3):
         which = np.flatnonzero((-size & 3) > pad)
-        rows[which, HEAD + size[which] + pad] = 0
-    words = rows.view(np.uint32)
-    last = heads[:, 1] // 4 - 1
-    words[np.arange(count), last] = heads[:, 1]
-    if count and last.min() == words.shape[1] - 1:
-        return words.data.cast("B")
-    kept = words[np.arange(words.shape[1], dtype=np.uint32) <= last[:, None]]
-    return kept.data.cast("B")
+        out[body[which] + size[which] + pad] = 0
+    out.view(np.uint32)[ends // 4 - 1] = heads[:, 1]
+    return out.data
 
 
-def _gathered(source: Any, starts: Ints, width: int) -> Bytes:
-    """So many bytes from each of these places."""
-    if width <= 0 or not len(starts):
-        return np.empty((len(starts), max(width, 0)), np.uint8)
-    every = np.ndarray((len(source) - width + 1,), f"V{width}", source, 0, (1,))
-    return every[starts].view(np.uint8).reshape(-1, width)
+def _put_packets(out: Bytes, places: Ints, source: Any, starts: Ints, size: Ints) -> None:
+    """So many bytes from each start to its place, with up to three that are behind them."""
+    padded = size + 3 & ~3
+    keys = padded.astype(np.uint16) if int(padded.max()) < 1 << 16 else padded
+    order = np.argsort(keys, kind="stable")
+    groups = np.flatnonzero(np.diff(keys[order])) + 1
+    alone: list[Ints] = []
+    for which in np.split(order, groups):
+        width = int(padded[which[0]])
+        if len(which) < FEW or width > WIDE:
+            alone.append(which)
+        elif width:
+            _at_every(out, width)[places[which]] = _gathered(source, starts[which], width)
+    if not alone:
+        return
+    rest = np.concatenate(alone)
+    view, data = out.data, memoryview(source)
+    columns = (each[rest].tolist() for each in (places, starts, size))
+    for place, start, length in zip(*columns, strict=True):
+        view[place : place + length] = data[start : start + length]
 
 
-def _in_pieces(
-    source: Any, starts: Ints, size: Ints, heads: npt.NDArray[np.uint32], fronts: _Fronts
-) -> memoryview:
-    """Packets as they lie, and between each two the end of one block and the head of the next."""
-    count = len(heads)
-    # Padding (4), the length again (4), the head, the front.
-    between = np.zeros((count + 1, 8 + HEAD + _FRONT), np.uint8)
-    between[1:, 4:8] = heads[:, 1:2].copy().view(np.uint8)
-    between[:-1, 8 : 8 + HEAD] = heads.view(np.uint8)
-    if len(fronts.made):
-        between[:-1, 8 + HEAD :] = fronts.made
-    at = np.arange(count + 1) * between.shape[1]
-    begins = at + 8
-    begins[1:] -= 4 + (-size & 3)
-    ends = at + 8
-    ends[:-1] += HEAD + fronts.size
-    view, joints = memoryview(source), between.reshape(-1).data
-    stops = starts + size - fronts.size
-    pieces: list[memoryview] = []
-    both = zip(begins.tolist(), ends.tolist(), starts.tolist(), stops.tolist(), strict=False)
-    for begin, end, start, stop in both:
-        pieces.append(joints[begin:end])
-        pieces.append(view[start:stop])
-    pieces.append(joints[int(begins[-1]) : int(ends[-1])])
-    return memoryview(b"".join(pieces))
+def _at_every(data: Any, width: int) -> npt.NDArray[np.void]:
+    """So many bytes from each place on."""
+    return np.ndarray((len(data) - width + 1,), f"V{width}", data, 0, (1,))
+
+
+def _gathered(source: Any, starts: Ints, width: int) -> npt.NDArray[np.void]:
+    """So many bytes from each of these places; behind the end of all there may be anything."""
+    top = len(source) - width
+    if int(starts.max()) <= top:
+        return _at_every(source, width)[starts]
+    made = np.empty((len(starts), width), np.uint8)
+    inside = np.flatnonzero(starts <= top)
+    if len(inside):
+        made[inside] = _at_every(source, width)[starts[inside]].view(np.uint8).reshape(-1, width)
+    for place in np.flatnonzero(starts > top).tolist():
+        rest = np.frombuffer(source, np.uint8)[starts[place] :]
+        made[place, : len(rest)] = rest
+    return made.view(f"V{width}").ravel()
