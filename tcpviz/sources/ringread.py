@@ -37,6 +37,9 @@ from tcpviz.wire.frame import Frame
 PATIENCE_S = 0.25
 """Seconds that the counters may take to come when packets were lost; later they are told later."""
 
+RUSH = range(24, 1024)
+"""With so many packets in one pass the next one is twice as far away; a flood is taken sooner."""
+
 LEFT_S = 5.0
 """Seconds for which what still lies in the rings is read when the capture has ended."""
 
@@ -353,7 +356,8 @@ class MappedReader(Reader):
     def _pause(self, count: int, since: float) -> float:
         """Seconds until the next pass, when ``count`` frames have come in ``since`` seconds."""
         if not self.patient:
-            return PASS_S
+            # Of a rush nobody looks at each: the screen's own beat takes several passes together.
+            return 2 * PASS_S if count in RUSH else PASS_S
         # A quarter is left for what varies: a pass that is full is followed by another at once.
         return max(min(0.75 * self._most * since / count, self._patience), PASS_S)
 

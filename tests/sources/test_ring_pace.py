@@ -68,8 +68,10 @@ def pauses(monkeypatch, lies: Waiting, rate: float, *, patient: bool) -> float:
     return round(reader.due - now[0], 6)
 
 
-def test_who_waits_for_each_packet_need_not_wait_long(monkeypatch):
-    assert pauses(monkeypatch, Waiting(300_000), 200_000, patient=False) == ring.PASS_S
+@pytest.mark.parametrize(("rate", "passes"), [(100, 1), (1000, 2), (10_000, 2), (200_000, 1)])
+def test_who_waits_for_each_packet_need_not_wait_long(monkeypatch, rate, passes):
+    pause = pauses(monkeypatch, Waiting(300_000), rate, patient=False)
+    assert pause == pytest.approx(passes * ring.PASS_S)
 
 
 @pytest.mark.parametrize("rate", [1000, 100_000, 200_000, 700_000])

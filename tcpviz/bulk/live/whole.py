@@ -91,9 +91,9 @@ class WholeStretch(Stretch):
     def loses(self) -> bool:
         return bool((self.rows["status"] & LOSING).any())
 
-    def _bytes(self, place: int, row: Any) -> bytes:
+    def _bytes(self, place: int, mac: int, captured: int) -> bytes:  # noqa: ARG002
         start = int(self.starts[place])
-        return bytes(self.source[start : start + int(row["snaplen"])])
+        return bytes(self.source[start : start + captured])
 
     def packets(self) -> tuple[Any, Ints, Ints]:
         return self.source, self.starts, self.rows["snaplen"].astype(np.int64)
