@@ -457,7 +457,7 @@ KINDS: dict[str, Callable[[float, random.Random], list[Manner]]] = {
     "visits-late": lambda size, dice: _visits(size, dice, late=0.03),
     "slow": lambda size, dice: _longs(size, dice, reads=20_000, pause=30 * MS, room=1 << 16),
     "alive": lambda size, dice: [
-        _visit(dice, alive=30) for _ in range(max(int(4000 * size), 1))
+        _visit(dice, alive=dice.randint(1, 60)) for _ in range(max(int(4000 * size), 1))
     ],
     "half": lambda size, dice: _longs(size, dice, half=True),
     "half-lossy": lambda size, dice: _longs(size, dice, half=True, lost=(0.002, 0.002)),

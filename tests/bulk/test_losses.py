@@ -40,6 +40,20 @@ def test_of_a_transfer_whose_client_has_closed_only_the_losses_are_followed(tmp_
     assert differences(path, building) == []
 
 
+def test_connections_that_are_kept_alive_have_few_shapes(tmp_path: Path) -> None:
+    path = tmp_path / "losses.pcap"
+    dice = random.Random(3)
+    manners = [
+        losses.Manner(dice, [(200, dice.randint(1, 4000))], alive=dice.randint(1, 6))
+        for _ in range(120)
+    ]
+    packets = losses.put(path, manners, dice)
+    building = built(path)
+    assert not building.followed
+    assert building.follower.segments < packets / 4
+    assert differences(path, building) == []
+
+
 if __name__ == "__main__":
     import sys
     import tempfile

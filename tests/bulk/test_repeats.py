@@ -1,7 +1,7 @@
 """Columns and core agree on what is ordinary though not in order: data sent again, ports reused.
 
-Losses that a timer repairs, SYNs into connections that go on or have ended, answered and not,
-and hosts whose network card fills all checksums in.
+Losses that a timer repairs, keep-alives of idle connections, SYNs into connections that go on or
+have ended, answered and not, and hosts whose network card fills all checksums in.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Pair:
         self.last: dict[int, tuple[int, int, int, bytes]] = {}
         self.next = [0, 0]
         self.heard = [0, 0]
+        self.lasting, self.idle = dice.random() < 0.3, 0
 
     def begin(self) -> None:
         dice = self.dice
@@ -80,6 +81,18 @@ class Pair:
             if data and dice.random() < 0.05:
                 data = data[:-1] + b"?"
             return self.made(side, seq, ack, flags, data), wait
+        if self.lasting and self.last and self.plan and dice.random() < 0.1:
+            self.idle = dice.randint(1, 4)
+        if self.idle and self.plan:  # a keep-alive, and mostly its answer
+            self.idle -= 1
+            side, wait = dice.randrange(2), dice.choice((900, 300_000, 45_000_000))
+            before = self.next[side] - 1 & 0xFFFFFFFF
+            ack = self.next[1 - side]
+            if dice.random() < 0.8:
+                self.plan.insert(0, (1 - side, ACK, 0))
+            if dice.random() < 0.6:
+                self.plan.insert(0, (side, ACK, 0))
+            return self.made(side, before, ack, ACK, b""), wait
         if not self.plan:
             self.begin()
         side, flags, size = self.plan.pop(0)

@@ -59,6 +59,8 @@ class _Sofar:
     rows: Array
     kinds: set[int] = field(default_factory=set)
     latest: list[int] = field(default_factory=lambda: [-1, -1])
+    spoke: list[int] = field(default_factory=lambda: [-1, -1])  # the same, but for keep-alives,
+    alive: list[int] = field(default_factory=lambda: [-1, -1])  # and those
     fins: list[int] = field(default_factory=lambda: [-1, -1])
     answer: int = -1
     places: list[Array] = field(default_factory=list)
@@ -70,7 +72,8 @@ class _Sofar:
 
     def take(self, begin: int, end: int) -> bool:
         """Look at a stretch; false if not all in it is in order."""
-        known = {place for place in (0, self.answer, *self.latest, *self.fins) if place >= 0}
+        ends = *self.latest, *self.spoke, *self.alive, *self.fins
+        known = {place for place in (0, self.answer, *ends) if place >= 0}
         before = sorted(place for place in known if place < begin)
         places = np.concatenate([np.array(before, np.int64), np.arange(begin, end)])
         w = Work(self.columns, self.clock, self.rows[places].astype(np.int64),
@@ -108,7 +111,8 @@ class _Sofar:
         tokens = signatures.tokens(w)
         count = signatures.counting(w, tokens, self.kinds, skip)
         self.kinds.update(np.flatnonzero(np.bincount(tokens[skip:])).tolist())
-        rests = count[signatures.rests(tokens[count]) | w.resent[count]]
+        rest = w.resent[count] | w.alive[count] | w.answers[count] | w.goes_on[count]
+        rests = count[signatures.rests(tokens[count]) | rest]
         near = np.concatenate([w.mine_at[rests], w.theirs_at[rests]])
         own = np.concatenate([count, near[near >= 0]])
         self.places.append(places[own])
@@ -116,6 +120,10 @@ class _Sofar:
             there = np.flatnonzero(w.side[skip:] == bool(end))
             if len(there):
                 self.latest[end] = int(places[skip + there[-1]])
+            for kind, known in ((~w.alive, self.spoke), (w.alive, self.alive)):
+                those = np.flatnonzero((w.side[skip:] == bool(end)) & kind[skip:])
+                if len(those):
+                    known[end] = int(places[skip + those[-1]])
             if self.fins[end] < 0 and w.fin_at[end][0] < w.count:
                 self.fins[end] = int(places[w.fin_at[end][0]])
 

@@ -1,7 +1,7 @@
 """Connections in which everything came in order, found for many flows at once.
 
 A flow is regular here if each of its connections begins with a SYN, every
-number is the next one or that of the latest data, sent again, every
+number is the next one or that of the latest data, sent again, or a keep-alive's, every
 acknowledgement is of what was sent, windows are open, nothing is odd (flags,
 options, TTLs, single checksums, copies), and no timer that moves an end could
 have run out on the way. What the scalar core says of
@@ -72,6 +72,8 @@ def fits(work: Work) -> Array:
     talk = (flags & (0x1FF - FIN - PSH) == ACK) & both & heard
     talk &= ~w.closed | ((w.length == 0) & ~w.fin)
     talk |= w.resent & heard
+    if w.alive.any():
+        talk |= w.alive & heard & _idle(w)
     special = np.flatnonzero(~talk)
     talk[special] = _special(w, special, both[special], heard[special])
     ok = talk & ~w.odd
@@ -87,6 +89,14 @@ def fits(work: Work) -> Array:
     ok[w.again] &= w.time[w.again] - w.time[w.again - 1] > SAME_PACKET_NS
     in_order: Array = ok
     return in_order
+
+
+def _idle(w: Work) -> Array:
+    """Nothing is on its way: all is acknowledged, and was when this one's sender spoke before."""
+    idle = (w.heard == w.mine) & (w.back == w.theirs) & (w.acked == w.theirs) & (w.theirs >= 0)
+    idle &= ~w.closed & ~w.ended
+    quiet: Array = idle & (w.mine_at >= 0) & (w.flags[w.mine_at] & SYN == 0)
+    return quiet
 
 
 def _special(w: Work, at: Array, both: Array, heard: Array) -> Array:
@@ -219,6 +229,9 @@ def windows(w: Work) -> tuple[Array, Array, Array, Array]:
     now, then = (ident[w.rows[place]].astype(np.int64) for place in (quiet, before))
     step = (now - then) & 0xFFFF
     ok[quiet] = (now == 0) | ((step > 0) & (step <= ID_STEP))
+    if w.alive.any():
+        updates &= ~w.alive
+        repeats &= ~(w.alive | w.at_once)
     full = (w.end - w.heard == offered[w.theirs_at]) & ~empty & ~control
     full &= (w.theirs_at >= 0) & (w.heard >= 0)
     far = np.flatnonzero((w.theirs - w.back > LEAST_REACH) & w.has_ack & ~control)

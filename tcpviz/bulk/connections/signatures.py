@@ -3,10 +3,11 @@
 Of a regular connection (:mod:`tcpviz.bulk.connections.regular`) the states, the letters and
 the bits depend on who sends what kind of segment after which others: SYNs, the
 first data and the first plain ACK of each end, what follows upon the handshake,
-data sent again, FINs and what is acknowledged then, a reset; and on whether all
-checksums of an end are wrong. They do not depend on how often the same is
-repeated: of each kind of segment only the first counts, and once an end has
-closed the first two between two new things. That connections of one signature
+data sent again, keep-alives and what comes upon them, FINs and what is
+acknowledged then, a reset; and on whether all checksums of an end are wrong.
+They do not depend on how often the same is repeated: of each kind of segment
+only the first counts, and once an end has closed the first two between two new
+things. That connections of one signature
 are of one kind is what the tests hold against the core, connection by connection.
 """
 
@@ -23,7 +24,9 @@ from tcpviz.bulk.segments.flows import mixed
 
 Array = NDArray[Any]
 
-_TALK, _SYN, _SYN_ACK, _RESET, _CLOSE, _AFTER, _AGAIN = (np.uint16(n << 9) for n in range(7))
+_TALK, _SYN, _SYN_ACK, _RESET, _CLOSE, _AFTER, _AGAIN, _ALIVE, _ANSWER = (
+    np.uint16(n << 9) for n in range(9)
+)
 _GROUP = np.uint16(0xFE00)
 
 
@@ -39,6 +42,9 @@ def signatures(work: Work) -> tuple[Array, Array]:
     kept |= _twice(token, group, new)
     again = np.flatnonzero(work.resent)
     kept[work.mine_at[again]] = True
+    # How far the sender of a keep-alive has come; and the window that its answer repeats, or not.
+    idle = np.flatnonzero(work.alive | work.answers | work.goes_on)
+    kept[work.mine_at[idle]] = True
     # With whatever follows upon the handshake the data phase begins.
     third = third_of(work)
     kept[third[third < work.last] + 1] = True
@@ -60,6 +66,13 @@ def tokens(w: Work) -> Array:
     # Whether the server acknowledges more than the SYN: the client's own ACKs always do.
     token |= (w.side & w.has_ack & (w.back > 1)).astype(np.uint16) << two
     token[w.resent] |= _AGAIN
+    if w.alive.any():
+        token[w.alive] |= _ALIVE
+        answers = np.flatnonzero(w.answers & ~w.alive)
+        same = w.at_once[answers] & (w.window[answers] == w.window[w.mine_at[answers]])
+        token[answers] |= _ANSWER | same.astype(np.uint16) << three
+        # Once its sender goes on, nothing answers it any more.
+        token[w.goes_on] |= _ANSWER | one << np.uint16(4)
     syns = np.flatnonzero(w.flags & SYN)
     token[syns] |= np.where(w.opening[syns], _SYN, _SYN_ACK)
     late = np.flatnonzero(w.closed | w.ended | w.fin | w.rst)

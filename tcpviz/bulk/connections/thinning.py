@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tcpviz.core.segment import NO_OPTIONS, Segment
+from tcpviz.core.segment import NO_OPTIONS, Flags, Segment
 
 _MASK = 0xFFFFFFFF
+_ACK = int(Flags.ACK)
 
 
 def thin(segments: Sequence[Segment]) -> list[Segment]:
@@ -39,7 +40,10 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
             mine = first[me] = one.seq
         begin = (one.seq - mine) & _MASK
         resent = bool(one.payload_len) and not again and begin < far[me]
-        seq = (mine + (0 if again else sent[me] - resent * one.payload_len)) & _MASK
+        # One number below the next, without data: a keep-alive.
+        alive = int(one.flags) == _ACK and not one.payload_len and begin + 1 == far[me]
+        back = alive or resent * one.payload_len
+        seq = (mine + (0 if again else sent[me] - back)) & _MASK
         ack = one.ack
         if one.has_ack and theirs is not None:
             said = (one.ack - theirs) & _MASK
@@ -53,7 +57,7 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
             ack = (theirs + place) & _MASK
         if one.fin:
             fin[me] = (one.seq + one.payload_len - mine) & _MASK
-        if not again and not resent and not one.rst:
+        if not again and not resent and not alive and not one.rst:
             sent[me] += one.seq_len
             far[me] = begin + one.seq_len
             steps[me].append((far[me], sent[me]))

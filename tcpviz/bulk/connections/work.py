@@ -44,7 +44,7 @@ _PASSING = (
         "side",
     ),
     *("rel", "back", "end", "odd", "theirs_at", "mine", "theirs", "acked", "heard", "closed"),
-    *("ended", "damaged", "index"),
+    *("ended", "damaged", "index", "alive", "answers", "at_once", "goes_on"),
 )
 
 
@@ -66,6 +66,9 @@ class Work:
     ``closed``, ``ended``  whether its sender, and the other end, had sent a FIN before
     ``again``  places of SYNs that repeat the one before
     ``resent``  it repeats its sender's segment before it, whose data was acknowledged later on
+    ``alive``  it is a keep-alive: no data, one number below its sender's next; its ``end`` is that
+               next number. ``answers``: what the other end sends next after one; ``at_once``:
+               whatever it sends before the end that sent one ``goes_on``
     ``damaged``  its checksum is wrong, and others of its sender's are right; ``offload``: by
                client, server and connection, whether all are wrong that can be checked
     ``wrong``  connections against which something speaks; ``odd`` such segments
@@ -162,7 +165,22 @@ class Work:
         # Behind the last place there is one that stands for none.
         sent = np.append(self.end, np.int32(-1))
         said = np.append(np.where(self.has_ack, self.back, np.int32(-1)), np.int32(-1))
-        self.mine, self.theirs = sent[self.mine_at], sent[self.theirs_at]
+        self.mine = sent[self.mine_at]
+        self._low = np.flatnonzero(self.rel < self.mine)
+        self.alive = self._alive()
+        self.answers = self.at_once = self.goes_on = np.zeros(self.count, np.bool_)
+        if self.alive.any():
+            sent[:-1] = self.end
+            self.mine = sent[self.mine_at]
+            self.at_once = np.append(self.alive, False)[self.theirs_at]
+            self.goes_on = np.append(self.alive, False)[self.mine_at] & ~self.alive
+            latest = [
+                np.maximum.accumulate(np.where(self.alive & mine, index, np.int32(-1)))
+                for mine in (~side, side)
+            ]
+            since = np.where(side, latest[0], latest[1])
+            self.answers = self.at_once | ((since > self.mine_at) & (since >= start))
+        self.theirs = sent[self.theirs_at]
         self.acked, self.heard = said[self.mine_at], said[self.theirs_at]
         fins = np.flatnonzero(self.fin)
         there = self.side[fins]
@@ -174,6 +192,23 @@ class Work:
             self.closed = np.where(side, server, client)
             self.ended = np.where(side, client, server)
 
+    def _alive(self) -> Array:
+        """Keep-alives, where nothing else went back in their connection; sets their ``end``."""
+        out = np.zeros(self.count, np.bool_)
+        low = self._low
+        if not ((self.length[low] == 0) & (self.flags[low] == ACK)).any():
+            return out
+        furthest = self.part.astype(np.int64) << 32
+        furthest += self.end
+        for side in (False, True):
+            which = np.flatnonzero(self.side == side)
+            reached = np.maximum.accumulate(furthest[which])
+            before = np.append(np.int64(-1), reached[:-1])
+            one = (furthest[which] + 1 == before) & (self.length[which] == 0)
+            out[which[one & (self.flags[which] == ACK)]] = True
+        self.end[out] += np.int32(1)
+        return out
+
     def _resent(self) -> Array:
         """Data that its sender's latest segment carried, too, no copy and not a fast repetition.
 
@@ -181,7 +216,7 @@ class Work:
         what follows upon duplicate ACKs. So is what was never acknowledged.
         """
         out = np.zeros(self.count, np.bool_)
-        maybe = np.flatnonzero((self.rel < self.mine) & (self.length > 1))
+        maybe = self._low[self.length[self._low] > 1]
         maybe = maybe[
             (self.end[maybe] == self.mine[maybe])
             & (self.flags[maybe] & (0x1FF - PSH) == ACK)

@@ -12,6 +12,7 @@ from tcpviz.bulk.connections.work import ACK, FIN, RST, SYN
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SUM_SHIFT
 from tcpviz.bulk.twin import twin
+from tcpviz.core import seq as seqno
 from tcpviz.core.records import Side
 from tcpviz.core.vitals import Signs, Vitals
 
@@ -52,6 +53,8 @@ def own_vitals(
             bits = int(flags[last])
             took = int(length[last]) + (bits & 1) + (bits >> 1 & 1)
             end = (int(seq[last]) + took) & 0xFFFFFFFF
+        if like.of(side).keep_alives:
+            end = seqno.later(end, una)  # a keep-alive is one below what was acknowledged
         signs[side] = _signs(
             like.of(side),
             _Own(
