@@ -275,13 +275,16 @@ class BulkSession(Session):
 
     # -- beyond what is held ------------------------------------------------
 
-    def reach(self, way: int, *, end: bool = False, kind: str = "") -> bool:
+    def reach(self, way: int, *, end: bool = False, kind: str = "", share: int = 0) -> bool:
         from tcpviz.bulk.tables.stories import MOST, OVERLAP
 
         told = self.told
         if told is None or told.story.whole:
             return False
         story = told.story
+        if share:
+            self._by_share(told, way, share)
+            return True
         beyond = story.end < story.total if way > 0 else story.begin > 0
         if not beyond and kind and way > 0 and self.remaining == 0:
             self._seeking = (kind, -1, way)  # at the end: once more from the beginning
@@ -291,6 +294,7 @@ class BulkSession(Session):
             return False
         if kind:
             place = story.end - 1 if way > 0 else story.begin
+            place = -1 if kind == "teardown" else place
             self._seeking = (kind, place, way)
             self._seek_on()
         elif end:
@@ -301,6 +305,19 @@ class BulkSession(Session):
         else:
             self._want(story.ident, max(story.begin + OVERLAP - MOST, 0), story.begin - 1)
         return True
+
+    def _by_share(self, told: Told, way: int, share: int) -> None:
+        """On or back by a part of the whole connection, whichever window that is in."""
+        from tcpviz.bulk.tables.stories import MOST
+
+        story, here = told.story, self._standing()
+        here = story.total - 1 if here is None else here
+        goal = min(max(here + way * max(story.total // share, 1), 0), story.total - 1)
+        if story.begin <= goal < story.end:
+            self.playback.seek(told.step_of(goal))
+        else:
+            begin = max(min(goal - MOST // 2, story.total - MOST), 0)
+            self._want(story.ident, begin, goal)
 
     def _seek_on(self) -> None:
         """Go to what is looked for, once it is found; or stop looking."""
@@ -314,7 +331,7 @@ class BulkSession(Session):
             return
         if way < 0 and odd.seen < place:
             return  # not looked at so far yet
-        find = odd.problem if kind == "problem" else odd.control
+        find = {"problem": odd.problem, "teardown": odd.ending}.get(kind, odd.control)
         found = find(place, way)
         if found is not None:
             self._seeking = None

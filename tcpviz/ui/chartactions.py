@@ -124,6 +124,9 @@ class ChartActions(TimeActions):
 
     def action_handshake(self) -> None:
         """To the connection's first segment."""
+        if self.session.reach(-1, end=True):  # of a long one that is held in part
+            self.redraw()
+            return
         index = self._chart.index
         found = None if index is None else index.after(d.SEGMENT, -1)
         if index is None or found is None:
@@ -142,6 +145,8 @@ class ChartActions(TimeActions):
             elif found is not None:
                 break
             place = index.before(d.STATE, place)
+        if found is None and self.session.reach(1, kind="teardown"):
+            return
         if index is None or found is None:
             self.say_briefly(_("nobody has begun to close this connection"))
             return
@@ -155,6 +160,10 @@ class ChartActions(TimeActions):
 
     def _tenth(self, way: int) -> None:
         """A tenth of the whole, on or back."""
+        before = self.session.cursor.index
+        if self.session.reach(way, share=10):  # of a long one that is held in part
+            self.stepped(before)
+            return
         timeline, track = self.session.timeline, self.track
         steps = range(timeline.first, len(timeline)) if track is None else track.steps
         if not len(steps):

@@ -28,12 +28,13 @@ class Whole:
         """Something that was asked for is being worked out in a thread."""
         return False
 
-    def reach(self, way: int, *, end: bool = False, kind: str = "") -> bool:
+    def reach(self, way: int, *, end: bool = False, kind: str = "", share: int = 0) -> bool:
         """Get what lies beyond the part that is held, on (1) or back (-1); false if nothing does.
 
-        ``end``: up to the very end; ``kind``: up to the next ``problem`` or ``state``.
+        ``end``: up to the very end; ``kind``: up to the next ``problem`` or ``state``, or to where
+        the ``teardown`` begins; ``share``: by so large a part of it all, a tenth if it is 10.
         """
-        del way, end, kind
+        del way, end, kind, share
         return False
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tcpviz.bulk.tables.stories import MOST
+from tcpviz.core.segment import Flags
 from tcpviz.core.troubles import Gathering
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.files import FileFeed
@@ -210,6 +211,37 @@ async def test_a_long_connection_is_held_by_windows(tmp_path: Path) -> None:
             "spurious_retransmission",
             "out_of_order",
         }
+
+
+async def test_jumps_in_a_long_connection_are_jumps_in_all_of_it(tmp_path: Path) -> None:
+    app = large(flow(tmp_path))
+    async with running(app, (160, 50), ready(app)) as pilot:
+        session = app.session
+        assert isinstance(session, BulkSession)
+        await pilot.press("1", "enter")
+        total = session.visible()[0].client.segments + session.visible()[0].server.segments
+        await at(pilot, app, f"segments {total - MOST + 1} to {total} of")
+
+        async def stands_at(place: int) -> None:
+            await settle(pilot, lambda: session._standing() == place)
+            step = session.step
+            assert step is not None
+            assert step.segment is not None
+            assert step.segment.frame == place + 1  # it is alone in its file
+
+        await pilot.press("circumflex_accent")
+        await stands_at(0)
+        for tenth in (1, 2, 3):
+            await pilot.press("shift+right")
+            await stands_at(tenth * (total // 10))
+        await pilot.press("shift+left")
+        await stands_at(2 * (total // 10))
+        await pilot.press("dollar_sign")
+        await settle(pilot, lambda: "FIN" in text(app, "chart"))
+        step = session.step
+        assert step is not None
+        assert step.segment is not None
+        assert Flags.FIN in step.segment.flags
 
 
 def segments(session: Session) -> int:

@@ -36,6 +36,7 @@ class Oddities:
         self.seen = self.total = 0
         self._problems: list[Array] = []
         self._controls: list[Array] = []
+        self._endings: list[Array] = []
 
     @property
     def complete(self) -> bool:
@@ -52,6 +53,10 @@ class Oddities:
     def control(self, place: int, way: int) -> int | None:
         """The same for SYN, FIN and RST."""
         return _nearest(self._controls, place, way)
+
+    def ending(self, place: int, way: int) -> int | None:
+        """The same for FIN and RST."""
+        return _nearest(self._endings, place, way)
 
     def search(self, snapshot: Snapshot, stories: Stories, enough: Callable[[], bool]) -> bool:
         """Look through it; true once that is done."""
@@ -87,6 +92,7 @@ class Oddities:
                 reach[side] = (anchor + int(highest[-1])) & _MASK
             self._problems.append(np.flatnonzero(odd) + at)
             self._controls.append(np.flatnonzero(flags & (_FIN | _SYN | _RST)) + at)
+            self._endings.append(np.flatnonzero(flags & (_FIN | _RST)) + at)
             self.seen = at + len(part)
         return True
 
