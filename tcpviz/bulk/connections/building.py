@@ -14,13 +14,14 @@ from tcpviz.bulk.connections import alone, lengthy, regular
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.errors import units
 from tcpviz.bulk.connections.following import Follower
+from tcpviz.bulk.connections.gaps import FIRST_NS, Gaps
 from tcpviz.bulk.connections.shapes import After, Ending, Kind, Shapes
 from tcpviz.bulk.connections.signatures import signatures
 from tcpviz.bulk.connections.work import SYN, Work
 from tcpviz.bulk.segments.flows import Flows, distinct, flows_of, mixed
 from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.core.connection import Connection
-from tcpviz.core.timers import SYN_ACK_GIVE_UP_NS, SYN_GIVE_UP_NS, TIME_WAIT_NS
+from tcpviz.core.timers import SYN_GIVE_UP_NS, TIME_WAIT_NS
 from tcpviz.core.tracker import Tracker
 
 Array = NDArray[Any]
@@ -32,7 +33,7 @@ MAX_LEAPS = 64
 """Leaps of a capture's clock that are followed in each flow; it could be made of them."""
 
 _SURE_NS = SYN_GIVE_UP_NS + 2 * TIME_WAIT_NS
-_FIRST_NS = min(TIME_WAIT_NS, SYN_ACK_GIVE_UP_NS, SYN_GIVE_UP_NS)
+
 
 FIELDS: dict[str, str] = {
     "first": "u4",  # row of the first segment
@@ -103,6 +104,8 @@ class Building:
         self._count = 0
         self._placed: Array | None = None
         self._units = units(reading, self.flows)
+        self.gaps = self._gaps_of()
+        self._parted = self.gaps.within(self.flows) if self.gaps else None
         self._done: Array | None = None
         self._alone()
         for looked in together.in_order(self._look, self._chunks()):
@@ -126,7 +129,11 @@ class Building:
             self.array[name] = column
 
     def _clock_of(self) -> Clock:
-        return Clock(self.reading.columns.array["time"], self.reading.errors)
+        reading = self.reading
+        return Clock(reading.columns.array["time"], reading.errors, lost=reading.gaps)
+
+    def _gaps_of(self) -> Gaps:
+        return Gaps(self.reading.gaps, self.clock)
 
     def _flows_of(self) -> Flows:
         return flows_of(self.reading.columns)
@@ -156,6 +163,8 @@ class Building:
 
     def _alone(self) -> None:
         """Enter the flows that are nothing but a SYN, where there are many."""
+        if self.gaps:
+            return
         columns, array = self.reading.columns, self.array
         rows, place, ending = alone.syns(columns, self.clock, self.flows, set(self._units))
         if not len(rows):
@@ -237,9 +246,14 @@ class Building:
         fine = self._same_data(work, looked.fine)
         for flow in self._units:
             fine &= flows[work.flow] != flow
+        if self._parted is not None:
+            fine &= ~self._parted[flows[work.flow]]
         shape, fine = self._shapes(looked, _whole_flows(work, fine))
         last = work.last
         ending, fine = self._endings(work, fine, last, shape)
+        if self.gaps:
+            gone = _replaced(work) >= 0
+            shape, fine = self.gaps.doubts(self.shapes, self.clock, work, gone, fine, shape)
         fine = _whole_flows(work, fine)
         mine: Array | slice = slice(None) if fine.all() else np.flatnonzero(fine)
         first = work.first[mine]
@@ -354,7 +368,7 @@ class Building:
         lasting = longest == 0
         over = np.where(single, since_last >= SYN_GIVE_UP_NS, since_last >= longest)
         early = np.where(
-            single, high - steady[last] < SYN_GIVE_UP_NS, high - steady[began] < _FIRST_NS
+            single, high - steady[last] < SYN_GIVE_UP_NS, high - steady[began] < FIRST_NS
         )
         # With a leap between, a deadline that means nothing any more may end TIME-WAIT early.
         leaps = now[first] - steady[first] != leapt
@@ -369,9 +383,13 @@ class Building:
         """Follow a flow, and those that ICMP errors tie to it, from their beginning to the end."""
         unit = self._units.get(flow)
         if unit is None:
-            return self.follower.follow(self.flows.rows(flow).tolist(), tracker=tracker)
-        rows = sorted(row for each in unit.flows for row in self.flows.rows(each).tolist())
-        return self.follower.follow(rows, unit.errors, tracker=tracker)
+            rows = self.flows.rows(flow)
+            # Its timeline shows them all.
+            told = self.gaps.among(rows) if tracker is None else self.gaps.beside(())
+            return self.follower.follow(rows.tolist(), told, tracker=tracker)
+        rows = np.sort(np.concatenate([self.flows.rows(each) for each in unit.flows]))
+        told = self.gaps.beside(unit.errors)
+        return self.follower.follow(rows.tolist(), told, tracker=tracker)
 
     def _follow(self, flow: int) -> None:
         from tcpviz.bulk.connections import skipping  # not wanted where all is regular
@@ -379,7 +397,8 @@ class Building:
         unit = self._units.get(flow)
         begin, end = self.flows.begin[flow : flow + 2].tolist()
         if unit is None and end - begin >= skipping.LEAST:
-            long = skipping.Skipping(self.reading, self.clock, self.flows.rows(flow))
+            rows = self.flows.rows(flow)
+            long = skipping.Skipping(self.reading, self.clock, rows, self.gaps.among(rows))
             opened = long.follow()
             self.follower.segments += long.segments
         elif unit is None or flow == min(unit.flows):

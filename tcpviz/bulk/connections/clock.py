@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.segments.reading import Lost
 from tcpviz.core.records import Unreachable
 from tcpviz.core.timers import LEAP_NS
 
@@ -41,7 +42,8 @@ class Clock:
 
     It never goes back. ``end`` is what it is after the last record. ``steady`` is
     the same clock without its leaps, by which timers run: a leap postpones them all.
-    ``empty`` makes its arrays, ``rest`` is called now and then while times are gone through.
+    ``empty`` makes its arrays, ``rest`` is called now and then while times are gone through;
+    what was ``lost`` was so at a moment, which moves it as an error's does.
     """
 
     def __init__(
@@ -50,13 +52,15 @@ class Clock:
         errors: list[tuple[int, Unreachable]],
         empty: Callable[[int, str], Array] = np.empty,
         rest: Callable[[], object] = bool,
+        lost: Sequence[Lost] = (),
     ) -> None:
         count = len(times)
         # Where nothing goes back the rows' own times are the clock.
-        same = not errors and _in_order(times, rest)
+        same = not errors and not lost and _in_order(times, rest)
         self.now = now = times if same else empty(count, "i8")
-        waiting = sorted((row, error.time_ns) for row, error in errors)
-        waiting.reverse()
+        waiting = [(row, error.time_ns) for row, error in errors]
+        waiting += [(one.row, one.gap.time_ns) for one in lost]
+        waiting.sort(reverse=True)
         latest = 0
         places: list[int] = []
         for at in range(0, count, _STEP):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.core.connection import Connection
-from tcpviz.core.records import Moment, SegmentRecord, Unreachable
+from tcpviz.core.records import Gap, Moment, SegmentRecord, Unreachable
 from tcpviz.core.segment import Segment
 from tcpviz.core.tracker import Tracker
 from tcpviz.wire.decoder import Decoder
@@ -25,7 +25,7 @@ class Follower:
     def follow(
         self,
         rows: Iterable[int],
-        errors: Iterable[tuple[int, Unreachable]] = (),
+        errors: Iterable[tuple[int, Unreachable | Gap]] = (),
         *,
         tracker: Tracker | None = None,
         changed: Callable[[int, Segment], Segment] | None = None,
@@ -69,7 +69,7 @@ class Follower:
         both = min(len(first), len(second))
         return first[:both] == second[:both]
 
-    def _tell(self, tracker: Tracker, error: Unreachable, before: int) -> int:
+    def _tell(self, tracker: Tracker, error: Unreachable | Gap, before: int) -> int:
         for stop in self._clock.stops(before, error.time_ns):
             tracker.tick(stop)
         tracker.feed(error)

@@ -59,11 +59,20 @@ class After(enum.IntEnum):
     OPEN = 2
 
 
+class Doubt(enum.IntEnum):
+    """Whether packets were lost after a connection's last segment: before or after its ending."""
+
+    NONE = 0
+    EARLY = 1
+    LATE = 2
+
+
 class Kind(NamedTuple):
-    """A signature, and what it came after."""
+    """A signature, what it came after, and whether it is in doubt."""
 
     signature: int
     after: After
+    doubt: Doubt = Doubt.NONE
 
 
 class Shapes:
@@ -106,6 +115,17 @@ class Shapes:
         self._rows.append(counting.tolist())
         self._kinds.append(kind)
         return number
+
+    def doubted(self, number: int, doubt: Doubt) -> int:
+        """The number of the same shape in doubt."""
+        kind = self._kinds[number]._replace(doubt=doubt)
+        made = self._numbers.setdefault(kind, len(self._rows))
+        if made == len(self._rows):
+            self._rows.append(self._rows[number])
+            self._kinds.append(kind)
+            self._offload.append(self._offload[number])
+            self._places.append(self._places[number])
+        return made
 
     def connection(self, number: int, ending: Ending = Ending.NOTHING) -> Connection:
         """The shape's example, as the core leaves it; not to be changed."""
@@ -156,11 +176,16 @@ class Shapes:
             tracker.feed(SegmentRecord(segment.time_ns, segment))
         assert len(tracker.connections) == known + 1
         connection = next(reversed(tracker.connections.values()))
+        doubt = self._kinds[number].doubt
+        if doubt is Doubt.EARLY:
+            connection.doubt()
         if ending in (Ending.TIMERS, Ending.BOTH):
             tracker.tick(tracker.now_ns + _EXPIRED_NS)
         if ending in (Ending.REPLACED, Ending.BOTH):
             for segment in _after(first, tracker.now_ns):
                 tracker.feed(SegmentRecord(segment.time_ns, segment))
+        if doubt is Doubt.LATE:
+            connection.doubt()
         return connection
 
 

@@ -6,6 +6,7 @@ those between (:mod:`tcpviz.bulk.long.onward`). The last segment is always taken
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from tcpviz.bulk.long.onward import Onward
 from tcpviz.bulk.long.recall import Reader
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.core.connection import Connection
-from tcpviz.core.records import Moment, SegmentRecord
+from tcpviz.core.records import Gap, Moment, SegmentRecord
 from tcpviz.core.segment import Segment
 from tcpviz.core.tracker import Tracker
 from tcpviz.wire.decoder import Decoder
@@ -43,9 +44,14 @@ _NEAR = 2 * RECENT
 
 
 class Skipping:
-    """Follows a flow: its ``rows``, in order. ``segments`` counts those that the core took."""
+    """Follows a flow: its ``rows``, in order. ``segments`` counts those that the core took.
 
-    def __init__(self, reading: Reading, clock: Clock, rows: Array) -> None:
+    ``gaps``  where packets were lost, each with the row before which they were
+    """
+
+    def __init__(
+        self, reading: Reading, clock: Clock, rows: Array, gaps: Sequence[tuple[int, Gap]] = ()
+    ) -> None:
         self._reading, self._clock, self._rows = reading, clock, rows
         self._decoder = Decoder(verify=True)
         self._array = reading.columns.array
@@ -55,28 +61,45 @@ class Skipping:
         self._up: dict[int, bool] = {}
         self.opened: list[tuple[int, Connection]] = []
         self.segments = 0
+        self._gaps = [(int(np.searchsorted(rows, rows.dtype.type(at))), gap) for at, gap in gaps]
 
     def follow(self) -> list[tuple[int, Connection]]:
         """Its connections, each with the row of its first segment."""
         count, place, warm = len(self._rows), 0, _WARM
         while place < count:
-            end = min(place + warm, count)
+            until = self._lose(place)
+            end = min(place + warm, until)
             while place < end:
                 self._take(place)
                 place += 1
             connection = self.opened[-1][1]
-            if place >= count - 2 or not ready(connection):
+            if place >= min(count - 2, until) or not ready(connection):
                 warm = min(2 * warm, _MOST_WARM)
                 continue
             begun, taken = place, self.segments
-            place = self._through(connection, place, min(place + STRETCH, count))
+            place = self._through(connection, place, min(place + STRETCH, until))
             fruitless = self.segments - taken > (place - begun) // 2
             warm = min(2 * warm, _MOST_WARM) if fruitless else 1 if place - begun > _WARM else _WARM
+        self._lose(count)
         clock = self._clock
         for stop in clock.stops(self._before, clock.end):
             self._tracker.tick(stop)
         self._tracker.tick(clock.end)
         return self.opened
+
+    def _lose(self, place: int) -> int:
+        """Tell the core what was lost before a segment; where next something was."""
+        gaps, tracker = self._gaps, self._tracker
+        while gaps and gaps[0][0] <= place:
+            gap = gaps.pop(0)[1]
+            for stop in self._clock.stops(self._before, gap.time_ns):
+                tracker.tick(stop)
+            # It was not told of all that the latest one has sent since the gap before.
+            latest = self.opened[-1][1]
+            tracker._followed.touched[latest.id] = latest
+            tracker.feed(gap)
+            self._before = max(self._before, gap.time_ns)
+        return gaps[0][0] if gaps else len(self._rows)
 
     def _through(self, connection: Connection, begin: int, end: int) -> int:
         """Go through a stretch as long as its columns hold; where it came to."""

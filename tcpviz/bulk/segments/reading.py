@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
@@ -16,7 +17,7 @@ from tcpviz.bulk.segments.columns import Columns, Piece, Tables
 from tcpviz.bulk.segments.headers import gather
 from tcpviz.bulk.segments.records import Batch, Longs, bulk_stream
 from tcpviz.bulk.segments.windows import Windows
-from tcpviz.core.records import Unreachable
+from tcpviz.core.records import Gap, Unreachable
 from tcpviz.core.segment import Segment
 from tcpviz.sources.feed import FeedStatus
 from tcpviz.sources.files import CaptureFile, open_capture
@@ -33,6 +34,19 @@ MAX_KEPT = 200_000
 
 MAX_ERRORS = 10_000
 """ICMP errors that are kept."""
+
+
+MAX_GAPS = 20_000
+"""Times at which packets were lost that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Packets were lost before ``frame``, and so before the row ``row``."""
+
+    row: int
+    frame: int
+    gap: Gap
 
 
 class Unsuited(Exception):  # noqa: N818 - it is no failure: there is another way
@@ -65,6 +79,7 @@ class Reading:
     ``columns``  what has been read; complete once :meth:`read` has returned
     ``status``   as a feed's
     ``errors``   ICMP errors about TCP, with the row before which each came
+    ``gaps``     where the capture says that packets were lost
     ``title``    the file's name
     ``singly``   segments that were read one by one
 
@@ -84,12 +99,14 @@ class Reading:
         # No record of a segment is shorter; what is not used of a column costs nothing.
         self.columns = Columns((self._capture.size or 0) // 70, windows, heads=heads)
         self.errors: list[tuple[int, Unreachable]] = []
+        self.gaps: list[Lost] = []
         self.singly = 0
         self.status = FeedStatus(size=self._capture.size)
         self._decoder = Decoder()
         self._file: IO[bytes] | None = None
         self._pipe = None if isinstance(path, str) else path.kept
         self._spool = Spool()
+        self._losses: dict[int, int] = {}  # by the frame before which they were
         if isinstance(path, str) and path != "-" and self._capture.size is not None:
             self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115
         # Whoever reads ahead lets what has come wait for what is to come. Of a pipe, or of a
@@ -142,11 +159,11 @@ class Reading:
         stream = self._capture.stream
         for given in self._capture.pieces():
             if stream.losses:
-                raise Unsuited("it tells where packets were lost")
+                self._losses |= stream.losses
             if stream.customs:
                 raise Unsuited("it is a recording of the lab")
             yield from cast("list[Batch]", given)
-        if stream.losses or stream.customs:
+        if stream.customs:
             raise Unsuited("it tells more than packets")
 
     def _keep(self, batch: Batch) -> int | None:
@@ -174,13 +191,16 @@ class Reading:
         decoder.segments += len(found.rows)
         if max(len(columns.tables.sources), len(columns.tables.scopes)) > 0xFFFF:
             raise Unsuited("too many interfaces or VLANs")
-        if not len(found.slow) and not found.alike:
+        lost = self._lost_in(batch) if self._losses else []
+        if not len(found.slow) and not found.alike and not lost:
             columns.append(found.piece)
             return
         slow: list[Segment] = []
         places: list[int] = []
         again: list[bool] = []
         for place, alike in sorted([*found.alike, *((each, 0) for each in found.slow.tolist())]):
+            while lost and lost[0] <= place:
+                self._lose(batch, lost.pop(0), found.rows, len(slow))
             made, alone = self._slow(batch.frame(place))
             if alike > 1:
                 self._skip_more(batch.frame(place), alike - 1)
@@ -194,6 +214,8 @@ class Reading:
             slow += made
             places += [place] * len(made)
             again += [alone] * len(made)
+        for place in lost:
+            self._lose(batch, place, found.rows, len(slow))
         if not slow:
             columns.append(found.piece)
             return
@@ -215,6 +237,22 @@ class Reading:
             if not again[one]:
                 columns.kept[first + place] = slow[one]
         columns.append(_merged(found.piece, others, order))
+
+    def _lost_in(self, batch: Batch) -> list[int]:
+        """Places in a batch before which packets were lost."""
+        end = batch.first + len(batch)
+        mine = [number for number in sorted(self._losses) if batch.first <= number < end]
+        return [number - batch.first for number in mine]
+
+    def _lose(self, batch: Batch, place: int, rows: Longs, slow: int) -> None:
+        """Note what was lost before a place; of those before it so many were read one by one."""
+        number = batch.first + place
+        row = self.columns.count + int(np.searchsorted(rows, place)) + slow
+        lost = self._losses.pop(number)
+        gap = Gap(int(batch.time_ns[place]), lost, "the capturing program")
+        self.gaps.append(Lost(row, number, gap))
+        if len(self.gaps) > MAX_GAPS:
+            raise Unsuited("packets were lost at too many places")
 
     def _skip_more(self, frame: Frame, count: int) -> None:
         """Count ``count`` more frames that are skipped as this one is."""

@@ -18,7 +18,9 @@ from tcpviz.bulk.connections.building import FIELDS, MAX_LEAPS, Building
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.errors import Unit
 from tcpviz.bulk.connections.following import Follower
-from tcpviz.bulk.connections.shapes import Ending, Kind, Shapes
+from tcpviz.bulk.connections.gaps import Gaps
+from tcpviz.bulk.connections.narrowing import narrow_all
+from tcpviz.bulk.connections.shapes import Doubt, Ending, Kind, Shapes
 from tcpviz.bulk.segments.flows import Flows
 from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.bulk.segments.windows import Windows
@@ -55,8 +57,13 @@ class Dealt(Building):
             raise Unsuited("more segments than places can be told of")
         self.reading = reading
         self.clock = Clock(
-            reading.columns.array["time"], reading.errors, windows.empty, windows.rest
+            reading.columns.array["time"],
+            reading.errors,
+            windows.empty,
+            windows.rest,
+            reading.gaps,
         )
+        self.gaps = self._gaps_of()
         if len(self.clock.leaps) > MAX_LEAPS:
             raise Unsuited("its clock leaps too often")
         self.follower = Follower(reading, self.clock)
@@ -82,23 +89,21 @@ class Dealt(Building):
                     self._add(part, base, places, begins, made, enough)
                     base += len(part.whole)
                     windows.rest()
+                windows.trim()
         finally:
             buckets.close()
         self.flows = Flows(places, np.concatenate(begins))
         self._count = sum(len(each["first"]) for each in made)
         self.array = {}
+        # One column after the other, so that no two are there twice.
+        order = np.argsort(_joined([each["first"] for each in made], "u4"))
+        order = order.astype(np.uint32)
         for name, kind in FIELDS.items():
-            # One column after the other, so that no two are there twice.
-            self.array[name] = np.concatenate(
-                [np.zeros(0, kind), *(each.pop(name) for each in made)]
-            )
-        order = np.argsort(self.array["first"])
-        for name, column in self.array.items():
-            self.array[name] = column[order]
+            self.array[name] = _joined([each.pop(name) for each in made], kind)[order]
         for name in _FIRST:
-            none = reading.columns.array[name][:0]
-            parts = [none, *(each.pop(name) for each in made)]
-            self._firsts[name] = np.concatenate(parts)[order]
+            kind = reading.columns.array[name].dtype.str
+            self._firsts[name] = _joined([each.pop(name) for each in made], kind)[order]
+        windows.trim()
 
     def first(self, name: str) -> Array:
         return self._firsts[name] if name in self._firsts else super().first(name)
@@ -122,6 +127,7 @@ class Dealt(Building):
         flows = sum(map(len, begins)) - 1
         begins.append(one.flows.begin[1:] + base)
         array = {name: column.copy() for name, column in one.array.items()}
+        narrow_all(array)
         # They lie together here; in the capture they are far between.
         array |= {name: part.columns.array[name][array["first"]] for name in _FIRST}
         array["first"] = part.whole[array["first"]]
@@ -140,6 +146,11 @@ class Dealt(Building):
             self._units[flow + flows] = known[id(unit)]
 
 
+def _joined(parts: list[Array], kind: str) -> Array:
+    """One behind the other, as narrow as they are."""
+    return np.concatenate(parts) if parts else np.zeros(0, kind)
+
+
 class _PartBuilding(Building):
     """The connections of a bucket; shapes and the clock are those of the whole capture."""
 
@@ -152,6 +163,9 @@ class _PartBuilding(Building):
 
     def _clock_of(self) -> Clock:
         return self._whole.clock.of_rows(self._part.now, self._part.steady)
+
+    def _gaps_of(self) -> Gaps:
+        return self._whole.gaps.of(self._part.whole)
 
     def _flows_of(self) -> Flows:
         part = self._part
@@ -182,6 +196,9 @@ class _PartShapes(Shapes):
         self, kind: Kind, rows: Array, kept: Array, offload: tuple[bool, bool] = (False, False)
     ) -> int:
         return self._all.number(kind, self._whole[rows], kept, offload)
+
+    def doubted(self, number: int, doubt: Doubt) -> int:
+        return self._all.doubted(number, doubt)
 
     def connection(self, number: int, ending: Ending = Ending.NOTHING) -> Connection:
         return self._all.connection(number, ending)

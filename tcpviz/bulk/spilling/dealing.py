@@ -80,6 +80,7 @@ class Part(Reading):
         self.columns = _Columns(reading.columns, array, self.whole)
         errors = reading.errors if named else []
         self.errors = [(int(np.searchsorted(self.whole, row)), error) for row, error in errors]
+        self.gaps = reading.gaps
         self.chunk, self.alone = chunk, alone
 
     def segment(self, row: int, decoder: Decoder) -> Segment:

@@ -236,7 +236,7 @@ def frozen(reading: Reading) -> Reading:
     made = copy.copy(reading)
     columns = made.columns = copy.copy(reading.columns)
     columns.array = columns.so_far()
-    made.errors = list(reading.errors)
+    made.errors, made.gaps = list(reading.errors), list(reading.gaps)
     return made
 
 

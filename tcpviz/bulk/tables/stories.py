@@ -11,6 +11,7 @@ many segments it does not see, as if they had not been captured.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -77,13 +78,14 @@ class Stories:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         building = snapshot.building
-        self._flows = building.flows
+        self._flows, self._gaps = building.flows, building.gaps
         self._array = snapshot.reading.columns.array
         self._follower = Follower(snapshot.reading, building.clock)
         self._decoder = Decoder(verify=True)
         rows = [row for row, _ in building.followed]
         firsts = np.concatenate([building.array["first"].astype(np.int64), np.array(rows, int)])
         self._firsts = np.sort(firsts)
+        self._lost: deque[tuple[int, Gap]] = deque()
         self._known: tuple[int, Array] | None = None  # whose segments were asked for last
 
     def rows(self, ident: int) -> Array:
@@ -120,20 +122,24 @@ class Stories:
         if unit is not None:  # whom ICMP errors tie together
             together = np.sort(np.concatenate([self._flows.rows(each) for each in unit.flows]))
         if len(together) <= most:
-            return self._all(ident, together, errors)
+            return self._all(ident, together, self._gaps.beside(errors))
         rows = self.rows(ident)
         total = len(rows)
         if total <= most:
             # What went before on the same ends, but not all of it.
             before = together[together < rows[0]][-most:]
-            return self._all(ident, np.concatenate([before, rows]), errors)
+            together = np.concatenate([before, rows])
+            return self._all(ident, together, self._gaps.beside(errors))
+        self._lost = deque(self._gaps.every)
         begin = min(max(begin, 0), total - 1)
         end = min(begin + most, total)
         if begin <= OPENING:
             return self._from_start(ident, rows, end)
         return self._window(ident, rows, begin, end)
 
-    def _all(self, ident: int, rows: Array, errors: Sequence[tuple[int, Unreachable]]) -> Story:
+    def _all(
+        self, ident: int, rows: Array, errors: Sequence[tuple[int, Unreachable | Gap]]
+    ) -> Story:
         tracker = Tracker()
 
         def numbered(at: int, segment: Segment) -> Segment:
@@ -170,12 +176,21 @@ class Stories:
     ) -> None:
         clock, reading = self.snapshot.building.clock, self.snapshot.reading
         for row in rows.tolist():
+            self._lose(tracker, row)
             moment = int(clock.now[row])
             for stop in clock.stops(tracker.now_ns, moment):
                 tracker.tick(stop)
             tracker.tick(moment)
             segment = changed(reading.segment(row, self._decoder))
             tracker.feed(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
+
+    def _lose(self, tracker: Tracker, row: int | None = None) -> None:
+        """Tell of what was lost before a row, and not told of yet; of all without one."""
+        while self._lost and (row is None or self._lost[0][0] <= row):
+            gap = self._lost.popleft()[1]
+            for stop in self.snapshot.building.clock.stops(tracker.now_ns, gap.time_ns):
+                tracker.tick(stop)
+            tracker.feed(gap)
 
     def _window(self, ident: int, rows: Array, begin: int, end: int) -> Story:
         tracker = Tracker()
@@ -225,6 +240,7 @@ class Stories:
         if story.end < len(rows):
             return
         clock, tracker = self.snapshot.building.clock, story.tracker
+        self._lose(tracker)
         for stop in clock.stops(tracker.now_ns, clock.end):
             tracker.tick(stop)
         tracker.tick(clock.end)
