@@ -145,6 +145,34 @@ def _moved(data: bytes) -> bytes:
     return data[:38] + more[0] + (more[1] if data[47] & 16 else data[42:46]) + data[46:]
 
 
+def forged_reset(before: Frame) -> Frame:
+    """A reset in the name of that segment's sender, with the number that is expected next."""
+    data = bytearray(before.data[:54])
+    size = int.from_bytes(data[16:18], "big") - 40
+    number = int.from_bytes(data[38:42], "big") + size
+    data[38:42] = (number % 2**32).to_bytes(4, "big")
+    data[16:18], data[47] = (40).to_bytes(2, "big"), 4
+    return Frame(before.time_ns + 1, before.link_type, bytes(data), 54, before.number)
+
+
+@pytest.mark.parametrize("sizes", [[1], [3, 4], [100]])
+def test_who_goes_on_has_not_sent_the_reset_in_its_name(sizes):
+    key = generated()[0].data[26:30] + generated()[0].data[34:36]
+    whole = [
+        f
+        for f in generated()
+        if key in (f.data[26:30] + f.data[34:36], f.data[30:34] + f.data[36:38])
+    ]
+    data = [
+        at for at, frame in enumerate(whole) if frame.data[47] & 7 == 0 and len(frame.data) > 60
+    ]
+    for at in data[:-1]:
+        told_twice = [*whole[: at + 1], forged_reset(whole[at]), *whole[at + 1 :]]
+        rows, _ = counted(told_twice, sizes)
+        assert [told(c) for c in rows] == [told(c) for c in followed(told_twice)], at
+        assert len(list(rows)) == 1
+
+
 def test_finished_connections_make_room_and_are_counted():
     table = LiveTable(rows=32)
     for at in range(0, len(generated()), 10):  # ten segments each: one after the other

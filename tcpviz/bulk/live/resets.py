@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tcpviz.bulk.live.groups import ACK, FIN, PLACE, RST
+from tcpviz.bulk.live.groups import ACK, FIN, PLACE, RST, SYN
 
 if TYPE_CHECKING:
     from tcpviz.bulk.live.sums import Segments
@@ -22,6 +22,14 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 _MASK, _HALF = 0xFFFFFFFF, 1 << 31
+
+BEYOND = 1 << 16
+"""So far beyond what was sent nobody acknowledges: :data:`tcpviz.core.doubt.LEAST_REACH`."""
+
+
+def reach(table: LiveTable) -> int:
+    """The same; where packets were missed there is no saying how much was sent."""
+    return BEYOND if not table.gaps else _HALF - 1
 
 
 class Reached(NamedTuple):
@@ -44,6 +52,7 @@ def reached(table: LiveTable, c: Segments, resets: Ints) -> Reached:
     marked = np.zeros(len(groups.flow), np.bool_)
     marked[groups.owner[mine]] = True
     chosen = marked[groups.owner][groups.whose] & (c.flags & RST == 0)
+    chosen &= c.flags & (SYN | ACK) != 0
     segments = chosen.nonzero()[0]
     whose = groups.whose[segments]
     nxt, ack = table.nxt.reshape(-1), table.ack.reshape(-1)
@@ -58,7 +67,16 @@ def reached(table: LiveTable, c: Segments, resets: Ints) -> Reached:
     ends += (flags & FIN) + (flags >> 1 & 1)
     of = c.place[whose]
     far = _furthest(ends, np.ones(len(segments), np.bool_), begins, number, nxt[of])
-    acked = _furthest(c.ack[segments].astype(np.int64), flags & ACK != 0, begins, number, ack[of])
+    acks = c.ack[segments].astype(np.int64)
+    # What acknowledges more than was ever sent is not believed.
+    lasts = np.append(begins[1:], True).nonzero()[0]
+    own = nxt[c.place]
+    own[whose[lasts]] = far[lasts]
+    theirs = _opposite(c, whose[lasts])
+    most = np.where(theirs >= 0, own[theirs], nxt[c.place[whose[lasts]] ^ 1])[number]
+    beyond = ((acks - most + _HALF) & _MASK) - _HALF > reach(table)
+    told = (flags & ACK != 0) & ~((most >= 0) & beyond)
+    acked = _furthest(acks, told, begins, number, ack[of])
     keys = whose << PLACE | groups.order[segments]
 
     def at(side: Ints, values: Ints, former: Ints) -> Ints:

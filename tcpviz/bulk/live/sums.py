@@ -26,6 +26,11 @@ Steps = npt.NDArray[np.int32]
 
 _NEVER = np.int32(np.iinfo(np.int32).min)
 
+Ended = tuple[Ints, Ints]
+"""Rows whose connection a reset of this stretch ended, and where that stood in the columns."""
+
+_NOTHING: Ended = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+
 
 @dataclass(slots=True)
 class Segments:
@@ -64,17 +69,18 @@ def count(table: LiveTable, c: Segments) -> None:
     when = liveresets.reached(table, c, resets) if len(resets) else None
     if len(syns):
         _syns(table, c, syns)
+    # Nobody in a connection sends a segment without ACK: a null, FIN or Xmas scan.
+    speaks = c.flags & (SYN | ACK) != 0
     if len(resets):
-        speaks = np.flatnonzero(c.flags & RST == 0)
-        if len(speaks):
-            _move_on(table, *_only(c, speaks))
-    else:
+        speaks &= c.flags & RST == 0
+    if speaks.all():
         _move_on(table, c, groups.starts, groups.counts, groups.whose, c.place)
-    _thirds(table, c)
+    elif speaks.any():
+        _move_on(table, *_only(c, speaks.nonzero()[0]))
+    ended = _NOTHING if when is None else _resets(table, c, resets, when)
+    _thirds(table, c, ended)
     if len(fins):
-        _fins(table, c, fins)
-    if when is not None:
-        _resets(table, c, resets, when)
+        _fins(table, c, fins, ended)
 
 
 def _only(c: Segments, chosen: Ints) -> tuple[Segments, Ints, Ints, Ints, Ints]:
@@ -145,22 +151,36 @@ def _move_on(
     if len(again):
         np.add.at(table.again.reshape(-1), place[whose[again]], 1)
     nxt[place] = base + furthest
+    # Who goes on after a reset in its name has not sent that one: core.resets.went_on().
+    again = (table.reset_by[place >> 1] == place & 1) & (furthest > 0) & (former >= 0)
+    if again.any():
+        table.reset_by[place[again] >> 1] = -1
     _acknowledge(table, c, starts, counts, whose, place)
 
 
 def _acknowledge(
-    table: LiveTable, c: Segments, starts: Ints, counts: Ints, whose: Ints, place: Ints
+    table: LiveTable,
+    c: Segments,
+    starts: Ints,
+    counts: Ints,
+    whose: Ints,
+    place: Ints,
+    told: Mask | None = None,
 ) -> None:
-    """The highest that each end has acknowledged, and the same by plain segments."""
+    """The highest that each end has acknowledged, and the same by plain segments.
+
+    ``told``: by which segments; those that acknowledge what nobody has sent are not believed.
+    """
     known, plain = table.ack.reshape(-1), table.plain.reshape(-1)
-    told = c.flags & ACK != 0
+    sifted = told is not None
+    told = c.flags & ACK != 0 if told is None else told
     # Of each direction the first one that acknowledges; some have none.
     first, tells = starts, told[starts]
     asked = (~tells).nonzero()[0]
     if len(asked):
         acks = told.nonzero()[0]
         if not len(acks):
-            return
+            return None
         begin = starts[asked]
         later = acks[np.minimum(np.searchsorted(acks, begin), len(acks) - 1)]
         tells[asked] = (later >= begin) & (later < begin + counts[asked])
@@ -179,9 +199,18 @@ def _acknowledge(
         highest = np.maximum(np.maximum.reduceat(ahead, starts), 0)
     else:
         highest = ahead[starts + counts - 1]
-    known[place] = np.where(tells, base + highest.view(np.uint32), former)
+    highest_ack = base + highest.view(np.uint32)
+    sent = table.nxt.reshape(-1)[place ^ 1]
+    beyond = (sent >= 0) & (
+        (highest_ack - sent.astype(np.uint32)).view(np.int32) > liveresets.reach(table)
+    )
+    if not sifted and beyond.any():
+        far = (c.ack - sent.astype(np.uint32)[whose]).view(np.int32) > liveresets.reach(table)
+        told = told & ~(beyond[whose] & far)
+        return _acknowledge(table, c, starts, counts, whose, place, told)
+    known[place] = np.where(tells, highest_ack, former)
     highest = np.maximum.reduceat(
-        np.where(c.flags & (ACK | SYN | FIN) == ACK, ahead, _NEVER), starts
+        np.where(told & (c.flags & (SYN | FIN) == 0), ahead, _NEVER), starts
     )
     said = (highest != _NEVER).nonzero()[0]
     where, highest, base = place[said], highest[said], base[said]
@@ -189,9 +218,21 @@ def _acknowledge(
     held = (former.astype(np.uint32) - base).view(np.int32)
     moved = np.where(former < 0, highest, np.maximum(highest, held))
     plain[where] = base + moved.view(np.uint32)
+    return None
 
 
-def _thirds(table: LiveTable, c: Segments) -> None:
+def _before(table: LiveTable, c: Segments, places: Ints, ended: Ended) -> Mask:
+    """Which of these segments came before a reset ended their connection, if one did."""
+    rows = c.where(places) >> 1
+    before: Mask = table.reset_by[rows] < 0
+    which, when = ended
+    if len(which):
+        at = np.minimum(np.searchsorted(which, rows), len(which) - 1)
+        before |= (which[at] == rows) & (c.groups.order[places] < when[at])
+    return before
+
+
+def _thirds(table: LiveTable, c: Segments, ended: Ended) -> None:
     """When the client acknowledged the server's SYN, if that was in this stretch."""
     asked = (c.side == 0).nonzero()[0]
     row = c.row[asked]
@@ -205,7 +246,7 @@ def _thirds(table: LiveTable, c: Segments) -> None:
     at = np.searchsorted(fit, starts)
     inside = at < len(fit)
     asked, starts, first = asked[inside], starts[inside], fit[at[inside]]
-    found = first < starts + c.groups.counts[asked]
+    found = (first < starts + c.groups.counts[asked]) & _before(table, c, first, ended)
     asked, starts, first = asked[found], starts[found], first[found]
     rows, when = c.row[asked], c.when(first)
     table.third_ns[rows] = when
@@ -217,10 +258,16 @@ def _thirds(table: LiveTable, c: Segments) -> None:
         table.syn_ns[rows[at]] = answered
 
 
-def _fins(table: LiveTable, c: Segments, fins: Ints) -> None:
+def _fins(table: LiveTable, c: Segments, fins: Ints, ended: Ended) -> None:
     place = c.where(fins)
     np.add.at(table.fins.reshape(-1), place, 1)
     fin, fin_ack = table.fin.reshape(-1), table.fin_ack.reshape(-1)
+    sent = table.nxt.reshape(-1)[place ^ 1]
+    beyond = (c.ack[fins] - sent.astype(np.uint32)).view(np.int32) > liveresets.reach(table)
+    right = (c.flags[fins] & (ACK | SYN | RST) == ACK) & ~((sent >= 0) & beyond)
+    right &= _before(table, c, fins, ended)
+    if not right.all():
+        fins, place = fins[right], place[right]
     # Of a FIN that is sent again the first copy tells whether its sender had got the other's.
     first = np.flatnonzero(fin[place] < 0)[::-1]
     which = fins[first]
@@ -231,10 +278,14 @@ def _fins(table: LiveTable, c: Segments, fins: Ints) -> None:
     table.closed_by[place >> 1] = place & 1
 
 
-def _resets(table: LiveTable, c: Segments, resets: Ints, when: liveresets.Reached) -> None:
+def _resets(table: LiveTable, c: Segments, resets: Ints, when: liveresets.Reached) -> Ended:
     np.add.at(table.rsts.reshape(-1), c.where(resets), 1)
-    taken = resets[liveresets.counts(table, c, resets, when)]
+    moved = (table.nxt.reshape(-1)[c.where(resets)] - when.nxt) & 0xFFFFFFFF
+    went_on = (when.nxt >= 0) & (when.expected >= 0) & (moved > 0) & (moved < 1 << 31)
+    taken = resets[liveresets.counts(table, c, resets, when) & ~went_on]
     first = in_time(c.groups, taken)[::-1]
     first = first[table.reset_by[c.where(first) >> 1] < 0]
     place = c.where(first)
     table.reset_by[place >> 1] = place & 1
+    rows, where = np.unique((place >> 1)[::-1], return_index=True)
+    return rows, c.groups.order[first[::-1][where]]
