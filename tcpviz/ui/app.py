@@ -22,6 +22,7 @@ from tcpviz.ui.driver import SleepingDriver, StillDriver
 from tcpviz.ui.keyoverlay import PressedKeys
 from tcpviz.ui.keys import ACTIONS
 from tcpviz.ui.looks import Looks
+from tcpviz.ui.menu import Menu
 from tcpviz.ui.playback import Pace
 from tcpviz.ui.rubbish import Rubbish
 from tcpviz.ui.screen import MainScreen
@@ -227,6 +228,10 @@ class TcpvizApp(App[int]):
         self.looks = looks
         self.theme = looks.theme.name
         self._main.wear(looks)
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, Menu):
+            self.push_screen(Menu(id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: the sheet's own actions, then all of the main screen, with their keys."""

@@ -1,0 +1,26 @@
+"""The menu of commands where there is hardly any room for it."""
+
+from __future__ import annotations
+
+from textual.command import CommandList
+
+from tcpviz.ui.menu import Menu
+from tests.ui.test_app import capture_file, running, settle
+
+
+async def test_keys_in_it_do_nothing_where_the_list_has_no_rows() -> None:
+    app = capture_file(2)
+    async with running(app, size=(40, 10)) as pilot:
+        await pilot.press("colon")
+        await settle(pilot, lambda: isinstance(app.screen, Menu))
+        commands = app.screen.query_one(CommandList)
+        await settle(pilot, lambda: commands.option_count > 0)
+        await pilot.resize_terminal(10, 2)
+        await settle(pilot, lambda: not commands.scrollable_content_region)
+        await pilot.press("pagedown", "pageup", "end", "home", "down", "up", "pagedown")
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot, lambda: bool(commands.scrollable_content_region))
+        await pilot.press("pagedown")
+        assert commands.highlighted is not None
+        await pilot.press("escape")
+        await settle(pilot, lambda: not isinstance(app.screen, Menu))
