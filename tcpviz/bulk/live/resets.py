@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcpviz.bulk.live.groups import ACK, FIN, PLACE, RST, SYN
+from tcpviz.bulk.live.states import beyond
 
 if TYPE_CHECKING:
     from tcpviz.bulk.live.sums import Segments
@@ -35,11 +36,12 @@ def reach(table: LiveTable) -> int:
 class Reached(NamedTuple):
     """How far the ends were when each of some resets came; -1 where that is not known.
 
-    ``nxt``  what its sender would have sent next; ``expected`` what its receiver had
-    acknowledged, ``sent`` what that would have sent next
+    ``nxt``  what its sender would have sent next, ``acked`` what it had acknowledged;
+    ``expected`` what its receiver had acknowledged, ``sent`` what that would have sent next
     """
 
     nxt: Ints
+    acked: Ints
     expected: Ints
     sent: Ints
 
@@ -57,7 +59,7 @@ def reached(table: LiveTable, c: Segments, resets: Ints) -> Reached:
     whose = groups.whose[segments]
     nxt, ack = table.nxt.reshape(-1), table.ack.reshape(-1)
     if not len(segments):
-        return Reached(nxt[place], ack[place ^ 1], nxt[place ^ 1])
+        return Reached(nxt[place], ack[place], ack[place ^ 1], nxt[place ^ 1])
     begins = np.empty(len(segments), np.bool_)
     begins[0] = True
     np.not_equal(whose[1:], whose[:-1], out=begins[1:])
@@ -74,8 +76,8 @@ def reached(table: LiveTable, c: Segments, resets: Ints) -> Reached:
     own[whose[lasts]] = far[lasts]
     theirs = _opposite(c, whose[lasts])
     most = np.where(theirs >= 0, own[theirs], nxt[c.place[whose[lasts]] ^ 1])[number]
-    beyond = ((acks - most + _HALF) & _MASK) - _HALF > reach(table)
-    told = (flags & ACK != 0) & ~((most >= 0) & beyond)
+    far_off = ((acks - most + _HALF) & _MASK) - _HALF > reach(table)
+    told = (flags & ACK != 0) & ~((most >= 0) & far_off)
     acked = _furthest(acks, told, begins, number, ack[of])
     keys = whose << PLACE | groups.order[segments]
 
@@ -88,6 +90,7 @@ def reached(table: LiveTable, c: Segments, resets: Ints) -> Reached:
     theirs = _opposite(c, mine)
     return Reached(
         at(mine, far, nxt[place]),
+        at(mine, acked, ack[place]),
         at(theirs, acked, ack[place ^ 1]),
         at(theirs, far, nxt[place ^ 1]),
     )
@@ -139,3 +142,15 @@ def counts(table: LiveTable, c: Segments, resets: Ints, when: Reached) -> Mask:
     refuses = (iss[place ^ 1] >= 0) & (iss[place] < 0)
     open_yet = answers | ~refuses & (~acks | (when.sent < 0))
     return np.asarray(np.where(when.expected >= 0, within, open_yet), np.bool_)
+
+
+def too_late(table: LiveTable, rows: Ints, acked: Ints) -> Mask:
+    """Of these, just ended by a reset: whose receiver had closed before, and is no longer there.
+
+    ``acked``: what the reset's sender had acknowledged then.
+    """
+    mine = table.reset_by[rows]
+    theirs = 1 - mine
+    fin, fin_ack = table.fin[rows, theirs], table.fin_ack[rows, theirs]
+    passive = (table.closed_by[rows] == mine) & beyond(fin_ack, table.fin[rows, mine])
+    return np.asarray(passive & beyond(acked, fin), np.bool_)

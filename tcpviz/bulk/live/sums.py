@@ -26,10 +26,11 @@ Steps = npt.NDArray[np.int32]
 
 _NEVER = np.int32(np.iinfo(np.int32).min)
 
-Ended = tuple[Ints, Ints]
-"""Rows whose connection a reset of this stretch ended, and where that stood in the columns."""
+Ended = tuple[Ints, Ints, Ints]
+"""Rows whose connection a reset of this stretch ended, where that stood in the columns, and what
+its sender had acknowledged."""
 
-_NOTHING: Ended = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+_NOTHING: Ended = (np.zeros(0, np.int64),) * 3
 
 
 @dataclass(slots=True)
@@ -81,6 +82,9 @@ def count(table: LiveTable, c: Segments) -> None:
     _thirds(table, c, ended)
     if len(fins):
         _fins(table, c, fins, ended)
+    if len(ended[0]):
+        rows, _, acked = ended
+        table.reset_by[rows[liveresets.too_late(table, rows, acked)]] = -1
 
 
 def _only(c: Segments, chosen: Ints) -> tuple[Segments, Ints, Ints, Ints, Ints]:
@@ -225,7 +229,7 @@ def _before(table: LiveTable, c: Segments, places: Ints, ended: Ended) -> Mask:
     """Which of these segments came before a reset ended their connection, if one did."""
     rows = c.where(places) >> 1
     before: Mask = table.reset_by[rows] < 0
-    which, when = ended
+    which, when, _ = ended
     if len(which):
         at = np.minimum(np.searchsorted(which, rows), len(which) - 1)
         before |= (which[at] == rows) & (c.groups.order[places] < when[at])
@@ -282,10 +286,14 @@ def _resets(table: LiveTable, c: Segments, resets: Ints, when: liveresets.Reache
     np.add.at(table.rsts.reshape(-1), c.where(resets), 1)
     moved = (table.nxt.reshape(-1)[c.where(resets)] - when.nxt) & 0xFFFFFFFF
     went_on = (when.nxt >= 0) & (when.expected >= 0) & (moved > 0) & (moved < 1 << 31)
-    taken = resets[liveresets.counts(table, c, resets, when) & ~went_on]
-    first = in_time(c.groups, taken)[::-1]
-    first = first[table.reset_by[c.where(first) >> 1] < 0]
-    place = c.where(first)
-    table.reset_by[place >> 1] = place & 1
-    rows, where = np.unique((place >> 1)[::-1], return_index=True)
-    return rows, c.groups.order[first[::-1][where]]
+    taken = liveresets.counts(table, c, resets, when) & ~went_on
+    taken &= table.reset_by[c.where(resets) >> 1] < 0
+    if not taken.any():
+        return _NOTHING
+    resets, acked = resets[taken], when.acked[taken]
+    order = c.groups.order[resets]
+    timed = np.argsort(order, kind="stable")
+    place = c.where(resets[timed])
+    rows, first = np.unique(place >> 1, return_index=True)  # of several the first
+    table.reset_by[rows] = place[first] & 1
+    return rows, order[timed][first], acked[timed][first]
