@@ -203,3 +203,16 @@ def test_fragments(tmp_path: Path) -> None:
     assert differences(path) == []
     count, others = slow(path)
     assert 0 < others < count / 2
+
+
+def test_captures_of_many_months_one_behind_the_other(tmp_path: Path) -> None:
+    """Each begins with a leap of the clock, over which no timer runs out."""
+    path = tmp_path / "capture"
+    month = 30 * 86_400 * variants.SECOND
+    for step in (3, 20):
+        made = [
+            replace(each, time_ns=each.time_ns + at // step * month)
+            for at, each in enumerate(generated())
+        ]
+        path.write_bytes(variants.pcap(made))
+        assert differences(path) == []

@@ -29,7 +29,7 @@ Array = NDArray[Any]
 CHUNK = 1 << 16
 """Segments that are worked on at a time, in whole flows; more make it no faster."""
 
-MAX_LEAPS = 64
+MAX_LEAPS = 1 << 12
 """Leaps of a capture's clock that are followed in each flow; it could be made of them."""
 
 _SURE_NS = SYN_GIVE_UP_NS + 2 * TIME_WAIT_NS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -88,6 +89,7 @@ class Clock:
         self.leaps = [
             (int(now[at - 1]) if at else 0, int(now[at]) if at < count else end) for at in places
         ]
+        self._until = [leap_to for _, leap_to in self.leaps]
         if self.leaps:
             self._smooth(places, empty)
 
@@ -117,7 +119,9 @@ class Clock:
         Without the last one.
         """
         out: list[int] = []
-        for leap_from, leap_to in [*self.leaps, (now_ns, now_ns)]:
+        leaps = self.leaps
+        for at in range(bisect_right(self._until, before_ns), len(leaps) + 1):
+            leap_from, leap_to = leaps[at] if at < len(leaps) else (now_ns, now_ns)
             if leap_to <= before_ns:
                 continue
             until = min(leap_from, now_ns)
