@@ -7,7 +7,8 @@ left out then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk import together
 from tcpviz.bulk.segments.flows import grouped
+from tcpviz.bulk.tables.cutting import stretches
 from tcpviz.bulk.tables.headlines import headlines
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
@@ -279,7 +281,6 @@ def cells(table: Table, places: Array | None = None) -> list[Cells]:
         return column if places is None else column[places]
 
     client, server = ((pick(one), pick(other)) for one, other in table.ends())
-    origin = int(table.first_ns.min(initial=np.iinfo(np.int64).max)) if len(table) else 0
     lines, texts = headlines(table)
     took = pick(table.last_ns - table.first_ns)
     rtt = pick(table.rtt)
@@ -289,13 +290,13 @@ def cells(table: Table, places: Array | None = None) -> list[Cells]:
     else:
         lasted = _durations(took)
     return [
-        _counts(pick(np.arange(1, len(table) + 1))),
+        _counts(pick(np.arange(1, len(table) + 1) + table.begin)),
         _endpoints(table, *client),
         _endpoints(table, *server),
         _told(table, places, lambda c: state_cell(c.client)),
         _told(table, places, lambda c: state_cell(c.server)),
         _told(table, places, lambda c: str(c.phase)),
-        _seconds(pick(table.first_ns - origin)),
+        _seconds(pick(table.first_ns - table.origin)),
         lasted,
         _counts(pick(table.segments)),
         _counts(pick(table.bytes)),
@@ -324,26 +325,49 @@ def write(
             out.write(ascii_text(text.decode()).encode())
 
     count = len(table) if places is None else len(places)
+    parts = list(_parts(table, places)) if count else []
+    alone = cells(*parts[0]) if len(parts) == 1 else None
     if count:
-        columns = cells(table, places)
-        sizes = [
-            max(each.width, text_width(title)) for each, title in zip(columns, TITLES, strict=True)
-        ]
+        sizes = [text_width(title) for title in TITLES]
+        for part in parts:
+            sizes = [max(*pair) for pair in zip(sizes, _widths(part, alone), strict=True)]
         heading = [
             title.rjust(size) if title in RIGHT else title.ljust(size)
             for title, size in zip(TITLES, sizes, strict=True)
         ]
         put(("  ".join(heading).rstrip() + "\n").encode())
+    for some, chosen in parts:
+        columns = cells(some, chosen) if alone is None else alone
         # Nothing is padded behind the last one.
         fields = [
             each.layout(size, b"  ") for each, size in zip(columns[:-1], sizes[:-1], strict=True)
         ]
         fields.append(columns[-1].layout(0, b"\n"))
-        parts = [slice(at, min(at + ROWS, count)) for at in range(0, count, ROWS)]
-        for text in together.in_order(lambda part: _rows(fields, part), parts):
+        rows = len(some) if chosen is None else len(chosen)
+        spans = [slice(at, min(at + ROWS, rows)) for at in range(0, rows, ROWS)]
+        for text in together.in_order(functools.partial(_rows, fields), spans):
             put(text)
     of_all = b"" if places is None else f"{count} of ".encode()
     put(of_all + ("\n".join(closing_lines(len(table), status, table.crowds)) + "\n").encode())
+
+
+_Part = tuple[Table, Array | None]
+"""Some of a table's connections, and which of them are wanted if not all."""
+
+
+def _parts(table: Table, places: Array | None) -> Iterator[_Part]:
+    """A table in stretches that have something wanted in them."""
+    for some in stretches(table):
+        if places is None or some is table:
+            yield some, places
+            continue
+        low, high = np.searchsorted(places, [some.begin, some.begin + len(some)])
+        if low < high:
+            yield some, places[low:high] - some.begin
+
+
+def _widths(part: _Part, columns: list[Cells] | None) -> list[int]:
+    return [each.width for each in columns or cells(*part)]
 
 
 def _rows(fields: list[Layout], rows: slice) -> bytes:
@@ -352,6 +376,6 @@ def _rows(fields: list[Layout], rows: slice) -> bytes:
     for size, fill in fields:
         fill(rows, out, at)
         at += size
-    last = out[:, at - size :]  # only rows that do not all end alike have zeros, and there
+    # Zeros are where texts differ in their bytes: at the end, and before "µs" stands.
     text = out.tobytes()
-    return text if last.all() else text.translate(None, b"\0")
+    return text if out.all() else text.translate(None, b"\0")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections import former
 from tcpviz.bulk.connections.building import Building
+from tcpviz.bulk.connections.narrowing import narrow, narrow_all
 from tcpviz.bulk.connections.shapes import SUCCESSOR, Ending
 from tcpviz.bulk.tables.crowding import FATES, Facts, crowds_of
 from tcpviz.bulk.tables.signs import own_vitals
@@ -43,12 +44,17 @@ class Table:
 
     ``first_ns``, ``last_ns``, ``until_ns``  of each: when it began and ended, and until when the
     capture went on after it (:class:`tcpviz.core.watch.Watch`)
+    ``origin``  when the first of all began
+    ``begin``   how many there are before the first one: 0, where it is not a part of another
     """
+
+    begin = 0
 
     def __init__(self, building: Building) -> None:
         self._building = building
         self._placed: Array | None = None
         self._array = building.array
+        narrow_all(self._array)
         self._columns = building.reading.columns
         count, others = len(self._array["first"]), len(building.followed)
         self._source = np.arange(count, dtype=np.uint32)
@@ -64,16 +70,20 @@ class Table:
             former.number(building.followed, numbers.tolist())
         kinds = self._array["shape"].astype(np.int64) << 2 | self._array["ending"]
         present = np.flatnonzero(np.bincount(kinds)) if count else np.zeros(0, np.int64)
-        self._shapes = present, np.searchsorted(present, kinds).astype(np.uint32)
+        self._shapes = present, narrow(np.searchsorted(present, kinds))
+        del kinds
         self.first_ns = self._times("first_ns")
+        self.origin = int(self.first_ns.min()) if len(self) else 0
         self.last_ns = self._times("last_ns")
         self.until_ns = _until(self.first_ns, self.last_ns)
         rtt = self._array["rtt"]
         # A shape that tells none has none, whatever the time between its segments.
-        self.rtt = self.column(
+        took = self.column(
             rtt, lambda c: -1 if c.handshake_rtt_ns is None else c.handshake_rtt_ns
         ).copy()
-        self.rtt[self.shaped(lambda c: int(c.handshake_rtt_ns is None)) > 0] = -1
+        took[self.shaped(lambda c: int(c.handshake_rtt_ns is None)) > 0] = -1
+        self.rtt = narrow(took, signed=True)
+        del took
         self.crowds, self.crowd = self._crowds()
 
     def __len__(self) -> int:
@@ -125,7 +135,7 @@ class Table:
         """VLANs and tunnels of each, as a number."""
         tables = self._columns.tables
         return self.column(
-            self._building.first("scope"),
+            self._first("scope"),
             lambda c: tables.scope(6 if ":" in c.client.endpoint.addr else 4, c.key.scope),
         )
 
@@ -187,7 +197,8 @@ class Table:
     @property
     def bytes(self) -> Array:
         """Bytes of each connection, both ends'."""
-        both = self._array["client_bytes"] + self._array["server_bytes"]
+        both = self._array["client_bytes"].astype(np.int64)
+        both += self._array["server_bytes"]
         return self.column(both, lambda c: c.client.bytes + c.server.bytes)
 
     @property
@@ -197,7 +208,7 @@ class Table:
 
     def ends(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         """(address, port) of each client and of each server; :meth:`address` tells which."""
-        tables, first = self._columns.tables, self._building.first
+        tables, first = self._columns.tables, self._first
         six = np.array([version == 6 for version, _ in tables.scopes] or [False])
         base = six[first("scope")].astype(np.int64) << 32
 
@@ -246,8 +257,12 @@ class Table:
         everything = self._joined = [found[at] for at in order]
         return (
             sorted([*everything, *others], key=lambda each: -each.count),
-            np.where(member >= 0, ranks[member], -1),
+            narrow(np.where(member >= 0, ranks[member], -1)),
         )
+
+    def _first(self, name: str) -> Array:
+        """A column of the capture, of each regular connection's first segment."""
+        return self._building.first(name)
 
     def first_row(self, place: int) -> int:
         """The row of a connection's first segment."""
@@ -390,5 +405,7 @@ def _until(first: Array, last: Array) -> Array:
     fresh[1:] = begin[1:] - end[:-1] >= PAUSE_NS
     begins = begin[fresh]
     ends = end[np.append(np.flatnonzero(fresh)[1:], len(end)) - 1]
+    if len(begins) == 1 and last.min() >= begins[0]:  # as nearly always
+        return np.broadcast_to(ends, len(last))
     place = np.searchsorted(begins, last, "right") - 1
     return np.where(place >= 0, np.maximum(last, ends[np.maximum(place, 0)]), last)
