@@ -107,9 +107,8 @@ class Keeping:
 
     def save_many(self, batch: Batch, lost: int, at: int) -> None:
         """As :meth:`save` does, many at once; ``lost`` packets are missing before place ``at``."""
-        if self._server is not None and self._server.readers:
-            for place in range(len(batch)):
-                self._server.take(batch.frame(place), lost if place == at else 0)
+        if self._server is not None:
+            self._server.take_many(batch, lost, at)
         if self._writer is None or self.error:
             return
         # What says more than a packet's bytes goes by itself.

@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tcpviz.core.segment import Segment
+from tcpviz.sources.batch import Batch, Blocks
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.over_ip import PREFIX
 from tcpviz.sources.parser import clean
@@ -94,7 +95,7 @@ class PcapServer:
         self._sink = io.BytesIO()
         self._writer: PcapngWriter | None = None
         self._head = b""
-        self._frames: list[tuple[Frame, int]] = []
+        self._frames: list[tuple[Frame, int] | Blocks] = []
         self._readers: list[_Reader] = []
         self._lock = threading.Lock()
         self._wake = os.pipe()
@@ -138,34 +139,50 @@ class PcapServer:
         if self._readers:
             self._frames.append((frame, lost))
 
+    def take_many(self, batch: Batch, lost: int, at: int) -> None:
+        """As :meth:`take` does, many at once; ``lost`` packets are missing before place ``at``."""
+        if not self._readers or not len(batch):
+            return
+        # The first by itself, since it may have to tell a reader of what that one has lost.
+        alone = sorted({0, at} if lost and 0 < at < len(batch) else {0})
+        for place, until in zip(alone, [*alone[1:], len(batch)], strict=True):
+            self._frames.append((batch.frame(place), lost if place == at else 0))
+            if place + 1 < until:
+                self._frames.append(batch.blocks(place + 1, until))
+
     def flush(self) -> None:
         """Hand over what has come since the last time."""
         frames, self._frames = self._frames, []
         if not frames or self._writer is None:
             return
         whole = self._encoded(frames)
+        count = sum(len(each) if isinstance(each, Blocks) else 1 for each in frames)
         with self._lock:
             for reader in self._readers:
                 if reader.waiting > QUEUE:
                     if not reader.missed:
                         self.tell(f"reader {reader.name} is too slow: it loses packets")
-                    reader.lost += len(frames)
-                    reader.missed += len(frames)
-                    self.missed += len(frames)
+                    reader.lost += count
+                    reader.missed += count
+                    self.missed += count
                     continue
                 data = whole
-                if reader.lost:
-                    (first, lost), *rest = frames
+                head, *rest = frames
+                if reader.lost and not isinstance(head, Blocks):
+                    first, lost = head
                     data = self._encoded([(first, lost + reader.lost), *rest])
                     reader.lost = 0
                 reader.queue.append(data)
                 reader.waiting += len(data)
         self._nudge()
 
-    def _encoded(self, frames: Sequence[tuple[Frame, int]]) -> bytes:
+    def _encoded(self, frames: Sequence[tuple[Frame, int] | Blocks]) -> bytes:
         assert self._writer is not None
-        for frame, lost in frames:
-            self._writer.write(frame, lost=lost)
+        for each in frames:
+            if isinstance(each, Blocks):
+                self._writer.write_many(each)
+            else:
+                self._writer.write(each[0], lost=each[1])
         return self._taken()
 
     def _taken(self) -> bytes:

@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,13 +24,16 @@ from pathlib import Path
 from tests.bench.live import HERE, ROOT, Result, Traffic, cpu_s, wire
 from tests.bench.report import Row, give, say, spread
 
+BEGINNING_S = 2.0
+"""Of the traffic, before CPU is measured: until then it is found out what can be followed."""
+
 AHEAD: list[str] = []
 """What puts both programs before all others, where the machine has other work to do."""
 
 
 def run(command: list[str], out: Path, counted: str, rate: float, seconds: float) -> Result:
     """A program that saves into ``out`` and says at its end what it saw."""
-    traffic = Traffic(rate, seconds)
+    traffic = Traffic(rate, seconds + BEGINNING_S)
     with subprocess.Popen(
         [*AHEAD, *command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -39,10 +43,15 @@ def run(command: list[str], out: Path, counted: str, rate: float, seconds: float
                 break
             time.sleep(0.05)
         time.sleep(1.5)  # until it sleeps in its loop
-        before = cpu_s(process.pid)
-        sent, reached = traffic.run()
-        time.sleep(0.5)
-        used = cpu_s(process.pid) - before
+        told: list[tuple[int, float]] = []
+        sending = threading.Thread(target=lambda: told.append(traffic.run()))
+        sending.start()
+        time.sleep(BEGINNING_S)
+        before, began = cpu_s(process.pid), time.monotonic()
+        sending.join()
+        used = (cpu_s(process.pid) - before) / (time.monotonic() - began)
+        sent, reached = told[0]
+        time.sleep(1.0)
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
     match = re.search(counted, said)
@@ -51,7 +60,7 @@ def run(command: list[str], out: Path, counted: str, rate: float, seconds: float
     saved = records(out)
     seen = min(int(match.group(1)) if match else 0, saved)
     out.unlink(missing_ok=True)
-    return Result(used / (sent / reached), sent, seen, lost, reached)
+    return Result(used, sent, seen, lost, reached)
 
 
 def records(out: Path) -> int:

@@ -7,6 +7,7 @@ import io
 import os
 import random
 import resource
+import socket
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,11 @@ from tcpviz.sources import fileset, writer
 from tcpviz.sources.batch import Blocks
 from tcpviz.sources.feed import FeedStatus, SourceError
 from tcpviz.sources.keeping import Keeping
+from tcpviz.sources.pcap_over_ip_server import PcapServer
 from tcpviz.sources.saving import Saving
 from tcpviz.sources.writer import PcapngWriter
 from tests.bulk.ringed import COOKED, ETHERNET, LOSING, RAW, laid, packets
+from tests.sources.test_pcap_over_ip import until
 
 
 def one_by_one(stretch: Stretch, snaplen: int, out: io.BytesIO, *, many: bool) -> bytes:
@@ -231,3 +234,31 @@ def test_a_part_of_blocks_is_as_the_whole() -> None:
     also = Blocks(blocks.data, np.array([1, 3, 6, 10]), 5).part(1, 3)  # type: ignore[arg-type]
     assert (bytes(also.data), list(also.ends)) == (b"bcdef", [2, 5])
     assert len(blocks.part(0, 0)) == 0
+
+
+@pytest.mark.parametrize("lost_at", [-1, 0, 70, 299])
+def test_readers_elsewhere_get_the_same(lost_at) -> None:
+    found = []
+    for many in (False, True):
+        server = PcapServer("0", lambda _: None)
+        server.describe([("lo", 1)], "tcp", 128)
+        with socket.create_connection(("127.0.0.1", server.served.port)) as reader:
+            until(lambda server=server: server.readers == 1)
+            stretch = storm(300, lost_at=lost_at)
+            if many:
+                server.take_many(StretchBlocks(stretch, 128), stretch.lost, stretch.lost_before())
+            else:
+                for place, frame in enumerate(stretch.frames()):
+                    server.take(frame, stretch.lost if place == lost_at else 0)
+            server.flush()
+            server._readers[0].lost += 5  # as if it had been too slow
+            if many:
+                server.take_many(StretchBlocks(stretch, 128), stretch.lost, stretch.lost_before())
+            else:
+                for place, frame in enumerate(stretch.frames()):
+                    server.take(frame, stretch.lost if place == lost_at else 0)
+            server.close()
+            with reader.makefile("rb") as told:
+                found.append(told.read())
+    assert found[0] == found[1]
+    assert len(found[0]) > 40_000
