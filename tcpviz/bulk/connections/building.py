@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk import together
 from tcpviz.bulk.connections import alone, lengthy, regular
 from tcpviz.bulk.connections.clock import Clock
-from tcpviz.bulk.connections.errors import units
+from tcpviz.bulk.connections.errors import scopes_met, units
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.gaps import FIRST_NS, Gaps
 from tcpviz.bulk.connections.shapes import After, Ending, Kind, Shapes
@@ -104,6 +105,7 @@ class Building:
         self._count = 0
         self._placed: Array | None = None
         self._units = units(reading, self.flows)
+        self._tied = np.array(sorted(self._units), np.int64)
         self.gaps = self._gaps_of()
         self._parted = self.gaps.within(self.flows) if self.gaps else None
         self._done: Array | None = None
@@ -147,6 +149,11 @@ class Building:
         numbers = np.arange(1, self._count + 1, dtype=np.uint32)
         begins[self.array["first"][: self._count]] = numbers
         return begins[np.flatnonzero(begins)] - np.uint32(1)
+
+    @functools.cached_property
+    def met(self) -> dict[tuple[str, ...], None]:
+        """The VLANs and tunnels in the order in which the core would meet them."""
+        return scopes_met(self.reading)
 
     def first(self, name: str) -> Array:
         """A column of the capture, of each connection's first segment."""
@@ -244,8 +251,8 @@ class Building:
         flows, work, sums = looked.flows, looked.work, looked.sums
         self.kept[looked.at] = looked.kept
         fine = self._same_data(work, looked.fine)
-        for flow in self._units:
-            fine &= flows[work.flow] != flow
+        if len(self._tied):
+            fine &= ~np.isin(flows[work.flow], self._tied)
         if self._parted is not None:
             fine &= ~self._parted[flows[work.flow]]
         shape, fine = self._shapes(looked, _whole_flows(work, fine))
@@ -389,6 +396,8 @@ class Building:
             return self.follower.follow(rows.tolist(), told, tracker=tracker)
         rows = np.sort(np.concatenate([self.flows.rows(each) for each in unit.flows]))
         told = self.gaps.beside(unit.errors)
+        tracker = Tracker(keep=False) if tracker is None else tracker
+        tracker._followed._scopes |= self.met
         return self.follower.follow(rows.tolist(), told, tracker=tracker)
 
     def _follow(self, flow: int) -> None:

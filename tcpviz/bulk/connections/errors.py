@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tcpviz.bulk.segments.columns import Tables
-from tcpviz.bulk.segments.flows import Flows, ends
+from tcpviz.bulk.segments.flows import Flows, ends, grouped
 from tcpviz.bulk.segments.reading import Reading, Unsuited
+from tcpviz.core.followed import MAX_SCOPES
 from tcpviz.core.records import Unreachable
 from tcpviz.core.segment import Endpoint
 
@@ -25,8 +26,7 @@ class Unit:
 def units(reading: Reading, flows: Flows) -> dict[int, Unit]:
     """By flow: the unit that it belongs to. Flows that no error names are not in it.
 
-    Raises Unsuited where it cannot be told which of several connections is meant
-    without following all.
+    Raises Unsuited where there are more VLANs and tunnels than the core looks for one in.
     """
     if not reading.errors or not len(flows):
         return {}
@@ -40,24 +40,37 @@ def units(reading: Reading, flows: Flows) -> dict[int, Unit]:
     for flow in np.flatnonzero(np.isin(low, wanted)).tolist():
         found.setdefault((int(low[flow]), int(high[flow])), []).append(flow)
     out: dict[int, Unit] = {}
+    several = len({names for _, names in columns.tables.scopes}) > MAX_SCOPES
     for (row, error), each in zip(reading.errors, pairs, strict=True):
         named = {flow for pair in each for flow in found.get(pair, ())}
-        scopes = {int(columns.array["scope"][leads[flow]]) for flow in named}
-        if len(scopes) > 1:
+        if several and len({int(columns.array["scope"][leads[flow]]) for flow in named}) > 1:
             raise Unsuited("an ICMP error may be about connections in several VLANs or tunnels")
-        unit = Unit(set(named), [(row, error)])
-        for flow in named:
-            before = out.get(flow)
-            if before is not None and before is not unit:
-                unit.flows |= before.flows
-                unit.errors += before.errors
-        for flow in unit.flows:
-            out[flow] = unit
+        known = {id(out[flow]): out[flow] for flow in named if flow in out}
+        unit = max(known.values(), key=lambda one: len(one.errors), default=Unit())
+        for joined in known.values():
+            if joined is not unit:
+                unit.flows |= joined.flows
+                unit.errors += joined.errors
+                out |= dict.fromkeys(joined.flows, unit)
+        unit.flows |= named
+        unit.errors.append((row, error))
+        out |= dict.fromkeys(named, unit)
     came = {id(error): at for at, (_, error) in enumerate(reading.errors)}
-    for unit in out.values():
-        once = {came[id(error)]: (row, error) for row, error in unit.errors}
-        unit.errors = [once[at] for at in sorted(once)]
+    for unit in {id(each): each for each in out.values()}.values():
+        unit.errors.sort(key=lambda told: came[id(told[1])])
     return out
+
+
+def scopes_met(reading: Reading) -> dict[tuple[str, ...], None]:
+    """The VLANs and tunnels in the order in which the core meets them, as far as it remembers.
+
+    An ICMP error is about the first of its connections in this order.
+    """
+    columns = reading.columns
+    numbers, first, _ = grouped(columns.array["scope"][: columns.count].astype(np.int64))
+    order = np.argsort(first)
+    names = (columns.tables.scopes[int(number)][1] for number in numbers[order])
+    return dict.fromkeys(list(dict.fromkeys(names))[:MAX_SCOPES])
 
 
 def pairs_of(error: Unreachable, tables: Tables) -> list[tuple[int, int]]:

@@ -32,7 +32,7 @@ PIECE = 1024 * 1024
 MAX_KEPT = 200_000
 """Segments that no frame holds alone and that are kept as objects, 1 kB each and more."""
 
-MAX_ERRORS = 10_000
+MAX_ERRORS = 100_000
 """ICMP errors that are kept."""
 
 

@@ -88,6 +88,11 @@ class Stories:
         self._lost: deque[tuple[int, Gap]] = deque()
         self._known: tuple[int, Array] | None = None  # whose segments were asked for last
 
+    def known(self, ident: int) -> Array | None:
+        """What :meth:`rows` gave last, if it was of this connection; from any thread."""
+        known = self._known
+        return known[1] if known is not None and known[0] == ident else None
+
     def rows(self, ident: int) -> Array:
         """The rows of a connection's segments; late ones of the one before are taken for its."""
         known = self._known
@@ -146,6 +151,8 @@ class Stories:
             self._number(tracker, int(rows[at]))
             return segment
 
+        if errors:
+            tracker._followed._scopes |= self.snapshot.building.met
         self._follower.follow(rows.tolist(), errors, tracker=tracker, changed=numbered)
         connection = tracker.connections[ident]
         total = connection.client.segments + connection.server.segments

@@ -1,0 +1,62 @@
+"""ICMP errors where the same ends are known in several VLANs and tunnels, and many errors."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("numpy")
+
+from tcpviz.wire.frame import Frame
+from tests.bulk import tunnels, variants
+from tests.bulk.compare import built, differences, stories
+from tests.bulk.test_hostile import ADDRESSES, traffic
+from tests.bulk.test_variants import frames
+from tests.wire import packets
+
+
+def error(quoted: bytes) -> bytes:
+    """Host unreachable, quoting a packet's first bytes."""
+    inside = bytes.fromhex("0301000000000000") + quoted[:28]
+    total = ~packets.fold(inside) & 0xFFFF
+    inside = inside[:2] + total.to_bytes(2, "big") + inside[4:]
+    return packets.ipv4(inside, protocol=1, src="10.0.0.9", dst=ADDRESSES[0])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_same_ends_in_several_scopes(tmp_path: Path, seed: int) -> None:
+    dice = random.Random(seed)
+    path = tmp_path / "capture"
+    traffic(path, seed, 0.02, 250)
+    wraps = [tunnels.ether, *(tunnels.TUNNELS[n][1] for n in ("VXLAN", "three VLAN tags", "GRE"))]
+    made: list[Frame] = []
+    for each in frames(path):
+        for wrap in dice.sample(wraps, dice.choice((1, 1, 2, 3))):
+            data = wrap(each.data, 4)
+            made.append(replace(each, link_type=1, data=data, wire_len=len(data)))
+        if dice.random() < 0.1:
+            data = dice.choice(wraps)(error(each.data), 4)
+            made.append(replace(each, link_type=1, data=data, wire_len=len(data)))
+    path.write_bytes(variants.pcap(made))
+    building = built(path)
+    assert len(building._units) > 5
+    assert differences(path, building) == []
+    if seed < 2:
+        assert stories(path)[1] == []
+
+
+def test_many_errors_about_few(tmp_path: Path) -> None:
+    path = tmp_path / "capture"
+    traffic(path, 1, 0.0, 60)
+    some = frames(path)
+    made = [replace(each) for each in some]
+    for at in range(2_000):
+        data = error(some[at % len(some)].data)
+        made.append(replace(some[-1], data=data, wire_len=len(data)))
+    path.write_bytes(variants.pcap(made))
+    building = built(path)
+    assert len(building.reading.errors) == 2_000
+    assert differences(path, building) == []
