@@ -71,7 +71,7 @@ def pcapng(
             ticks &= (1 << 64) - 1  # moments before 1970
             where = places[each.link_type, at % interfaces]
             if old:
-                out.append(ng.old_packet(each.data, ticks, where))
+                out.append(ng.old_packet(each.data, ticks, where, length=each.wire_len))
             else:
                 out.append(ng.packet(each.data, ticks, where, *options, length=each.wire_len))
     return b"".join(out)

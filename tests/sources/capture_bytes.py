@@ -69,7 +69,14 @@ class Ng:
         )
         return self.block(6, head + data + bytes(-len(data) % 4) + self.options(*pairs))
 
-    def old_packet(self, data: bytes, ticks: int = 0, interface: int = 0, drops: int = 0) -> bytes:
+    def old_packet(
+        self,
+        data: bytes,
+        ticks: int = 0,
+        interface: int = 0,
+        drops: int = 0,
+        length: int | None = None,
+    ) -> bytes:
         head = struct.pack(
             self.order + "HHIIII",
             interface,
@@ -77,7 +84,7 @@ class Ng:
             ticks >> 32,
             ticks & 0xFFFFFFFF,
             len(data),
-            len(data),
+            len(data) if length is None else length,
         )
         return self.block(2, head + data)
 
