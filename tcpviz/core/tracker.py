@@ -142,7 +142,7 @@ class Tracker:
         return before + steps if before else steps
 
     def take(self, connection: Connection, segment: Segment) -> None:
-        """What :meth:`feed` does of a segment with ACK alone, without a step.
+        """What :meth:`feed` does of a segment without SYN, without a step.
 
         It can be of no other connection than this one, the only one of its addresses and ports,
         and time has come to it.

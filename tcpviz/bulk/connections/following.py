@@ -12,6 +12,8 @@ from tcpviz.core.segment import Segment
 from tcpviz.core.tracker import Tracker
 from tcpviz.wire.decoder import Decoder
 
+_SYN = 2
+
 
 class Follower:
     """Follows whole flows, each by itself; ``segments`` counts the objects made for it."""
@@ -34,10 +36,13 @@ class Follower:
 
         ``changed`` may alter the segment that has the given place among ``rows``.
         """
-        tracker = Tracker(keep=False) if tracker is None else tracker
         clock, now = self._clock, self._clock.now
         opened: list[tuple[int, Connection]] = []
         waiting = sorted(errors, key=lambda each: each[0])
+        # Where nobody asks for its steps, and until there is a second connection.
+        plain = tracker is None and not waiting
+        tracker = Tracker(keep=False) if tracker is None else tracker
+        only: Connection | None = None
         before = 0
         for place, row in enumerate(rows):
             while waiting and waiting[0][0] <= row:
@@ -52,10 +57,14 @@ class Follower:
             if changed is not None:
                 segment = changed(place, segment)
             self.segments += 1
+            if only is not None and not int(segment.flags) & _SYN:
+                tracker.take(only, segment)
+                continue
             known = len(tracker.connections)
             tracker.feed(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
             if len(tracker.connections) > known:
                 opened.append((row, next(reversed(tracker.connections.values()))))
+                only = opened[0][1] if plain and len(opened) == 1 else None
         for _, error in waiting:
             before = self._tell(tracker, error, before)
         for stop in clock.stops(before, clock.end):

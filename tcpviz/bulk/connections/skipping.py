@@ -28,7 +28,7 @@ Array = NDArray[Any]
 
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 
-LEAST = 48
+LEAST = 80
 """Segments of a flow that are worth the columns."""
 
 STRETCH = 1 << 15
