@@ -82,8 +82,6 @@ def run(options: argparse.Namespace, chosen: Filter | None) -> int | None:
     """Print what was asked for; the exit code, or ``None`` (see above)."""
     if chosen is not None and not all(map(told, chosen.fields)):
         return None
-    if chosen is not None and options.troubles and not _steady(chosen):
-        return None  # that asks each by itself, not as one of a crowd
     _settle()
     try:
         with together.shared():
@@ -187,34 +185,10 @@ def _troubles(options: argparse.Namespace, table: Table, chosen: Filter | None) 
     from tcpviz.export.gathering_columns import gather
 
     places = np.arange(len(table)) if chosen is None else _places(table, chosen)
-    read_troubles.report(options, gather(table, places), table.crowds if chosen is None else ())
+    gathering = gather(table, places)
+    many = table.crowds if chosen is None else table.crowds_of(places)
+    read_troubles.report(options, gathering, many)
     return 0
-
-
-_STEADY = frozenset(
-    {
-        *("host", "port", "state", "certainty", "segments", "bytes", "syns", "fins", "rsts"),
-        *("phase", "rtt", "duration", "id", "completeness", "conn_state", "history"),
-        *("opened_by", "closed_by", "reset_by"),
-    }
-)
-"""Filter fields that do not depend on the moment at which they are asked."""
-
-
-def _steady(chosen: Filter) -> bool:
-    """Whether a filter can be asked of all connections at one moment."""
-    from tcpviz.views.filter.syntax import Test, Word
-
-    def plain(node: object) -> bool:
-        if isinstance(node, Word):
-            return False
-        if isinstance(node, Test):
-            name = node.field.removeprefix("client.").removeprefix("server.")
-            return name in _STEADY or node.field.startswith("mark.")
-        inner = getattr(node, "items", None) or (getattr(node, "item", None),)
-        return all(each is not None and plain(each) for each in inner)
-
-    return plain(chosen.node)
 
 
 def _places(table: Table, chosen: Filter) -> NDArray[Any]:

@@ -42,16 +42,23 @@ def run(options: argparse.Namespace) -> int:
     Notes(feed).tell()
     connections = list(tracker.connections.values())
     watch, gathering = Watch(connections), Gathering(known=tracker.connections)
+    # First: what each of a crowd shows by itself is told of the crowd, and not once more.
+    many = crowds(connections)
+    met: set[int] = set()
     for connection in connections:
         until = watch.until(connection)
         if chosen is None or chosen.matches(connection, until):
             gathering.add(connection, until)
-    report(options, gathering, crowds(connections) if chosen is None else ())
+            met.add(id(connection.crowd))
+    report(options, gathering, [each for each in many if chosen is None or id(each) in met])
     return code
 
 
 def report(options: argparse.Namespace, gathering: Gathering, many: Iterable[Crowd]) -> None:
-    """Print what was gathered, and what many connections show together."""
+    """Print what was gathered, and what many connections show together.
+
+    ``many``: with a filter those crowds of which a member fits.
+    """
     found = gathering.troubles(crowds=many)
     if options.json:
         for each in found:

@@ -2,8 +2,7 @@
 
 :class:`tcpviz.core.troubles.Gathering` takes connections one by one. Here one of each kind
 stands for all: it is given each one's own number, ends and times, and the facts of its verdicts.
-As where a capture is followed packet by packet, each is looked at by itself, not as one of a crowd;
-but as one of it where that is asked for, as the screen does.
+What each of a crowd shows by itself is told of the crowd, and not once more.
 """
 
 from __future__ import annotations
@@ -45,7 +44,6 @@ def gather(table: Table, places: Array) -> Gathering:
 class Gatherer:
     """Takes a table's connections, some at a time; what it gives is the same object each time.
 
-    ``crowded``  what all of a crowd show is told of the crowd, and not of each once more
     ``lock``     is held while a connection is made: others may make some of the same table
     """
 
@@ -53,11 +51,9 @@ class Gatherer:
         self,
         table: Table,
         *,
-        crowded: bool = False,
         lock: contextlib.AbstractContextManager[Any] | None = None,
     ) -> None:
         self._table = table
-        self._crowded = crowded
         self._lock = lock or contextlib.nullcontext()
         self._known: dict[int, Connection] = {}
         self._gathering = Gathering(known=self._known)
@@ -90,7 +86,7 @@ class Gatherer:
     def _stand(self, kind: Kind) -> _Stand | None:
         if self not in kind.forms:
             try:
-                kind.forms[self] = _Stand(kind, self._crowded) if kind.fillable else None
+                kind.forms[self] = _Stand(kind) if kind.fillable else None
             except alike.Unfit:
                 kind.forms[self] = None
         stand: _Stand | None = kind.forms[self]
@@ -109,8 +105,6 @@ class Gatherer:
             former = _as_former(table.building.shapes, pair)
             former.last_ns = last_ns
         c.older = ()
-        if not self._crowded:
-            c.crowd = None
         if former is not None:
             c.older, self._known[_FORMER] = (_FORMER,), former
         self._gathering.add(c, now)
@@ -131,16 +125,14 @@ def _as_former(shapes: Shapes, pair: int) -> Connection:
 class _Stand:
     """A connection that stands for all of its kind. Raises Unfit."""
 
-    def __init__(self, kind: Kind, crowded: bool) -> None:
+    def __init__(self, kind: Kind) -> None:
         made = self._made = kind.connection
-        crowd, made.crowd = made.crowd, None
         self._follows = bool(made.older)
         made.older = (_FORMER,) if made.older else ()
         self._timed = made.handshake_rtt_ns is not None
         self._signs = tuple(signs_of(made, side) for _, side in _SIDES)
         said = [each for each in verdicts(made, kind.now) if each.severity > Severity.INFO]
         self._said = [(each, alike.facts(each)) for each in said]
-        made.crowd = crowd if crowded else None
         self._shapes = kind.shapes
         self._formers: dict[int, Connection] = {}
 

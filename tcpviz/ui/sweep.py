@@ -53,7 +53,7 @@ class Sweep:
         from tcpviz.export.gathering_columns import Gatherer
 
         table = snapshot.table
-        gatherer = Gatherer(table, crowded=True, lock=snapshot.lock)
+        gatherer = Gatherer(table, lock=snapshot.lock)
         gathering, told = gatherer.gather(np.arange(0)), time.monotonic()
         for begin in range(0, len(table), AT_ONCE):
             if stop():

@@ -264,6 +264,15 @@ class Table:
         """A column of the capture, of each regular connection's first segment."""
         return self._building.first(name)
 
+    def crowds_of(self, places: Array) -> list[Crowd]:
+        """Those of ``crowds`` of which one of these is a member."""
+        whose = {
+            id(self._joined[each]) for each in np.unique(self.crowd[places]).tolist() if each >= 0
+        }
+        followed = places[self._source[places] >= _FOLLOWED]
+        whose |= {id(self._object(place).crowd) for place in followed.tolist()}
+        return [each for each in self.crowds if id(each) in whose]
+
     def first_row(self, place: int) -> int:
         """The row of a connection's first segment."""
         source = int(self._source[place])
