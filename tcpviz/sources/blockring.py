@@ -25,6 +25,9 @@ from tcpviz.sources.ring import AT_ONCE_BYTES, LEAST, Ring, RingSocket, mapped
 BLOCK = 512 << 10
 """Bytes of a block: the longest packet that is kept whole is somewhat shorter."""
 
+BLOCKS_RING = 128 << 20
+"""Bytes of the ring: packets of 64 KB each fill it at 3 GB/s in 40 ms."""
+
 RETIRE_MS = 40
 """Milliseconds after which a block that is not full is given away."""
 
@@ -110,6 +113,12 @@ class BlockRing(Ring):
         if not packets and not self.over:
             self.release(0)  # with nothing in them
         return packets
+
+    def share(self, count: int) -> float:  # noqa: ARG002 - of ready()
+        return len(self._found) / self._blocks
+
+    def crowded(self) -> bool:
+        return self._look(self._blocks // 3, None) is not None and not self.over
 
     def waiting(self) -> int:
         packets, number = 0, self._number

@@ -29,7 +29,8 @@ from tcpviz.sources.kernelword import KernelWord
 from tcpviz.sources.order import Order, Plan
 from tcpviz.sources.pcap_over_ip_server import PcapServer, Served
 from tcpviz.sources.recent import Kept
-from tcpviz.sources.ring import RING, why_not
+from tcpviz.sources.ring import why_not
+from tcpviz.sources.ringhand import ring_bytes
 from tcpviz.sources.ringread import FrameMaker, Link, Maker, MappedReader, Reader, told_unread
 from tcpviz.sources.ringside import taken_over
 from tcpviz.sources.saving import Saving
@@ -152,7 +153,7 @@ class LiveFeed:
             links = [plan.interface.link_type for plan in plans]
             reason = why_not(links, compiled=self._predicate is None)
         if not reason:
-            self._configs[0]["ring"] = RING
+            self._configs[0]["ring"] = ring_bytes(self._snaplen)
         self.ringed = False
         self.way = f"packet by packet: {reason}"
 

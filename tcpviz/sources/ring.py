@@ -193,6 +193,14 @@ class Ring:
             found += look
         return found
 
+    def share(self, count: int) -> float:
+        """What part of it those are that :meth:`ready` found."""
+        return count / self.frames
+
+    def crowded(self) -> bool:
+        """More than a third is full; only where that can be told without looking at all of it."""
+        return False
+
     def waiting(self) -> int:
         """How many are ours in all."""
         return self.ready(self.frames)

@@ -7,7 +7,7 @@ import socket
 import struct
 from collections.abc import Sequence
 
-from tcpviz.sources.blockring import BlockRing, BlockSocket
+from tcpviz.sources.blockring import BLOCKS_RING, BlockRing, BlockSocket
 from tcpviz.sources.packets import Instruction
 from tcpviz.sources.ring import MAX_SNAPLEN, MOST, RING, Ring, RingSocket, in_blocks, why_not
 
@@ -15,6 +15,11 @@ from tcpviz.sources.ring import MAX_SNAPLEN, MOST, RING, Ring, RingSocket, in_bl
 def kind_of(snaplen: int) -> type[RingSocket]:
     """The socket for so many bytes of each packet, 0 for all."""
     return BlockSocket if in_blocks(snaplen) else RingSocket
+
+
+def ring_bytes(snaplen: int) -> int:
+    """How large a ring should be for so many bytes of each packet."""
+    return BLOCKS_RING if in_blocks(snaplen) else RING
 
 
 def try_it(snaplen: int) -> tuple[int, str]:
@@ -28,7 +33,9 @@ def try_it(snaplen: int) -> tuple[int, str]:
         return 0, reason
     nothing: list[Instruction] = [(0x06, 0, 0, 0)]
     try:
-        made = kind_of(snaplen)("lo", nothing, loopback=True, snaplen=snaplen)
+        made = kind_of(snaplen)(
+            "lo", nothing, loopback=True, snaplen=snaplen, size=ring_bytes(snaplen)
+        )
     except OSError as error:
         return 0, error.strerror or str(error)
     try:
@@ -51,7 +58,7 @@ def told(snaplen: int) -> tuple[bool, str]:
     frames, reason = try_it(snaplen)
     if not frames:
         return False, f"no ({reason}): {when} is read packet by packet, some ten thousand a second"
-    room = f"{frames} packets" if snaplen else f"{RING >> 20} MB of packets of any length"
+    room = f"{frames} packets" if snaplen else f"{BLOCKS_RING >> 20} MB of packets of any length"
     where = f"through a pipe ({reason})" if reason else "read where it lies"
     return not reason, f"{room}, {where} ({when}, -i any or up to {MOST})"
 

@@ -40,6 +40,9 @@ PATIENCE_S = 0.25
 RUSH = range(24, 1024)
 """With so many packets in one pass the next one is twice as far away; a flood is taken sooner."""
 
+SHARE = 0.25
+"""Of a ring so much may fill between two passes, at the rate of the last one."""
+
 LEFT_S = 5.0
 """Seconds for which what still lies in the rings is read when the capture has ended."""
 
@@ -290,6 +293,7 @@ class MappedReader(Reader):
 
     ``due``  when the next pass is, by time.monotonic(); None: when the child says that something
              has come
+    ``crowded``  at the last pass more than a third of a ring was left waiting
     ``patient``  nobody waits for each packet: passes are as large as they may be, at most
              PATIENT_S apart. A packet costs a third less in five times as large a pass
     """
@@ -308,12 +312,12 @@ class MappedReader(Reader):
         self._ask = ask
         self._lock = threading.Lock()
         self.due: float | None = 0.0
-        self.patient = False
+        self.patient = self.crowded = False
         # Frames of a pass; of several rings each has its share.
         longest = max(1, *(ring.size for ring in rings))
         self._most = max(min(AT_ONCE, AT_ONCE_BYTES // longest), 2)
         self._patience = min(PATIENT_S, *(ring.lasts_s for ring in rings))
-        self._began = self._until = 0.0
+        self._began = self._until = self._share = 0.0
         self._rest = -1
         self._passed = 0
         self._full = False
@@ -347,7 +351,8 @@ class MappedReader(Reader):
         if self._full:
             self.due = began  # more has come already
         elif self._passed > before:
-            self.due = began + self._pause(self._passed - before, since)
+            pause = self._pause(self._passed - before, since)
+            self.due = began + min(pause, SHARE * since / self._share)
         elif self.due is not None:
             self.due = None
             self._ask(WAKE)
@@ -364,14 +369,16 @@ class MappedReader(Reader):
     def _take(self, most: int, *, asks: bool) -> list[Any]:
         with self._lock:
             parts = []
-            self._full = False
+            self._full, self.crowded, self._share = False, False, 0.0
             most = max(min(most, self._most) // max(len(self._rings), 1), 1)
             for number, ring in enumerate(self._rings):
                 count = ring.ready(most)
                 self._full = self._full or ring.more or count == most
                 if count:
+                    self._share = max(self._share, ring.share(count))
                     data = self._maker.copied(ring.stretches(count))
                     ring.release(count)
+                    self.crowded = self.crowded or ring.crowded()
                     self._passed += count
                     self._rest = max(self._rest - count, 0) if self._rest > 0 else self._rest
                     skip = ring.skip_outgoing

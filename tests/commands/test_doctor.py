@@ -57,7 +57,7 @@ def test_the_ring_is_tried_for_real(monkeypatch):
         monkeypatch.setattr(access, "own_access", lambda: (True, "AF_PACKET"))
         monkeypatch.setattr(ringhand, "try_it", lambda _, told=(frames, reason): told)
         facts = doctor._ring()
-        rooms = ("1000 packets", "64 MB of packets of any length")
+        rooms = ("1000 packets", "128 MB of packets of any length")
         for fact, room in zip(facts, rooms, strict=True):
             assert fact.mark is (doctor.Mark.PARTLY if reason else doctor.Mark.YES)
             assert (reason or f"{room}, read where it lies") in fact.text

@@ -182,7 +182,7 @@ def refuse(_channel: object) -> list[object]:
 @pytest.mark.parametrize("way", ["mapped", "through a pipe", "packet by packet"])
 def test_the_kernels_drops_are_counted_to_the_last_packet(monkeypatch, tmp_path, way, snaplen):
     monkeypatch.setattr(live, "BUFFER", 100_000)
-    monkeypatch.setattr(live, "RING", 1 << 20)
+    monkeypatch.setattr(live, "ring_bytes", lambda _: 1 << 20)
     if way == "through a pipe":
         monkeypatch.setattr(ringside, "adopt", refuse)
     if way == "packet by packet":

@@ -100,7 +100,7 @@ def test_a_ring_gives_what_reading_packet_by_packet_gives(monkeypatch, interface
         pytest.skip("there is one interface only")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        words = f"tcp port {port}"
+        words = f"tcp port {port} and host 127.0.0.1"
         with monkeypatch.context() as without:
             without.setattr(live, "why_not", lambda *_, **__: "not wanted")
             one_by_one = LiveFeed(interfaces, words, snaplen=0, exclude_ssh=False)

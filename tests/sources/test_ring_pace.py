@@ -23,6 +23,12 @@ class Waiting:
         self.most = max(self.most, most)
         return min(self.waits, most)
 
+    def share(self, count: int) -> float:
+        return count / self.frames
+
+    def crowded(self) -> bool:
+        return False
+
     def stretches(self, count: int) -> list[memoryview]:
         return []
 
@@ -91,3 +97,10 @@ def test_of_long_frames_fewer_are_taken_together(monkeypatch):
     lies = Waiting(300_000, 2128)
     pauses(monkeypatch, lies, 20_000, patient=True)
     assert lies.most * lies.size <= ring.AT_ONCE_BYTES
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_what_would_fill_it_before_the_next_pass_is_looked_at_sooner(monkeypatch, patient):
+    rate = 300_000
+    pause = pauses(monkeypatch, Waiting(20_000), rate, patient=patient)
+    assert 0.2 * 20_000 < rate * pause < 0.3 * 20_000

@@ -111,15 +111,17 @@ class RingFeed(LiveFeed):
     def spare(self, memory: int) -> None:
         """Take what fits into so many bytes for all processes; before it is opened.
 
-        An eighth for the ring, an eighth for the rows (:data:`ROW` bytes each, with their place
-        in the dictionary), a sixteenth for the latest stretches; the rest is the program's own.
+        An eighth for the ring (a quarter, where packets are kept whole), an eighth for the rows
+        (:data:`ROW` bytes each, with their place in the dictionary), a sixteenth for the latest
+        stretches; the rest is the program's own.
         """
         self.table = LiveTable(max(min(ROWS, memory // 8 // ROW), 1 << 15))
         self.rows = LiveRows(self.table, self.changing)
         self._kept = min(KEPT, memory // 16)
         for config in self._configs:
             if config.get("ring"):
-                config["ring"] = min(ring.RING, 1 << (memory // 8).bit_length() - 1)
+                share = memory // (4 if ring.in_blocks(self._snaplen) else 8)
+                config["ring"] = min(config["ring"], 1 << share.bit_length() - 1)
 
     def _maker(self, links: Sequence[Link]) -> Maker:
         self._made = StretchMaker(links)
@@ -185,6 +187,9 @@ class RingFeed(LiveFeed):
     def _digest(self, child: Child, frames: list[Any]) -> list[Record]:
         if not self.ring:
             return super()._digest(child, frames)
+        reader = self._mapped
+        if reader is not None and reader.crowded and self._serving is None:
+            self.overwhelmed = True
         records: list[Record] = []
         for stretch in frames:
             records += self._take(stretch)
