@@ -6,6 +6,7 @@ this object, used from the screen's thread only, takes what they have made and w
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +21,7 @@ from tcpviz.ui.playback import Mode
 from tcpviz.ui.session import Session
 from tcpviz.ui.sweep import Sweep
 from tcpviz.ui.telling import AT_LAST, Teller, Told
+from tcpviz.views.going import By, Place
 from tcpviz.views.numbers import count
 from tcpviz.views.progress import Progress
 from tcpviz.words import _
@@ -306,13 +308,38 @@ class BulkSession(Session):
             self._want(story.ident, max(story.begin + OVERLAP - MOST, 0), story.begin - 1)
         return True
 
+    def seek_place(self, place: Place) -> bool:
+        told, snapshot = self.told, self._snapshot
+        if told is None or snapshot is None or told.story.whole:
+            return False
+        total = told.story.total
+        if place.by is By.SHARE:
+            self._stand_at(told, (total - 1) * place.value // 1_000_000)
+            return True
+        rows = self._teller.segments(told.story.ident)
+        if rows is None:  # another table has just been made
+            return False
+        array = snapshot.reading.columns.array
+        name, wanted = "frame", place.value
+        if place.by is not By.FRAME:
+            name, wanted = "time", place.time_ns(int(array["time"][rows[0]]))
+        self._stand_at(
+            told, bisect.bisect_left(rows, wanted, key=lambda row: int(array[name][row]))
+        )
+        return True
+
     def _by_share(self, told: Told, way: int, share: int) -> None:
         """On or back by a part of the whole connection, whichever window that is in."""
+        total, here = told.story.total, self._standing()
+        here = total - 1 if here is None else here
+        self._stand_at(told, here + way * max(total // share, 1))
+
+    def _stand_at(self, told: Told, goal: int) -> None:
+        """Go to one of the connection's segments, or the nearest one there is."""
         from tcpviz.bulk.tables.stories import MOST
 
-        story, here = told.story, self._standing()
-        here = story.total - 1 if here is None else here
-        goal = min(max(here + way * max(story.total // share, 1), 0), story.total - 1)
+        story = told.story
+        goal = min(max(goal, 0), story.total - 1)
         if story.begin <= goal < story.end:
             self.playback.seek(told.step_of(goal))
         else:

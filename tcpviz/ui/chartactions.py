@@ -12,6 +12,7 @@ from tcpviz.ui.plan import Pane
 from tcpviz.ui.scrubber import ScrubberView
 from tcpviz.ui.timeactions import TimeActions
 from tcpviz.views import digest as d
+from tcpviz.views.going import Place
 from tcpviz.views.ladder_index import ChartIndex
 from tcpviz.words import _
 
@@ -172,6 +173,30 @@ class ChartActions(TimeActions):
         place = here - timeline.first if track is None else track.place(here)
         place = min(max(place + way * max(len(steps) // 10, 1), 0), len(steps) - 1)
         self.go_to(steps[place])
+
+    def action_go(self) -> None:
+        """Ask where to go in the connection."""
+        if self.track is None and self._chart.index is None:
+            self.say_briefly(_("no connection is selected: choose one in the list"))
+            return
+        from tcpviz.ui.going import GoScreen
+
+        looks = self.app.looks  # type: ignore[attr-defined]
+        self.app.push_screen(GoScreen(looks, ascii_only=self.ascii_only), self._go_to_place)
+
+    def _go_to_place(self, place: Place | None) -> None:
+        index, session = self._chart.index, self.session
+        if place is None or index is None:
+            return
+        before = session.cursor.index
+        if session.seek_place(place):
+            self.stepped(before)
+            return
+        found = index.find(place)
+        if found is None:
+            self.say_briefly(_("no segment yet"))
+        else:
+            self.go_to(index.steps[found])
 
     # -- strides ------------------------------------------------------------
 

@@ -42,6 +42,13 @@ TIME_ACTIONS: tuple[Action, ...] = (
     ),
     Action("teardown", ("dollar_sign",), "$", "Teardown", "To where the closing begins"),
     Action(
+        "go",
+        ("at",),
+        "@",
+        "Go to ...",
+        "Go to a frame, a time or a share of the connection, typed in",
+    ),
+    Action(
         "tenth_on",
         ("shift+right",),
         "Shift+→",

@@ -15,7 +15,7 @@ from tcpviz.views.held_time import HeldTime
 if TYPE_CHECKING:
     from tcpviz.bulk.tables.growing import Snapshot
     from tcpviz.bulk.tables.oddities import Oddities
-    from tcpviz.bulk.tables.stories import Stories, Story
+    from tcpviz.bulk.tables.stories import Array, Stories, Story
 
 KEPT_STEPS = 30_000
 """Steps of stories that are kept (1.5 to 2 kB each)."""
@@ -123,6 +123,11 @@ class Teller:
             return
         odd = self.oddities = Oddities(ident)
         self._searcher.ask(lambda stop: odd.search(snapshot, self._rows(snapshot), stop))
+
+    def segments(self, ident: int) -> Array | None:
+        """The rows of a connection's segments, where it was told of last; no others."""
+        stories = self._stories
+        return None if stories is None else stories.known(ident)
 
     def _rows(self, snapshot: Snapshot) -> Stories:
         from tcpviz.bulk.tables.stories import Stories

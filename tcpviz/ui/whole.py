@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tcpviz.views.going import Place
 from tcpviz.views.progress import Progress
 
 
@@ -35,6 +36,11 @@ class Whole:
         the ``teardown`` begins; ``share``: by so large a part of it all, a tenth if it is 10.
         """
         del way, end, kind, share
+        return False
+
+    def seek_place(self, place: Place) -> bool:
+        """Go there, in a connection that is held in part; false where all of one is held."""
+        del place
         return False
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from typing import Final
 from tcpviz.core.timeline import Step, Timeline
 from tcpviz.views import digest as d
 from tcpviz.views.digest import Digest
+from tcpviz.views.going import By, Place
 from tcpviz.views.numbers import count, duration, plural, size
 
 LEAST_RUN: Final = 24
@@ -234,6 +235,25 @@ class ChartIndex:
     def worst(self, start: int, stop: int) -> str:
         """The letter of the gravest trouble between two positions; empty: none."""
         return d.worst(self.letters[start:stop])
+
+    def find(self, place: Place) -> int | None:
+        """Position of the first step there or after; the last one, if all are before it."""
+        first, end = self.floor, len(self.steps)
+        if first >= end:
+            return None
+        if place.by is By.SHARE:
+            return first + (end - 1 - first) * place.value // 1_000_000
+        if place.by is By.FRAME:
+            at = bisect.bisect_left(range(first, end), place.value, key=self._frame)
+            return min(first + at, end - 1)
+        began = self.times[first] if self.origin is None else self.origin.time_ns
+        return min(bisect.bisect_left(self.times, place.time_ns(began), first), end - 1)
+
+    def _frame(self, place: int) -> int:
+        """The frame number of the segment at a position, or of the next one behind it."""
+        at = self.after(d.SEGMENT, place - 1)
+        segment = None if at is None else self.step(at).segment
+        return 1 << 62 if segment is None else segment.frame
 
     def typical_ns(self) -> int:
         """A time that segment and answer are apart: the longest in the handshake, else a usual gap.

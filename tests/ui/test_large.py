@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tcpviz.bulk.tables.stories import MOST
 from tcpviz.core.segment import Flags
@@ -19,6 +20,8 @@ from tcpviz.sources.files import FileFeed
 from tcpviz.ui.app import TcpvizApp
 from tcpviz.ui.bulkfeed import BulkFeed
 from tcpviz.ui.bulksession import BulkSession
+from tcpviz.ui.going import GoScreen
+from tcpviz.ui.lines import LinesView
 from tcpviz.ui.session import Session
 from tcpviz.views import table
 from tcpviz.views.spans import plain_line
@@ -236,6 +239,30 @@ async def test_jumps_in_a_long_connection_are_jumps_in_all_of_it(tmp_path: Path)
             await stands_at(tenth * (total // 10))
         await pilot.press("shift+left")
         await stands_at(2 * (total // 10))
+
+        async def go(words: str) -> None:
+            await pilot.press("at")
+            await settle(pilot, lambda: isinstance(app.screen, GoScreen))
+            app.screen.query_one(Input).value = words
+            await pilot.press("enter")
+
+        await go("#1234")
+        await stands_at(1233)
+        await go("50%")
+        await stands_at((total - 1) // 2)
+        middle = session.step
+        assert middle is not None
+        await go("0s")
+        await stands_at(0)
+        first = session.step
+        assert first is not None
+        await go(f"{middle.time_ns - first.time_ns}ns")
+        await stands_at((total - 1) // 2)
+        await go("what?")
+        assert isinstance(app.screen, GoScreen)
+        assert "a frame (1234)" in plain_line(app.screen.query_one(LinesView).rows[0].line)
+        await pilot.press("escape")
+        await settle(pilot, lambda: not isinstance(app.screen, GoScreen))
         await pilot.press("dollar_sign")
         await settle(pilot, lambda: "FIN" in text(app, "chart"))
         step = session.step
