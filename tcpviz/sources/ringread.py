@@ -40,6 +40,9 @@ PATIENCE_S = 0.25
 RUSH = range(24, 1024)
 """With so many packets in one pass the next one is twice as far away; a flood is taken sooner."""
 
+CROWD = 8192
+"""Packets in one pass that are a crowd, where more are waiting."""
+
 SHARE = 0.25
 """Of a ring so much may fill between two passes, at the rate of the last one."""
 
@@ -293,7 +296,8 @@ class MappedReader(Reader):
 
     ``due``  when the next pass is, by time.monotonic(); None: when the child says that something
              has come
-    ``crowded``  at the last pass more than a third of a ring was left waiting
+    ``crowded``  at the last pass a third of a ring was left waiting, or more than CROWD packets
+             had come and were not all: to follow them all would take longer than the ring lasts
     ``patient``  nobody waits for each packet: passes are as large as they may be, at most
              PATIENT_S apart. A packet costs a third less in five times as large a pass
     """
@@ -369,6 +373,7 @@ class MappedReader(Reader):
     def _take(self, most: int, *, asks: bool) -> list[Any]:
         with self._lock:
             parts = []
+            before = self._passed
             self._full, self.crowded, self._share = False, False, 0.0
             most = max(min(most, self._most) // max(len(self._rings), 1), 1)
             for number, ring in enumerate(self._rings):
@@ -384,6 +389,8 @@ class MappedReader(Reader):
                     skip = ring.skip_outgoing
                     part = self._maker.part(number, data, ring.size, skip_outgoing=skip)
                     parts.append((number, part))
+            taken = self._passed - before
+            self.crowded = self.crowded or (self._full and taken >= CROWD)
         if asks and any(self._maker.loses(part) for _, part in parts):
             self._ask(COUNT)
             if select.select([self._descriptor], [], [], PATIENCE_S)[0]:

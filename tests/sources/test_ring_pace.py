@@ -104,3 +104,12 @@ def test_what_would_fill_it_before_the_next_pass_is_looked_at_sooner(monkeypatch
     rate = 300_000
     pause = pauses(monkeypatch, Waiting(20_000), rate, patient=patient)
     assert 0.2 * 20_000 < rate * pause < 0.3 * 20_000
+
+
+@pytest.mark.parametrize("lies", [100, 10_000, 20_000])
+def test_what_comes_in_crowds_is_told(lies):
+    waiting = Waiting(300_000)
+    waiting.waits = lies
+    reader = MappedReader(0, b"", ["lo"], Counts(), [waiting], lambda _: None)
+    reader.pull()
+    assert reader.crowded == (lies > ring.AT_ONCE // 2)
