@@ -50,8 +50,8 @@ _LEAST = 1 << 16
 """Bytes from which on memory is used again: its pages need not be got and cleared anew, which
 costs as much as copying."""
 
-_MOST = 8
-"""Pieces of memory that wait for that."""
+_WAITING = 16 << 20
+"""Bytes of memory that wait for that, about: two of the largest passes."""
 
 
 class StretchMaker:
@@ -67,7 +67,7 @@ class StretchMaker:
 
     def copied(self, views: Sequence[memoryview], /) -> memoryview:
         length = sum(map(len, views))
-        fit = [piece for piece in self._free if length <= len(piece) <= 4 * length]
+        fit = [piece for piece in self._free if length <= len(piece) <= 2 * length]
         if fit:
             whole = min(fit, key=len)
             self._free = [piece for piece in self._free if piece is not whole]
@@ -82,7 +82,8 @@ class StretchMaker:
     def give_back(self, stretch: Stretch) -> None:
         """Nobody looks at that stretch, or at anything of it, any more."""
         data = stretch.memory
-        if isinstance(data, memoryview) and len(data) >= _LEAST and len(self._free) < _MOST:
+        waiting = sum(map(len, self._free))
+        if isinstance(data, memoryview) and len(data) >= _LEAST and waiting < _WAITING:
             piece = data.obj
             stretch.let_go()
             self._free.append(memoryview(piece))
