@@ -27,6 +27,7 @@ PARTS = {
     "start": ["tests.bench.start"],
     "live": ["tests.bench.live"],
     "screen": ["tests.bench.screen"],
+    "keys": ["tests.bench.bigkeys"],
     "files": ["tests.bench.files"],
     "growth": ["tests.bench.files", "--growth"],
 }
@@ -36,10 +37,11 @@ QUICK = {
     "start": ["--runs", "4"],
     "live": ["--rates", "200000", "--seconds", "2", "--runs", "1", "--most", "0"],
     "screen": ["--connections", "100000", "--visits", "5000", "--seconds", "2", "--keys", "30"],
+    "keys": ["--connections", "30000", "--segments", "200000"],
     "files": ["--share", "0.5", "--visits", "5000", "--packets", "50000"],
     "growth": ["--most", "100000"],
 }
-LONGEST_S = {"start": 45, "live": 160, "screen": 300, "files": 460, "growth": 200}
+LONGEST_S = {"start": 45, "live": 160, "screen": 300, "keys": 150, "files": 460, "growth": 200}
 """After so long a part is ended; what it has measured counts."""
 
 
