@@ -21,7 +21,8 @@ TELLS = "counted in bulk: ages are since the latest segment"
 
 _UNKNOWN = len(STATES)
 _LISTEN, _TIME_WAIT = STATES.index(State.LISTEN), STATES.index(State.TIME_WAIT)
-_NEVER = np.iinfo(np.int64).max
+_AGELESS = (STATES.index(State.CLOSED), _LISTEN, _UNKNOWN)
+_NEVER = int(np.iinfo(np.int64).max)
 
 
 def tallies(rows: LiveRows) -> tuple[Tally, ...]:
@@ -36,33 +37,44 @@ def tallies(rows: LiveRows) -> tuple[Tally, ...]:
         if table.gaps:
             codes = codes.copy()
             codes[table.gap[places] < table.gaps] = _UNKNOWN
-        counts = np.bincount(codes.reshape(-1), minlength=_UNKNOWN + 1)
-        since: dict[State, int] = {
-            state: min(_earliest(table, codes[:, side], state) for side in range(2))
-            for number, state in enumerate(STATES)
-            if counts[number] and state not in (State.CLOSED, State.LISTEN)
-        }
-    by_state = {state: int(counts[number]) for number, state in enumerate(STATES)}
+        counts, since = _summed(table, codes)
+    by_state = {state: counts[number] for number, state in enumerate(STATES)}
     by_state[State.LISTEN] = 0
     return (
         *(Tally(state, by_state[state], since_ns=since.get(state)) for state in State),
         # A server that was not heard of may listen, or not.
-        Tally(None, int(counts[_UNKNOWN] + counts[_LISTEN])),
+        Tally(None, counts[_UNKNOWN] + counts[_LISTEN]),
     )
 
 
-def _earliest(table: LiveTable, codes: npt.NDArray[np.uint8], state: State) -> int:
-    """Since when one of these rows is in that state; a large number where none is."""
-    of = table.first_ns if state is State.ESTABLISHED else table.last_ns
-    return int(of[(codes == STATES.index(state)).nonzero()[0]].min(initial=_NEVER))
+def _summed(table: LiveTable, codes: npt.NDArray[np.uint8]) -> tuple[list[int], dict[State, int]]:
+    """How many ends have each code, and since when somebody is in each state.
+
+    Both ends of a connection are looked at together: of all pairs there are there is a dozen.
+    """
+    places = table.every()
+    counts, since = [0] * (_UNKNOWN + 1), dict[State, int]()
+    pairs = np.ascontiguousarray(codes).view(np.uint16).reshape(-1)
+    for pair, count in enumerate(np.bincount(pairs).tolist()):
+        if not count:
+            continue
+        of = (pairs == pair).nonzero()[0]
+        for code in divmod(pair, 256):
+            counts[code] += count
+            if code in _AGELESS:
+                continue
+            state = STATES[code]
+            begun = table.first_ns if state is State.ESTABLISHED else table.last_ns
+            since[state] = min(since.get(state, _NEVER), int(begun[places][of].min()))
+    return counts, since
 
 
 def _bring_up_to_date(table: LiveTable) -> None:
     """The states of those of which something came since the last time, and of what ran out."""
     places = table.every()
-    codes = table.codes[places]
-    waits = (codes[:, 0] == _TIME_WAIT) | (codes[:, 1] == _TIME_WAIT)
-    waits &= table.last_ns[places] < table.now_ns - TIME_WAIT_NS
+    waits = table.last_ns[places] < table.now_ns - TIME_WAIT_NS
+    if waits.any():
+        waits &= (table.codes[places] == _TIME_WAIT).any(axis=1)
     waits |= table.touched[places] > table.tallied
     table.tallied = table.passes
     changed = waits.nonzero()[0]
