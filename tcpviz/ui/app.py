@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from textual import events
 from textual.app import App, SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -228,6 +229,15 @@ class TcpvizApp(App[int]):
         self.looks = looks
         self.theme = looks.theme.name
         self._main.wear(looks)
+
+    def pop_screen(self) -> AwaitComplete:
+        """Take away what lies over the main screen, which itself stays.
+
+        A second key or click that came at once is still answered by what it has closed.
+        """
+        if len(self.screen_stack) == 1:
+            return AwaitComplete()
+        return super().pop_screen()
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, Menu):

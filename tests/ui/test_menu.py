@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.command import CommandList
+from textual.events import Click
 
 from tcpviz.ui.menu import Menu
 from tests.ui.test_app import capture_file, running, settle
@@ -24,3 +25,17 @@ async def test_keys_in_it_do_nothing_where_the_list_has_no_rows() -> None:
         assert commands.highlighted is not None
         await pilot.press("escape")
         await settle(pilot, lambda: not isinstance(app.screen, Menu))
+
+
+async def test_of_two_clicks_beside_it_the_second_finds_it_gone() -> None:
+    app = capture_file(2)
+    async with running(app) as pilot:
+        for _ in range(2):
+            await pilot.press("colon")
+            await settle(pilot, lambda: isinstance(app.screen, Menu))
+            menu = app.screen
+            for _ in range(2):  # both wait in its queue before it answers either
+                menu.post_message(Click(menu, 1, 38, 0, 0, 1, False, False, False, 1, 38))
+            await settle(pilot, lambda: not isinstance(app.screen, Menu))
+            await pilot.pause()
+            assert len(app.screen_stack) == 1
