@@ -90,13 +90,41 @@ def test_each_segment_comes_once_and_its_connection_is_counted(tmp_path):
 
 
 @ringed
-def test_the_count_ends_it_exactly():
-    port = free_port()
-    feed = RingFeed(["lo"], f"tcp port {port}", count=3, exclude_ssh=False)
+@pytest.mark.parametrize("snaplen", [128, 0])
+@pytest.mark.parametrize("mapped", [True, False])
+def test_the_count_ends_it_exactly(monkeypatch, tmp_path, mapped, snaplen):
+    if not mapped:
+        monkeypatch.setattr(ringside, "adopt", refuse)
+    port, out = free_port(), tmp_path / "out.pcapng"
+    words = f"tcp port {port}"
+    feed = RingFeed(["lo"], words, snaplen, count=3, exclude_ssh=False, write=str(out))
     feed.open()
     talk(port)
     assert len(until(feed, lambda _: False)) == 3
     assert feed.status.frames == 3
+    with open_capture(str(out)) as capture:
+        assert len(list(capture)) == 3
+
+
+@ringed
+def test_what_is_wanted_whole_is_given_kept_and_saved_whole(tmp_path):
+    port, out = free_port(), tmp_path / "out.pcapng"
+    feed = RingFeed(["lo"], f"tcp port {port}", 0, exclude_ssh=False, write=str(out))
+    feed.open()
+    assert feed.way.endswith("for packets of any length")
+    payload = bytes(range(256)) * 400
+    talk(port, payload)
+    found = [r.segment for r in until(feed, fins) if isinstance(r, SegmentRecord)]
+    data = [s for s in found if s.payload_len]
+    assert b"".join(s.payload for s in sorted(data, key=lambda s: s.frame)) == payload
+    kept = list(feed.kept().frames)
+    with open_capture(str(out)) as capture:
+        written = list(capture)
+    assert [frame.data for frame in written] == [frame.data for frame in kept]
+    assert all(len(frame.data) == frame.wire_len for frame in written)
+    feed.rows.refresh()
+    (one,) = feed.rows
+    assert (one.client.bytes, one.client.segments + one.server.segments) == (102_400, len(found))
 
 
 @ringed
