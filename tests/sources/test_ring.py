@@ -15,8 +15,8 @@ from tcpviz.core.records import SegmentRecord
 from tcpviz.sources import access, live, ring, ringside
 from tcpviz.sources.interfaces import list_interfaces
 from tcpviz.sources.live import LiveFeed
-from tcpviz.sources.ring import Ring, RingSocket
-from tcpviz.sources.ringhand import adopt, hand_over
+from tcpviz.sources.ring import Ring
+from tcpviz.sources.ringhand import adopt, hand_over, kind_of
 from tcpviz.sources.ringread import told_unread
 
 pytestmark = pytest.mark.skipif(
@@ -58,8 +58,9 @@ def rings_mapped() -> dict[str, str]:
     return found
 
 
-def test_whoever_reads_a_ring_has_its_memory_and_no_socket():
-    feed = LiveFeed(["lo"], "udp port 9", exclude_ssh=False)
+@pytest.mark.parametrize("snaplen", [128, 0])
+def test_whoever_reads_a_ring_has_its_memory_and_no_socket(snaplen):
+    feed = LiveFeed(["lo"], "udp port 9", snaplen, exclude_ssh=False)
     before = len(list(Path("/proc/self/fd").iterdir()))
     feed.open()
     try:
@@ -78,12 +79,13 @@ def test_whoever_reads_a_ring_has_its_memory_and_no_socket():
     assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
-def test_a_descriptor_is_closed_also_where_its_ring_cannot_be_mapped(monkeypatch):
+@pytest.mark.parametrize("snaplen", [128, 0])
+def test_a_descriptor_is_closed_also_where_its_ring_cannot_be_mapped(monkeypatch, snaplen):
     def cannot(*_: object) -> None:
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
     here, there = socket.socketpair()
-    opened = RingSocket("lo", EVERYTHING, loopback=True, snaplen=128)
+    opened = kind_of(snaplen)("lo", EVERYTHING, loopback=True, snaplen=snaplen)
     hand_over(there.detach(), [opened])
     opened.close()
     monkeypatch.setattr(ring.mmap, "mmap", cannot)
