@@ -89,15 +89,13 @@ class Census:
         connection = step.connection
         if connection is None:
             return
-        key = connection * 2
-        self._move(step, key, code_of(step.client))
-        self._move(step, key + 1, code_of(step.server))
-
-    def _move(self, step: Step, key: int, code: int) -> None:
-        before = self._head.get(key)
-        if before is not None and before & 15 == code:
-            return
-        self._note(step.index, step.time_ns, key, before, code)
+        key, head = connection * 2, self._head
+        for claim in (step.client, step.server):
+            code = code_of(claim)
+            before = head.get(key)
+            if before is None or before & 15 != code:
+                self._note(step.index, step.time_ns, key, before, code)
+            key += 1
 
     def _note(self, index: int, time_ns: int, key: int, before: int | None, code: int) -> None:
         second = time_ns // _SECOND

@@ -101,6 +101,8 @@ class LinesView(Widget):
         self.ascii_only = ascii_only
         self._rows: tuple[Row, ...] = ()
         self._strips: LRUCache[tuple[Row, int], Strip] = LRUCache(self.CACHED_STRIPS)
+        self._line_strips: dict[int, Strip] = {}  # by its place, what was last written of each row
+        self._line_key: object = None
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -113,13 +115,14 @@ class LinesView(Widget):
         if before == after:
             return
         self._rows = after
-        width = self.size.width
+        width, height = self.size
         changed: list[Region] = []
-        for y in range(min(max(len(before), len(after)), self.size.height)):
+        for y in range(min(max(len(before), len(after)), height)):
             old = before[y] if y < len(before) else BLANK
             new = after[y] if y < len(after) else BLANK
             if old != new:
                 changed += [Region(x, y, end - x, 1) for x, end in changes(old, new, width)]
+                self._line_strips.pop(y, None)
         if changed:
             self.refresh(*changed)
 
@@ -128,7 +131,33 @@ class LinesView(Widget):
         if looks is not self.looks:
             self.looks = looks
             self._strips.clear()
+            self._line_strips.clear()
             self.refresh()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The strips of a part of it, as Textual would make them.
+
+        It knows borders, padding, tints and fading, asks for all of them for each line, and takes
+        three times as long as drawing does. Here is nothing of that (see ``DEFAULT_CSS``).
+        """
+        size, made = self.size, self._line_strips
+        ground, filters = self.background_colors[1], self.get_line_filters()
+        if self._line_key != (size, ground, filters):
+            self._line_key = (size, ground, filters)
+            made.clear()
+        lines = []
+        for y in crop.line_range:
+            strip = made.get(y)
+            if strip is None:
+                strip = self.render_line(y)
+                for each in filters:
+                    strip = strip.apply_filter(each, ground)
+                made[y] = strip
+            lines.append(strip)
+        first, last = crop.column_span
+        if (first, last) != (0, size.width):
+            lines = [strip.crop(first, last) for strip in lines]
+        return lines
 
     def render_line(self, y: int) -> Strip:
         """Row ``y`` as a strip, exactly as wide as the widget."""

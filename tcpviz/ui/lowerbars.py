@@ -17,7 +17,7 @@ from tcpviz.ui.words import explanation, wrap
 from tcpviz.views.ladder_index import ChartIndex
 from tcpviz.views.progress import bar
 from tcpviz.views.spans import Line, Span, clean, fit, line
-from tcpviz.words import _
+from tcpviz.words import _, language
 
 NAMES = ("divider", "banner", "hand", "explain", "status", "keys", "small")
 
@@ -37,6 +37,8 @@ class LowerBars:
         self.hints: list[bars.Hint] = []
         self.instead: Callable[[int], Line | None] = lambda _cells: None
         self.instead_hints: list[bars.Hint] = []
+        self._hinted: object = None
+        self._hints: tuple[Line, list[bars.Hint]] = ((), [])
         self.views = {name: LinesView(looks, id=name, ascii_only=ascii_only) for name in NAMES}
         self.track: Callable[[], ChartIndex | None] = lambda: None
         self.scrubber = self.views["scrubber"] = ScrubberView(looks, ascii_only=ascii_only)
@@ -118,7 +120,12 @@ class LowerBars:
             self.hints = self.instead_hints
             views["keys"].show([Row(other)])
             return
-        shown, self.hints = bars.hints(actions, width, self._words(active), ascii_only=self._ascii)
+        words = self._words(active)
+        asked = (actions, width, words, language())
+        if asked != self._hinted:  # what can be done changes far less often than all else
+            self._hinted = asked
+            self._hints = bars.hints(actions, width, words, ascii_only=self._ascii)
+        shown, self.hints = self._hints
         views["keys"].show([Row(shown)])
 
     def _words(self, active: Pane) -> dict[str, str]:

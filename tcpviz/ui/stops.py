@@ -17,7 +17,11 @@ class Stops:
     def add(self, step: Step) -> None:
         if not step.quiet:
             self._all.append(step.index)
-            self._own.setdefault(step.connection, []).append(step.index)
+            own = self._own.get(step.connection)
+            if own is None:
+                self._own[step.connection] = [step.index]
+            else:
+                own.append(step.index)
 
     def place(self, index: int, connection: int | None) -> tuple[int, int]:
         """(n, m): how many stops there are up to ``index``, and in all."""

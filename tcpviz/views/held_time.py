@@ -23,6 +23,9 @@ class HeldTime:
 
     def add(self, step: Step) -> None:
         """Take the next step."""
+        if not self._paused and step.segment is not None and step.handled is None:
+            self._real = step.time_ns
+            return  # nearly all there is, where nobody has anything in the hand
         paused = self._paused[-1] if self._paused else 0
         if step.handled is not None:
             paused = step.handled.paused_ns

@@ -133,19 +133,20 @@ def number_text(number: int, cells: int) -> str:
     return whole if len(whole) <= cells else f"…{whole[len(whole) - cells + 1 :]}"
 
 
-def _row(cells: Iterable[tuple[str, str, int, bool]]) -> Line:
-    spans = []
+def _row(mark: Span, cells: Iterable[tuple[str, str, int, bool]], width: int) -> Line:
+    """A sign of one cell and the cells, each as wide as its column; ``width`` cells at least."""
+    spans, total = [mark], 0
     for text, role, size, right in cells:
         fitted = fit_text(text, size)
         blank = " " * (size - text_width(fitted))
         spans.append(Span(blank + fitted if right else fitted + blank, role))
-        spans.append(Span(" "))
-    return merge(spans[:-1])
+        spans.append(_APART)
+        total += size + 1
+    spans[-1] = Span(" " * max(width - total, 0))
+    return merge(spans)
 
 
-def _exactly(line: Line, width: int) -> Line:
-    size = sum(text_width(span.text) for span in line)
-    return merge((*line, Span(" " * max(width - size, 0))))
+_APART: Final = Span(" ")
 
 
 def header(
@@ -163,11 +164,11 @@ def header(
     """
     if width < 5:
         return (Span(" " * max(width, 0)),) if width > 0 else ()
-    cells = _row(
+    cells = (
         (_heading(c, size, order), roles.TITLE, size, c.right)
         for c, size in columns(width, owners=owners, digits=digits)
     )
-    line = _exactly((Span(" "), *cells), width)
+    line = _row(_APART, cells, width)
     return ascii_line(line) if ascii_only else line
 
 
@@ -203,12 +204,11 @@ def row(
         (column, size, *_cell(connection, column.name, size, now_ns))
         for column, size in columns(width, owners=owners, digits=digits)
     )
-    cells = _row(
+    cells = (
         (text, role if role and column.name in CELLS else own, size, column.right)
         for column, size, text, own in made
     )
-    mark = Span("▸", roles.LIT) if selected else Span(" ")
-    line = _exactly((mark, *cells), width)
+    line = _row(Span("▸", roles.LIT) if selected else _APART, cells, width)
     return ascii_line(line) if ascii_only else line
 
 
