@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from tcpviz.sources.feed import Feed, FeedStatus
 from tcpviz.sources.files import FileFeed, open_capture
 
 if TYPE_CHECKING:
-    from tcpviz.bulk.tables.growing import Growing, Snapshot, Unsuited
+    from tcpviz.bulk.tables.growing import Growing, Snapshot
     from tcpviz.sources.pipes import Pipe
 
 LARGE = 1 << 20
@@ -48,21 +47,6 @@ class BulkFeed:
         self.instead: Feed | None = None
         self._growing: Growing | None = None
         self._stopped = False
-        self._ahead: threading.Thread | None = None
-        self._why: Unsuited | None = None
-        self._error: Exception | None = None
-
-    def begin(self) -> None:
-        """Read from now on, while the screen is being imported; ``batches`` waits for the end."""
-
-        def read() -> None:
-            try:
-                self._why = self._table(self.path)
-            except Exception as error:
-                self._error = error
-
-        self._ahead = threading.Thread(target=read, name="tcpviz-reading", daemon=True)
-        self._ahead.start()
 
     @property
     def latest(self) -> Snapshot | None:
@@ -82,13 +66,7 @@ class BulkFeed:
 
     def batches(self) -> Iterator[list[Record]]:
         """Read it; nothing is given but where ``instead`` gives it. Raises SourceError."""
-        if self._ahead is None:
-            self._why = self._table(self.path)
-        else:
-            self._ahead.join()
-        if self._error is not None:
-            raise self._error
-        yield from self._by_segments(self._why)
+        yield from self._by_columns(self.path)
 
     def drained(self) -> None:
         """Whatever ``instead`` has given has been taken, or will not be."""
@@ -96,8 +74,7 @@ class BulkFeed:
     def _segments(self) -> Feed:
         return FileFeed(self.path)
 
-    def _table(self, source: str | Pipe) -> Unsuited | None:
-        """Read all of it into tables, or say why columns are not for it. Raises SourceError."""
+    def _by_columns(self, source: str | Pipe) -> Iterator[list[Record]]:
         # numpy starts a thread for each processor to multiply matrices, of which we have none.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from tcpviz.bulk.segments.windows import windows_of
@@ -105,29 +82,20 @@ class BulkFeed:
 
         windows = windows_of(self.limit)
         growing = Growing(source, follow=self._follow, windows=windows)
-        # The same list: what the screen notes meanwhile is not to be lost.
-        self.status.notes += growing.status.notes
-        growing.status.notes = self.status.notes
+        growing.status.notes += self.status.notes
         self.status, self._growing = growing.status, growing
         if self._stopped:
-            return None
+            return
         try:
             growing.run()
         except Unsuited as why:
             self._growing = None
             growing.close()
-            return why
-        return None
-
-    def _by_segments(self, why: Unsuited | None) -> Iterator[list[Record]]:
-        """Where columns are not for it: as the feed of its segments."""
-        if why is None:
-            return
-        instead = self._segments()
-        self.status = instead.status
-        self.status.notes.append(f"{self.title}: read packet by packet: {why}")
-        self.instead = instead
-        yield from instead.batches()
+            instead = self._segments()
+            self.status = instead.status
+            self.status.notes.append(f"{self.title}: read packet by packet: {why}")
+            self.instead = instead
+            yield from instead.batches()
 
     def close(self) -> None:
         """No packet is looked at again."""

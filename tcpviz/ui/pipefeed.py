@@ -71,7 +71,7 @@ class PipeFeed(BulkFeed):
             return
         self._followed.status.notes.append(f"{self.title}: {FAST}")
         self.instead = None
-        yield from self._by_segments(self._table(self._pipe))
+        yield from self._by_columns(self._pipe)
 
     def drained(self) -> None:
         self._taken.set()

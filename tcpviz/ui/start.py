@@ -159,10 +159,8 @@ def read(options: argparse.Namespace, onlooker: Callable[[Feed], Onlooker] | Non
             if large(options.file, 0 if options.follow else LARGE) and onlooker is None
             else FileFeed(options.file)
         )
-        if isinstance(feed, BulkFeed):
-            if first is not None:
-                feed.first = first.painted
-            feed.begin()
+        if isinstance(feed, BulkFeed) and first is not None:
+            feed.first = first.painted
         return feed
 
     words = " ".join(options.words)

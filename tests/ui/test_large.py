@@ -297,46 +297,6 @@ async def test_a_file_that_grows_is_followed(
         assert not session.pump.done
 
 
-def test_it_is_read_before_the_screen_asks_for_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As while the screen is imported: the same table, the same error, the same way out of it."""
-    from tcpviz.bulk.segments.reading import Reading, Unsuited
-
-    path = str(visits(tmp_path))
-    ahead = BulkFeed(path, follow=False)
-    ahead.begin()
-    later = BulkFeed(path, follow=False)
-    assert list(ahead.batches()) == list(later.batches()) == []
-    assert ahead.latest is not None
-    assert later.latest is not None
-    assert len(ahead.latest) == len(later.latest)
-    assert ahead.latest.whole
-    ahead.close()
-    later.close()
-
-    def fails(*_: object) -> None:
-        raise SourceError("it is gone")
-
-    monkeypatch.setattr(Reading, "read", fails)
-    ahead = BulkFeed(path, follow=False)
-    ahead.begin()
-    with pytest.raises(SourceError, match="it is gone"):
-        list(ahead.batches())
-    ahead.close()
-
-    def unable(*_: object) -> None:
-        raise Unsuited("it tells where packets were lost")
-
-    monkeypatch.setattr(Reading, "read", unable)
-    ahead = BulkFeed(path, follow=False)
-    ahead.begin()
-    assert sum(map(len, ahead.batches())) > 0
-    assert ahead.status.frames == later.status.frames
-    assert ahead.instead is not None
-    assert "read packet by packet" in ahead.status.notes[-1]
-
-
 async def test_what_columns_cannot_hold_is_read_segment_by_segment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
