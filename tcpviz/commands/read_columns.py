@@ -80,7 +80,7 @@ def _settle() -> None:
 
 def run(options: argparse.Namespace, chosen: Filter | None) -> int | None:
     """Print what was asked for; the exit code, or ``None`` (see above)."""
-    if chosen is not None and not all(map(told, chosen.fields)):
+    if chosen is not None and not _answerable(chosen):
         return None
     _settle()
     try:
@@ -189,6 +189,14 @@ def _troubles(options: argparse.Namespace, table: Table, chosen: Filter | None) 
     many = table.crowds if chosen is None else table.crowds_of(places)
     read_troubles.report(options, gathering, many)
     return 0
+
+
+def _answerable(chosen: Filter) -> bool:
+    if all(map(told, chosen.fields)):
+        return True
+    from tcpviz.bulk.tables import sieve
+
+    return sieve.answerable(chosen)
 
 
 def _places(table: Table, chosen: Filter) -> NDArray[Any]:

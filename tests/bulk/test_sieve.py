@@ -49,6 +49,8 @@ is:ipv4
 is:ipv6
 is:open,ipv6
 is!=ipv4
+is:*6
+is:*v4,over
 phase:teardown
 conn_state:SF
 completeness:31
@@ -64,6 +66,14 @@ client.mark.retransmission>0
 server.mark.retransmission=0
 client.bytes>100 server.segments<6
 server.bytes:0-5000
+client.mark:retransmission
+client.mark:window-update
+server.mark:"dup*"
+server.mark!=retransmission
+client.mark~"retrans"
+server.mark~"u"
+server.mark:retransmission,fast_retransmission
+not client.mark:keep_alive port:80
 vlan:1
 tunnel~gre
 not vlan:10

@@ -29,7 +29,7 @@ from tcpviz.core.states import State
 from tcpviz.core.verdicts import verdicts
 from tcpviz.views.filter import CONNECTIONS, Filter, Node
 from tcpviz.views.filter import values as read
-from tcpviz.views.filter.compiler import Compiler, Question
+from tcpviz.views.filter.compiler import Compiler, Question, tests
 from tcpviz.views.filter.connection_fields import _ADDRESS_LETTERS, _PHASES
 from tcpviz.views.filter.kinds import Asked, pattern
 from tcpviz.views.filter.syntax import And, Everything, Not, Or, Test, Word
@@ -72,6 +72,11 @@ class TooMany(Exception):  # noqa: N818 - it is no failure
 
 class Interrupted(Exception):  # noqa: N818 - it is no failure
     """Somebody wants something else now."""
+
+
+def answerable(chosen: Filter) -> bool:
+    """Whether a filter can be asked of a table without following any of its connections."""
+    return all(told(each.field) or Sieve._shaped(each) for each in tests(chosen.node))
 
 
 class Sieve:
@@ -192,7 +197,12 @@ class Sieve:
     def _shaped(test: Test) -> bool:
         """The answer is the same in all connections of a shape."""
         if test.field == "is":
-            return not any(each.text.lower().startswith("ip") for each in test.values)
+            return all(each.text.isalpha() for each in test.values)  # not ipv6, nor *6
+        if test.field.endswith(".mark"):  # of an end
+            asked = CONNECTIONS.fields[test.field].kind.asked(
+                "=" if test.op == "!=" else test.op, test.values
+            )
+            return not any(map(asked, COUNTED))
         mark = test.field.rpartition("mark.")[2]
         return test.field in _SHAPED or (mark != test.field and mark not in COUNTED)
 
