@@ -71,7 +71,7 @@ def fits(work: Work) -> Array:
     both = (rel == mine) & (theirs >= 0)  # what has a number has said something before
     talk = (flags & (0x1FF - FIN - PSH) == ACK) & both & heard
     talk &= ~w.closed | ((w.length == 0) & ~w.fin)
-    talk |= w.resent & heard
+    talk |= (w.resent | w.refin) & heard
     if w.alive.any():
         talk |= w.alive & heard & _idle(w)
     special = np.flatnonzero(~talk)

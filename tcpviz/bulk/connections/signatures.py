@@ -39,7 +39,7 @@ def signatures(work: Work) -> tuple[Array, Array]:
     group = token & _GROUP
     new = _new(work, token)
     kept = (group != _TALK) & (group != _AFTER) | new
-    kept |= _twice(token, group, new)
+    kept |= _twice(token, group, new | work.refin)
     again = np.flatnonzero(work.resent)
     kept[work.mine_at[again]] = True
     # How far the sender of a keep-alive has come; and the window that its answer repeats, or not.
@@ -87,7 +87,8 @@ def tokens(w: Work) -> Array:
     waiting = (w.mine[late] > w.heard[late]).astype(np.uint16) << np.uint16(6)
     waiting |= (theirs > heard).astype(np.uint16) << np.uint16(7)
     waiting |= has_ack.astype(np.uint16) << np.uint16(8)
-    said[rst] |= waiting[rst]
+    tells = rst | w.refin[late]
+    said[tells] |= waiting[tells]
     token[late] = said
     made: Array = token
     return made
@@ -106,7 +107,7 @@ def counting(work: Work, token: Array, met: set[int], skip: int) -> Array:
     new = _new(work, token)
     new &= ~np.isin(token, np.array(sorted(met), np.uint16))
     kept = (group != _TALK) & (group != _AFTER) | new
-    kept |= _twice(token, group, new)
+    kept |= _twice(token, group, new | work.refin)
     kept[:skip] = False
     places: Array = np.flatnonzero(kept)
     return places

@@ -42,7 +42,8 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
         resent = bool(one.payload_len) and not again and begin < far[me]
         # One number below the next, without data: a keep-alive.
         alive = int(one.flags) == _ACK and not one.payload_len and begin + 1 == far[me]
-        back = alive or resent * one.payload_len
+        refin = one.fin and fin[me] is not None
+        back = alive or refin or resent * one.payload_len
         seq = (mine + (0 if again else sent[me] - back)) & _MASK
         ack = one.ack
         if one.has_ack and theirs is not None:
@@ -57,7 +58,7 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
             ack = (theirs + place) & _MASK
         if one.fin:
             fin[me] = (one.seq + one.payload_len - mine) & _MASK
-        if not again and not resent and not alive and not one.rst:
+        if not (again or resent or alive or refin or one.rst):
             sent[me] += one.seq_len
             far[me] = begin + one.seq_len
             steps[me].append((far[me], sent[me]))

@@ -44,7 +44,7 @@ _PASSING = (
         "side",
     ),
     *("rel", "back", "end", "odd", "theirs_at", "mine", "theirs", "acked", "heard", "closed"),
-    *("ended", "damaged", "index", "alive", "answers", "at_once", "goes_on"),
+    *("ended", "damaged", "index", "alive", "answers", "at_once", "goes_on", "refin"),
 )
 
 
@@ -69,6 +69,7 @@ class Work:
     ``alive``  it is a keep-alive: no data, one number below its sender's next; its ``end`` is that
                next number. ``answers``: what the other end sends next after one; ``at_once``:
                whatever it sends before the end that sent one ``goes_on``
+    ``refin``  a FIN sent again by a timer, without data
     ``damaged``  its checksum is wrong, and others of its sender's are right; ``offload``: by
                client, server and connection, whether all are wrong that can be checked
     ``wrong``  connections against which something speaks; ``odd`` such segments
@@ -92,6 +93,7 @@ class Work:
         self._number(array["ack"])
         self._look_back()
         self.resent = self._resent()
+        self.refin = self._refin()
         self.damaged, self.offload = self._checked()
 
     def _split(self) -> None:
@@ -239,6 +241,17 @@ class Work:
         last = [np.maximum.reduceat(each, self.first) for each in acks]
         part = self.part[maybe]
         fine &= np.where(self.side[maybe], last[1][part], last[0][part]) >= self.end[maybe]
+        out[maybe[fine]] = True
+        return out
+
+    def _refin(self) -> Array:
+        """The same of a FIN that was sent before."""
+        out = np.zeros(self.count, np.bool_)
+        low = self._low
+        maybe = low[(self.flags[low] == FIN | ACK) & (self.length[low] == 0) & self.closed[low]]
+        maybe = maybe[(self.rel[maybe] + 1 == self.mine[maybe]) & (self.theirs_at[maybe] >= 0)]
+        fine = self.time[maybe] - self.time[self.mine_at[maybe]] > SAME_PACKET_NS
+        fine &= self.time[maybe] - self.time[self.theirs_at[maybe]] >= FAST_NS
         out[maybe[fine]] = True
         return out
 
