@@ -183,7 +183,7 @@ def test_a_clock_that_leaps_again_and_again_is_not_followed_by_every_flow(tmp_pa
     pair = Pair(random.Random(1), 2000)
     with path.open("wb") as out:
         out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
-        for number in range(200):
+        for number in range(building.MAX_LEAPS + 2):
             data, _ = pair.packet()
             day = 1_700_000_000 + number * 100_000
             out.write(struct.pack("<IIII", day, 0, len(data), len(data)) + data)
