@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.segments import plain, walking
+from tcpviz.bulk.segments import plain
 from tcpviz.bulk.segments.columns import Piece, Tables
 from tcpviz.bulk.segments.records import Batch
 
@@ -50,6 +50,8 @@ def gather(batch: Batch, tables: Tables, taken: plain.Taken | None) -> Gathered:
     alike = []
     others = np.flatnonzero(slow & (batch.wire <= plain.LONGEST))
     if len(others) >= WORTH:
+        from tcpviz.bulk.segments import walking  # not wanted where all is plain
+
         walked = walking.walk(batch, tables, others)
         found.append((walked.rows, walked.piece))
         slow[walked.rows] = False

@@ -15,7 +15,6 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.segments.blockoptions import silent
 from tcpviz.bulk.segments.flows import distinct
 from tcpviz.sources.parser import MAX_BLOCK
 from tcpviz.sources.pcap import MAX_FRAME, PcapParser, header_size
@@ -324,6 +323,8 @@ class BulkPcapng(PcapngParser):
         fine &= _ticks(fields) < _FAST_TICKS
         some = np.flatnonzero(fine & (more > 0))
         if len(some):
+            from tcpviz.bulk.segments.blockoptions import silent  # few packets have options
+
             end = blocks[1:][some] - 4
             fine[some] = silent(data, self._order, end - more[some], end)
         return fine
