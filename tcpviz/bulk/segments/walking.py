@@ -1,7 +1,7 @@
 """The decoder's steps, each taken by many frames at once: whatever is not of the plainest kind.
 
 As :mod:`tcpviz.wire.decoder` takes one frame from header to header, :func:`walk` takes a crowd of
-them (:mod:`tcpviz.bulk.segments.crowd`); all that stand before the same layer take its step
+them (:mod:`tcpviz.bulk.segments.steps.crowd`); all that stand before the same layer take its step
 together. What no step here knows is left to the decoder, frame by frame, in the capture's order:
 fragments of TCP, jumbograms, ICMP errors, aggregated 802.11 frames, and headers that hardly anybody
 writes.
@@ -9,14 +9,13 @@ writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.segments import crowdip, crowdlink, crowdtunnels, options, sums
+from tcpviz.bulk.segments import options, sums
 from tcpviz.bulk.segments.columns import (
     ECN_SHIFT,
     HEADS,
@@ -27,13 +26,13 @@ from tcpviz.bulk.segments.columns import (
     Piece,
     Tables,
 )
-from tcpviz.bulk.segments.crowd import TAKEN, Crowd, Octets, Why
 from tcpviz.bulk.segments.flows import distinct, grouped, mixed
 from tcpviz.bulk.segments.plain import sources
 from tcpviz.bulk.segments.records import Batch
+from tcpviz.bulk.segments.steps.by_layer import BY_VALUE, KNOWN
+from tcpviz.bulk.segments.steps.crowd import TAKEN, Crowd, Octets, Why
 from tcpviz.wire.decoder import MAX_STEPS
 from tcpviz.wire.numbers import LINK_TYPES
-from tcpviz.wire.walk import Layer
 
 Array = NDArray[Any]
 
@@ -41,57 +40,6 @@ _TCP_KIND = np.dtype(
     [("sport", ">u2"), ("dport", ">u2"), ("seq", ">u4"), ("ack", ">u4"), ("bits", ">u2"),
      ("window", ">u2"), ("sum", ">u2"), ("urgent", ">u2")]
 )  # fmt: skip
-
-
-def _tcp(crowd: Crowd, which: Array) -> None:
-    """A TCP header; the fixed 20 bytes are enough."""
-    place = crowd.place[which]
-    there = crowd.has(which, Why.TCP, place + 20)
-    which, place = which[there], place[there]
-    length = (crowd.octets.octet(place + 12) >> 4) * 4
-    fine = crowd.unless(which, length < 20, Why.TCP_OFFSET_LOW)
-    which, place, length = which[fine], place[fine], length[fine]
-    fine = crowd.unless(which, place + length > crowd.end[which], Why.TCP_OFFSET_HIGH)
-    crowd.layer[which[fine]] = TAKEN
-
-
-_STEPS: dict[Layer, Callable[[Crowd, Array], None]] = {
-    Layer.ETHERNET: crowdlink.ethernet,
-    Layer.VLAN: crowdlink.vlan,
-    Layer.BACKBONE: crowdlink.backbone,
-    Layer.MPLS: crowdlink.mpls,
-    Layer.LLC: crowdlink.llc,
-    Layer.PPPOE: crowdlink.pppoe,
-    Layer.PPP: crowdlink.ppp,
-    Layer.PPP_WITH_DIRECTION: crowdlink.ppp_with_direction,
-    Layer.CISCO_HDLC: crowdlink.cisco_hdlc,
-    Layer.LOOPBACK: crowdlink.loopback,
-    Layer.COOKED: crowdlink.cooked,
-    Layer.COOKED2: crowdlink.cooked2,
-    Layer.FDDI: crowdlink.fddi,
-    Layer.WLAN: crowdlink.wlan,
-    Layer.RADIOTAP: crowdlink.radiotap,
-    Layer.IP: crowdip.ip,
-    Layer.IPV4: crowdip.ipv4,
-    Layer.IPV6: crowdip.ipv6,
-    Layer.AUTHENTICATION: crowdip.authentication,
-    Layer.ICMP: crowdip.icmp,
-    Layer.ICMP6: crowdip.icmp6,
-    Layer.UDP: crowdtunnels.udp,
-    Layer.GRE: crowdtunnels.gre,
-    Layer.ERSPAN_2: crowdtunnels.erspan2,
-    Layer.ERSPAN_3: crowdtunnels.erspan3,
-    Layer.ETHER_IP: crowdtunnels.ether_ip,
-    Layer.VXLAN: crowdtunnels.vxlan,
-    Layer.VXLAN_GPE: crowdtunnels.vxlan_gpe,
-    Layer.GENEVE: crowdtunnels.geneve,
-    Layer.GTP: crowdtunnels.gtp,
-    Layer.L2TP: crowdtunnels.l2tp,
-    Layer.TEREDO: crowdtunnels.teredo,
-    Layer.TCP: _tcp,
-}
-_BY_VALUE = {layer.value: step for layer, step in _STEPS.items()}
-_KNOWN = np.isin(np.arange(256), list(_BY_VALUE))
 
 
 @dataclass(slots=True)
@@ -114,16 +62,16 @@ def walk(batch: Batch, tables: Tables, rows: Array) -> Walked:
     for number, layer in LINK_TYPES.items():
         crowd.layer[link == number] = layer.value
     for _ in range(MAX_STEPS):
-        met = np.bincount(crowd.layer, minlength=256).astype(np.bool_) & _KNOWN
+        met = np.bincount(crowd.layer, minlength=256).astype(np.bool_) & KNOWN
         layers = np.flatnonzero(met).tolist()
         if not layers:
             break
         # All of them first: a step moves frames to layers that have not been asked yet.
         standing = [np.flatnonzero(crowd.layer == value) for value in layers]
         for value, which in zip(layers, standing, strict=True):
-            _BY_VALUE[value](crowd, which)
+            BY_VALUE[value](crowd, which)
     else:
-        crowd.skip(np.flatnonzero(_KNOWN[crowd.layer]), Why.TOO_DEEP)
+        crowd.skip(np.flatnonzero(KNOWN[crowd.layer]), Why.TOO_DEEP)
     taken, piece = _segments(batch, tables, crowd, rows)
     return Walked(rows[taken], piece, [rows[group] for group in crowd.groups()])
 

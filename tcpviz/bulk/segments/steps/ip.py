@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.segments.crowd import Crowd, Why
-from tcpviz.bulk.segments.crowdlink import table
+from tcpviz.bulk.segments.steps.crowd import Crowd, Why
+from tcpviz.bulk.segments.steps.link import table
 from tcpviz.wire.ip import MAX_EXTENSIONS
 from tcpviz.wire.numbers import IP_PROTOCOLS
 from tcpviz.wire.walk import Layer

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.segments.crowd import Crowd, Why
-from tcpviz.bulk.segments.crowdlink import by_ethertype, table
+from tcpviz.bulk.segments.steps.crowd import Crowd, Why
+from tcpviz.bulk.segments.steps.link import by_ethertype, table
 from tcpviz.wire.tunnels import EITHER_PORT, GRE_ARUBA, PORTS
 from tcpviz.wire.walk import Layer
 

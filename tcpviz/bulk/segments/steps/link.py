@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.segments.crowd import Crowd, Why
+from tcpviz.bulk.segments.steps.crowd import Crowd, Why
 from tcpviz.wire.link import MAX_LABELS
 from tcpviz.wire.numbers import ETHERTYPES
 from tcpviz.wire.walk import Layer
