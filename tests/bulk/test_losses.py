@@ -17,7 +17,7 @@ def any_of(path: Path, seed: int, count: int, most: int) -> int:
     return losses.put(path, [losses.drawn(dice, most) for _ in range(count)], dice)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(1, 9))
 def test_any_connections(tmp_path: Path, seed: int) -> None:
     """``python -m tests.bulk.test_losses FROM TO`` has more of them."""
     path = tmp_path / "losses.pcap"
@@ -25,11 +25,13 @@ def test_any_connections(tmp_path: Path, seed: int) -> None:
     assert differences(path) == []
 
 
-@pytest.mark.parametrize("seed", [4, 5])
+@pytest.mark.parametrize("seed", [7, 11, 12, 13, 18, 29])
 def test_any_long_ones_variable_by_variable(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "losses.pcap"
     any_of(path, seed, 4, 400)
-    assert unlike(path)[0] == []
+    found, segments, taken = unlike(path)
+    assert found == []
+    assert taken < segments / 2
 
 
 def test_of_a_transfer_whose_client_has_closed_only_the_losses_are_followed(tmp_path: Path) -> None:
