@@ -161,8 +161,10 @@ class TcpvizApp(App[int]):
         if isinstance(event, events.InputEvent):
             self.rubbish.touched = perf_counter()
         self._main.wake()
+        # What no widget wants comes by a second time.
+        again = isinstance(event, events.Key) and event.is_forwarded
         await super().on_event(event)
-        if isinstance(event, events.Key):
+        if isinstance(event, events.Key) and not again:
             self.pressed.pressed(event.key, event.character)
 
     def on_unmount(self) -> None:

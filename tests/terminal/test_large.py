@@ -34,7 +34,7 @@ def test_the_first_rows_stand_there_before_the_screen_takes_over(capture: Path) 
         # Keys of that time are the screen's, and do not stand on it.
         terminal.type("z")
         terminal.wait_for("z: all panes")
-        terminal.wait_for("13000")
+        terminal.wait_for("13 000")
         assert terminal.written.count(ALTERNATE) == 1
         assert "SYN flood" in terminal.text
         terminal.type("q")
