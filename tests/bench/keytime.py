@@ -1,10 +1,10 @@
 """How long a key takes to the screen: to the first byte of its answer, in a pseudo-terminal.
 
 What is on its way when a key is pressed is not its answer. Tab gives the focus to another pane,
-and the rule above a pane that has it is a heavy line before its number: until those bytes come
-with another number than before the key has not been answered. Nothing else is done with what
-comes, so that reading it costs next to nothing; an emulator of a terminal would take longer than
-the program.
+and the rule above a pane that has it is a heavy line before its number and name: until those
+bytes come with another number than before the key has not been answered. A count in that line,
+as in "2 379", is no pane. Nothing else is done with what comes, so that reading it costs next to
+nothing; an emulator of a terminal would take longer than the program.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pyte
 
 from tests.terminal.pseudo import Terminal
 
-_FOCUSED = re.compile(rb"\xe2\x94\x81(?:\x1b\[[0-9;]*m)* (?:\x1b\[[0-9;]*m)*([123]) ")
+_FOCUSED = re.compile(rb"\xe2\x94\x81(?:\x1b\[[0-9;]*m)* (?:\x1b\[[0-9;]*m)*([123]) [A-Z]")
 _PATIENCE_S = 2.0
 _KEPT = 1 << 14
 
