@@ -163,9 +163,15 @@ def explain_transition(row: Transition, names: Mapping[Side, str] = NAMES) -> st
 # -- choosing -------------------------------------------------------------------
 
 
+def _sentence(note: str) -> str:
+    """A note that others follow: with a capital letter, and a full stop where it has none."""
+    return note[:1].upper() + note[1:] + ("" if note[-1:] in ".!?" else ".")
+
+
 def _say(step: Step, connection: Connection | None, fill: Fill) -> Iterator[str]:
     if step.note is not None:
-        yield clean(step.note.text)
+        note = clean(step.note.text)
+        yield _sentence(note) if step.changes else note
     if step.gap is not None:
         where = clean(step.gap.where)
         if step.gap.count is None:

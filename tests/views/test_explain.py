@@ -393,6 +393,9 @@ def test_timers():
 def test_notes_and_gaps_are_told_safely():
     note = step(StepKind.NOTE, None, note=Note(1, "look \x1b]0;owned\x07 here {who}"))
     assert explain_text(note) == "look \\x1b]0;owned\\x07 here {who}"
+    gone = (StateChange(S, OPEN, Claim(State.CLOSED, Certainty.INFERRED, "of a hint"), None),)
+    note = step(StepKind.NOTE, None, note=Note(1, "connection 2 took its place"), changes=gone)
+    assert explain_text(note).startswith("Connection 2 took its place. ")
     gap = step(StepKind.GAP, None, gap=Gap(1, 1, "the kernel"))
     assert explain_text(gap).startswith("1 packet missing here, dropped by the kernel")
     many = step(StepKind.GAP, None, gap=Gap(1, 12, "the kernel"))
