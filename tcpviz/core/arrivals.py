@@ -13,7 +13,7 @@ from tcpviz.core import doubt
 from tcpviz.core import seq as seqno
 from tcpviz.core.claims import Certainty
 from tcpviz.core.halfconn import End, Received
-from tcpviz.core.segment import Segment
+from tcpviz.core.segment import ACK, FIN, RST, SYN, Segment
 from tcpviz.core.states import Event, Opened, State
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ _RESET_BY_FIN_NUMBER = frozenset({State.CLOSE_WAIT, State.LAST_ACK, State.CLOSIN
 tcp_reset_check() in net/ipv4/tcp_input.c. TIME-WAIT is none of them.
 """
 
-_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
-
 _OLD_ACK = 1 << 20
 """Bytes: an acknowledgement older than the largest window is not looked at (RFC 5961 section 5.2).
 
@@ -39,18 +37,18 @@ How large that was is not kept; what is known to be acknowledged may not have ar
 def assumed(moves: Moves, me: End, peer: End, segment: Segment) -> None:
     """``segment`` was sent to ``me``; take it as arrived where no proof can ever come."""
     bits = int(segment.flags)
-    if bits & _RST:
+    if bits & RST:
         if _reset_counts(me, peer, segment):
             moves.move(me, Event.RCV_RST, INFERRED, "was sent a RST", assumed=True)
         return
     waits = me.fin is not None or me.claim.state is State.SYN_RECEIVED
-    if not waits or not bits & _ACK:
+    if not waits or not bits & ACK:
         return
-    if bits & _SYN:
+    if bits & SYN:
         if me.claim.state is State.SYN_RECEIVED:  # crossing SYNs
             _acknowledged(moves, me, segment, INFERRED)
         return  # else its receiver's acknowledgement will prove it
-    if bits & _FIN and not me.got_fin:
+    if bits & FIN and not me.got_fin:
         return  # so too
     if peer.fin is not None and not me.got_fin and seqno.gt(segment.seq, peer.fin):
         return  # sent after a FIN that nothing shows to have arrived yet

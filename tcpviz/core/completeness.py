@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from tcpviz.core.records import Side
-from tcpviz.core.segment import Flags, Segment
+from tcpviz.core.segment import ACK, FIN, RST, SYN, Segment
 
 
 class Seen(enum.IntFlag):
@@ -20,9 +20,8 @@ class Seen(enum.IntFlag):
 
 
 # Plain integers: an operation on flags makes a new member, ten times as slow.
-_SYN, _ACK, _RST = int(Flags.SYN), int(Flags.ACK), int(Flags.RST)
-_SYN_ACK = _SYN | _ACK
-_FIN_ACK = int(Flags.FIN) | _ACK
+_SYN_ACK = SYN | ACK
+_FIN_ACK = FIN | ACK
 _SAW_SYN, _SAW_SYN_ACK, _SAW_ACK = int(Seen.SYN), int(Seen.SYN_ACK), int(Seen.ACK)
 _SAW_DATA, _SAW_FIN, _SAW_RST = int(Seen.DATA), int(Seen.FIN), int(Seen.RST)
 
@@ -64,15 +63,15 @@ class Completeness:
         flags = int(segment.flags)
         opening = flags & _SYN_ACK
         bits = 0
-        if opening == _ACK:
+        if opening == ACK:
             bits = _SAW_DATA if segment.payload_len else _SAW_ACK
         elif opening == _SYN_ACK:
             bits = _SAW_SYN_ACK
-        elif opening == _SYN and not self._begun:
+        elif opening == SYN and not self._begun:
             bits = _SAW_SYN | (_SAW_DATA if segment.payload_len else 0)
         if flags & _FIN_ACK == _FIN_ACK:
             bits |= _SAW_FIN
-        if flags & _RST:
+        if flags & RST:
             bits |= _SAW_RST
         self._begun = True
         self._value |= bits

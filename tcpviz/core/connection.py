@@ -31,7 +31,7 @@ from tcpviz.core.halfconn import End
 from tcpviz.core.hosts import HostSocket
 from tcpviz.core.marks import Observation
 from tcpviz.core.records import Moment, Side
-from tcpviz.core.segment import Endpoint, FlowKey, Segment
+from tcpviz.core.segment import ACK, RST, SYN, Endpoint, FlowKey, Segment
 from tcpviz.core.states import SYNCHRONIZED, Event, State, find
 
 _SINCE = "; packets were missed since"
@@ -190,7 +190,7 @@ class Connection:
                 return ()
             arrivals.watched(moves, peer, segment)
             self._complete_handshake()
-            if bits & 4 and self.reset_by is None and moves.reset:
+            if bits & RST and self.reset_by is None and moves.reset:
                 self.reset_by = side
             return moves.changes
         if moment is Moment.LOST:
@@ -209,11 +209,11 @@ class Connection:
             late.take(moves, me, peer, segment)
             return moves.changes
         self._note_phase(bits, me, time_ns)
-        if bits & 4 and self.reset_by is None:
+        if bits & RST and self.reset_by is None:
             self.reset_in = me.state
         if not departures.sent(moves, me, peer, segment):
             return moves.changes
-        if not bits & 4:
+        if not bits & RST:
             me.note_sent(segment, peer)
         if moment is Moment.SEEN:
             arrivals.assumed(moves, peer, me, segment)
@@ -239,16 +239,16 @@ class Connection:
         if self.side_of(segment) is Side.SERVER:
             mine, theirs = theirs, mine
         seq = 0 if mine is None else (segment.seq - mine) & 0xFFFFFFFF
-        if not int(segment.flags) & 16:
+        if not int(segment.flags) & ACK:
             return seq, None
         return seq, (segment.ack - (segment.ack if theirs is None else theirs)) & 0xFFFFFFFF
 
     # -- phases -------------------------------------------------------------
 
     def _note_phase(self, bits: int, me: End, time_ns: int) -> None:
-        if not bits & 2:
+        if not bits & SYN:
             self._data_began = self._data_began or self._third
-        elif not bits & 16:
+        elif not bits & ACK:
             if self.opened_by is None:
                 self.opened_by = me.side
             self.last_syn_ns = time_ns

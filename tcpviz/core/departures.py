@@ -23,7 +23,7 @@ from tcpviz.core import seq as seqno
 from tcpviz.core.claims import Certainty
 from tcpviz.core.halfconn import End, covers
 from tcpviz.core.resets import BEFORE
-from tcpviz.core.segment import Segment
+from tcpviz.core.segment import ACK, FIN, RST, SYN, Segment
 from tcpviz.core.states import Event, Opened, State
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 SEEN, INFERRED, UNKNOWN = Certainty.SEEN, Certainty.INFERRED, Certainty.UNKNOWN
 
-_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 
 _AT_ONCE_NS = 20_000_000
 """A SYN,ACK that leaves later than this after the SYN came was sent by a timer, of 1 s or more."""
@@ -44,17 +43,17 @@ def sent(moves: Moves, me: End, peer: End, segment: Segment) -> bool:
     """
     bits = int(segment.flags)
     if segment.checksum_ok is not None and doubt.damaged(me, segment):
-        if bits & (_ACK | _SYN | _RST) == _ACK:
+        if bits & (ACK | SYN | RST) == ACK:
             doubt.keep(me, segment)
         return False
-    if bits & _RST:
+    if bits & RST:
         return resets.sent(moves, me, peer, segment)
-    if bits & _SYN:
+    if bits & SYN:
         return _syn(moves, me, peer, segment)
-    if not bits & _ACK:
+    if not bits & ACK:
         return False  # nobody in a connection sends that: a null, FIN or Xmas scan
     if moves.connection.watched:
-        if bits & _FIN:
+        if bits & FIN:
             _fin(moves, me, peer, segment)
         return True
     if not doubt.believable(me, peer, segment) and not doubt.agree(me, peer, segment):
@@ -81,11 +80,11 @@ def _took_part(moves: Moves, me: End, peer: End, segment: Segment, bits: int) ->
     False if it turns out that the end does not take part, or no longer.
     """
     length = segment.payload_len
-    pure = not length and not bits & _FIN
+    pure = not length and not bits & FIN
     at_next = pure and segment.seq == me.solid and me.doubted is None
     state = me.claim.state
     if state in BEFORE and not _enters(moves, me, peer, segment, at_next):
-        if state is not State.CLOSED and not bits & _FIN:
+        if state is not State.CLOSED and not bits & FIN:
             return True
         if not pure:
             # The reset may yet turn out to be forged; and a FIN that nobody has understood
@@ -100,7 +99,7 @@ def _took_part(moves: Moves, me: End, peer: End, segment: Segment, bits: int) ->
         me.time_wait_since = moves.time_ns  # it answers a repeated FIN (3.10.7.4, eighth)
     if length and me.fin is not None and not me.fin_acked:
         _beyond_fin(moves, me, segment)
-    if bits & _FIN:
+    if bits & FIN:
         _fin(moves, me, peer, segment)
     return True
 

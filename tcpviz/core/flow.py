@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from tcpviz.core import seq as seqno
 from tcpviz.core.contents import Contents
-from tcpviz.core.segment import Flags, Segment
+from tcpviz.core.segment import ACK, FIN, RST, SYN, Segment
 from tcpviz.core.sendlog import SendLog
 
-_SYN_OR_FIN = int(Flags.SYN | Flags.FIN)
-_SYN, _RST, _ACK = int(Flags.SYN), int(Flags.RST), int(Flags.ACK)
+_SYN_OR_FIN = SYN | FIN
 _MPTCP = 30
 _MPTCP_DSS = 2
 
@@ -73,7 +72,7 @@ def take_options(segment: Segment, fwd: Flow, rev: Flow) -> None:
     """SACK blocks of this segment; window scales, which hold only if both SYNs offer one."""
     options = segment.options
     fwd.sack = options.sack
-    if not int(segment.flags) & _SYN:
+    if not int(segment.flags) & SYN:
         return
     offered = options.window_scale
     if offered is None:
@@ -112,7 +111,7 @@ def other_data(segment: Segment, fwd: Flow, old: int) -> bool:
 
 def remember_sent(segment: Segment, fwd: Flow, *, probe: bool, takes_space: bool) -> None:
     """Keep what was sent, for retransmissions, round-trip times and bytes in flight."""
-    rst = int(segment.flags) & _RST
+    rst = int(segment.flags) & RST
     end = segment.seq if rst else segment.seq_end
     if takes_space and not rst:
         fwd.log.add(segment.seq, end, segment.frame, segment.time_ns)
@@ -144,8 +143,8 @@ def remember_said(segment: Segment, fwd: Flow, *, probe: bool, alive: bool) -> N
     fwd.window = segment.window
     # The window of a SYN is never scaled (RFC 7323 section 2.2).
     bits = int(segment.flags)
-    fwd.window_bytes = segment.window << (0 if bits & _SYN else fwd.scale or 0)
-    if bits & _ACK:
+    fwd.window_bytes = segment.window << (0 if bits & SYN else fwd.scale or 0)
+    if bits & ACK:
         fwd.last_ack = segment.ack
         fwd.last_ack_ns = segment.time_ns
 

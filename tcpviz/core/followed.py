@@ -17,7 +17,7 @@ from tcpviz.core.connection import Connection
 from tcpviz.core.host import Host
 from tcpviz.core.kernels import Kernels
 from tcpviz.core.records import Moment, Side, Unreachable
-from tcpviz.core.segment import Endpoint, FlowKey, Segment
+from tcpviz.core.segment import SYN, Endpoint, FlowKey, Segment
 from tcpviz.core.states import State
 
 MAX_SCOPES = 64
@@ -65,7 +65,7 @@ class Followed:
         known = self.live.get(key)
         if known is None:
             return self._open(key, segment, None)
-        syn = int(segment.flags) & 2
+        syn = int(segment.flags) & SYN
         if syn and known.only_told:
             # The table was faster than the packets: here it is opened.
             self._forget(known)

@@ -44,7 +44,7 @@ from tcpviz.core.flow import (
     tells_mptcp,
 )
 from tcpviz.core.records import Side
-from tcpviz.core.segment import Flags, Segment
+from tcpviz.core.segment import ACK, FIN, RST, SYN, Segment
 from tcpviz.core.sendlog import Acked
 from tcpviz.core.twice import TwiceSeen
 
@@ -55,12 +55,10 @@ FAST_NS = 20_000_000
 """How soon after the duplicate ACKs a fast retransmission comes."""
 
 # Plain integers: an operation on flags makes a new member, ten times as slow.
-_SYN, _ACK = int(Flags.SYN), int(Flags.ACK)
-_SYN_OR_FIN = _SYN | int(Flags.FIN)
-_CONTROL = _SYN_OR_FIN | int(Flags.RST)
-_SYN_ACK = _SYN | _ACK
-_RST = int(Flags.RST)
-_RST_ACK = _RST | _ACK
+_SYN_OR_FIN = SYN | FIN
+_CONTROL = _SYN_OR_FIN | RST
+_SYN_ACK = SYN | ACK
+_RST_ACK = RST | ACK
 
 
 class MarkName(enum.StrEnum):
@@ -210,7 +208,7 @@ class MarkAnalyzer:
             self.last = Observation(segment.frame, side, marks)
         else:
             bits = int(segment.flags)
-            if self._refused is side and bits & _SYN_ACK == _SYN:
+            if self._refused is side and bits & _SYN_ACK == SYN:
                 self._begin_again()
             fwd = self._client if side is Side.CLIENT else self._server
             rev = self._server if side is Side.CLIENT else self._client
@@ -239,10 +237,10 @@ class MarkAnalyzer:
     def _analyse(self, segment: Segment, side: Side, fwd: Flow, rev: Flow) -> Observation:
         marks: list[Mark] = []
         bits = int(segment.flags)
-        if bits & _SYN:
+        if bits & SYN:
             self._opening(marks, segment, fwd, rev)
         take_options(segment, fwd, rev)
-        has_ack = bits & _ACK
+        has_ack = bits & ACK
         if has_ack:
             rev.flight_known = True
         probe, alive = _windows_and_repeats(marks, segment, fwd, rev)
@@ -256,14 +254,14 @@ class MarkAnalyzer:
         # What a probe or a keep-alive carries is anything (RFC 9293 section 3.8.4).
         changed = False if probe or alive else other_data(segment, fwd, old)
         takes_space = bool(segment.payload_len or bits & _SYN_OR_FIN)
-        if takes_space and not alive and not bits & _RST:
+        if takes_space and not alive and not bits & RST:
             self._sent_again(marks, segment, fwd, rev)
         remember_sent(segment, fwd, probe=probe, takes_space=takes_space)
         remember_said(segment, fwd, probe=probe, alive=alive)
         acked: Acked | None = None
         if has_ack:
             acked = rev.log.acknowledge(segment.ack, segment.time_ns)
-        if self.initial_rtt_ns is None or bits & _SYN:
+        if self.initial_rtt_ns is None or bits & SYN:
             self._handshake_time(segment)
         return Observation(
             segment.frame,
@@ -281,7 +279,7 @@ class MarkAnalyzer:
     def _opening(self, marks: list[Mark], segment: Segment, fwd: Flow, rev: Flow) -> None:
         """Of a SYN: ports reused, and TCP Fast Open's cookie and data (RFC 7413)."""
         bits = int(segment.flags) & _SYN_ACK
-        if bits == _SYN:
+        if bits == SYN:
             if self._reused:
                 marks.append(Mark(MarkName.REUSED_PORTS))
                 self._reused = False
@@ -295,7 +293,7 @@ class MarkAnalyzer:
             elif rev.syn_cookie:  # without one, nobody could expect it to be taken
                 marks.append(Mark(MarkName.TFO_IGNORED))
         fwd.isn = segment.seq
-        fwd.syn_data = bits == _SYN and segment.payload_len > 0
+        fwd.syn_data = bits == SYN and segment.payload_len > 0
         fwd.syn_cookie = fwd.syn_data and bool(segment.options.fast_open)
 
     def _sent_again(self, marks: list[Mark], segment: Segment, fwd: Flow, rev: Flow) -> None:
@@ -350,10 +348,10 @@ class MarkAnalyzer:
 
     def _handshake_time(self, segment: Segment) -> None:
         bits = int(segment.flags) & _SYN_ACK
-        if bits == _SYN:
+        if bits == SYN:
             self._syn_ns = segment.time_ns
         elif (
-            bits == _ACK
+            bits == ACK
             and not segment.rst
             and self._syn_ns is not None
             and self.initial_rtt_ns is None

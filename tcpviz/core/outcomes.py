@@ -8,7 +8,7 @@ from tcpviz.core.connection import Connection
 from tcpviz.core.halfconn import End
 from tcpviz.core.icmp_reasons import reason
 from tcpviz.core.records import Side
-from tcpviz.core.segment import Flags
+from tcpviz.core.segment import ACK, FIN, RST, SYN, Flags
 from tcpviz.core.states import State
 from tcpviz.core.verdict_codes import (
     BAD,
@@ -41,8 +41,7 @@ IDLE_BEFORE_RESET_NS = 10 * SECOND
 """A reset after this much silence ends an idle connection: a timeout of somebody's."""
 
 _CLIENT, _SERVER = Side.CLIENT, Side.SERVER
-_SYN, _ACK, _RST = int(Flags.SYN), int(Flags.ACK), int(Flags.RST)
-_FIN, _XMAS = int(Flags.FIN), int(Flags.FIN | Flags.PSH | Flags.URG)
+_XMAS = int(Flags.FIN | Flags.PSH | Flags.URG)
 _CONTROL = 0x3F
 
 
@@ -91,9 +90,9 @@ def _scan(c: Connection) -> Verdict | None:
     if c.analysis is None or not c.midstream:
         return None
     flags = c.analysis.vitals.first_flags
-    if flags is None or flags & (_SYN | _ACK | _RST):
+    if flags is None or flags & (SYN | ACK | RST):
         return None
-    code = {0: Code.NULL_SCAN, _XMAS: Code.XMAS_SCAN, _FIN: Code.FIN_SCAN}.get(flags & _CONTROL)
+    code = {0: Code.NULL_SCAN, _XMAS: Code.XMAS_SCAN, FIN: Code.FIN_SCAN}.get(flags & _CONTROL)
     if code is None or c.client.rcv_nxt is not None:
         return None  # it acknowledges: an odd segment of a real connection
     facts: dict[str, Fact] = {"segments": c.client.segments}

@@ -32,6 +32,11 @@ class Flags(enum.IntFlag):
         return ",".join(named) or "none"
 
 
+FIN, SYN, RST, PSH, ACK = (
+    int(flag) for flag in (Flags.FIN, Flags.SYN, Flags.RST, Flags.PSH, Flags.ACK)
+)
+"""Some as plain numbers: what is done with a flag is a call of Python, many times a segment."""
+
 _SPOKEN_ORDER = (
     Flags.SYN,
     Flags.FIN,

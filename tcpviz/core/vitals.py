@@ -10,7 +10,7 @@ from __future__ import annotations
 from tcpviz.core import seq as seqno
 from tcpviz.core.marks import MarkName, Observation
 from tcpviz.core.records import Side
-from tcpviz.core.segment import Flags, Segment
+from tcpviz.core.segment import ACK, FIN, RST, SYN, Flags, Segment
 
 FAR = 1 << 26
 """No SACK block lies further than this from its ACK: 64 MB, more than Linux' largest buffers."""
@@ -23,9 +23,8 @@ MAX_TTLS = 4
 
 _MPTCP = 30
 _CONGESTION_EXPERIENCED = 3
-_SYN, _ACK, _FIN, _RST = int(Flags.SYN), int(Flags.ACK), int(Flags.FIN), int(Flags.RST)
 _URG, _ECE = int(Flags.URG), int(Flags.ECE)
-_SYN_RST, _SYN_FIN = _SYN | _RST, _SYN | _FIN
+_SYN_RST, _SYN_FIN = SYN | RST, SYN | FIN
 _ODD = int(Flags.URG | Flags.ECE | Flags.FIN)
 _ALIVE = (MarkName.KEEP_ALIVE, MarkName.ZERO_WINDOW_PROBE)
 
@@ -184,7 +183,7 @@ class Signs:
             if not segment.checksum_ok:
                 self.bad_sums += 1
                 self.show("sum", segment.frame)
-        if flags & _RST:
+        if flags & RST:
             return
         if segment.window == 0 or self.zero_since_ns is not None:
             self._window(segment, flags, now)
@@ -203,10 +202,10 @@ class Signs:
         """A segment that the other end sent to this one."""
         self.unanswered_alive = self.retries = 0
         flags = int(segment.flags)
-        if flags & _ACK and self.next is not None:
+        if flags & ACK and self.next is not None:
             beyond = seqno.diff(segment.ack, self.next)
             if beyond > 0:
-                if flags & _RST or beyond >= FAR:
+                if flags & RST or beyond >= FAR:
                     return
                 self.next = segment.ack  # what the capture missed
             if self.una is None or seqno.gt(segment.ack, self.una):
@@ -216,7 +215,7 @@ class Signs:
                 if self._biggest is not None and seqno.ge(segment.ack, self._biggest[0]):
                     self.largest_acked = max(self.largest_acked, self._biggest[1])
                     self._biggest = None
-        if flags & _RST:
+        if flags & RST:
             return
         options = segment.options
         if options.sack:
@@ -228,31 +227,31 @@ class Signs:
             options.timestamps is not None
             and self.ticks is not None
             and options.timestamps[1]
-            and flags & _ACK
+            and flags & ACK
             and abs(seqno.diff(options.timestamps[1], self.ticks)) > STRANGE_TICKS
         ):
             sender.strange_echoes += 1
             sender.show("echo", segment.frame)
 
     def _take_odd_flags(self, frame: int, flags: int, now: int) -> None:
-        if flags & _FIN and not flags & _RST:
+        if flags & FIN and not flags & RST:
             if self.first_fin_ns is None:
                 self.first_fin_ns, self.first_fin_frame = now, frame
             self.last_fin_ns, self.last_fin_frame = now, frame
         if flags & _URG:
             self.urgent += 1
             self.show("urgent", frame)
-        if flags & _ECE and not flags & _SYN:
+        if flags & _ECE and not flags & SYN:
             self.echoed += 1
             self.show("echoed", frame)
 
     def _take_syn_or_rst(self, segment: Segment, flags: int, now: int) -> None:
-        if flags & _RST:
+        if flags & RST:
             self.rst_ns, self.rst_frame = now, segment.frame
             self.rst_ttl = segment.ttl
             return
         self.syns += 1
-        self.bare_syns += not flags & _ACK
+        self.bare_syns += not flags & ACK
         self.iss = segment.seq if self.iss is None else self.iss
         self.syn_ttl = segment.ttl
         if self.first_syn_ns is None:
@@ -262,7 +261,7 @@ class Signs:
 
     def _window(self, segment: Segment, flags: int, now: int) -> None:
         """A window of zero that anybody could wait for: not in a SYN, not behind a FIN."""
-        if segment.window == 0 and flags & _ACK and not flags & (_SYN | _FIN):
+        if segment.window == 0 and flags & ACK and not flags & (SYN | FIN):
             if self.zero_since_ns is None:
                 self.zero_since_ns = now
                 self.zero_times += 1
@@ -356,7 +355,7 @@ class Vitals:
         sides = self._sides
         me = sides.get(side) or self.of(side)
         peer = sides.get(Side.SERVER if side is Side.CLIENT else Side.CLIENT)
-        if flags & _SYN and not flags & _RST and peer is not None and peer.last_ns is not None:
+        if flags & SYN and not flags & RST and peer is not None and peer.last_ns is not None:
             self.late_syns += me.iss not in (None, segment.seq)
         me.take_sent(segment, observation)
         if peer is not None:

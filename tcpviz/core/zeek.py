@@ -31,7 +31,7 @@ from dataclasses import dataclass
 
 from tcpviz.core import seq as seqno
 from tcpviz.core.records import Side
-from tcpviz.core.segment import Segment
+from tcpviz.core.segment import ACK, FIN, RST, SYN, Segment
 from tcpviz.core.zeek_end import MASK64 as _MASK64
 from tcpviz.core.zeek_end import OPENING as _OPENING
 from tcpviz.core.zeek_end import End as _End
@@ -41,8 +41,7 @@ MAX_HISTORY = 1000
 """Ours, letters: resets with ever new numbers would write a letter each, without end."""
 
 _TOO_FAR = 1048576
-_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
-_CONTROL, _SYN_RST = _FIN | _SYN | _RST, _SYN | _RST
+_CONTROL, _SYN_RST = FIN | SYN | RST, SYN | RST
 _RSTOS0 = re.compile(r"\^?S[^HAFGIQ]*R.*")
 
 LIKELY_SERVER_PORTS = frozenset(
@@ -187,11 +186,11 @@ class ZeekView:
         if is_orig not in self._seen_first:
             self._note_partial(segment, is_orig=is_orig)
         bits, length = int(segment.flags), segment.payload_len
-        control, has_ack = bits & _CONTROL, bits & _ACK
+        control, has_ack = bits & _CONTROL, bits & ACK
         # What a RST carries is not part of the stream.
-        seg_len = (0 if bits & _RST else length) + (bits >> 1 & 1) + (bits & 1)
+        seg_len = (0 if bits & RST else length) + (bits >> 1 & 1) + (bits & 1)
         past = (segment.seq + seg_len) & seqno.MASK
-        if bits & _SYN or end.state is ZeekState.INACTIVE:
+        if bits & SYN or end.state is ZeekState.INACTIVE:
             _begin(end, segment, past)
         rel = end.relative(segment.seq, end.last_seq, end.seq_wraps)
         if control:
@@ -202,7 +201,7 @@ class ZeekView:
             self._once("A", "A", end)
         if not segment.window:
             self._zero_window(segment, end, peer)
-        if bits & _FIN:
+        if bits & FIN:
             end.fin_count += 1
             end.fin_seq = (rel + seg_len) & _MASK64
         rel_ack = self._acknowledge(segment, peer) if has_ack else 0
@@ -215,8 +214,8 @@ class ZeekView:
         if is_orig not in self._seen_first:
             self._seen_first |= {is_orig}
         whole = not self._payload_kept or len(segment.payload) >= length
-        if length and whole and not bits & _RST and rel >= 0:
-            start = rel + 1 if bits & _SYN else rel
+        if length and whole and not bits & RST and rel >= 0:
+            start = rel + 1 if bits & SYN else rel
             acked = (end.ack_wraps << 32) + end.ack_seq - end.start_seq
             end.gaps.seen(start, start + length, acked=acked, any_acked=not end.nothing_acked)
 
@@ -334,7 +333,7 @@ class ZeekView:
         bits = int(segment.flags)
         if bits & _SYN_RST and abs(ahead) > _TOO_FAR:
             return
-        after_syn = bits & _FIN and end.last_seq == seqno.add(end.start_seq, 1)
+        after_syn = bits & FIN and end.last_seq == seqno.add(end.start_seq, 1)
         if not after_syn:
             if end.state is ZeekState.RESET:
                 return

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.connections.work import FIN, RST, SYN
 from tcpviz.bulk.segments.columns import HEADS, rows_at
 from tcpviz.bulk.tables.branches import Kind
 from tcpviz.bulk.tables.facts import Fill
@@ -22,6 +21,7 @@ from tcpviz.bulk.tables.portions import CLIENT, SERVER, Portion
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Side
+from tcpviz.core.segment import FIN, RST, SYN
 from tcpviz.core.zeek import ZeekSums
 from tcpviz.export import alike, conn_log
 from tcpviz.export.by_kind import ByKind

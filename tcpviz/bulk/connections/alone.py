@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.shapes import Ending
-from tcpviz.bulk.connections.work import SYN
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import ECN_SHIFT, ODD, SUM_SHIFT, Columns, rows_at
 from tcpviz.bulk.segments.flows import Flows
+from tcpviz.core.segment import SYN
 from tcpviz.core.timers import SYN_GIVE_UP_NS
 
 Array = NDArray[Any]

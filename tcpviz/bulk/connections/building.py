@@ -18,10 +18,11 @@ from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.gaps import FIRST_NS, Gaps
 from tcpviz.bulk.connections.shapes import After, Ending, Kind, Shapes
 from tcpviz.bulk.connections.signatures import signatures
-from tcpviz.bulk.connections.work import SYN, Work
+from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments.flows import Flows, distinct, flows_of, mixed
 from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.core.connection import Connection
+from tcpviz.core.segment import SYN
 from tcpviz.core.timers import SYN_GIVE_UP_NS, TIME_WAIT_NS
 from tcpviz.core.tracker import Tracker
 

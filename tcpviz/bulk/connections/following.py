@@ -8,11 +8,9 @@ from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Gap, Moment, SegmentRecord, Unreachable
-from tcpviz.core.segment import Segment
+from tcpviz.core.segment import SYN, Segment
 from tcpviz.core.tracker import Tracker
 from tcpviz.wire.decoder import Decoder
-
-_SYN = 2
 
 
 class Follower:
@@ -57,7 +55,7 @@ class Follower:
             if changed is not None:
                 segment = changed(place, segment)
             self.segments += 1
-            if only is not None and not int(segment.flags) & _SYN:
+            if only is not None and not int(segment.flags) & SYN:
                 tracker.take(only, segment)
                 continue
             known = len(tracker.connections)

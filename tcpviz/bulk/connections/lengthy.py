@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections import regular, signatures
 from tcpviz.bulk.connections.clock import Clock
-from tcpviz.bulk.connections.work import SYN, Work
+from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SUM_SHIFT, Columns
+from tcpviz.core.segment import SYN
 
 Array = NDArray[Any]
 

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.connections.work import ACK, FIN, ID_STEP, PSH, RST, SYN, Work
+from tcpviz.bulk.connections.work import ID_STEP, Work
 from tcpviz.bulk.segments.columns import ECN_SHIFT, ODD, STAMPED
 from tcpviz.bulk.segments.options import NO_SCALE
 from tcpviz.core.doubt import LEAST_REACH
+from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
 from tcpviz.core.twice import SAME_PACKET_NS
 
 Array = NDArray[Any]

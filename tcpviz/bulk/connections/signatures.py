@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.regular import third_of
-from tcpviz.bulk.connections.work import SYN, Work
+from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments.flows import mixed
+from tcpviz.core.segment import SYN
 
 Array = NDArray[Any]
 

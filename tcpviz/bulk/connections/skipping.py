@@ -20,13 +20,12 @@ from tcpviz.bulk.long.recall import Reader
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Gap, Moment, SegmentRecord
-from tcpviz.core.segment import Segment
+from tcpviz.core.segment import ACK, FIN, RST, SYN, Segment
 from tcpviz.core.tracker import Tracker
 from tcpviz.wire.decoder import Decoder
 
 Array = NDArray[Any]
 
-_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 
 LEAST = 80
 """Segments of a flow that are worth the columns."""
@@ -154,7 +153,7 @@ class Skipping:
         self._reader.place = place
         segment = self._reading.segment(row, self._decoder)
         self.segments += 1
-        if connection is not None and int(segment.flags) & (_SYN | _FIN | _RST | _ACK) == _ACK:
+        if connection is not None and int(segment.flags) & (SYN | FIN | RST | ACK) == ACK:
             tracker.take(connection, segment)
             return
         known = len(tracker.connections)

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tcpviz.core.segment import NO_OPTIONS, Flags, Segment
+from tcpviz.core.segment import ACK, NO_OPTIONS, Segment
 
 _MASK = 0xFFFFFFFF
-_ACK = int(Flags.ACK)
 
 
 def thin(segments: Sequence[Segment]) -> list[Segment]:
@@ -41,7 +40,7 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
         begin = (one.seq - mine) & _MASK
         resent = bool(one.payload_len) and not again and begin < far[me]
         # One number below the next, without data: a keep-alive.
-        alive = int(one.flags) == _ACK and not one.payload_len and begin + 1 == far[me]
+        alive = int(one.flags) == ACK and not one.payload_len and begin + 1 == far[me]
         refin = one.fin and fin[me] is not None
         back = alive or refin or resent * one.payload_len
         seq = (mine + (0 if again else sent[me] - back)) & _MASK

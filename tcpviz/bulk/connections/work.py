@@ -16,11 +16,11 @@ from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SUM_SHIFT, Columns, rows_at
 from tcpviz.core.marks import FAST_NS
+from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
 from tcpviz.core.twice import SAME_PACKET_NS
 
 Array = NDArray[Any]
 
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 _OPENING = FIN | SYN | RST | ACK
 
 ID_STEP = 4095

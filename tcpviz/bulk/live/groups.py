@@ -27,8 +27,6 @@ FLOW: Final = np.uint64((1 << 64) - 2)
 
 _ONE, _SHORT = np.uint64(1), np.uint64(48)
 
-SYN, ACK, RST, FIN = 2, 16, 4, 1
-
 
 @dataclass(slots=True)
 class Groups:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tcpviz.bulk.live.groups import ACK, FIN, PLACE, RST, SYN
+from tcpviz.bulk.live.groups import PLACE
 from tcpviz.bulk.live.states import beyond
+from tcpviz.core.segment import ACK, FIN, RST, SYN
 
 if TYPE_CHECKING:
     from tcpviz.bulk.live.sums import Segments

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tcpviz.bulk.live import resets as liveresets
-from tcpviz.bulk.live.groups import ACK, FIN, RST, SYN, Groups, in_time
+from tcpviz.bulk.live.groups import Groups, in_time
+from tcpviz.core.segment import ACK, FIN, RST, SYN
 
 if TYPE_CHECKING:
     from tcpviz.bulk.live.table import LiveTable

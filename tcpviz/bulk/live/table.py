@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tcpviz.bulk.live import sums as livesums
-from tcpviz.bulk.live.groups import ACK, FLOW, SYN, Groups, divided, group
+from tcpviz.bulk.live.groups import FLOW, Groups, divided, group
 from tcpviz.bulk.live.index import FlowIndex
 from tcpviz.bulk.live.states import Known, closed
 from tcpviz.bulk.live.stretches import Columns, Mixer, Stretch
 from tcpviz.bulk.live.sums import Segments
+from tcpviz.core.segment import ACK, SYN
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.core.segment import FIN, RST, SYN
+
 if TYPE_CHECKING:
     from tcpviz.bulk.tables.growing import Snapshot
     from tcpviz.bulk.tables.stories import Stories
@@ -21,7 +23,6 @@ Array = NDArray[Any]
 STRETCH = 1 << 18
 """Segments that are looked at at a time."""
 
-_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _MASK = 0xFFFFFFFF
 
 
@@ -72,12 +73,12 @@ class Oddities:
             flags = array["flags"][part]
             other = (array["src"][part] != first[0]) | (array["sport"][part] != first[1])
             length = array["length"][part].astype(np.int64)
-            took = length + (flags & _FIN) + (flags >> 1 & 1)
+            took = length + (flags & FIN) + (flags >> 1 & 1)
             seq = array["seq"][part].astype(np.int64)
-            odd = flags & _RST != 0
-            odd |= (array["window"][part] == 0) & (flags & (_RST | _SYN) == 0)
+            odd = flags & RST != 0
+            odd |= (array["window"][part] == 0) & (flags & (RST | SYN) == 0)
             for side in (0, 1):
-                mine = np.flatnonzero((other == bool(side)) & (flags & _RST == 0))
+                mine = np.flatnonzero((other == bool(side)) & (flags & RST == 0))
                 if not len(mine):
                     continue
                 known = reach[side]
@@ -91,8 +92,8 @@ class Oddities:
                 odd[mine[wrong]] = True
                 reach[side] = (anchor + int(highest[-1])) & _MASK
             self._problems.append(np.flatnonzero(odd) + at)
-            self._controls.append(np.flatnonzero(flags & (_FIN | _SYN | _RST)) + at)
-            self._endings.append(np.flatnonzero(flags & (_FIN | _RST)) + at)
+            self._controls.append(np.flatnonzero(flags & (FIN | SYN | RST)) + at)
+            self._endings.append(np.flatnonzero(flags & (FIN | RST)) + at)
             self.seen = at + len(part)
         return True
 

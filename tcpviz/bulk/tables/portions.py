@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.connections.work import ACK, FIN, RST, SYN
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import HEADS, SUM_SHIFT, rows_at
 from tcpviz.bulk.tables.table import Table
+from tcpviz.core.segment import ACK, FIN, RST, SYN
 
 Array = NDArray[Any]
 

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.connections.work import ACK, FIN, RST, SYN
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SUM_SHIFT
 from tcpviz.bulk.twin import twin
 from tcpviz.core import seq as seqno
 from tcpviz.core.records import Side
+from tcpviz.core.segment import ACK, FIN, RST, SYN
 from tcpviz.core.vitals import Signs, Vitals
 
 Array = NDArray[Any]

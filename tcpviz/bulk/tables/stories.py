@@ -23,7 +23,7 @@ from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.tables.growing import Snapshot
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Gap, Moment, SegmentRecord, Side, Unreachable
-from tcpviz.core.segment import Segment
+from tcpviz.core.segment import ACK, FIN, RST, Segment
 from tcpviz.core.timeline import Step, Timeline
 from tcpviz.core.tracker import Tracker
 from tcpviz.wire.decoder import Decoder
@@ -45,7 +45,6 @@ LEAD = 2048
 SETTLE = 16
 """Segments between the joint and the window: what the core remembers is theirs."""
 
-_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _MASK = 0xFFFFFFFF
 
 
@@ -284,14 +283,14 @@ class _Part:
         flags = columns["flags"]
         self.first = first
         other = (src != first[0]) | (sport != first[1])
-        took = columns["length"] + (flags & _FIN) + (flags >> 1 & 1)
+        took = columns["length"] + (flags & FIN) + (flags >> 1 & 1)
         self.places = np.zeros(0, np.int64)
         self.sent: list[Array] = []
         quiet = np.ones(len(flags), np.bool_)
         self.known = True
         for side in (False, True):
-            mine = (other == side) & (flags & _RST == 0)
-            theirs = (other != side) & (flags & _ACK != 0)
+            mine = (other == side) & (flags & RST == 0)
+            theirs = (other != side) & (flags & ACK != 0)
             if not mine.any() or not theirs.any():
                 self.known = False
                 return
