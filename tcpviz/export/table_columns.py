@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk import together
 from tcpviz.bulk.segments.flows import grouped
+from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.bulk.tables.cutting import stretches
 from tcpviz.bulk.tables.headlines import headlines
 from tcpviz.bulk.tables.table import Table
@@ -229,7 +230,7 @@ def _endpoints(table: Table, addresses: Array, ports: Array) -> Cells:
             out[:, begin : begin + wide] = _SPACE
             # Eight letters at a time, each time from where those before end. What comes with
             # them behind the column are spaces, and others will write there.
-            words = np.ndarray((out.size - 7,), "V8", out.reshape(-1), strides=(1,))
+            words = at_every(out.reshape(-1), 8)
             at = np.arange(begin, out.size, out.shape[1])
             part = octets[rows]
             for one, other, ends in (

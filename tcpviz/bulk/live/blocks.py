@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcpviz.bulk.live.stretches import Stretch
+from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.sources.batch import Blocks
 from tcpviz.sources.pcapng import ENHANCED_PACKET
 from tcpviz.sources.ring import HEADER
@@ -141,13 +142,13 @@ def _put(
         return memoryview(b"")
     out = np.empty(int(ends[-1]), np.uint8)
     begins = ends - heads[:, 1]
-    _at_every(out, HEAD)[begins] = heads.view(f"V{HEAD}").ravel()
+    at_every(out, HEAD)[begins] = heads.view(f"V{HEAD}").ravel()
     body = begins + HEAD
     for front in np.unique(fronts.size).tolist() if len(fronts.made) else []:
         if front:
             which = np.flatnonzero(fronts.size == front)
             made = np.ascontiguousarray(fronts.made[which, :front])
-            _at_every(out, front)[body[which]] = made.view(f"V{front}").ravel()
+            at_every(out, front)[body[which]] = made.view(f"V{front}").ravel()
     _put_packets(out, body + fronts.size, source, starts, size - fronts.size)
     for pad in range(3):
         which = np.flatnonzero((-size & 3) > pad)
@@ -168,7 +169,7 @@ def _put_packets(out: Bytes, places: Ints, source: Any, starts: Ints, size: Ints
         if len(which) < FEW or width > WIDE:
             alone.append(which)
         elif width:
-            _at_every(out, width)[places[which]] = _gathered(source, starts[which], width)
+            at_every(out, width)[places[which]] = _gathered(source, starts[which], width)
     if not alone:
         return
     rest = np.concatenate(alone)
@@ -178,20 +179,15 @@ def _put_packets(out: Bytes, places: Ints, source: Any, starts: Ints, size: Ints
         view[place : place + length] = data[start : start + length]
 
 
-def _at_every(data: Any, width: int) -> npt.NDArray[np.void]:
-    """So many bytes from each place on."""
-    return np.ndarray((len(data) - width + 1,), f"V{width}", data, 0, (1,))
-
-
 def _gathered(source: Any, starts: Ints, width: int) -> npt.NDArray[np.void]:
     """So many bytes from each of these places; behind the end of all there may be anything."""
     top = len(source) - width
     if int(starts.max()) <= top:
-        return _at_every(source, width)[starts]
+        return at_every(source, width)[starts]
     made = np.empty((len(starts), width), np.uint8)
     inside = np.flatnonzero(starts <= top)
     if len(inside):
-        made[inside] = _at_every(source, width)[starts[inside]].view(np.uint8).reshape(-1, width)
+        made[inside] = at_every(source, width)[starts[inside]].view(np.uint8).reshape(-1, width)
     for place in np.flatnonzero(starts > top).tolist():
         rest = np.frombuffer(source, np.uint8)[starts[place] :]
         made[place, : len(rest)] = rest

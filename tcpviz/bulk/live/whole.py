@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcpviz.bulk.live.stretches import Ints, Stretch
+from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.sources.blockring import FRAME, SHIFT, chain
 from tcpviz.sources.ring import HEADER, frame_size
 from tcpviz.sources.ringread import LOSING, OUTGOING, Link
@@ -59,12 +60,12 @@ class WholeStretch(Stretch):
         full = int(np.searchsorted(at, len(data) - SHIFT - ROW, side="right"))
         rows = np.zeros((len(at), ROW), np.uint8)
         if full:
-            every = np.ndarray((len(data) - ROW + 1,), f"V{ROW}", data, 0, (1,))
+            every = at_every(data, ROW)
             rows[:full] = every[at[:full] + SHIFT].view(np.uint8).reshape(-1, ROW)
         for place in range(full, len(at)):
             rest = np.frombuffer(data, np.uint8)[places[place] + SHIFT :]
             rows[place, : len(rest)] = rest
-        told = np.ndarray((max(len(data) - FRAME.size + 1, 0),), f"V{FRAME.size}", data, 0, (1,))
+        told = at_every(data, FRAME.size)
         heading = told[at].view(_HEADING)
         made = cls(rows, data, np.minimum(at + heading["mac"], len(data)), links)
         rows[:, :HEADER] = 0

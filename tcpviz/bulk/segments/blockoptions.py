@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.sources.pcapng import CUSTOM, EPB_DROPCOUNT
 
 Array = NDArray[Any]
@@ -21,7 +22,7 @@ _MOST = 12
 
 def silent(data: bytes, order: str, place: Array, end: Array) -> Array:
     """Whether the options from ``place`` up to ``end``, aligned, are of no consequence."""
-    words = np.ndarray((len(data) - 3,), "V4", data, strides=(1,))
+    words = at_every(data, 4)
     out = np.ones(len(place), np.bool_)
     rest = np.flatnonzero(place + 4 <= end)
     for _ in range(_MOST):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.core.vitals import FAR
 
 Longs = NDArray[Any]
@@ -54,7 +55,7 @@ def read(
     )
     if not size.any():
         return out
-    words = np.ndarray((len(data) - 3,), "V4", data, strides=(1,))
+    words = at_every(data, 4)
     rest = np.flatnonzero(size)
     twelve = rest[size[rest] == 12]
     if len(twelve):

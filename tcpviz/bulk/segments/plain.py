@@ -25,6 +25,7 @@ from tcpviz.bulk.segments.columns import (
     Tables,
 )
 from tcpviz.bulk.segments.flows import distinct
+from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.bulk.segments.records import Batch
 
 Array = NDArray[Any]
@@ -181,7 +182,7 @@ def _heads(data: bytes, start: Array, kind: np.dtype[Any]) -> Array:
     """The first bytes of each frame; behind the data there are zeros."""
     size = kind.itemsize
     there = int(np.searchsorted(start, len(data) - size, "right"))
-    view = np.ndarray((max(len(data) - size + 1, 0),), f"V{size}", data, strides=(1,))
+    view = at_every(data, size)
     out = np.zeros(len(start), f"V{size}")
     out[:there] = view[start[:there]]
     for place in range(there, len(start)):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.segments.flows import distinct
+from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.sources.parser import MAX_BLOCK
 from tcpviz.sources.pcap import MAX_FRAME, PcapParser, header_size
 from tcpviz.sources.pcapng import ENHANCED_PACKET, PcapngParser
@@ -199,7 +200,7 @@ class BulkPcap(PcapParser):
             return none
         # The lengths' upper halves are zero.
         places += offset
-        words = np.ndarray((len(data) - 3,), "V4", data, strides=(1,))
+        words = at_every(data, 4)
         length, wire = (words[places + at].view("<u4") for at in (8, 12))
         like = np.flatnonzero((length | wire) < 1 << 16)
         if not len(like) or like[0] or len(octets) > _SMALL * len(like):
@@ -220,7 +221,7 @@ class BulkPcap(PcapParser):
         kind = self._record.format[0] + "u4"
         if not len(records):
             return np.zeros((0, 4), kind)
-        view = np.ndarray((len(data) - 15,), "V16", data, strides=(1,))
+        view = at_every(data, 16)
         return view[records].view(kind).reshape(-1, 4)
 
 
@@ -289,7 +290,7 @@ class BulkPcapng(PcapngParser):
         """Take packet blocks and return where they end: many ordinary ones at once."""
         blocks = np.array(where, np.int64)
         kind = self._order + "u4"
-        view = np.ndarray((len(data) - 27,), "V28", data, strides=(1,))
+        view = at_every(data, 28)
         fields = view[blocks[:-1]].view(kind).reshape(-1, 7)
         ordinary = self._ordinary(data, blocks, fields)
         edges = np.flatnonzero(ordinary[1:] != ordinary[:-1]) + 1
@@ -313,7 +314,7 @@ class BulkPcapng(PcapngParser):
 
     def _ordinary(self, data: bytes, blocks: Longs, fields: NDArray[Any]) -> NDArray[Any]:
         """Which blocks have nothing odd, and no options of consequence."""
-        words = np.ndarray((len(data) - 3,), "V4", data, strides=(1,))
+        words = at_every(data, 4)
         again = words[blocks[1:] - 4].view(self._order + "u4").reshape(-1)
         captured = fields[:, 5].astype(np.int64)
         fine: NDArray[Any] = again == fields[:, 1]

@@ -27,6 +27,7 @@ from tcpviz.bulk.segments.columns import (
     Tables,
 )
 from tcpviz.bulk.segments.flows import distinct, grouped, mixed
+from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.bulk.segments.plain import sources
 from tcpviz.bulk.segments.records import Batch
 from tcpviz.bulk.segments.steps.by_layer import BY_VALUE, KNOWN
@@ -86,7 +87,7 @@ def _segments(batch: Batch, tables: Tables, crowd: Crowd, rows: Array) -> tuple[
     octets = crowd.octets
     place, ip, six = crowd.place[taken], crowd.ip[taken], crowd.six[taken]
     end, limit = crowd.end[taken], crowd.limit[taken]
-    data = np.ndarray((max(len(octets.data) - 19, 0),), "V20", octets.data, strides=(1,))
+    data = at_every(octets.data, 20)
     head = data[place].view(_TCP_KIND)
     length = (head["bits"] >> 12).astype(np.int64) * 4
     inside = place + length
@@ -152,7 +153,7 @@ def _addresses(tables: Tables, crowd: Crowd, taken: Array) -> tuple[Array, Array
     which = np.flatnonzero(six)
     if len(which):
         data = crowd.octets.data
-        view = np.ndarray((len(data) - 31,), "V32", data, strides=(1,))
+        view = at_every(data, 32)
         both = view[place[which] + 8].view("V16").reshape(-1, 2)
         for side, out in enumerate((src, dst)):
             out[which], known = long_numbers(tables, both[:, side])

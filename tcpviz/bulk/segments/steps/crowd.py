@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.segments.flows import grouped
+from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.wire.walk import Layer
 
 Array = NDArray[Any]
@@ -131,8 +132,8 @@ class Octets:
         data = data if len(data) >= 4 else data.ljust(4, b"\0")
         self.data = data
         self._octets = np.frombuffer(data, np.uint8)
-        self._words = np.ndarray((len(data) - 1,), "V2", data, strides=(1,))
-        self._longs = np.ndarray((len(data) - 3,), "V4", data, strides=(1,))
+        self._words = at_every(data, 2)
+        self._longs = at_every(data, 4)
 
     def octet(self, place: Array) -> Array:
         """The eight bits there."""
