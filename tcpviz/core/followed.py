@@ -57,7 +57,8 @@ class Followed:
         self.counted: Callable[[FlowKey], int | None] | None = None
         self._kernels = kernels
         self._host = host
-        self._scopes: dict[tuple[str, ...], None] = {}  # met so far, for ICMP errors
+        self.scopes: dict[tuple[str, ...], None] = {}
+        """VLANs and tunnels met so far, in which ICMP errors look for their connection."""
 
     def of(self, segment: Segment, moment: Moment) -> Connection:
         """The connection of a segment at one of its moments, a new one if need be."""
@@ -140,8 +141,8 @@ class Followed:
         connection = Connection(ident, key, *ends, analysis)
         self.connections[connection.id] = connection
         self.live[key] = connection
-        if len(self._scopes) < MAX_SCOPES:
-            self._scopes[key.scope] = None
+        if len(self.scopes) < MAX_SCOPES:
+            self.scopes[key.scope] = None
         if self._most is not None and len(self.connections) > self._most:
             self._evict()
         return connection
@@ -182,7 +183,7 @@ class Followed:
     def quoted(self, error: Unreachable) -> Connection | None:
         """The connection whose segment an ICMP error quotes."""
         # An error often comes back by another VLAN than the segment went out.
-        scopes = (error.scope, *self._scopes)
+        scopes = (error.scope, *self.scopes)
         found = (self.live.get(key) for scope in scopes for key in error.keys(scope))
         return next((each for each in found if each is not None), None)
 

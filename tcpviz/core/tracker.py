@@ -86,11 +86,11 @@ class Tracker:
         }
         self._applications = Applications()
         self._kernels = Kernels()
-        self._followed = Followed(
+        self.followed = Followed(
             self._kernels, self.host, self._before, analyse=analyse, most=max_connections
         )
-        self.connections = self._followed.connections
-        self._live = self._followed.live
+        self.connections = self.followed.connections
+        self._live = self.followed.live
         self._handlers: dict[type, Callable[[Any], list[Step]]] = {
             SegmentRecord: self._segment,
             Handled: self._handled,
@@ -108,11 +108,11 @@ class Tracker:
     @property
     def evicted(self) -> int:
         """How many connections are not followed any more, to make room."""
-        return self._followed.evicted
+        return self.followed.evicted
 
     def number_from(self, ident: int) -> None:
         """The next connection gets this number: one that somebody else has counted."""
-        self._followed.number_from(ident)
+        self.followed.number_from(ident)
 
     def go_on(self, since: int, most: int, counted: Callable[[FlowKey], int | None]) -> None:
         """Follow everything from here on, up to ``most`` connections at a time.
@@ -120,18 +120,18 @@ class Tracker:
         Those of which ``counted`` tells a number up to ``since`` were counted by somebody else
         before, and get that number; new ones get the next ones.
         """
-        self._followed.keep(most, more=True)
-        self._followed.number_from(since + 1)
+        self.followed.keep(most, more=True)
+        self.followed.number_from(since + 1)
 
         def known(key: FlowKey) -> int | None:
             ident = counted(key)
             return ident if ident is not None and ident <= since else None
 
-        self._followed.counted = known
+        self.followed.counted = known
 
     def keep_connections(self, most: int) -> None:
         """Follow no more than so many from now on: finished ones go first, then the oldest."""
-        self._followed.keep(most)
+        self.followed.keep(most)
 
     # -- what goes in -------------------------------------------------------
 
@@ -174,7 +174,7 @@ class Tracker:
 
     def _segment(self, record: SegmentRecord) -> list[Step]:
         segment, moment = record.segment, record.moment
-        connection = self._followed.of(segment, moment)
+        connection = self.followed.of(segment, moment)
         changes: tuple[StateChange, ...] = ()
         if moment is not Moment.ARRIVED:
             changes = connection.observe(segment, moment, record.time_ns)
@@ -186,7 +186,7 @@ class Tracker:
         if changes:
             self._timers.note(connection, changes, self.now_ns)
         if self._gaps:
-            self._followed.touched[connection.id] = connection
+            self.followed.touched[connection.id] = connection
         replaced = (
             self._replace(connection, record.time_ns)
             if connection.former is not None and routing.decided(connection)
@@ -354,7 +354,7 @@ class Tracker:
         def enter(
             key: FlowKey, client: Endpoint, server: Endpoint, one: Claim, other: Claim
         ) -> Connection:
-            connection = self._followed.enter(key, (client, server, one, other))
+            connection = self.followed.enter(key, (client, server, one, other))
             connection.first_ns = connection.last_ns = reading.time_ns
             return connection
 
@@ -439,16 +439,16 @@ class Tracker:
     def _gap(self, gap: Gap) -> list[Step]:
         """What was missed may have moved any end: nothing is as sure as before."""
         for connection in (
-            self._followed.touched.values() if self._gaps else self.connections.values()
+            self.followed.touched.values() if self._gaps else self.connections.values()
         ):
             connection.doubt()
-        self._followed.touched.clear()
+        self.followed.touched.clear()
         self._gaps += 1
         return [self._step(gap.time_ns, StepKind.GAP, None, None, gap=gap)]
 
     def _unreachable(self, error: Unreachable) -> list[Step]:
         """An ICMP error belongs to the connection it quotes; of unknown ones nothing is said."""
-        connection = self._followed.quoted(error)
+        connection = self.followed.quoted(error)
         if connection is None:
             return []
         side = Side.CLIENT if error.src == connection.client.endpoint else Side.SERVER

@@ -95,7 +95,7 @@ class Skipping:
                 tracker.tick(stop)
             # It was not told of all that the latest one has sent since the gap before.
             latest = self.opened[-1][1]
-            tracker._followed.touched[latest.id] = latest
+            tracker.followed.touched[latest.id] = latest
             tracker.feed(gap)
             self._before = max(self._before, gap.time_ns)
         return gaps[0][0] if gaps else len(self._rows)

@@ -151,7 +151,7 @@ class Stories:
             return segment
 
         if errors:
-            tracker._followed._scopes |= self.snapshot.building.met
+            tracker.followed.scopes |= self.snapshot.building.met
         self._follower.follow(rows.tolist(), errors, tracker=tracker, changed=numbered)
         connection = tracker.connections[ident]
         total = connection.client.segments + connection.server.segments
