@@ -16,7 +16,7 @@ from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.bulk.tables.growing import Snapshot
 from tcpviz.bulk.tables.headlines import headlines
 from tcpviz.bulk.tables.stories import Stories
-from tcpviz.bulk.tables.table import _FOLLOWED, Table
+from tcpviz.bulk.tables.table import FOLLOWED, Table
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import crowds
 from tcpviz.core.tracker import Tracker
@@ -112,7 +112,7 @@ def differences(path: Path, building: Building | None = None) -> list[dict[str, 
 
 def _deep(table: Table, place: int, one: Connection, other: Connection) -> list[str]:
     """Every field of every object in a connection, but for those above."""
-    if table._source[place] < _FOLLOWED:
+    if table._source[place] < FOLLOWED:
         return _but(one, other, NOT_TOLD)
     # Where it was followed alone it is another object.
     return alike(one, other, lambda at: bool(RECALLED.search(at)))

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.connections import regular
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.shapes import Ending
 from tcpviz.bulk.segments import sums
-from tcpviz.bulk.segments.columns import ECN_SHIFT, ODD, SUM_SHIFT, Columns, rows_at
+from tcpviz.bulk.segments.columns import SUM_SHIFT, Columns, rows_at
 from tcpviz.bulk.segments.flows import Flows
-from tcpviz.core.segment import SYN
 from tcpviz.core.timers import SYN_GIVE_UP_NS
 
 Array = NDArray[Any]
@@ -26,19 +26,14 @@ LEAST = 1 << 10
 
 _STEP = 1 << 16
 
-_ECN_SETUP = 0xC0
 
-
-def syns(
-    columns: Columns, clock: Clock, flows: Flows, tied: set[int]
-) -> tuple[Array, Array, Array]:
+def syns(columns: Columns, clock: Clock, flows: Flows, tied: Array) -> tuple[Array, Array, Array]:
     """The rows of such SYNs, in their order; their places in the flows' order; what came after.
 
-    Of that, :class:`Ending`, none is left open. Not those that ICMP errors tie to others.
+    Of that, :class:`Ending`, none is left open. Not the flows that ICMP errors have ``tied``.
     """
     single = flows.begin[1:] - flows.begin[:-1] == 1
-    if tied:
-        single[list(tied)] = False
+    single[tied] = False
     places = flows.begin[:-1][single]
     if len(places) < LEAST:
         return places[:0], places[:0], np.zeros(0, np.uint8)
@@ -67,11 +62,10 @@ def _plain(columns: Columns, rows: Array) -> Array:
     """What :func:`tcpviz.bulk.connections.regular.fits` says of a SYN without any other."""
     row = rows_at(columns.array, rows)
     flags, bits = row["flags"] & np.uint16(0x1FF), row["bits"]
-    fine = (flags == SYN) | (flags == SYN | _ECN_SETUP)
+    fine = regular.asks(flags)
     fine &= row["length"] == 0
     fine &= row["window"] > 0
-    fine &= bits & ODD == 0
-    fine &= bits & (3 << ECN_SHIFT) != 3 << ECN_SHIFT
+    fine &= regular.plain(bits)
     # All of an end's being wrong makes another shape.
     fine &= bits >> SUM_SHIFT & 3 != sums.WRONG
     fine &= row["seq"] != 0xFFFFFFFF  # the number behind it comes round

@@ -174,7 +174,7 @@ class Building:
         if self.gaps:
             return
         columns, array = self.reading.columns, self.array
-        rows, place, ending = alone.syns(columns, self.clock, self.flows, set(self._units))
+        rows, place, ending = alone.syns(columns, self.clock, self.flows, self._tied)
         if not len(rows):
             return
         # What the core says of one of them it would say of all.
@@ -398,7 +398,7 @@ class Building:
         rows = np.sort(np.concatenate([self.flows.rows(each) for each in unit.flows]))
         told = self.gaps.beside(unit.errors)
         tracker = Tracker(keep=False) if tracker is None else tracker
-        tracker._followed._scopes |= self.met
+        tracker.followed.scopes |= self.met
         return self.follower.follow(rows.tolist(), told, tracker=tracker)
 
     def _follow(self, flow: int) -> None:

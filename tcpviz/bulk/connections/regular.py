@@ -79,8 +79,7 @@ def fits(work: Work) -> Array:
     talk[special] = _special(w, special, both[special], heard[special])
     ok = talk & ~w.odd
     ok &= (w.window > 0) | w.rst
-    ok &= w.bits & ODD == 0
-    ok &= w.bits & (3 << ECN_SHIFT) != 3 << ECN_SHIFT
+    ok &= plain(w.bits)
     ok &= ~w.damaged
     ok &= _ttls(w)
     # In time's order.
@@ -90,6 +89,18 @@ def fits(work: Work) -> Array:
     ok[w.again] &= w.time[w.again] - w.time[w.again - 1] > SAME_PACKET_NS
     in_order: Array = ok
     return in_order
+
+
+def asks(flags: Array) -> Array:
+    """SYNs that open a connection, with or without asking for ECN (RFC 3168 section 6.1.1)."""
+    syns: Array = (flags == SYN) | (flags == SYN | _ECN_SETUP)
+    return syns
+
+
+def plain(bits: Array) -> Array:
+    """No odd options, and no congestion on the way."""
+    ordinary: Array = (bits & ODD == 0) & (bits & (3 << ECN_SHIFT) != 3 << ECN_SHIFT)
+    return ordinary
 
 
 def _idle(w: Work) -> Array:
@@ -105,7 +116,7 @@ def _special(w: Work, at: Array, both: Array, heard: Array) -> Array:
     flags, side, length = w.flags[at], w.side[at], w.length[at]
     rel, mine, theirs, back = w.rel[at], w.mine[at], w.theirs[at], w.back[at]
     empty = length == 0
-    syn = (flags == SYN) | (flags == SYN | _ECN_SETUP)
+    syn = asks(flags)
     syn &= (rel == 0) & empty & ~side & (theirs < 0)
     new = side & (mine < 0) & (back == theirs)
     answer = ((flags == SYN | ACK) | (flags == SYN | ACK | 0x40)) & new & empty

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.tables.table import _FOLLOWED, Table
+from tcpviz.bulk.tables.table import FOLLOWED, Table
 from tcpviz.core.connection import Connection
 
 Array = NDArray[Any]
@@ -39,12 +39,12 @@ class Cut(Table):
         self._whole, self.begin, self.origin = whole, begin, whole.origin
         self._building, self._columns = whole._building, whole._columns
         self._source = whole._source[part]
-        self._regular = self._source < _FOLLOWED
+        self._regular = self._source < FOLLOWED
         # Both kinds stand in the order of their first segments.
         at = self._source[self._regular]
         low = int(at[0]) if len(at) else 0
         self._span = slice(low, low + len(at))
-        followed = self._source[~self._regular] - np.uint32(_FOLLOWED)
+        followed = self._source[~self._regular] - np.uint32(FOLLOWED)
         self._others = [whole._building.followed[each][1] for each in followed.tolist()]
         self._array = {name: column[self._span] for name, column in whole._array.items()}
         self._shapes = whole._shapes[0], whole._shapes[1][self._span]

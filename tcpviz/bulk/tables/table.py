@@ -36,7 +36,8 @@ from tcpviz.wire.tcp import address
 
 Array = NDArray[Any]
 
-_FOLLOWED = 1 << 31
+FOLLOWED = 1 << 31
+"""In ``Table._source``: that the rest is a place among the followed ones."""
 
 
 class Table:
@@ -61,12 +62,12 @@ class Table:
         if others:
             rows = np.array([row for row, _ in building.followed], np.uint32)
             order = np.argsort(np.concatenate([self._array["first"], rows]), kind="stable")
-            followed = np.arange(others, dtype=np.uint32) | np.uint32(_FOLLOWED)
+            followed = np.arange(others, dtype=np.uint32) | np.uint32(FOLLOWED)
             self._source = np.concatenate([self._source, followed])[order]
             self._from = order.astype(np.uint32)
-            order = np.flatnonzero(self._source >= _FOLLOWED)
+            order = np.flatnonzero(self._source >= FOLLOWED)
             numbers = np.empty(others, np.int64)
-            numbers[self._source[order] - np.uint32(_FOLLOWED)] = order + 1
+            numbers[self._source[order] - np.uint32(FOLLOWED)] = order + 1
             former.number(building.followed, numbers.tolist())
         kinds = self._array["shape"].astype(np.int64) << 2 | self._array["ending"]
         present = np.flatnonzero(np.bincount(kinds)) if count else np.zeros(0, np.int64)
@@ -93,7 +94,7 @@ class Table:
         return (self.connection(place) for place in range(len(self)))
 
     def _object(self, place: int) -> Connection:
-        return self._building.followed[int(self._source[place]) - _FOLLOWED][1]
+        return self._building.followed[int(self._source[place]) - FOLLOWED][1]
 
     def _times(self, name: str) -> Array:
         return self.column(self._array[name], lambda c: getattr(c, name))
@@ -120,7 +121,7 @@ class Table:
         shape = self.column(array["shape"], lambda _: 0)
         ending = self.column(array["ending"], lambda _: 0)
         both = shape * len(Ending) + ending
-        return both * (len(self.crowds) + 1) + self.crowd + 1, self._source >= _FOLLOWED
+        return both * (len(self.crowds) + 1) + self.crowd + 1, self._source >= FOLLOWED
 
     def examples(self) -> Iterator[Connection]:
         """One connection of each shape and ending that there is, and all that were followed."""
@@ -147,7 +148,7 @@ class Table:
     def regular(self, places: Array) -> tuple[Array, Array]:
         """Which of these places hold a regular connection; and of those where in the columns."""
         source = self._source[places]
-        which = source < _FOLLOWED
+        which = source < FOLLOWED
         return which, source[which].astype(np.int64)
 
     def _neighbours(self, places: Array, step: int) -> Array:
@@ -248,7 +249,7 @@ class Table:
         found, member = crowds_of(facts)
         answers = [each for _, each in self._building.followed if _fate(each) < 0]
         order = sorted(range(len(found)), key=lambda at: -found[at].count)
-        for place in np.flatnonzero((member >= 0) & (self._source >= _FOLLOWED)).tolist():
+        for place in np.flatnonzero((member >= 0) & (self._source >= FOLLOWED)).tolist():
             self._object(place).crowd = found[member[place]]
         # Those that only others can be in come last among as many; so does the core put them.
         others = crowds(answers)
@@ -269,15 +270,15 @@ class Table:
         whose = {
             id(self._joined[each]) for each in np.unique(self.crowd[places]).tolist() if each >= 0
         }
-        followed = places[self._source[places] >= _FOLLOWED]
+        followed = places[self._source[places] >= FOLLOWED]
         whose |= {id(self._object(place).crowd) for place in followed.tolist()}
         return [each for each in self.crowds if id(each) in whose]
 
     def first_row(self, place: int) -> int:
         """The row of a connection's first segment."""
         source = int(self._source[place])
-        if source >= _FOLLOWED:
-            return self._building.followed[source - _FOLLOWED][0]
+        if source >= FOLLOWED:
+            return self._building.followed[source - FOLLOWED][0]
         return int(self._array["first"][source])
 
     # -- one of them --------------------------------------------------------
@@ -285,7 +286,7 @@ class Table:
     def connection(self, place: int) -> Connection:
         """The connection at ``place``."""
         source = int(self._source[place])
-        if source >= _FOLLOWED:
+        if source >= FOLLOWED:
             return self._object(place)
         return self._dressed(place, source)
 
@@ -320,7 +321,7 @@ class Table:
 
     @functools.cached_property
     def _older(self) -> former.Older:
-        regular = np.flatnonzero(self._source < _FOLLOWED)
+        regular = np.flatnonzero(self._source < FOLLOWED)
         return former.Older(self._building, regular + 1)
 
     def _frames(self, at: int) -> Callable[[int], int]:
