@@ -16,15 +16,13 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections.shapes import SUCCESSOR
 from tcpviz.bulk.tables.branches import Kind
 from tcpviz.bulk.tables.community_ids import community_ids
-from tcpviz.bulk.tables.facts import MOST_TEXTS, Column, Fill, Unfit, facts, text
+from tcpviz.bulk.tables.facts import MOST_TEXTS, Column, Fill, Unfit, text
 from tcpviz.bulk.tables.portions import CLIENT, SERVER, Portion
 from tcpviz.core.evidence import MOST, WHERE
 from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side
 from tcpviz.core.verdict_codes import Verdict, signs_of
 from tcpviz.export.filling import number
-
-__all__ = ["Column", "Fill", "Unfit", "facts", "text"]
 
 Array = NDArray[Any]
 Picked = Callable[[Portion, Array], Array]

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.tables.branches import Kind, Kinds
+from tcpviz.bulk.tables.facts import Unfit
 from tcpviz.bulk.tables.portions import Portion, portions
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
-from tcpviz.export.alike import Unfit
 from tcpviz.words import english
 
 Array = NDArray[Any]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.segments.columns import HEADS, rows_at
 from tcpviz.bulk.tables.branches import Kind
-from tcpviz.bulk.tables.facts import Fill
+from tcpviz.bulk.tables.facts import Column, Fill, Unfit
 from tcpviz.bulk.tables.portions import CLIENT, SERVER, Portion
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
@@ -106,7 +106,7 @@ def _form(table: Table, kind: Kind) -> tuple[Form, str]:
     connection = kind.connection
     analysis = connection.analysis
     if analysis is None or analysis.zeek.originator is not Side.CLIENT:
-        raise alike.Unfit
+        raise Unfit
     own = sums(table, connection)
     cells = list(conn_log.row(connection, own) or ())
     itself = conn_log.joined(cells)
@@ -131,11 +131,11 @@ def _form(table: Table, kind: Kind) -> tuple[Form, str]:
     return draft.form(conn_log.joined(cells)), itself
 
 
-def _segments(side: int) -> alike.Column:
+def _segments(side: int) -> Column:
     return lambda portion: portion.segments(side)
 
 
-def _ip_bytes(side: int) -> alike.Column:
+def _ip_bytes(side: int) -> Column:
     return lambda portion: portion.ip_bytes(side)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.shapes import Ending, Shapes
 from tcpviz.bulk.tables.branches import Kind, Kinds
+from tcpviz.bulk.tables.facts import Unfit, facts
 from tcpviz.bulk.tables.portions import CLIENT, SERVER, Portion, portions
 from tcpviz.bulk.tables.table import Table
 from tcpviz.bulk.twin import twin
@@ -87,7 +88,7 @@ class Gatherer:
         if self not in kind.forms:
             try:
                 kind.forms[self] = _Stand(kind) if kind.fillable else None
-            except alike.Unfit:
+            except Unfit:
                 kind.forms[self] = None
         stand: _Stand | None = kind.forms[self]
         return stand
@@ -132,7 +133,7 @@ class _Stand:
         self._timed = made.handshake_rtt_ns is not None
         self._signs = tuple(signs_of(made, side) for _, side in _SIDES)
         said = [each for each in verdicts(made, kind.now) if each.severity > Severity.INFO]
-        self._said = [(each, alike.facts(each)) for each in said]
+        self._said = [(each, facts(each)) for each in said]
         self._shapes = kind.shapes
         self._formers: dict[int, Connection] = {}
 
@@ -148,8 +149,8 @@ class _Stand:
         ):
             columns.append(p.time(name, side)[0][which].tolist())
         columns.append(_before(p.table, p.at[which]) if self._follows else [()] * len(which))
-        for _, facts in self._said:
-            own = [column(p)[which].tolist() for column in facts.values()]
+        for _, differ in self._said:
+            own = [column(p)[which].tolist() for column in differ.values()]
             columns.append(list(zip(*own, strict=True)) if own else [()] * len(which))
         return zip(*columns, strict=True)
 

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tcpviz.bulk.tables.branches import Kind
+from tcpviz.bulk.tables.facts import facts, text
 from tcpviz.bulk.tables.portions import CLIENT, SERVER
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
@@ -66,12 +67,12 @@ def _form(kind: Kind) -> tuple[Form, str]:
 
 
 def _verdict(draft: Draft, kind: Kind, verdict: Verdict, said: dict[str, Any]) -> None:
-    for name, column in alike.facts(verdict).items():
+    for name, column in facts(verdict).items():
         said[name] = draft.hole(number(column))
     said["frames"] = draft.hole(alike.frames(kind, verdict, "[{}]".format))
-    text = alike.text(kind, verdict, json.dumps)
-    if text is not None:
-        said["text"] = draft.hole(text)
+    filled = text(kind, verdict, json.dumps)
+    if filled is not None:
+        said["text"] = draft.hole(filled)
 
 
 def _object(counts: Mapping[str, int]) -> str:

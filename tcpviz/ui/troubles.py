@@ -99,10 +99,10 @@ class Judge:
 
     def _by_table(self, session: BulkSession, snapshot: Snapshot) -> None:
         """Of a large file all are judged, elsewhere; here what has come of it is taken."""
-        sweep, known = session.sweep, snapshot
+        sweep = session.sweep
         paused = self.complete and session.clock() < self._ended_at + self.again_s
-        if known is not self._known and not paused:
-            self._known, self.count = known, len(snapshot)
+        if snapshot is not self._known and not paused:
+            self._known, self.count = snapshot, len(snapshot)
             self._sweeping = True
             sweep.begin(snapshot, session.tracker.host)
         if not self._sweeping:
