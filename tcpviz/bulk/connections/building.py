@@ -15,15 +15,15 @@ from tcpviz.bulk.connections import alone, lengthy, regular
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.errors import scopes_met, units
 from tcpviz.bulk.connections.following import Follower
-from tcpviz.bulk.connections.gaps import FIRST_NS, Gaps
-from tcpviz.bulk.connections.shapes import After, Ending, Kind, Shapes
+from tcpviz.bulk.connections.gaps import Gaps
+from tcpviz.bulk.connections.shapes import After, Kind, Shapes
 from tcpviz.bulk.connections.signatures import signatures
+from tcpviz.bulk.connections.succession import endings, flows_fine, replaced, whole_flows
 from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments.flows import Flows, distinct, flows_of, mixed
 from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.core.connection import Connection
 from tcpviz.core.segment import SYN
-from tcpviz.core.timers import SYN_GIVE_UP_NS, TIME_WAIT_NS
 from tcpviz.core.tracker import Tracker
 
 Array = NDArray[Any]
@@ -33,8 +33,6 @@ CHUNK = 1 << 16
 
 MAX_LEAPS = 1 << 12
 """Leaps of a capture's clock that are followed in each flow; it could be made of them."""
-
-_SURE_NS = SYN_GIVE_UP_NS + 2 * TIME_WAIT_NS
 
 
 FIELDS: dict[str, str] = {
@@ -228,7 +226,7 @@ class Building:
             work.offload = np.array(long.offload)[:, None]
             sums, fine = long.sums, regular.timely(work)
             sums.rtt = regular.round_trip(work)
-        fine = _flows_fine(work, fine)
+        fine = flows_fine(work, fine)
         codes, kept = signatures(work)
         if isinstance(at, slice):
             at = np.arange(at.start, at.stop)
@@ -256,13 +254,13 @@ class Building:
             fine &= ~np.isin(flows[work.flow], self._tied)
         if self._parted is not None:
             fine &= ~self._parted[flows[work.flow]]
-        shape, fine = self._shapes(looked, _whole_flows(work, fine))
+        shape, fine = self._shapes(looked, whole_flows(work, fine))
         last = work.last
-        ending, fine = self._endings(work, fine, last, shape)
+        ending, fine = endings(work, self.clock, self.shapes, shape, fine)
         if self.gaps:
-            gone = _replaced(work) >= 0
+            gone = replaced(work) >= 0
             shape, fine = self.gaps.doubts(self.shapes, self.clock, work, gone, fine, shape)
-        fine = _whole_flows(work, fine)
+        fine = whole_flows(work, fine)
         mine: Array | slice = slice(None) if fine.all() else np.flatnonzero(fine)
         first = work.first[mine]
         made = {
@@ -317,13 +315,13 @@ class Building:
         into = np.zeros(len(fine), np.bool_)
         into[1:] = lives[:-1] == 1
         # A SYN without an answer leaves open which connection it belongs to.
-        fine = _whole_flows(work, fine & (lives >= 0) & ~(into & ~work.answered))
+        fine = whole_flows(work, fine & (lives >= 0) & ~(into & ~work.answered))
         again = np.flatnonzero(fine & into)
         if len(again):
             after[again] = After.OPEN
             self._number(looked, after, again, shape)
             same = self._lives(shape, fine & into & followed) == np.where(into, lives, 0)
-            fine = _whole_flows(work, fine & (same | ~into))
+            fine = whole_flows(work, fine & (same | ~into))
         return shape, fine
 
     def _number(self, looked: _Looked, after: Array, which: Array, shape: Array) -> None:
@@ -352,38 +350,6 @@ class Building:
         for number in distinct(shape[which]):
             table[number] = self.shapes.lives(number)
         return np.where(which, table[shape], 0)
-
-    def _endings(self, work: Work, fine: Array, last: Array, shape: Array) -> tuple[Array, Array]:
-        """What came after each; not fine where it cannot be told without the exact deadlines."""
-        steady, first = self.clock.steady[work.rows], work.first
-        now = self.clock.now[work.rows]
-        # Timers ran until the capture's end, or until another connection took the place, between
-        # its SYN and the answer.
-        by = _replaced(work)
-        replaced = by >= 0
-        answer = work.answer_at[by]
-        low = np.where(replaced, steady[first[by]], self.clock.steady_end)
-        high = np.where(replaced, steady[answer], self.clock.steady_end)
-        leapt = np.where(replaced, now[answer], self.clock.end) - high
-        since_last = low - steady[last]
-        closing = np.minimum(*work.fin_at)
-        began = np.where(closing < work.count, np.minimum(closing, work.count - 1), first)
-        single = (last == first) & ~work.answered
-        longest = np.zeros(max(len(self.shapes), 1), np.int64)
-        for number in distinct(shape[fine]):
-            longest[number] = self.shapes.longest_ns(number)
-        longest = np.where(fine, longest[shape], _SURE_NS)
-        lasting = longest == 0
-        over = np.where(single, since_last >= SYN_GIVE_UP_NS, since_last >= longest)
-        early = np.where(
-            single, high - steady[last] < SYN_GIVE_UP_NS, high - steady[began] < FIRST_NS
-        )
-        # With a leap between, a deadline that means nothing any more may end TIME-WAIT early.
-        leaps = now[first] - steady[first] != leapt
-        over, early = over & ~leaps & ~lasting, early & ~leaps
-        ending = np.where(over, Ending.TIMERS, Ending.NOTHING)
-        ending += np.where(replaced, Ending.REPLACED, 0)
-        return ending, fine & (over | early | lasting)
 
     def follow(
         self, flow: int, tracker: Tracker | None = None
@@ -432,54 +398,3 @@ def _syns(flags: Array) -> int:
     return sum(
         int(np.count_nonzero(flags[at : at + step] & SYN)) for at in range(0, len(flags), step)
     )
-
-
-def _replaced(work: Work) -> Array:
-    """Of each connection the one that took its place, the next that was answered; -1 if none did.
-
-    An unanswered SYN that is not the first takes nobody's place, and has none.
-    """
-    count = len(work.first)
-    answered = np.where(work.answered, np.arange(count), count)
-    later = np.full(count, count)
-    later[:-1] = np.minimum.accumulate(answered[::-1])[::-1][1:]
-    flow = np.append(work.flow, -1)
-    had = (work.answered | work.leads) & (flow[later] == work.flow)
-    return np.where(had, later, -1)
-
-
-def _flows_fine(work: Work, fine: Array) -> Array:
-    """Regular also in how the connections of one flow follow upon each other."""
-    first, leads, fine = work.first, work.leads, fine.copy()
-    # What answers the new SYN must not fit the connection before by chance: that is, the
-    # latest that was answered or came first; unanswered ones between count for nothing.
-    mine = np.flatnonzero(~work.side)
-    number = work.seq[first]
-    number[work.part[mine]] = work.seq[first][work.part[mine]] + work.end[mine].view(np.uint32)
-    later = np.flatnonzero(~leads)
-    if len(later):
-        standing: Array = np.where(work.answered | leads, np.arange(len(first)), 0)
-        before = np.maximum.accumulate(standing)[later - 1]
-        fits = work.seq[first[later]] + np.uint32(1)
-        fine[later] &= (fits != number[before]) & (fits != number[later - 1])
-    # A SYN or its answer with a number that was used before is a late one of that time.
-    answer = work.answer_at
-    syn = work.answered & (work.flags[answer] & SYN != 0)
-    several = ~leads
-    several[:-1] |= ~leads[1:]
-    which = np.flatnonzero(several)
-    flow = work.flow[which]
-    numbers = (work.seq[first], np.where(syn, work.seq[answer], np.int64(-1)))
-    for number in (each[which].astype(np.int64) for each in numbers):
-        order = np.lexsort((number, flow))
-        one, other = order[1:], order[:-1]
-        same = (number[one] == number[other]) & (flow[one] == flow[other]) & (number[one] >= 0)
-        fine[which[one[same]]] = False
-    return _whole_flows(work, fine)
-
-
-def _whole_flows(work: Work, fine: Array) -> Array:
-    """Fine are only flows all of whose connections are."""
-    wrong = np.zeros(len(work.begin) - 1, np.bool_)
-    wrong[work.flow[~fine]] = True
-    return ~wrong[work.flow]

@@ -1,0 +1,104 @@
+"""What came after each connection: others on the same addresses and ports, timers, or nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.connections.gaps import FIRST_NS
+from tcpviz.bulk.connections.shapes import Ending, Shapes
+from tcpviz.bulk.connections.work import Work
+from tcpviz.bulk.segments.flows import distinct
+from tcpviz.core.segment import SYN
+from tcpviz.core.timers import SYN_GIVE_UP_NS, TIME_WAIT_NS
+
+Array = NDArray[Any]
+
+_SURE_NS = SYN_GIVE_UP_NS + 2 * TIME_WAIT_NS
+
+
+def endings(
+    work: Work, clock: Clock, shapes: Shapes, shape: Array, fine: Array
+) -> tuple[Array, Array]:
+    """What came after each; not fine where it cannot be told without the exact deadlines."""
+    steady, first, last = clock.steady[work.rows], work.first, work.last
+    now = clock.now[work.rows]
+    # Timers ran until the capture's end, or until another connection took the place, between
+    # its SYN and the answer.
+    by = replaced(work)
+    gone = by >= 0
+    answer = work.answer_at[by]
+    low = np.where(gone, steady[first[by]], clock.steady_end)
+    high = np.where(gone, steady[answer], clock.steady_end)
+    leapt = np.where(gone, now[answer], clock.end) - high
+    since_last = low - steady[last]
+    closing = np.minimum(*work.fin_at)
+    began = np.where(closing < work.count, np.minimum(closing, work.count - 1), first)
+    single = (last == first) & ~work.answered
+    longest = np.zeros(max(len(shapes), 1), np.int64)
+    for number in distinct(shape[fine]):
+        longest[number] = shapes.longest_ns(number)
+    longest = np.where(fine, longest[shape], _SURE_NS)
+    lasting = longest == 0
+    over = np.where(single, since_last >= SYN_GIVE_UP_NS, since_last >= longest)
+    early = np.where(single, high - steady[last] < SYN_GIVE_UP_NS, high - steady[began] < FIRST_NS)
+    # With a leap between, a deadline that means nothing any more may end TIME-WAIT early.
+    leaps = now[first] - steady[first] != leapt
+    over, early = over & ~leaps & ~lasting, early & ~leaps
+    ending = np.where(over, Ending.TIMERS, Ending.NOTHING)
+    ending += np.where(gone, Ending.REPLACED, 0)
+    return ending, fine & (over | early | lasting)
+
+
+def replaced(work: Work) -> Array:
+    """Of each connection the one that took its place, the next that was answered; -1 if none did.
+
+    An unanswered SYN that is not the first takes nobody's place, and has none.
+    """
+    count = len(work.first)
+    answered = np.where(work.answered, np.arange(count), count)
+    later = np.full(count, count)
+    later[:-1] = np.minimum.accumulate(answered[::-1])[::-1][1:]
+    flow = np.append(work.flow, -1)
+    had = (work.answered | work.leads) & (flow[later] == work.flow)
+    return np.where(had, later, -1)
+
+
+def flows_fine(work: Work, fine: Array) -> Array:
+    """Regular also in how the connections of one flow follow upon each other."""
+    first, leads, fine = work.first, work.leads, fine.copy()
+    # What answers the new SYN must not fit the connection before by chance: that is, the
+    # latest that was answered or came first; unanswered ones between count for nothing.
+    mine = np.flatnonzero(~work.side)
+    number = work.seq[first]
+    number[work.part[mine]] = work.seq[first][work.part[mine]] + work.end[mine].view(np.uint32)
+    later = np.flatnonzero(~leads)
+    if len(later):
+        standing: Array = np.where(work.answered | leads, np.arange(len(first)), 0)
+        before = np.maximum.accumulate(standing)[later - 1]
+        fits = work.seq[first[later]] + np.uint32(1)
+        fine[later] &= (fits != number[before]) & (fits != number[later - 1])
+    # A SYN or its answer with a number that was used before is a late one of that time.
+    answer = work.answer_at
+    syn = work.answered & (work.flags[answer] & SYN != 0)
+    several = ~leads
+    several[:-1] |= ~leads[1:]
+    which = np.flatnonzero(several)
+    flow = work.flow[which]
+    numbers = (work.seq[first], np.where(syn, work.seq[answer], np.int64(-1)))
+    for number in (each[which].astype(np.int64) for each in numbers):
+        order = np.lexsort((number, flow))
+        one, other = order[1:], order[:-1]
+        same = (number[one] == number[other]) & (flow[one] == flow[other]) & (number[one] >= 0)
+        fine[which[one[same]]] = False
+    return whole_flows(work, fine)
+
+
+def whole_flows(work: Work, fine: Array) -> Array:
+    """Fine are only flows all of whose connections are."""
+    wrong = np.zeros(len(work.begin) - 1, np.bool_)
+    wrong[work.flow[~fine]] = True
+    return ~wrong[work.flow]
