@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class BulkSifter(Sifter):
     """As :class:`Sifter`, but what has been typed is asked of a table, elsewhere, and sorted.
 
+    ``pending``    1 while that is done; once it is, and until :meth:`sift` gives it, another
+                   number each time
     ``complaint``  why something cannot be asked of so many, until somebody has said it
     """
 
@@ -27,12 +29,19 @@ class BulkSifter(Sifter):
         self._keys: Keys | None = None
         self._asked: tuple[object, ...] = ()
         self._shown: FileRows | None = None
+        self._lists = 0
         self.complaint = ""
         super().__init__(text)
 
     def stop(self) -> None:
         """No more lists are wanted."""
         self._worker.stop()
+
+    def look(self) -> None:
+        """See whether what was asked for is there: ``pending`` changes, so that it is drawn."""
+        if self.pending == 1 and self._worker.ready:
+            self._lists += 1
+            self.pending = 1 + self._lists
 
     def sift(
         self,

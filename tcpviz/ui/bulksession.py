@@ -112,6 +112,7 @@ class BulkSession(Session):
         if self._seeking is not None:
             self._seek_on()
         self._tell_again()
+        self._list.look()
         if self._list.complaint:
             self.feed.status.notes.append(self._list.complaint)
             self._list.complaint = ""

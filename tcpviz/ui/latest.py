@@ -37,6 +37,12 @@ class Latest(Generic[Made]):
         with self._turn:
             return self.busy or self._done is not None
 
+    @property
+    def ready(self) -> bool:
+        """Something has been done and was not taken yet."""
+        with self._turn:
+            return self._done is not None
+
     def ask(self, job: Callable[[Enough], Made | None]) -> None:
         """Do this now; returns at once."""
         with self._turn:

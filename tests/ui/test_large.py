@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -19,6 +21,7 @@ from tcpviz.sources.feed import SourceError
 from tcpviz.sources.files import FileFeed
 from tcpviz.ui.app import TcpvizApp
 from tcpviz.ui.bulkfeed import BulkFeed
+from tcpviz.ui.bulklist import BulkSifter
 from tcpviz.ui.bulksession import BulkSession
 from tcpviz.ui.going import GoScreen
 from tcpviz.ui.lines import LinesView
@@ -403,3 +406,30 @@ async def test_what_is_worked_out_is_shown_once_it_is_there_and_not_at_the_next_
         await pilot.press("1", "home", "enter")
         await settle(pilot, lambda: "handshake" in text(app, "chart"))
         assert not app.session.working
+
+
+async def test_what_a_filter_finds_is_shown_once_it_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, arrange = threading.Event(), BulkSifter._arrange
+
+    def slow(*given: Any) -> Any:
+        assert gate.wait(60)
+        return arrange(*given)
+
+    monkeypatch.setattr(BulkSifter, "_arrange", slow)
+    monkeypatch.setattr("tcpviz.ui.beating.resident_bytes", lambda: 0)  # drawn when that changes
+    app = large(visits(tmp_path))
+    async with running(app, (160, 50), ready(app)) as pilot:
+        await pilot.press("slash")
+        for letter in "803":
+            gate.clear()
+            await pilot.press(letter)
+            await settle(pilot, lambda: "looking for" in text(app, "connections"))
+            gate.set()
+            for _ in range(500):
+                if "filter: " in text(app, "connections"):
+                    break
+                await pilot.pause(0.01)
+            assert "filter: " in text(app, "connections")
+            app._main.redraw_if_changed()
