@@ -10,13 +10,11 @@ import pytest
 
 pytest.importorskip("numpy")
 
-import numpy as np
-
 from tcpviz.bulk.live import feed as livefeed
 from tcpviz.bulk.live.feed import Followed, RingFeed
 from tcpviz.bulk.live.ringmade import StretchMaker
 from tcpviz.bulk.live.rows import Counted
-from tcpviz.bulk.live.stretches import Columns
+from tcpviz.bulk.live.waiting import LONGEST_S
 from tcpviz.core.records import Gap, Note, SegmentRecord
 from tcpviz.core.states import State
 from tcpviz.sources import access, live, ring, ringside
@@ -198,6 +196,73 @@ def test_when_it_lags_all_are_counted_and_one_is_told_from_its_beginning():
     assert "10 earlier segments" in note.text
 
 
+def passes(*, lost_in: int | None = None):
+    """What :func:`poured` gives in passes of seven packets, some of them behind a VLAN's tag."""
+    frames = list(poured(20).frames())
+    tag = b"\x81\0\0\7"
+    for place in range(3, len(frames), 11):
+        frame = frames[place]
+        data = frame.data[:12] + tag + frame.data[12:]
+        frames[place] = Frame(frame.time_ns, 1, data, frame.wire_len + 4, frame.number)
+    made = []
+    for begin in range(0, len(frames), 7):
+        lost_at = 2 if lost_in == len(made) else None
+        made.append(stretch(frames[begin : begin + 7], number=begin + 1, lost_at=lost_at))
+    return made
+
+
+@ringed
+@pytest.mark.parametrize("lost_in", [None, 0, 5])
+def test_what_is_counted_later_is_counted_alike(monkeypatch, lost_in):
+    monkeypatch.setattr("tcpviz.bulk.live.feed.LAG_NS", 1 << 62)
+    later, at_once = Poured(), Poured()
+    monkeypatch.setattr(at_once._waiting, "fits", lambda _: False)
+    records = [
+        [r for each in passes(lost_in=lost_in) for r in f._take(each)] for f in (later, at_once)
+    ]
+    assert records[0] == records[1]
+    assert later._waiting.count > 100
+    assert at_once._waiting.count == 0
+    later.rows.refresh()
+    at_once.rows.refresh()
+    assert later._waiting.count == 0
+    assert later.status.segments == at_once.status.segments == 200
+    names = ("packets", "octets", "iss", "nxt", "ack", "fin", "fin_ack", "ident", "gap", "ends")
+    for name in (*names, "first_ns", "last_ns", "syn_ns", "third_ns", "closed_by"):
+        mine, others = (getattr(f.table, name)[: f.table.born] for f in (later, at_once))
+        assert mine.tolist() == others.tolist(), name
+    assert [later._again(n) for n in range(1, 41)] == [at_once._again(n) for n in range(1, 41)]
+    told = [[(f.number, f.data) for f in each.kept().frames] for each in (later, at_once)]
+    assert told[0] == told[1]
+
+
+@ringed
+def test_what_waits_to_be_counted_is_counted_after_a_while_and_before_one_is_followed(monkeypatch):
+    monkeypatch.setattr("tcpviz.bulk.live.feed.LAG_NS", 1 << 62)
+    now = [100.0]
+    monkeypatch.setattr("tcpviz.bulk.live.waiting.time.monotonic", lambda: now[0])
+    feed = Poured()
+    first, second, *_ = passes()
+    scripted: list[list[object]] = [[]]
+    monkeypatch.setattr(livefeed.LiveFeed, "batches", lambda _: iter(scripted))
+    taken = feed.batches()
+    feed._take(first)
+    next(taken)
+    assert feed.table.born == 0
+    scripted.append([])
+    now[0] += LONGEST_S
+    next(taken)
+    assert feed.table.born == 7
+    feed._take(second)
+    assert feed.kept() is not None
+    assert len(list(feed.kept().frames)) == 14
+    assert feed.table.born == 7
+    feed.only(9)
+    scripted.append([])
+    followed = next(taken)
+    assert [r.segment.frame for r in followed if isinstance(r, SegmentRecord)] == [9]
+
+
 @ringed
 def test_a_gap_stands_where_the_kernel_lost_something(monkeypatch):
     monkeypatch.setattr("tcpviz.bulk.live.feed.LAG_NS", 1 << 62)
@@ -335,9 +400,8 @@ def test_what_comes_too_fast_for_long_is_counted_at_once_and_a_burst_is_followed
         told = []
         for count in counts:
             now[0] += 0.033
-            zeros = np.zeros(count, np.int64)
-            columns = Columns(zeros, zeros + int(now[0] * 1e9), *[zeros] * 6)
-            feed._look_at_lag(columns)
+            if count:
+                feed._look_at_lag(count, int(now[0] * 1e9))
             told.append(feed.overwhelmed)
         return told
 

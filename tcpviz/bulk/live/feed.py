@@ -1,8 +1,8 @@
 """A live capture through a packet ring: every connection counted, as many as can be followed.
 
 As long as whoever follows the segments keeps up, this feed gives every one of them, as any other
-does. All the same each stretch goes through the :class:`~tcpviz.bulk.live.table.LiveTable` first,
-which costs a hundredth of that. When there is more than can be followed, :meth:`RingFeed.only`
+does. All the same each stretch goes through the :class:`~tcpviz.bulk.live.table.LiveTable`, which
+costs a hundredth of that. When there is more than can be followed, :meth:`RingFeed.only`
 leaves the following to one connection: its segments come from the beginning, as far back as the
 latest stretches are kept, and all others are in the table, which misses none.
 """
@@ -22,6 +22,7 @@ from tcpviz.bulk.live.ringmade import StretchMaker
 from tcpviz.bulk.live.rows import LiveRows, packed
 from tcpviz.bulk.live.stretches import Columns, Ints, Stretch, merged
 from tcpviz.bulk.live.table import ROWS, LiveTable, Taken
+from tcpviz.bulk.live.waiting import Waiting
 from tcpviz.core.hosts import HostReading
 from tcpviz.core.kernel_events import KernelEvent
 from tcpviz.core.records import Gap, Moment, Note, Record, SegmentRecord
@@ -94,7 +95,8 @@ class RingFeed(LiveFeed):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         self.table = LiveTable()
         self.changing = threading.Lock()
-        self.rows = LiveRows(self.table, self.changing)
+        self._waiting = Waiting()
+        self.rows = LiveRows(self.table, self.changing, self._count_waiting)
         self.overwhelmed = False
         self.calm = self.counted = False
         self._looked_at = self._rate = self._busy_at = 0.0
@@ -116,7 +118,7 @@ class RingFeed(LiveFeed):
         stretches; the rest is the program's own.
         """
         self.table = LiveTable(max(min(ROWS, memory // 8 // ROW), 1 << 15))
-        self.rows = LiveRows(self.table, self.changing)
+        self.rows = LiveRows(self.table, self.changing, self._count_waiting)
         self._kept = min(KEPT, memory // 16)
         for config in self._configs:
             if config.get("ring"):
@@ -151,8 +153,18 @@ class RingFeed(LiveFeed):
         return self._asked_only is None
 
     def batches(self) -> Iterator[list[Record]]:
+        try:
+            yield from self._batches()
+        finally:
+            with self.changing:
+                self._count_waiting()
+
+    def _batches(self) -> Iterator[list[Record]]:
         for batch in super().batches():
             wanted = self._asked_only
+            if self._waiting.due or wanted is not None:
+                with self.changing:
+                    self._count_waiting()
             if self._mapped is not None:
                 self._mapped.patient = wanted is not None
             self._look_for_calm()
@@ -203,40 +215,80 @@ class RingFeed(LiveFeed):
         self._dropped += stretch.lost
         if not len(stretch) and not stretch.lost:
             return []
-        wanted = self._serving
-        columns, odd = stretch.columns(self.table.mixer)
-        slow = self._slowly(stretch, odd)
-        if slow:
-            columns = merged(columns, self._columns(slow))
-        ends = {place: packed(each.src) + packed(each.dst) for place, each in slow}
-        with self.changing:
-            if stretch.lost:
-                self.table.note_gap()
-            taken = self.table.take(stretch, columns, ends)
-        self._keep(stretch, taken)
+        self.status.frames += len(stretch)
         if self._keeping.writes:
             at = stretch.lost_before() if stretch.lost else -1
             batch = StretchBlocks(stretch, self._snaplen)
             self._keeping.save_many(batch, stretch.lost, at)
-        self.status.frames += len(stretch)
+        follows = self._serving is None and not self.overwhelmed
+        if follows and not self.counted and self._waiting.fits(stretch):
+            return self._follow(stretch)
+        return self._count(stretch)
+
+    def _follow(self, stretch: Stretch) -> list[Record]:
+        """Its segments at once; they are counted with others later, or now if they are too many."""
+        segments = [self._decoder.decode(stretch.frame(place)) for place in range(len(stretch))]
+        found = [segment for segment in segments if segment is not None]
+        self.status.segments += len(found)
+        if found:
+            self._look_at_lag(len(found), found[-1].time_ns)
+        with self.changing:
+            self._waiting.add(stretch, segments)
+            if self.overwhelmed:
+                self._count_waiting()
+        records: list[Record] = []
+        if not self.overwhelmed:
+            records += [SegmentRecord(each.time_ns, each, Moment.SEEN) for each in found]
+        return records + self._others()
+
+    def _count_waiting(self) -> None:
+        """Whoever calls this has ``changing``."""
+        waited = self._waiting.take()
+        if waited is not None:
+            stretch, segments = waited
+            columns, odd = stretch.columns(self.table.mixer)
+            known = ((place, segments[place]) for place in odd.tolist())
+            slow = [(place, segment) for place, segment in known if segment is not None]
+            self._enter(stretch, columns, slow)
+
+    def _enter(
+        self, stretch: Stretch, columns: Columns, slow: Sequence[tuple[int, Segment]]
+    ) -> tuple[Columns, Taken]:
+        """Count it, and keep it. Whoever calls this has ``changing``."""
+        if slow:
+            columns = merged(columns, self._columns(slow))
+        ends = {place: packed(each.src) + packed(each.dst) for place, each in slow}
+        taken = self.table.take(stretch, columns, ends)
+        self._keep(stretch, taken)
+        return columns, taken
+
+    def _count(self, stretch: Stretch) -> list[Record]:
+        """Count it, and tell of its segments those that are wanted."""
+        wanted = self._serving
+        columns, odd = stretch.columns(self.table.mixer)
+        slow = self._slowly(stretch, odd)
+        with self.changing:
+            self._count_waiting()
+            if stretch.lost:
+                self.table.note_gap()
+            columns, taken = self._enter(stretch, columns, slow)
         self.status.segments += len(columns)
         if wanted is None:
-            self._look_at_lag(columns)
+            if len(columns):
+                self._look_at_lag(len(columns), int(columns.time_ns[-1]))
             chosen: Sequence[int] = () if self.overwhelmed else range(len(stretch))
         else:
             self._measure(len(columns))
             chosen = taken.of(wanted)
         return self._records(stretch, chosen, dict(slow))
 
-    def _look_at_lag(self, columns: Columns) -> None:
+    def _look_at_lag(self, count: int, last_ns: int) -> None:
         """What came so long ago that we will not catch up is counted, and not followed.
 
         Nor what comes so fast that we would not: to find that out by trying takes all of a core.
         """
-        if not len(columns):
-            return
-        self._measure(len(columns))
-        if self._rate > FOLLOWED or time.time_ns() - int(columns.time_ns[-1]) > LAG_NS:
+        self._measure(count)
+        if self._rate > FOLLOWED or time.time_ns() - last_ns > LAG_NS:
             self.overwhelmed = True
 
     def _measure(self, count: int) -> None:
@@ -296,6 +348,11 @@ class RingFeed(LiveFeed):
                 records.append(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
         if gap_at >= 0:
             records.append(self._gap(stretch, gap_at))
+        return records + self._others()
+
+    def _others(self) -> list[Record]:
+        """What the decoder has found besides: given-up fragments, ICMP errors."""
+        records: list[Record] = []
         for segment in self._decoder.extra:
             records.append(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
         self._decoder.extra.clear()
@@ -315,22 +372,21 @@ class RingFeed(LiveFeed):
         if not self.ring:
             return super().kept()
         with self.changing:
-            stretches = [stretch for stretch, _ in self._log]
+            stretches = [*(stretch for stretch, _ in self._log), *self._waiting.stretches()]
             for stretch in stretches:
                 stretch.lent = True
         frames = (frame for stretch in stretches for frame in stretch.frames())
         return Kept(frames, [self.interfaces[0].name], whole=not self._let_go)
 
     def _keep(self, stretch: Stretch, taken: Taken) -> None:
-        with self.changing:
-            self._log.append((stretch, taken))
-            self._logged += stretch.nbytes + taken.nbytes
-            while self._logged > self._kept and len(self._log) > 1:
-                old, former = self._log.popleft()
-                self._logged -= old.nbytes + former.nbytes
-                self._let_go = True
-                if not old.lent and self._made is not None:
-                    self._made.give_back(old)
+        self._log.append((stretch, taken))
+        self._logged += stretch.nbytes + taken.nbytes
+        while self._logged > self._kept and len(self._log) > 1:
+            old, former = self._log.popleft()
+            self._logged -= old.nbytes + former.nbytes
+            self._let_go = True
+            if not old.lent and self._made is not None:
+                self._made.give_back(old)
 
     def _again(self, ident: int) -> list[Record]:
         """What is still kept of one connection; a note, if that is not all."""

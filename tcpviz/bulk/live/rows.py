@@ -9,6 +9,7 @@ they were counted and not followed.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
 
@@ -61,12 +62,19 @@ def endpoint(packed: bytes) -> Endpoint:
 class LiveRows(ConnectionRows):
     """The table's connections in the order in which they began; made one by one when asked for.
 
-    ``lock`` is held by whoever changes the table. Positions hold until :meth:`refresh`.
+    ``lock`` is held by whoever changes the table. Positions hold until :meth:`refresh`, which
+    has ``count`` enter, with the lock, what has come and was not counted yet.
     """
 
-    def __init__(self, table: LiveTable, lock: Lock | None = None) -> None:
+    def __init__(
+        self,
+        table: LiveTable,
+        lock: Lock | None = None,
+        count: Callable[[], None] = lambda: None,
+    ) -> None:
         self.table = table
         self._lock = lock or Lock()
+        self._count = count
         self._made: dict[int, tuple[int, int, Connection]] = {}
         self._rows = np.zeros(0, np.int64)
         self._idents = np.zeros(0, np.int64)
@@ -78,9 +86,10 @@ class LiveRows(ConnectionRows):
     def refresh(self) -> bool:
         """Look which there are now; false where none has come since."""
         table = self.table
-        if table.born == self._born:
-            return False
         with self._lock:
+            self._count()
+            if table.born == self._born:
+                return False
             self._born = table.born
             self._rows = table.rows()
             self._idents = table.ident[self._rows]
