@@ -189,6 +189,16 @@ class Decoder:
                     )
         return self._long_way(frame)
 
+    def skip_alike(self, frame: Frame, count: int) -> None:
+        """Count ``count`` frames that are all skipped, for the same reason as this one."""
+        before = (self.skipped, self.malformed, self.cut)
+        copies = [Counter(each) for each in before]
+        self.decode(frame)
+        for now, then in zip(before, copies, strict=True):
+            for reason in now:
+                now[reason] += (now[reason] - then[reason]) * (count - 1)
+        self.frames += count - 1
+
     def tick(self, now_ns: int) -> None:
         """It is ``now_ns`` by the capture's clock: what waited too long comes to ``extra``."""
         self._fragments.expire(now_ns)

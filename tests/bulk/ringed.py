@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import struct
 from collections.abc import Sequence
 
@@ -54,7 +55,8 @@ def stretch(
 
 def _address(place: int) -> bytes:
     """A ``struct sockaddr_ll``."""
-    told = (17, 0x0800 + 256 * (place % 2), place + 1, 1, place % 5, place % 9, b"\2hardwar")
+    protocol = socket.htons(0x86DD if place % 3 == 2 else 0x0800)
+    told = (17, protocol, place + 1, 1, place % 5, place % 9, b"\2hardwar")
     return struct.pack("=HHiHBB8s", *told)
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tcpviz.bulk.live.mixing import Mixer
 from tcpviz.bulk.live.ringmade import StretchMaker
-from tcpviz.bulk.live.stretches import Columns, Mixer, Stretch
+from tcpviz.bulk.live.stretches import Columns, Stretch
 from tcpviz.bulk.live.whole import WholeStretch
 from tcpviz.sources.blockring import chain
 from tcpviz.sources.ring import AT_ONCE

@@ -15,11 +15,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from tcpviz.bulk.live.blocks import StretchBlocks
+from tcpviz.bulk.live.odd import FEW, NONE, Ends, look, of_segments
 from tcpviz.bulk.live.ringmade import StretchMaker
-from tcpviz.bulk.live.rows import LiveRows, packed
+from tcpviz.bulk.live.rows import LiveRows
 from tcpviz.bulk.live.stretches import Columns, Ints, Stretch, merged
 from tcpviz.bulk.live.table import ROWS, LiveTable, Taken
 from tcpviz.bulk.live.waiting import Waiting
@@ -252,12 +251,16 @@ class RingFeed(LiveFeed):
             self._enter(stretch, columns, slow)
 
     def _enter(
-        self, stretch: Stretch, columns: Columns, slow: Sequence[tuple[int, Segment]]
+        self,
+        stretch: Stretch,
+        columns: Columns,
+        slow: Sequence[tuple[int, Segment]],
+        ends: Ends = NONE,
     ) -> tuple[Columns, Taken]:
         """Count it, and keep it. Whoever calls this has ``changing``."""
         if slow:
-            columns = merged(columns, self._columns(slow))
-        ends = {place: packed(each.src) + packed(each.dst) for place, each in slow}
+            columns = merged(columns, of_segments(slow, self.table.mixer))
+            ends = ends.with_others(Ends.of(slow))
         taken = self.table.take(stretch, columns, ends)
         self._keep(stretch, taken)
         return columns, taken
@@ -265,13 +268,14 @@ class RingFeed(LiveFeed):
     def _count(self, stretch: Stretch) -> list[Record]:
         """Count it, and tell of its segments those that are wanted."""
         wanted = self._serving
-        columns, odd = stretch.columns(self.table.mixer)
-        slow = self._slowly(stretch, odd)
+        columns, rest = stretch.columns(self.table.mixer)
+        columns, ends, rest = self._at_once(stretch, columns, rest)
+        slow = self._slowly(stretch, rest)
         with self.changing:
             self._count_waiting()
             if stretch.lost:
                 self.table.note_gap()
-            columns, taken = self._enter(stretch, columns, slow)
+            columns, taken = self._enter(stretch, columns, slow, ends)
         self.status.segments += len(columns)
         if wanted is None:
             if len(columns):
@@ -311,6 +315,17 @@ class RingFeed(LiveFeed):
             self._busy_at = time.monotonic()
         self.calm = time.monotonic() - self._busy_at >= CALM_S
 
+    def _at_once(
+        self, stretch: Stretch, columns: Columns, rest: Ints
+    ) -> tuple[Columns, Ends, Ints]:
+        """With what is behind other headers, where it is much; and what is left of it."""
+        if len(rest) <= FEW:
+            return columns, NONE, rest
+        found = look(stretch, rest, self.table.mixer)
+        for alike in found.alike:
+            self._decoder.skip_alike(stretch.frame(int(alike[0])), len(alike))
+        return merged(columns, found.columns), found.ends, found.rest
+
     def _slowly(self, stretch: Stretch, places: Ints) -> list[tuple[int, Segment]]:
         """The segments among what the fast road could not take."""
         found = []
@@ -319,18 +334,6 @@ class RingFeed(LiveFeed):
             if segment is not None:
                 found.append((place, segment))
         return found
-
-    def _columns(self, slow: Sequence[tuple[int, Segment]]) -> Columns:
-        mixer = self.table.mixer
-        numbers = np.array(
-            [(place, s.time_ns, s.seq, s.ack, int(s.flags), s.payload_len) for place, s in slow],
-            np.int64,
-        ).T
-        src = [mixer.odd(packed(each.src), each.scope) for _, each in slow]
-        dst = [mixer.odd(packed(each.dst), each.scope) for _, each in slow]
-        ends = (np.array(src, np.uint64), np.array(dst, np.uint64))
-        seq, ack, flags = (each.astype(np.uint32) for each in numbers[2:5])
-        return Columns(numbers[0], numbers[1], *ends, seq, ack, flags, numbers[5].astype(np.int32))
 
     def _records(
         self, stretch: Stretch, places: Sequence[int], slow: dict[int, Segment]

@@ -15,6 +15,7 @@ from threading import Lock
 
 import numpy as np
 
+from tcpviz.bulk.live.mixing import MAPPED, packed
 from tcpviz.bulk.live.states import STATES, fins_acked, refused, states, third
 from tcpviz.bulk.live.table import LiveTable
 from tcpviz.core.claims import Certainty, Claim
@@ -50,13 +51,13 @@ class Counted(Connection):
         return {"retransmission": self.again} if self.again else {}
 
 
-def endpoint(packed: bytes) -> Endpoint:
+def endpoint(told: bytes) -> Endpoint:
     """From 16 bytes of address (IPv4 behind ``::ffff:``) and two of port."""
-    if packed[:12] == b"\0" * 10 + b"\xff\xff":
-        text = ".".join(map(str, packed[12:16]))
+    if told[:12] == MAPPED:
+        text = ".".join(map(str, told[12:16]))
     else:
-        text = socket.inet_ntop(socket.AF_INET6, packed[:16])
-    return Endpoint(text, int.from_bytes(packed[16:], "big"))
+        text = socket.inet_ntop(socket.AF_INET6, told[:16])
+    return Endpoint(text, int.from_bytes(told[16:], "big"))
 
 
 class LiveRows(ConnectionRows):
@@ -184,15 +185,6 @@ class LiveRows(ConnectionRows):
         self._made.pop(ident, None)
         self._made[ident] = (total, table.gaps, made)
         return self._owned(made, ends)
-
-
-def packed(end: Endpoint) -> bytes:
-    """16 bytes of address (IPv4 behind ``::ffff:``) and two of port."""
-    if ":" in end.addr:
-        address = socket.inet_pton(socket.AF_INET6, end.addr)
-    else:
-        address = b"\0" * 10 + b"\xff\xff" + socket.inet_aton(end.addr)
-    return address + end.port.to_bytes(2, "big")
 
 
 def _connection(table: LiveTable, row: int, why: str) -> Connection:

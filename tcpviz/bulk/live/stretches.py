@@ -12,8 +12,6 @@ decoder as files are.
 from __future__ import annotations
 
 import functools
-import hashlib
-import os
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tcpviz.bulk.live.mixing import Mixer, four
 from tcpviz.sources.ring import HEADER, IP_AT, LINK_AT
 from tcpviz.sources.ringread import LOSING, OUTGOING, TPID_VALID, VLAN_VALID, Link, whole
 from tcpviz.wire.frame import Frame
@@ -288,8 +287,8 @@ class Stretch:
         made = Columns(
             kept,
             _times(w(_SECONDS), w(_SECONDS + 4)),
-            _end(w(_IP + 12), ports & 0xFFFF),
-            _end(w(_IP + 16), ports >> 16),
+            four(w(_IP + 12), ports & 0xFFFF),
+            four(w(_IP + 16), ports >> 16),
             w(_IP + 24).byteswap(),
             w(_IP + 28).byteswap(),
             np.asarray(bits >> 8 & 0xFF | (bits & 1) << 8, np.uint32),
@@ -344,14 +343,6 @@ def _times(seconds: npt.NDArray[Any], fraction: npt.NDArray[Any]) -> Ints:
     return made
 
 
-def _end(address: Numbers, port: npt.NDArray[Any]) -> Words:
-    """A number for an IPv4 address and a port, both as they stand in the packet."""
-    made: Words = port.astype(np.uint64)
-    made <<= np.uint64(32)
-    made |= address
-    return made
-
-
 def together(parts: Sequence[tuple[int, Stretch]], links: Sequence[Link]) -> Stretch:
     """What several rings had at the same time, in the order of time; each frame tells of which."""
     size = parts[0][1].size
@@ -369,48 +360,3 @@ def merged(one: Columns, two: Columns) -> Columns:
     names = Columns.__slots__
     both = (np.concatenate([getattr(one, n), getattr(two, n)])[order] for n in names)
     return Columns(*both)
-
-
-class Mixer:
-    """Numbers for addresses and for pairs of them that nobody outside can foretell.
-
-    Two that get the same number would be taken for one; with 64 bits and a secret that is
-    a matter of chance alone, for a million connections one in forty million.
-    """
-
-    def __init__(self, secret: bytes | None = None) -> None:
-        words = np.frombuffer(secret or os.urandom(40), np.uint64).copy()
-        words |= np.uint64(1)
-        self._words = words
-
-    def six(self, high: Words, low: Words, port: npt.NDArray[Any]) -> Words:
-        """For an IPv6 address in two halves, and a port; never that of an IPv4 one."""
-        a, b, c, _, _ = self._words
-        mixed = _stir(high * a ^ _stir(low * b)) + port.astype(np.uint64) * c
-        return np.asarray(_stir(mixed) | np.uint64(1 << 63), np.uint64)
-
-    def odd(self, end: bytes, scope: tuple[str, ...]) -> int:
-        """For an end met on the slow road; the same as on the fast one where that is no tunnel."""
-        if scope:
-            key = self._words.tobytes()
-            text = "/".join(scope).encode(errors="replace")
-            digest = hashlib.blake2b(end + text, digest_size=8, key=key).digest()
-            return int.from_bytes(digest, "little") | 1 << 63
-        if end[:12] == b"\0" * 10 + b"\xff\xff":
-            return int.from_bytes(end[12:], "little")
-        halves = np.frombuffer(end[:16], np.uint64).copy()
-        port = np.array([int.from_bytes(end[16:], "big")])
-        return int(self.six(halves[:1], halves[1:], port)[0])
-
-    def pair(self, one: Words, two: Words) -> Words:
-        """For two ends, in whichever order they come."""
-        _, _, _, d, e = self._words
-        low, high = np.minimum(one, two), np.maximum(one, two)
-        return _stir(_stir(low * d) + high * e)
-
-
-def _stir(words: Words) -> Words:
-    """The finish of splitmix64: every bit comes to depend on every other."""
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(words ^ (words >> np.uint64(31)), np.uint64)

@@ -8,7 +8,6 @@ so that a pair of ports used again is another connection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -17,8 +16,10 @@ import numpy.typing as npt
 from tcpviz.bulk.live import sums as livesums
 from tcpviz.bulk.live.groups import FLOW, Groups, divided, group
 from tcpviz.bulk.live.index import FlowIndex
+from tcpviz.bulk.live.mixing import Mixer
+from tcpviz.bulk.live.odd import NONE, Ends
 from tcpviz.bulk.live.states import Known, closed
-from tcpviz.bulk.live.stretches import Columns, Mixer, Stretch
+from tcpviz.bulk.live.stretches import Columns, Stretch
 from tcpviz.bulk.live.sums import Segments
 from tcpviz.core.segment import ACK, SYN
 
@@ -117,7 +118,7 @@ class LiveTable:
         self.passes = 0
         self.tallied = 0
         self._index = FlowIndex()
-        self._odd: Mapping[int, bytes] = {}
+        self._odd = NONE
         self._grow(min(_FIRST, rows))
 
     def _grow(self, room: int) -> None:
@@ -202,17 +203,14 @@ class LiveTable:
 
     # -- what comes in ------------------------------------------------------
 
-    def take(
-        self, stretch: Stretch, columns: Columns, odd: Mapping[int, bytes] | None = None
-    ) -> Taken:
+    def take(self, stretch: Stretch, columns: Columns, odd: Ends = NONE) -> Taken:
         """Count a stretch's segments; tells which are of which connection.
 
-        ``odd``: by place, both ends (18 bytes each, the sender's first) of those whose headers
-        do not stand where most have them.
+        ``odd``: both ends of those whose headers do not stand where most have them.
         """
         if not len(columns):
             return NOTHING
-        self._odd = odd or {}
+        self._odd = odd
         self.changed += len(columns)
         self.now_ns = max(self.now_ns, int(columns.time_ns.max()))
         groups = group(columns, self.mixer.pair(columns.src, columns.dst))
@@ -365,7 +363,7 @@ class LiveTable:
 
 
 def _ends(
-    stretch: Stretch, columns: Columns, places: Ints, answers: Mask, odd: Mapping[int, bytes]
+    stretch: Stretch, columns: Columns, places: Ints, answers: Mask, odd: Ends
 ) -> npt.NDArray[np.uint8]:
     """Addresses and ports of the client and the server: (n, 2, 18) bytes, 16 and 2 each.
 
@@ -381,9 +379,7 @@ def _ends(
     if len(others):
         where = columns.place[places[others]]
         found = stretch.both_ends(where)
-        for at, place in enumerate(where.tolist() if odd else ()):
-            if place in odd:
-                found[at] = np.frombuffer(odd[place], np.uint8).reshape(2, 18)
+        odd.into(found, where)
         turned = answers[others]
         found[turned] = found[turned][:, ::-1]
         made[others] = found

@@ -59,7 +59,13 @@ def walk(batch: Batch, tables: Tables, rows: Array) -> Walked:
     """Take these frames of a batch as far as they go."""
     captured = batch.captured[rows]
     crowd = Crowd(Octets(batch.data), batch.start[rows], captured, batch.wire[rows])
-    link = batch.link_type[rows]
+    onward(crowd, batch.link_type[rows])
+    taken, piece = _segments(batch, tables, crowd, rows)
+    return Walked(rows[taken], piece, [rows[group] for group in crowd.groups()])
+
+
+def onward(crowd: Crowd, link: Array) -> None:
+    """Lead frames of these link types from header to header, until no step knows the next one."""
     for number, layer in LINK_TYPES.items():
         crowd.layer[link == number] = layer.value
     for _ in range(MAX_STEPS):
@@ -73,8 +79,6 @@ def walk(batch: Batch, tables: Tables, rows: Array) -> Walked:
             BY_VALUE[value](crowd, which)
     else:
         crowd.skip(np.flatnonzero(KNOWN[crowd.layer]), Why.TOO_DEEP)
-    taken, piece = _segments(batch, tables, crowd, rows)
-    return Walked(rows[taken], piece, [rows[group] for group in crowd.groups()])
 
 
 def _segments(batch: Batch, tables: Tables, crowd: Crowd, rows: Array) -> tuple[Array, Piece]:

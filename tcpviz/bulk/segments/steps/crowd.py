@@ -236,6 +236,10 @@ class Crowd:
 
     # -- what becomes of them -----------------------------------------------
 
+    def lacking(self) -> Array:
+        """Those that were skipped for want of bytes."""
+        return np.flatnonzero((self.layer == SKIPPED) & (self._why & _SHORT != 0))
+
     def groups(self) -> list[Array]:
         """Those that were skipped, in groups of the same reason, each ascending."""
         gone = np.flatnonzero(self.layer == SKIPPED)
