@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,7 +202,7 @@ class Reading:
                 self._lose(batch, lost.pop(0), found.rows, len(slow))
             made, alone = self._slow(batch.frame(place))
             if alike > 1:
-                self._skip_more(batch.frame(place), alike - 1)
+                decoder.skip_alike(batch.frame(place), alike - 1)
             if decoder.errors:
                 before = int(np.searchsorted(found.rows, place))
                 row = columns.count + before + len(slow) + len(made)
@@ -253,16 +252,6 @@ class Reading:
         self.gaps.append(Lost(row, number, gap))
         if len(self.gaps) > MAX_GAPS:
             raise Unsuited("packets were lost at too many places")
-
-    def _skip_more(self, frame: Frame, count: int) -> None:
-        """Count ``count`` more frames that are skipped as this one is."""
-        before = (self._decoder.skipped, self._decoder.malformed, self._decoder.cut)
-        copies = [Counter(each) for each in before]
-        self._decoder.decode(frame)
-        for now, then in zip(before, copies, strict=True):
-            for reason in now:
-                now[reason] += (now[reason] - then[reason]) * (count - 1)
-        self._decoder.frames += count - 1
 
     def _slow(self, frame: Frame) -> tuple[list[Segment], bool]:
         """The segments of a frame; whether it alone holds what makes them."""
