@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Ended by a signal or by the reader of its output, it ends quietly and in order.
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
-            signal.signal(getattr(signal, name), _as_interrupt)
+            signal.signal(getattr(signal, name), _AsInterrupt())
     try:
         code = _run(argv)
         sys.stdout.flush()
@@ -102,8 +102,19 @@ def _failed(error: OSError) -> int:
     return FAILURE
 
 
-def _as_interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+class _AsInterrupt:
+    """A signal's handler: it interrupts, and remembers that it did.
+
+    The exception is lost where the interpreter runs a callback of its own, as it does while it
+    imports. Who hears the signals next (the screen's loop) asks what was ``asked`` until then.
+    """
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, number: int, _frame: object) -> None:
+        self.asked = number
+        raise KeyboardInterrupt
 
 
 def _run(argv: Sequence[str] | None) -> int:

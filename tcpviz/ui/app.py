@@ -176,10 +176,13 @@ class TcpvizApp(App[int]):
         """Ask to be ended in good order: the driver restores the terminal only then."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            before = signal.getsignal(number)
             try:
                 loop.add_signal_handler(number, self._signalled, number)
             except (ValueError, RuntimeError, NotImplementedError):
                 return  # not the main thread: whoever runs us hears them
+            if getattr(before, "asked", 0):  # and the exception was lost
+                self._signalled(number)
 
     def _watch_terminal(self) -> None:
         self.rubbish.look()
@@ -189,6 +192,12 @@ class TcpvizApp(App[int]):
     def _signalled(self, number: signal.Signals) -> None:
         if self._on_signal is not None:
             self._on_signal(number)
+        self._end_by(number)
+
+    def _end_by(self, number: signal.Signals) -> None:
+        if not self._main.is_mounted:  # it would go on to lay out what is not there any more
+            self.call_after_refresh(self._end_by, number)
+            return
         code = 0 if number is signal.SIGINT else 128 + number
         self.exit(code, return_code=code)
 
@@ -243,7 +252,7 @@ class TcpvizApp(App[int]):
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, Menu):
-            self.push_screen(Menu(id="--command-palette"))
+            self.push_screen(Menu())
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: the sheet's own actions, then all of the main screen, with their keys."""

@@ -16,6 +16,7 @@ from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
 from tcpviz.ui.firstpaint import taken_over
+from tcpviz.ui.terminal import as_found
 
 _ALTERNATE = "\x1b[?1049h"
 
@@ -52,6 +53,25 @@ class SleepingDriver(LinuxDriver):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.exit_event: Ending = Ending()
+
+    def start_application_mode(self) -> None:
+        """Take the terminal; what is put back later is what was there before anything of ours."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        self.attrs_before = as_found()
+
+    def _sigtstp_application(self, *ignored: Any) -> None:
+        """To be stopped before the screen has begun would leave half of it: then not yet."""
+        if self._writer_thread is not None:
+            super()._sigtstp_application(*ignored)
+
+    def _sigcont_application(self, *ignored: Any) -> None:
+        """Go on. Stopped without being asked (SIGSTOP), the terminal is taken anew, not twice."""
+        if self._writer_thread is None:
+            return
+        if not self._must_signal_resume:
+            self.suspend_application_mode()
+            self._must_signal_resume = True
+        super()._sigcont_application(*ignored)
 
     def run_input_thread(self) -> None:
         """Read what is typed and hand on what it means, until the end is asked for."""

@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import os
 import shutil
+import signal
 import stat
 import termios
 import time
@@ -23,7 +24,7 @@ from tcpviz.core.tracker import Tracker
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.stream import CaptureStream
 from tcpviz.ui.plan import Pane, plan
-from tcpviz.ui.terminal import in_browser, manners, own_looks
+from tcpviz.ui.terminal import Emergency, found, in_browser, manners, own_looks
 from tcpviz.views import palettes, roles, table
 from tcpviz.views.ladder_canvas import ascii_line
 from tcpviz.views.palettes import Hues
@@ -43,6 +44,8 @@ BUDGET_S = 0.03
 
 _standing: list[bool] = []
 
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 painted: list[Connection] = []
 """The connections that were painted, for the list until there is more."""
 
@@ -61,15 +64,42 @@ def first_rows(options: argparse.Namespace) -> Iterator[None]:
     :func:`standing` tells that they are. Afterwards the terminal is as it was.
     """
     before = _modes()
-    _standing.extend([True] if before is not None and _paint(options) else [])
-    painted = standing()
+    if before is None:
+        yield
+        return
+    with found(), _signals_at_once():
+        if not _paint(options):
+            yield
+            return
+        try:
+            yield
+        finally:
+            wipe()
+            with contextlib.suppress(termios.error, OSError):
+                termios.tcsetattr(0, termios.TCSANOW, before)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def _signals_at_once() -> Iterator[None]:
+    """Until the screen hears signals itself, one ends the program with the terminal as it was.
+
+    An exception would be lost where an import is being done, or come between the first row
+    and whoever takes it away. Nothing else has been begun that wants an end in good order.
+    To be stopped (Ctrl-Z) would leave the shell with these rows: it waits for the screen.
+    """
+    emergency = Emergency()
+    before = {number: signal.getsignal(number) for number in (*_ENDS, signal.SIGTSTP)}
+    try:
+        for number in _ENDS:
+            signal.signal(number, lambda number, _frame: emergency.leave(128 + number))
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    except ValueError:
+        before = {}  # not the main thread: whoever runs us hears them
     try:
         yield
     finally:
-        wipe()
-        if painted:
-            with contextlib.suppress(termios.error, OSError):
-                termios.tcsetattr(0, termios.TCSANOW, before)  # type: ignore[arg-type]
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def standing() -> bool:
@@ -131,6 +161,7 @@ def _paint(options: argparse.Namespace) -> bool:
         out.append(f"\x1b[{number};1H{ink.line(fit(shown, cells))}")
     said = _("reading, {percent} %").format(percent=share)
     out.append(f"\x1b[{size.lines - 1};1H{ink.line((Span(f' {said}', roles.DIM),))}")
+    _standing.append(True)
     with contextlib.suppress(termios.error, OSError):
         tty.setcbreak(0, termios.TCSANOW)  # what is typed now is for the screen, not on it
     _write("".join(out))

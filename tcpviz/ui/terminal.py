@@ -156,16 +156,38 @@ def restored() -> Iterator[None]:
     if in_browser():
         yield
         return
-    before = _attributes()
-    kept = _lend_screen()
+    with found():
+        kept = _lend_screen()
+        try:
+            yield
+        finally:
+            _put_back(as_found())
+            _flush()
+            if kept is not None:
+                os.dup2(kept, 2)
+                os.close(kept)
+
+
+_found: list[list[object] | None] = []
+
+
+@contextlib.contextmanager
+def found() -> Iterator[None]:
+    """While this lasts, :func:`as_found` tells the terminal's attributes as they are now.
+
+    What is put back is what the person's shell had, and not what a step of the start, or a
+    sleep in the background, has left: so the outermost one counts.
+    """
+    _found.append(_attributes())
     try:
         yield
     finally:
-        _put_back(before)
-        _flush()
-        if kept is not None:
-            os.dup2(kept, 2)
-            os.close(kept)
+        _found.pop()
+
+
+def as_found() -> list[object] | None:
+    """The terminal's attributes as they were before any were changed; ``None`` without one."""
+    return _found[0] if _found else _attributes()
 
 
 def _flush() -> None:
@@ -224,7 +246,7 @@ class Emergency:
     """
 
     def __init__(self) -> None:
-        self._before = _attributes()
+        self._before = as_found()
 
     def leave(self, code: int) -> None:
         """Restore what can be restored; does not return."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -242,3 +243,64 @@ def test_a_source_that_fails_before_anything_is_one_line(tmp_path: Path) -> None
         assert made.ends() == 2
         assert made.restored
         assert "tcpviz: eth9: no such interface" in made.text
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
+)
+def test_a_signal_before_the_screen_has_begun(
+    trace: Path, number: signal.Signals, code: int
+) -> None:
+    # The first rows stand already, and Textual is being imported.
+    with terminal([*TCPVIZ, "read", str(trace)]) as made:
+        while b"\x1b[?25l" not in made.written and made.pump(0.05):
+            pass
+        made.signal(number)
+        assert made.ends() == code
+        assert made.restored
+        assert b"Traceback" not in made.written
+
+
+def test_stopped_and_continued_it_gives_the_terminal_back_and_takes_it_again(
+    reading: Terminal,
+) -> None:
+    for number in (signal.SIGTSTP, signal.SIGSTOP):
+        reading.signal(number)
+        _, status = os.waitpid(reading.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        if number is signal.SIGTSTP:  # of SIGSTOP no program hears
+            reading.wait_for(lambda _: reading.restored)
+        reading.written = b""
+        reading.signal(signal.SIGCONT)
+        reading.wait_for(lambda _: b"\x1b[?1049h" in reading.written)
+        reading.wait_for("step 39 of 39")
+        reading.type("g")  # one reads the keys, and gets each of them
+        reading.wait_for("step 1 of 39")
+        reading.type("G")
+        reading.wait_for("step 39 of 39")
+    reading.type("q")
+    assert reading.ends() == 0
+    assert reading.restored
+
+
+LOST = """
+import os, signal, sys
+class Ask:
+    def find_spec(self, name, *more):
+        if name == "textual.app":
+            sys.meta_path.remove(self)
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except KeyboardInterrupt:
+                pass
+sys.meta_path.insert(0, Ask())
+from tcpviz.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_signal_whose_exception_is_lost_while_something_is_imported(trace: Path) -> None:
+    # With a filter no first rows are painted, and the command line's own handler hears it.
+    with terminal(["-c", LOST, "read", str(trace), "port:80"]) as made:
+        assert made.ends() == 143
+        assert made.restored

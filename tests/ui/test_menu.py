@@ -39,3 +39,15 @@ async def test_of_two_clicks_beside_it_the_second_finds_it_gone() -> None:
             await settle(pilot, lambda: not isinstance(app.screen, Menu))
             await pilot.pause()
             assert len(app.screen_stack) == 1
+
+
+async def test_asked_for_again_while_it_is_being_taken_away() -> None:
+    app = capture_file(2)
+    async with running(app) as pilot:
+        await pilot.press("colon")
+        await settle(pilot, lambda: isinstance(app.screen, Menu))
+        first = app.screen
+        app.pop_screen()  # not awaited: it is still in the tree
+        app.action_command_palette()
+        await settle(pilot, lambda: isinstance(app.screen, Menu) and app.screen is not first)
+        assert len(app.screen_stack) == 2
