@@ -220,8 +220,11 @@ def syns(path: Path, count: int, seed: int = 1) -> int:
         return writer.packets
 
 
-def stream(path: Path, count: int, seed: int = 1, lost: int = 0) -> int:
-    """Write one connection of about ``count`` packets; ``lost`` segments are sent again."""
+def stream(path: Path, count: int, seed: int = 1, lost: int = 0, size: int = 1448) -> int:
+    """Write one connection of about ``count`` packets; ``lost`` segments are sent again.
+
+    ``size``  bytes of data in each
+    """
     dice = random.Random(seed)
     ends, ports = ((0x0A000002, 0x0A800001), (0x0A800001, 0x0A000002)), ((4000, 80), (80, 4000))
     x, y, now, ident = 1000, 5000, 1_700_000_000_000_000, 1
@@ -240,9 +243,9 @@ def stream(path: Path, count: int, seed: int = 1, lost: int = 0) -> int:
                 now += 12
                 ident += 1
                 writer.packet(
-                    now, *ends[1], ports[1], y & 0xFFFFFFFF, x, ACK, 1448, 502, ident & 0xFFFF
+                    now, *ends[1], ports[1], y & 0xFFFFFFFF, x, ACK, size, 502, ident & 0xFFFF
                 )
-                y += 1448
+                y += size
                 if writer.packets in again:
                     now += 250_000
                     ident += 1
@@ -250,10 +253,10 @@ def stream(path: Path, count: int, seed: int = 1, lost: int = 0) -> int:
                         now,
                         *ends[1],
                         ports[1],
-                        (y - 1448) & 0xFFFFFFFF,
+                        (y - size) & 0xFFFFFFFF,
                         x,
                         ACK,
-                        1448,
+                        size,
                         502,
                         ident & 0xFFFF,
                     )

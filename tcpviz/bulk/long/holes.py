@@ -52,7 +52,9 @@ def before_gap(half: Half, stretch: Stretch, side: int, begin: int, end: int) ->
     if blocks and blocks[-1][1] != last:
         return first(data, begin, end)
     stored = sum(upper - lower for lower, upper in blocks)
-    quiet = first(stretch.quiet[1 - side], begin, end)
+    # What Zeek takes for old frees nothing.
+    frozen = lost_ack(zeek, stretch.raw(side, said))
+    quiet = end if frozen else first(stretch.quiet[1 - side], begin, end)
     low, high = span(data, begin, quiet)
     most = number + MAX_WITHOUT_FURTHER_ACKS - stored
     place = low + int(stretch.data_ends[side][low:high].searchsorted(most, "right"))
@@ -84,13 +86,22 @@ def _before_half(
         for edge in edges:
             if gone < edge:
                 end = beyond(stretch, 1 - side, said + edge - gone - 1, begin, end)
+        ahead = (zeek.ack_seq - stretch.raw(side, said)) & (_ALL - 1)
+        if 0 < ahead <= _HALF:
+            end = beyond(stretch, 1 - side, said + ahead, begin, end)
     return end
 
 
 def lost_ack(zeek: ZeekEnd, ack: int) -> bool:
-    """Whether Zeek takes an acknowledgement for one before an end's first number."""
+    """Whether Zeek takes an acknowledgement for one before an end's first number, or an old one.
+
+    The latter where numbers have come round, and those by which it would have seen that they do
+    were jumped over: until they come to where it stood then, all of them lie behind that.
+    """
+    if zeek.ack_wraps:
+        return False
     gone = (ack - zeek.start_seq) & (_ALL - 1)
-    return not zeek.ack_wraps and _HALF <= gone < _ALL - zeek.start_seq
+    return _HALF <= gone < _ALL - zeek.start_seq or seqno.diff(ack, zeek.ack_seq) < 0
 
 
 def _lost(zeek: ZeekEnd) -> bool:
