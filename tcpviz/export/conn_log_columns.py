@@ -67,7 +67,7 @@ def sums(table: Table, connection: Connection) -> ZeekSums:
     client = rows_at(columns, order[:1])[0]
     first: list[int | None] = [None, None]
     far, fins, packets, ip_bytes = [0, 0], [0, 0], [0, 0], [0, 0]
-    closed: list[int | None] = [None, None]
+    closed: list[tuple[int, int] | None] = [None, None]  # which of its segments, and when
     for step in range(0, size, _STEP):
         rows = order[step : step + _STEP]
         row = rows_at(columns, rows)
@@ -89,9 +89,10 @@ def sums(table: Table, connection: Connection) -> ZeekSums:
             fins[side] += int(np.count_nonzero(own & FIN))
             closing = np.flatnonzero(own & (FIN | RST))
             if closed[side] is None and len(closing):
-                closed[side] = int(row["time"][mine[closing[0]]])
+                which = int(mine[closing[0]])
+                closed[side] = step + which, int(row["time"][which])
     ends = [each for each in closed if each is not None]
-    until = max(ends) if len(ends) == 2 else connection.last_ns
+    until = max(ends)[1] if len(ends) == 2 else connection.last_ns
     counted = [max(each - 1, 0) for each in far]
     return ZeekSums(
         max(until - connection.first_ns, 0),

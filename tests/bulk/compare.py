@@ -31,7 +31,7 @@ from tests.bulk.alike import alike
 _NUMBERS = "fin fin_ack first_seq iss last_ack rcv_nxt snd_nxt snd_una solid syn_end"
 _LEFT = (
     "last_syn_ns time_wait_since waiting_ns reset_ns largest_acked stuck_len solid_from summed "
-    "ttls syn_frame fin_frame window window_scale mss sack ts_recent ts_sent ticks syn_ttl "
+    "syn_frame fin_frame window window_scale mss sack ts_recent ts_sent ticks "
     "bad_sums _biggest observation former"
 )
 _FIELD = r"\.({})(\[.*)?$"

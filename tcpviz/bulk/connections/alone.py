@@ -51,8 +51,6 @@ def syns(columns: Columns, clock: Clock, flows: Flows, tied: Array) -> tuple[Arr
         fine[part] = _plain(columns, some)
         passed = clock.steady_end - clock.steady[some]
         ending[part] = np.where(passed >= SYN_GIVE_UP_NS, Ending.TIMERS, Ending.NOTHING)
-        # With a leap between it is not clear what the timer made of it.
-        fine[part] &= clock.now[some] - clock.steady[some] == clock.end - clock.steady_end
     if not fine.all():
         rows, ending = rows[fine], ending[fine]
     return rows, where[rows], ending

@@ -43,6 +43,7 @@ class Clock:
 
     It never goes back. ``end`` is what it is after the last record. ``steady`` is
     the same clock without its leaps, by which timers run: a leap postpones them all.
+    ``plain``: it is the segments' own times, without a leap.
     ``empty`` makes its arrays, ``rest`` is called now and then while times are gone through;
     what was ``lost`` was so at a moment, which moves it as an error's does.
     """
@@ -90,6 +91,7 @@ class Clock:
             (int(now[at - 1]) if at else 0, int(now[at]) if at < count else end) for at in places
         ]
         self._until = [leap_to for _, leap_to in self.leaps]
+        self.plain = same and not self.leaps
         if self.leaps:
             self._smooth(places, empty)
 
@@ -106,6 +108,19 @@ class Clock:
                 span = slice(at, min(at + _STEP, end))
                 np.subtract(self.now[span], lost, out=steady[span])
         self.steady_end = self.end - lost
+
+    def grown(self, times: Array) -> Clock | None:
+        """The same where more rows came: ``times`` are all; ``None`` if they are not as plain."""
+        last = len(self.now) - 1
+        part = times[max(last, 0) :]
+        if not self.plain or last < 0 or not _in_order(part, bool):
+            return None
+        if (np.diff(part) > LEAP_NS).any():
+            return None
+        made = copy.copy(self)
+        made.now = made.steady = times
+        made.end = made.steady_end = int(times[-1])
+        return made
 
     def of_rows(self, now: Array, steady: Array) -> Clock:
         """The same clock at some rows only, given what it is there."""

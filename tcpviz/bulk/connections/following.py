@@ -34,7 +34,6 @@ class Follower:
 
         ``changed`` may alter the segment that has the given place among ``rows``.
         """
-        clock, now = self._clock, self._clock.now
         opened: list[tuple[int, Connection]] = []
         waiting = sorted(errors, key=lambda each: each[0])
         # Where nobody asks for its steps, and until there is a second connection.
@@ -45,12 +44,7 @@ class Follower:
         for place, row in enumerate(rows):
             while waiting and waiting[0][0] <= row:
                 before = self._tell(tracker, waiting.pop(0)[1], before)
-            moment = int(now[row])
-            if clock.leaps or moment - before > 1 << 46:
-                for stop in clock.stops(before, moment):
-                    tracker.tick(stop)
-            tracker.tick(moment)
-            before = moment
+            before = self.come_to(tracker, row, before)
             segment = self._reading.segment(row, self._decoder)
             if changed is not None:
                 segment = changed(place, segment)
@@ -65,10 +59,20 @@ class Follower:
                 only = opened[0][1] if plain and len(opened) == 1 else None
         for _, error in waiting:
             before = self._tell(tracker, error, before)
-        for stop in clock.stops(before, clock.end):
+        for stop in self._clock.stops(before, self._clock.end):
             tracker.tick(stop)
-        tracker.tick(clock.end)
+        tracker.tick(self._clock.end)
         return tracker, opened
+
+    def come_to(self, tracker: Tracker, row: int, before_ns: int) -> int:
+        """Let time go on from ``before_ns`` to when the tracker of everything takes a row."""
+        clock = self._clock
+        moment = int(clock.now[row])
+        if clock.leaps or moment - before_ns > 1 << 46:
+            for stop in clock.stops(before_ns, moment):
+                tracker.tick(stop)
+        tracker.tick(moment)
+        return moment
 
     def alike(self, one: int, other: int) -> bool:
         """Whether two rows carry the same data, as far as both have it."""

@@ -70,6 +70,8 @@ class _Sofar:
     marks: list[int] = field(default_factory=lambda: [0, 0, 0])
     wrong: list[bool] = field(default_factory=lambda: [False, False])
     right: list[bool] = field(default_factory=lambda: [False, False])
+    back: bool = False
+    repeats: bool = False
 
     def take(self, begin: int, end: int) -> bool:
         """Look at a stretch; false if not all in it is in order."""
@@ -81,6 +83,11 @@ class _Sofar:
                  np.array([0, len(places)]))  # fmt: skip
         mine = slice(len(before), None)
         if len(w.first) > 1 or w.wrong.any() or not regular.fits(w)[mine].all():
+            return False
+        # What one stretch has and what another has must go together, too.
+        self.back |= bool(len(regular.backward(w)))
+        self.repeats |= bool(regular.repeats(w).any())
+        if self.back and self.repeats:
             return False
         # Within a stretch its last segment looks like the connection's.
         resets = places[mine][w.rst[mine]]

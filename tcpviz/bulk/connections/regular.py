@@ -82,13 +82,32 @@ def fits(work: Work) -> Array:
     ok &= plain(w.bits)
     ok &= ~w.damaged
     ok &= _ttls(w)
-    # In time's order.
-    ok[1:] &= (w.time[1:] >= w.time[:-1]) | (w.part[1:] != w.part[:-1])
+    back = backward(w)
+    if len(back):
+        ok[back] &= ~repeats(w)[w.part[back]]
     ok &= stamps(w)
     # No copy of a SYN.
     ok[w.again] &= w.time[w.again] - w.time[w.again - 1] > SAME_PACKET_NS
     in_order: Array = ok
     return in_order
+
+
+def backward(w: Work) -> Array:
+    """Places of segments whose time is before that of the one before.
+
+    A clock was set back, or a card with several queues gave them out of order, by microseconds.
+    """
+    back = np.flatnonzero(w.time[1:] < w.time[:-1]) + 1
+    places: Array = back[w.part[back] == w.part[back - 1]]
+    return places
+
+
+def repeats(w: Work) -> Array:
+    """Which connections have anything that only time tells from a copy; all else goes by order."""
+    again = np.zeros(len(w.first), np.bool_)
+    again[w.part[w.again]] = True
+    again[w.part[np.flatnonzero(w.resent | w.refin | w.alive)]] = True
+    return again
 
 
 def asks(flags: Array) -> Array:
@@ -140,9 +159,12 @@ def timely(w: Work) -> Array:
     steady = w.clock.steady
     began = steady[w.rows[w.first]]
     # Until the client's first segment after its SYN the handshake's timers run.
-    third = np.minimum(third_of(w), w.last)
+    third = third_of(w)
+    # A round trip that took less than nothing is looked at one by one.
+    ok = (third == w.count) | (w.time[np.minimum(third, w.last)] >= w.time[w.first])
+    third = np.minimum(third, w.last)
     limit = np.where(w.answered, ANSWER_NS, PATIENCE_NS)
-    ok = steady[w.rows[third]] - began < limit
+    ok &= steady[w.rows[third]] - began < limit
     closing = np.minimum(*w.fin_at)
     closes = np.flatnonzero(closing < w.count)
     since = steady[w.rows[w.last[closes]]] - steady[w.rows[closing[closes]]]
@@ -159,7 +181,8 @@ def third_of(w: Work) -> Array:
 def stamps(w: Work) -> Array:
     """Timestamps grow, and echo what the other end sent lately; those of SYNs the latest.
 
-    An end that has left them away in between is not in order when it has them again.
+    An end that has left them away in between is not in order when it has them again. But one
+    whose SYN has none begins with what follows upon it: a snapshot of 68 bytes has cut that off.
     """
     stamped = w.bits & STAMPED != 0
     if not stamped.any():
@@ -168,15 +191,17 @@ def stamps(w: Work) -> Array:
     part, mine, theirs = w.part, w.mine_at, w.theirs_at
     # Behind the last place there is one that stands for none.
     had = np.append(stamped, True)
+    bare = _bare(w, stamped)
     before = value[mine]
-    ok = (had[mine] & ((value - before).view(np.int32) >= 0)) | (mine < 0)
+    ok = (had[mine] & ((value - before).view(np.int32) >= 0)) | bare[mine] | (mine < 0)
     oldest = np.where(w.side, value[w.first][part], value[w.answer_at][part])
     begun = np.where(w.side, stamped[w.first][part], stamped[w.answer_at][part])
     newest = value[theirs]
     age = newest - echo
-    fine = (age < _STRANGE) & ((echo - oldest).view(np.int32) >= 0)
-    fine &= begun & had[theirs]
-    fine |= (theirs < 0) | ~w.has_ack | (echo == 0)
+    fine = (age < _STRANGE) & had[theirs]
+    fine &= begun & ((echo - oldest).view(np.int32) >= 0) | ~begun
+    # Nothing is known of the other end's clock before it has told its time.
+    fine |= (theirs < 0) | ~w.has_ack | (echo == 0) | bare[theirs]
     ok &= fine
     ok |= ~stamped
     # What answers a SYN echoes the latest.
@@ -185,6 +210,16 @@ def stamps(w: Work) -> Array:
     ok[answers] &= ~known | (age[answers] == 0)
     ordinary: Array = ok
     return ordinary
+
+
+def _bare(w: Work, stamped: Array) -> Array:
+    """SYNs without a timestamp, where no other of their sender has one; and a false one behind."""
+    bare = np.zeros(w.count + 1, np.bool_)
+    syns = np.flatnonzero(w.flags & SYN)
+    bare[syns] = ~stamped[syns]
+    other = w.again[stamped[w.again] != stamped[w.first[w.part[w.again]]]]
+    bare[syns[np.isin(w.part[syns], w.part[other])]] = False
+    return bare
 
 
 def sums_of(work: Work, regular: Array) -> tuple[Sums, Array]:

@@ -93,6 +93,14 @@ class Shapes:
         self._places: list[dict[int, int]] = []
         self._made: dict[tuple[int, Ending], Connection] = {}
 
+    def grown(self, reading: Reading, follower: Follower) -> Shapes:
+        """The same, for a reading that has gone on; numbers stay."""
+        made = Shapes(reading, follower)
+        made._numbers, made._made = dict(self._numbers), dict(self._made)
+        made._rows, made._kinds = list(self._rows), list(self._kinds)
+        made._offload, made._places = list(self._offload), list(self._places)
+        return made
+
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -156,8 +164,7 @@ class Shapes:
         A state was entered at that segment or before, and each timer is set when its state is
         entered or, less far, from the latest segment (:class:`tcpviz.core.timers.Timers`).
         """
-        made = self.connection(number)
-        return max(_TIMED.get(end.state, 0) for end in (made.client, made.server))
+        return longest_ns(self.connection(number))
 
     def _follow(self, number: int, ending: Ending) -> Connection:
         rows = self._rows[number]
@@ -171,8 +178,9 @@ class Shapes:
         if after is not After.NOTHING:
             for segment in _before(first, closed=after is After.CLOSED):
                 tracker.feed(SegmentRecord(segment.time_ns, segment))
-        known = len(tracker.connections)
-        for segment in segments:
+        known, now = len(tracker.connections), tracker.now_ns
+        for row, segment in zip(rows, segments, strict=True):
+            now = self._follower.come_to(tracker, row, now)
             tracker.feed(SegmentRecord(segment.time_ns, segment))
         assert len(tracker.connections) == known + 1
         connection = next(reversed(tracker.connections.values()))
@@ -187,6 +195,11 @@ class Shapes:
         if doubt is Doubt.LATE:
             connection.doubt()
         return connection
+
+
+def longest_ns(connection: Connection) -> int:
+    """As :meth:`Shapes.longest_ns`, of a connection as it stands."""
+    return max(_TIMED.get(end.state, 0) for end in (connection.client, connection.server))
 
 
 def _summed(segments: list[Segment], wrong: tuple[bool, bool]) -> Iterator[Segment]:

@@ -25,7 +25,6 @@ def endings(
 ) -> tuple[Array, Array]:
     """What came after each; not fine where it cannot be told without the exact deadlines."""
     steady, first, last = clock.steady[work.rows], work.first, work.last
-    now = clock.now[work.rows]
     # Timers ran until the capture's end, or until another connection took the place, between
     # its SYN and the answer.
     by = replaced(work)
@@ -33,10 +32,11 @@ def endings(
     answer = work.answer_at[by]
     low = np.where(gone, steady[first[by]], clock.steady_end)
     high = np.where(gone, steady[answer], clock.steady_end)
-    leapt = np.where(gone, now[answer], clock.end) - high
     since_last = low - steady[last]
     closing = np.minimum(*work.fin_at)
-    began = np.where(closing < work.count, np.minimum(closing, work.count - 1), first)
+    began = steady[np.where(closing < work.count, np.minimum(closing, work.count - 1), first)]
+    if not clock.plain:
+        began = _soonest(work, clock, began, np.where(gone, answer, -1))
     single = (last == first) & ~work.answered
     longest = np.zeros(max(len(shapes), 1), np.int64)
     for number in distinct(shape[fine]):
@@ -44,13 +44,28 @@ def endings(
     longest = np.where(fine, longest[shape], _SURE_NS)
     lasting = longest == 0
     over = np.where(single, since_last >= SYN_GIVE_UP_NS, since_last >= longest)
-    early = np.where(single, high - steady[last] < SYN_GIVE_UP_NS, high - steady[began] < FIRST_NS)
-    # With a leap between, a deadline that means nothing any more may end TIME-WAIT early.
-    leaps = now[first] - steady[first] != leapt
-    over, early = over & ~leaps & ~lasting, early & ~leaps
+    early = np.where(single, high - steady[last] < SYN_GIVE_UP_NS, high - began < FIRST_NS)
+    over &= ~lasting
     ending = np.where(over, Ending.TIMERS, Ending.NOTHING)
     ending += np.where(gone, Ending.REPLACED, 0)
     return ending, fine & (over | early | lasting)
+
+
+def _soonest(work: Work, clock: Clock, began: Array, until: Array) -> Array:
+    """From when at the soonest the timers ran that may have run out, given when closing ``began``.
+
+    The handshake's deadline may still stand then, and ends TIME-WAIT if that began so long
+    before by the segments' own times: these may lie behind the clock, and a leap puts all of
+    them far behind.
+
+    ``until`` which segment timers ran, -1: to the capture's end.
+    """
+    now, steady, first = clock.now[work.rows], clock.steady[work.rows], work.first
+    behind = np.maximum.reduceat(now - work.time, first)
+    leapt = np.where(until < 0, clock.end - clock.steady_end, now[until] - steady[until])
+    leaps = now[first] - steady[first] != leapt
+    soonest: Array = np.where(leaps, steady[first], np.maximum(began - behind, steady[first]))
+    return soonest
 
 
 def replaced(work: Work) -> Array:

@@ -12,6 +12,7 @@ from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SUM_SHIFT
 from tcpviz.bulk.twin import twin
 from tcpviz.core import seq as seqno
+from tcpviz.core.halfconn import Sums
 from tcpviz.core.records import Side
 from tcpviz.core.segment import ACK, FIN, RST, SYN
 from tcpviz.core.vitals import Signs, Vitals
@@ -61,6 +62,7 @@ def own_vitals(
                 flags[own],
                 times[own],
                 frames[own],
+                int(columns["ttl"][rows[mine[0]]]),
                 times[mine[-2:]],
                 int(frames[mine[-1]]),
                 (end, una),
@@ -71,6 +73,17 @@ def own_vitals(
         )
     made.take_signs(signs)
     return made
+
+
+def own_sums(like: Sums, columns: dict[str, Array], rows: Array) -> Sums:
+    """What an end's checksums are worth, of whose segments these are the rows.
+
+    As its shape has it where they are wrong, all of them.
+    """
+    said = columns["bits"][rows] >> SUM_SHIFT & 3
+    if (said == sums.WRONG).any():
+        return like
+    return Sums.RIGHT if (said == sums.RIGHT).any() else Sums.UNTRIED
 
 
 def _latest(places: Array, flags: Array, bits: int, value: int) -> int | None:
@@ -86,6 +99,7 @@ class _Own(NamedTuple):
     """What an end's signs take from its connection's own segments.
 
     ``flags``, ``times``, ``frames``  of its segments with SYN, FIN or RST, in their order
+    ``ttl``     of all that it sent
     ``latest``  the times of its last two, ``last`` the last one's frame
     ``reach``   the number behind what it sent last, and up to where the other one acknowledged it
     ``data``    how many have data, ``wrong`` the frames of those with a wrong checksum
@@ -95,6 +109,7 @@ class _Own(NamedTuple):
     flags: Array
     times: Array
     frames: Array
+    ttl: int
     latest: Array
     last: int
     reach: tuple[int, int]
@@ -125,4 +140,10 @@ def _signs(like: Signs, own: _Own) -> Signs:
     where = np.flatnonzero(own.flags & RST)
     if len(where):
         made.rst_ns, made.rst_frame = int(own.times[where[-1]]), int(own.frames[where[-1]])
+    if made.syn_ttl is not None:
+        made.syn_ttl = own.ttl
+    if made.rst_ttl is not None:
+        made.rst_ttl = own.ttl
+    if made.ttls:
+        made.ttls = (own.ttl,)
     return made

@@ -24,7 +24,7 @@ from tcpviz.bulk.connections.building import Building
 from tcpviz.bulk.connections.narrowing import narrow, narrow_all
 from tcpviz.bulk.connections.shapes import SUCCESSOR, Ending
 from tcpviz.bulk.tables.crowding import FATES, Facts, crowds_of
-from tcpviz.bulk.tables.signs import own_vitals
+from tcpviz.bulk.tables.signs import own_sums, own_vitals
 from tcpviz.bulk.twin import twin
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowd, crowds, fate
@@ -316,7 +316,13 @@ class Table:
         analysis.marks.count_as(self._marks(shape, at))
         place = int(array["place"][at])
         rows = self._building.flows.order[place : place + int(array["size"][at])]
-        analysis.vitals = own_vitals(analysis.vitals, self._columns.array, rows, frames)
+        columns = self._columns.array
+        analysis.vitals = own_vitals(analysis.vitals, columns, rows, frames)
+        up = (columns["src"][rows] == columns["src"][rows[0]]) & (
+            columns["sport"][rows] == columns["sport"][rows[0]]
+        )
+        made.client.sums = own_sums(shape.client.sums, columns, rows[up])
+        made.server.sums = own_sums(shape.server.sums, columns, rows[~up])
         return made
 
     @functools.cached_property
