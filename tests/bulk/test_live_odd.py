@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from typing import cast
 
 import pytest
 
@@ -12,15 +14,30 @@ import numpy as np
 
 from tcpviz.bulk.live import odd
 from tcpviz.bulk.live.mixing import Mixer, packed
-from tcpviz.bulk.live.stretches import Stretch
+from tcpviz.bulk.live.rows import LiveRows
+from tcpviz.bulk.live.stretches import Columns, Stretch, vlan
+from tcpviz.bulk.live.table import LiveTable
 from tcpviz.bulk.live.whole import WholeStretch
-from tcpviz.core.segment import Endpoint
+from tcpviz.core.segment import Endpoint, Segment
 from tcpviz.wire.decoder import Decoder
 from tests.bulk.ringed import COOKED, ETHERNET, RAW, TAGGED, WITH_TPID, Packet, blocks, laid
 from tests.bulk.test_walking import every
+from tests.wire import packets
 
 MIXER = Mixer(bytes(range(40)))
 STATUS = [0, 0, TAGGED, TAGGED | WITH_TPID]
+
+
+def told_alike(columns: Columns, segments: Mapping[int, Segment | None]) -> None:
+    for at, place in enumerate(columns.place.tolist()):
+        one = segments[place]
+        assert one is not None
+        told = (columns.time_ns, columns.seq, columns.ack, columns.flags, columns.size)
+        assert [int(column[at]) for column in told] == [
+            one.time_ns, one.seq, one.ack, int(one.flags), one.payload_len
+        ]  # fmt: skip
+        numbers = [int(columns.src[at]), int(columns.dst[at])]
+        assert numbers == [MIXER.odd(packed(end), one.scope) for end in (one.src, one.dst)]
 
 
 def agrees(stretch: Stretch) -> int:
@@ -36,17 +53,11 @@ def agrees(stretch: Stretch) -> int:
     for place in found.rest.tolist():
         assert together.decode(stretch.frame(place)) == segments.pop(place)
     assert sorted(segments) == columns.place.tolist() == ends.place.tolist()
+    told_alike(columns, segments)
     for at, place in enumerate(columns.place.tolist()):
-        one = segments[place]
-        assert one is not None
-        told = (columns.time_ns, columns.seq, columns.ack, columns.flags, columns.size)
-        assert [int(column[at]) for column in told] == [
-            one.time_ns, one.seq, one.ack, int(one.flags), one.payload_len
-        ]  # fmt: skip
-        both = (packed(one.src), packed(one.dst))
-        assert ends.packed[at].tobytes() == b"".join(both)
-        numbers = [int(columns.src[at]), int(columns.dst[at])]
-        assert numbers == [MIXER.odd(end, one.scope) for end in both]
+        one = cast(Segment, segments[place])
+        assert ends.packed[at].tobytes() == packed(one.src) + packed(one.dst)
+        assert ends.scopes[ends.which[at]] == one.scope
     assert together.frames + len(segments) == alone.frames
     for name in ("skipped", "malformed", "cut"):
         assert getattr(together, name) == getattr(alone, name)
@@ -103,3 +114,35 @@ def test_what_is_in_another_vlan_is_another_end() -> None:
     end = packed(Endpoint("192.0.2.1", 80))
     scopes = [(), ("VLAN 1",), ("VLAN 2",), ("VLAN 1", "GRE")]
     assert len({MIXER.odd(end, scope) for scope in scopes}) == len(scopes)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_plain_packets_whose_tag_linux_took_are_taken_at_once(seed: int) -> None:
+    rng = random.Random(seed)
+    rows: list[Packet] = []
+    for _ in range(300):
+        data = packets.tcp(b"x" * rng.randrange(3), flags=rng.choice((2, 16, 18)))
+        ip = packets.ipv4(data) if rng.random() < 0.6 else packets.ipv6(data)
+        kind = 0x0800 if ip[0] >> 4 == 4 else 0x86DD
+        vid = rng.choice((0, 1, 0x0FFF)) | rng.randrange(16) << 12
+        tpid = rng.choice((0x8100, 0x88A8, 0x9100))
+        rows.append((0, packets.ethernet(ip, kind), 0, rng.choice(STATUS), vid, tpid))
+    table = LiveTable(mixer=MIXER)
+    for stretch in (laid(rows, 128), WholeStretch.of_blocks(blocks(rows, 5), [ETHERNET])):
+        segments = {
+            place: Decoder(verify=False).decode(frame)
+            for place, frame in enumerate(stretch.frames())
+        }
+        columns, rest = stretch.columns(MIXER)
+        told_alike(columns, segments)
+        assert sorted([*columns.place.tolist(), *rest.tolist()]) == list(segments)
+        unknown = [place for place, row in enumerate(rows) if row[3] == 0x50 and row[5] == 0x9100]
+        assert rest.tolist() == unknown
+        both, vlans = stretch.both_ends(columns.place), stretch.vlans(columns.place)
+        for at, place in enumerate(columns.place.tolist()):
+            one = cast(Segment, segments[place])
+            assert both[at].tobytes() == packed(one.src) + packed(one.dst)
+            assert vlan(int(vlans[at])) == one.scope
+        table.take(stretch, columns)
+    keys = {each.key for each in LiveRows(table)}
+    assert keys == {one.key for place, one in segments.items() if one and place not in unknown}

@@ -14,6 +14,9 @@ from tcpviz.core.segment import Endpoint
 
 Words = npt.NDArray[np.uint64]
 
+Scope = tuple[str, ...]
+"""The VLANs and tunnels that something is in, outermost first."""
+
 MAPPED = b"\0" * 10 + b"\xff\xff"
 """In front of an IPv4 address where there is room for an IPv6 one."""
 
@@ -63,12 +66,10 @@ class Mixer:
         made = self.six(halves[:, 0], halves[:, 1], port)
         mapped = np.flatnonzero((packed[:, :12] == np.frombuffer(MAPPED, np.uint8)).all(axis=1))
         address = np.ascontiguousarray(packed[mapped, 12:16]).view(np.uint32)[:, 0]
-        made[mapped] = four(address, port[mapped].byteswap().view(np.uint16))
+        made[mapped] = four(address, port[mapped].view(np.uint16))
         return made
 
-    def within(
-        self, ends: Words, scopes: Sequence[tuple[str, ...]], which: npt.NDArray[np.int64]
-    ) -> Words:
+    def within(self, ends: Words, scopes: Sequence[Scope], which: npt.NDArray[np.int64]) -> Words:
         """What becomes of numbers of ends in VLANs and tunnels: others in each.
 
         ``which`` of ``scopes`` each is in; an empty one changes nothing.
@@ -77,12 +78,12 @@ class Mixer:
         inside = np.array([bool(scope) for scope in scopes])
         return np.where(inside[which], _stir(ends ^ words[which]) | _TOP, ends)
 
-    def _word(self, scope: tuple[str, ...]) -> int:
+    def _word(self, scope: Scope) -> int:
         text = "/".join(scope).encode(errors="replace")
         digest = hashlib.blake2b(text, digest_size=8, key=self._words.tobytes()).digest()
         return int.from_bytes(digest, "little")
 
-    def odd(self, end: bytes, scope: tuple[str, ...]) -> int:
+    def odd(self, end: bytes, scope: Scope) -> int:
         """For one end; the same as for many."""
         one = np.frombuffer(end, np.uint8).reshape(1, 18)
         return int(self.within(self.ends(one), [scope], np.zeros(1, np.int64))[0])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tcpviz.bulk.live.mixing import MAPPED, Mixer, packed
+from tcpviz.bulk.live.mixing import MAPPED, Mixer, Scope, packed
 from tcpviz.bulk.live.stretches import Columns, Ints, Mask, Stretch
 from tcpviz.bulk.segments.flows import grouped
 from tcpviz.bulk.segments.pieces import at_every
@@ -43,35 +43,43 @@ class Ends:
     """Both ends of some segments, whose headers lie where no plain ones do.
 
     ``place`` in the stretch, ascending; ``packed`` 16 bytes of address (IPv4 behind ``::ffff:``)
-    and two of port for each, the sender's first: (n, 2, 18)
+    and two of port for each, the sender's first: (n, 2, 18). Which of ``scopes`` each is in:
+    ``which``.
     """
 
     place: Ints
     packed: npt.NDArray[np.uint8]
-
-    def into(self, found: npt.NDArray[np.uint8], places: Ints) -> None:
-        """Put those that are known of these places there."""
-        if not len(self.place):
-            return
-        at = np.minimum(np.searchsorted(self.place, places), len(self.place) - 1)
-        mine = self.place[at] == places
-        found[mine] = self.packed[at[mine]]
+    scopes: list[Scope]
+    which: Ints
 
     @classmethod
     def of(cls, slow: Sequence[tuple[int, Segment]]) -> Ends:
         """Those of segments that the decoder made, by their places."""
         place = np.array([at for at, _ in slow], np.int64)
         told = b"".join(packed(each.src) + packed(each.dst) for _, each in slow)
-        return cls(place, np.frombuffer(told, np.uint8).reshape(-1, 2, 18))
+        numbers: dict[Scope, int] = {}
+        which = [numbers.setdefault(each.scope, len(numbers)) for _, each in slow]
+        both = np.frombuffer(told, np.uint8).reshape(-1, 2, 18)
+        return cls(place, both, list(numbers), np.array(which, np.int64))
 
     def with_others(self, others: Ends) -> Ends:
         """These and others."""
         place = np.concatenate([self.place, others.place])
         order = np.argsort(place)
-        return Ends(place[order], np.concatenate([self.packed, others.packed])[order])
+        both = np.concatenate([self.packed, others.packed])[order]
+        which = np.concatenate([self.which, others.which + len(self.scopes)])[order]
+        return Ends(place[order], both, self.scopes + others.scopes, which)
+
+    def at(self, places: Ints) -> tuple[Mask, Ints]:
+        """Which of these places are known, and where those are here."""
+        if not len(self.place):
+            return np.zeros(len(places), np.bool_), places[:0]
+        at = np.minimum(np.searchsorted(self.place, places), len(self.place) - 1)
+        mine = self.place[at] == places
+        return mine, at[mine]
 
 
-NONE = Ends(np.zeros(0, np.int64), np.zeros((0, 2, 18), np.uint8))
+NONE = Ends(np.zeros(0, np.int64), np.zeros((0, 2, 18), np.uint8), [], np.zeros(0, np.int64))
 
 
 @dataclass(slots=True)
@@ -101,12 +109,13 @@ def look(stretch: Stretch, places: Ints, mixer: Mixer) -> Found:
     lacking = crowd.lacking()
     crowd.leave(lacking[captured[lacking] > REACH])
     taken = np.flatnonzero(crowd.layer == TAKEN)
-    packed = _ends(crowd, taken)
-    made = _columns(crowd, taken, packed, mixer)
-    made.place = places[taken]
+    used, _, which = grouped(crowd.scope[taken])
+    ends = Ends(taken, _ends(crowd, taken), [crowd.scopes[each] for each in used.tolist()], which)
+    made = _columns(crowd, taken, ends, mixer)
+    ends.place = made.place = places[taken]
     made.time_ns = stretch.times()[made.place]
     left = places[(crowd.layer != TAKEN) & (crowd.layer != SKIPPED)]
-    return Found(made, Ends(made.place, packed), left, [places[each] for each in crowd.groups()])
+    return Found(made, ends, left, [places[each] for each in crowd.groups()])
 
 
 def of_segments(slow: Sequence[tuple[int, Segment]], mixer: Mixer) -> Columns:
@@ -203,19 +212,19 @@ def _ends(crowd: Crowd, taken: Ints) -> npt.NDArray[np.uint8]:
     return made
 
 
-def _columns(crowd: Crowd, taken: Ints, packed: npt.NDArray[np.uint8], mixer: Mixer) -> Columns:
+def _columns(crowd: Crowd, taken: Ints, ends: Ends, mixer: Mixer) -> Columns:
     """The segments' columns; ``place`` and ``time_ns`` are not known here."""
     place = crowd.place[taken]
     head = at_every(crowd.octets.data, _TCP_KIND.itemsize)[place].view(_TCP_KIND)
-    used, _, which = grouped(crowd.scope[taken])
-    scopes = [crowd.scopes[each] for each in used.tolist()]
-    ends = [mixer.within(mixer.ends(packed[:, side]), scopes, which) for side in range(2)]
+    numbers = [
+        mixer.within(mixer.ends(ends.packed[:, side]), ends.scopes, ends.which) for side in range(2)
+    ]
     bits = head["bits"].astype(np.uint32)
     return Columns(
         taken,
         taken,
-        ends[0],
-        ends[1],
+        numbers[0],
+        numbers[1],
         head["seq"].astype(np.uint32),
         head["ack"].astype(np.uint32),
         np.asarray(bits & 0x1FF, np.uint32),

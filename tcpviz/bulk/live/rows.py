@@ -193,7 +193,7 @@ def _connection(table: LiveTable, row: int, why: str) -> Connection:
     codes = states(known)
     ends = [endpoint(table.ends[row, side].tobytes()) for side in range(2)]
     claims = [_claim(STATES[int(codes[side][0])], table, row, why) for side in range(2)]
-    key = FlowKey.of(ends[0], ends[1])
+    key = FlowKey.of(ends[0], ends[1], table.scopes[int(table.scope[row])])
     made = Counted(int(table.ident[row]), key, ends[0], ends[1], claims[0], claims[1])
     acked = fins_acked(known)
     for side, end in enumerate((made.client, made.server)):

@@ -5,8 +5,8 @@ columns are read out of it, and a :class:`~tcpviz.wire.frame.Frame` is made of o
 only where somebody wants that packet.
 
 The fast road takes IPv4 without options or IPv6 without extension headers, behind Ethernet's
-header or none: TCP, not fragmented, lengths that fit. All else is decoded one by one, by the same
-decoder as files are.
+header or none, also in a VLAN whose tag Linux took: TCP, not fragmented, lengths that fit. All else
+takes the steps of :mod:`tcpviz.bulk.live.odd`, or is decoded one by one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tcpviz.bulk.live.mixing import Mixer, four
+from tcpviz.bulk.live.mixing import MAPPED, Mixer, Scope, four
+from tcpviz.bulk.segments.flows import grouped
 from tcpviz.sources.ring import HEADER, IP_AT, LINK_AT
 from tcpviz.sources.ringread import LOSING, OUTGOING, TPID_VALID, VLAN_VALID, Link, whole
 from tcpviz.wire.frame import Frame
@@ -36,6 +37,7 @@ _STATUS, _LEN, _SNAPLEN, _MAC, _SECONDS = 0, 4, 8, 12, 16
 _TYPE = LINK_AT + 10
 _front = struct.Struct("=IIIH2xIIHHB").unpack_from  # the first nine of these:
 _NONE = np.zeros(0, np.int64)
+_TPIDS = (0x8100, 0x88A8)
 
 # What stands in front of every packet, and its Ethernet type.
 _FRONT = {
@@ -219,28 +221,55 @@ class Stretch:
         return (self.frame(place) for place in range(len(self)))
 
     def both_ends(self, places: Ints) -> npt.NDArray[np.uint8]:
-        """Addresses and ports of IPv6 packets that the fast road took: (n, 2, 18) bytes."""
+        """Addresses and ports of packets that the fast road took: (n, 2, 18) bytes."""
         raw = np.frombuffer(self.data, np.uint8).reshape(-1, self.size)[places]
         made = np.zeros((len(places), 2, 18), np.uint8)
-        for side in range(2):
-            made[:, side, :16] = raw[:, _IP + 8 + 16 * side : _IP + 24 + 16 * side]
-            made[:, side, 16:] = raw[:, _IP + 40 + 2 * side : _IP + 42 + 2 * side]
+        six = raw[:, _IP] >> 4 == 6
+        for mine, begin, size in ((six, 8, 16), (~six, 12, 4)):
+            for side in range(2):
+                address, port = _IP + begin + side * size, _IP + begin + 2 * (size + side)
+                made[mine, side, 16 - size : 16] = raw[mine, address : address + size]
+                made[mine, side, 16:] = raw[mine, port : port + 2]
+        made[~six, :, :12] = np.frombuffer(MAPPED, np.uint8)
         return made
+
+    def vlans(self, places: Ints) -> Ints:
+        """Numbers of the VLANs of such packets whose tags Linux took; 0 where there is none."""
+        rows = self.rows[places]
+        tagged = (rows["status"] & VLAN_VALID) != 0
+        return np.where(tagged, rows["tci"] & 0x0FFF, 0).astype(np.int64)
 
     def columns(self, mixer: Mixer) -> tuple[Columns, Ints]:
         """The segments that the fast road can take, and the places of the frames it cannot."""
         link, protocol = self._headers()
-        four, taken4 = self._version4(link, protocol)
-        if taken4 is None:
-            return four, _NONE
-        rows = self.rows
-        usual = (rows["mac"] == IP_AT - link) & ((rows["status"] & VLAN_VALID) == 0)
-        usual &= ~taken4 & (protocol == 0xDD86)
-        six, taken6 = self._version6(rows, usual, link, mixer)
-        rest = np.flatnonzero(~(taken4 | taken6))
-        if six is None:
-            return four, rest
-        return merged(four, six), rest
+        tags = self._tags(link)
+        made, taken = self._version4(link, protocol, tags)
+        rest = _NONE
+        if taken is not None:
+            rows = self.rows
+            usual = (rows["mac"] == IP_AT - link) & ~taken & (protocol == 0xDD86)
+            if tags is not None:
+                usual &= tags == 0
+            six, taken6 = self._version6(rows, usual, link, mixer)
+            rest = np.flatnonzero(~(taken | taken6))
+            if six is not None:
+                made = merged(made, six)
+        if tags is not None:
+            used, _, which = grouped(self.vlans(made.place))
+            scopes = [vlan(number) for number in used.tolist()]
+            made.src = mixer.within(made.src, scopes, which)
+            made.dst = mixer.within(made.dst, scopes, which)
+        return made, rest
+
+    def _tags(self, link: Any) -> Numbers | None:
+        """Not 0 where a VLAN's tag was taken that the fast road does not know; if there are any."""
+        status = self._words(_STATUS)
+        tagged = status & VLAN_VALID
+        if not tagged.any():
+            return None
+        # Neither behind a cooked header, nor another kind's: Linux knows two.
+        wrong = (link != 14) | ((status & TPID_VALID != 0) & ~np.isin(self.rows["tpid"], _TPIDS))
+        return np.where(wrong, tagged, 0).astype(np.uint32)
 
     def _headers(self) -> tuple[Any, npt.NDArray[Any]]:
         """Bytes of link header before IP's, and the protocol told there (network's order)."""
@@ -253,12 +282,15 @@ class Stretch:
         told = np.where(ethernet, self._words(_TYPE), self._words(HEADER)) >> 16
         return np.where(ethernet, 14, 0).astype(np.uint32), told
 
-    def _version4(self, link: Any, protocol: npt.NDArray[Any]) -> tuple[Columns, Mask | None]:
+    def _version4(
+        self, link: Any, protocol: npt.NDArray[Any], tags: Numbers | None
+    ) -> tuple[Columns, Mask | None]:
         """IPv4 without options; and which those are, unless all."""
         w = self._words
         # Every bit that is not as it must be; the words lie there in the network's order.
         wrong = (w(_MAC) & 0xFFFF) + link ^ IP_AT
-        wrong |= w(_STATUS) & VLAN_VALID
+        if tags is not None:
+            wrong |= tags
         wrong |= protocol ^ 0x0008
         first = w(_IP)
         wrong |= first & 0xFF ^ 0x45
@@ -334,6 +366,11 @@ class Stretch:
             size[taken].astype(np.int32),
         )
         return made, taken
+
+
+def vlan(number: int) -> Scope:
+    """What is in a VLAN is in this; 0 is a priority without one (:mod:`tcpviz.wire.link`)."""
+    return (f"vlan {number}",) if number else ()
 
 
 def _times(seconds: npt.NDArray[Any], fraction: npt.NDArray[Any]) -> Ints:

@@ -16,11 +16,12 @@ import numpy.typing as npt
 from tcpviz.bulk.live import sums as livesums
 from tcpviz.bulk.live.groups import FLOW, Groups, divided, group
 from tcpviz.bulk.live.index import FlowIndex
-from tcpviz.bulk.live.mixing import Mixer
+from tcpviz.bulk.live.mixing import Mixer, Scope
 from tcpviz.bulk.live.odd import NONE, Ends
 from tcpviz.bulk.live.states import Known, closed
-from tcpviz.bulk.live.stretches import Columns, Stretch
+from tcpviz.bulk.live.stretches import Columns, Stretch, vlan
 from tcpviz.bulk.live.sums import Segments
+from tcpviz.bulk.segments.flows import grouped
 from tcpviz.core.segment import ACK, SYN
 
 Ints = npt.NDArray[np.int64]
@@ -29,6 +30,9 @@ Numbers = npt.NDArray[np.uint32]
 
 ROWS: Final = 1 << 18
 """Connections that are kept; finished ones go first, then the oldest, and they are counted."""
+
+MOST_SCOPES: Final = 1 << 16
+"""VLANs and tunnels whose names are kept. What is in others is told apart, but not where it is."""
 
 _FIRST = 1 << 12
 """Rows that there is room for at first. Then for all: what none has had takes no memory, and
@@ -66,6 +70,7 @@ _OTHERS = {
     "ends": "(2,18)u1",
     "touched": "i8",
     "codes": "(2,)u1",
+    "scope": "u4",
 }
 _EMPTY = (*_BOTH.items(), *_ONE.items())
 
@@ -119,6 +124,8 @@ class LiveTable:
         self.tallied = 0
         self._index = FlowIndex()
         self._odd = NONE
+        self.scopes: list[Scope] = [()]
+        self._scopes: dict[Scope, int] = {(): 0}
         self._grow(min(_FIRST, rows))
 
     def _grow(self, room: int) -> None:
@@ -154,6 +161,7 @@ class LiveTable:
     flow: npt.NDArray[np.uint64]
     client: npt.NDArray[np.uint64]
     ends: npt.NDArray[np.uint8]
+    scope: npt.NDArray[np.uint32]
     touched: Ints
     codes: npt.NDArray[np.uint8]
 
@@ -294,12 +302,32 @@ class LiveTable:
         self.ident[made] = self.born + 1 + np.arange(len(made))
         self.born += len(made)
         self.ends[made] = _ends(stretch, columns, places, answers, self._odd)
+        self.scope[made] = self._scopes_of(stretch, columns.place[places])
         rows[new] = made
         if self._index.full(len(new)):
             self._index.make(self.rows(), self.flow)
         else:
             # Of two on the same ends the later one is to be found: it comes last.
             self._index.put(groups.flow[new], made, self.flow, slots[new])
+
+    def _scopes_of(self, stretch: Stretch, places: Ints) -> Ints:
+        """Which of :attr:`scopes` these packets are in."""
+        numbers, _, which = grouped(stretch.vlans(places))
+        found = np.array([self._scope(vlan(each)) for each in numbers.tolist()], np.int64)[which]
+        mine, at = self._odd.at(places)
+        if len(at):
+            told = np.array([self._scope(each) for each in self._odd.scopes], np.int64)
+            found[mine] = told[self._odd.which[at]]
+        return found
+
+    def _scope(self, scope: Scope) -> int:
+        """The number of a scope; 0, too, where there are too many of them."""
+        if len(self.scopes) >= MOST_SCOPES:
+            return self._scopes.get(scope, 0)
+        number = self._scopes.setdefault(scope, len(self.scopes))
+        if number == len(self.scopes):
+            self.scopes.append(scope)
+        return number
 
     def _rooms(self, count: int) -> Ints:
         """Rows for so many new connections, emptied."""
@@ -379,7 +407,8 @@ def _ends(
     if len(others):
         where = columns.place[places[others]]
         found = stretch.both_ends(where)
-        odd.into(found, where)
+        mine, at = odd.at(where)
+        found[mine] = odd.packed[at]
         turned = answers[others]
         found[turned] = found[turned][:, ::-1]
         made[others] = found
