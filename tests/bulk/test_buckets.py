@@ -79,7 +79,7 @@ def test_a_flow_that_is_more_than_its_share(
 def test_stories_are_told_from_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "visits.pcap"
     visits(path, 120, 5, odd=0.05)
-    monkeypatch.setattr(growing, "built", lambda reading, *_: built(reading, None, Windows(TINY)))
+    monkeypatch.setattr(growing, "grown", lambda _, new, *__: built(new, None, Windows(TINY)))
     assert stories(path) == (pytest.approx(120, abs=5), [])
 
 

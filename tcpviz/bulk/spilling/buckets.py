@@ -118,7 +118,7 @@ class Dealt(Building):
         enough: Callable[[], bool] | None,
     ) -> None:
         """Make the connections of a bucket, whose places in the flows' order begin at ``base``."""
-        one = _PartBuilding(part, self, enough)
+        one = PartBuilding(part, self, enough)
         end = base + len(part.whole)
         for at in range(0, end - base, STEP):
             rows = part.whole[one.flows.order[at : at + STEP]]
@@ -151,7 +151,7 @@ def _joined(parts: list[Array], kind: str) -> Array:
     return np.concatenate(parts) if parts else np.zeros(0, kind)
 
 
-class _PartBuilding(Building):
+class PartBuilding(Building):
     """The connections of a bucket; shapes and the clock are those of the whole capture."""
 
     def __init__(

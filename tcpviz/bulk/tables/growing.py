@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tcpviz.bulk.connections.building import Building
 from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.bulk.segments.windows import Windows
-from tcpviz.bulk.spilling.buckets import built
+from tcpviz.bulk.spilling.grown import grown
 from tcpviz.bulk.tables.filetally import tallies
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
@@ -59,6 +60,7 @@ class Snapshot:
     ``tallies``  its ends by state
     ``enough``   is asked while it is made: what comes of it then is of no use
     ``windows``  for what is more than memory may take
+    ``before``   what was built of its beginning
     ``lock``     is held while one of its connections is made: the shapes behind it are shared
     """
 
@@ -70,11 +72,12 @@ class Snapshot:
         whole: bool,
         enough: Callable[[], bool] | None = None,
         windows: Windows | None = None,
+        before: Building | None = None,
     ) -> None:
         self.version, self.whole = version, whole
         self.lock = threading.RLock()
         self.reading = reading
-        self.building = built(reading, enough, windows)
+        self.building = grown(before, reading, enough, windows)
         self.table = Table(self.building)
         self.tallies = tallies(self.table)
         # To make one of these takes as long as it has segments: here, where nobody waits.
@@ -181,7 +184,10 @@ class Growing:
         began = time.monotonic()
         version = 1 if latest is None else latest.version + 1
         stopped = self._stopped.is_set
-        made = Snapshot(reading, version, whole=whole, enough=stopped, windows=self.windows)
+        before = None if latest is None else latest.building
+        made = Snapshot(
+            reading, version, whole=whole, enough=stopped, windows=self.windows, before=before
+        )
         if self._stopped.is_set():
             return  # it may be half of one
         self.latest = made

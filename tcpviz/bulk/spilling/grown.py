@@ -1,0 +1,194 @@
+"""More of a capture than before: only what its new packets touch, and timers may move, is built.
+
+The flows of the new packets are whole again, those packets and what had come before, and built as
+a part of the capture (:mod:`tcpviz.bulk.spilling.buckets`); so are connections on which a timer
+may have run out since. All others are what they were. What comes of it is what building all of
+it anew comes to; a test holds both together.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.connections.building import FIELDS, Building
+from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.connections.following import Follower
+from tcpviz.bulk.connections.gaps import FIRST_NS
+from tcpviz.bulk.connections.shapes import Ending, longest_ns
+from tcpviz.bulk.segments.columns import Columns, rows_at
+from tcpviz.bulk.segments.flows import Flows, distinct, ends, mixed
+from tcpviz.bulk.segments.reading import Reading
+from tcpviz.bulk.segments.windows import Windows
+from tcpviz.bulk.spilling.buckets import Dealt, PartBuilding, built
+from tcpviz.bulk.spilling.dealing import Part
+from tcpviz.core.connection import Connection
+from tcpviz.core.timers import SYN_GIVE_UP_NS
+
+Array = NDArray[Any]
+
+
+def grown(
+    before: Building | None,
+    reading: Reading,
+    enough: Callable[[], bool] | None = None,
+    windows: Windows | None = None,
+) -> Building:
+    """As :func:`~tcpviz.bulk.spilling.buckets.built`, given what was ``built`` of its beginning.
+
+    All is built anew where not all is as simple as that: packets that are more than memory may
+    take, a clock that went back or leapt, ICMP errors, lost packets; and where most is touched.
+    """
+    fits = windows is None or reading.columns.count <= windows.rows
+    simple = not (reading.errors or reading.gaps or isinstance(before, Dealt))
+    if before is not None and fits and simple and not reading.columns.count >> 32:
+        clock = before.clock.grown(reading.columns.array["time"])
+        if clock is not None:
+            touched = _Touched(before, reading, clock)
+            if len(touched.rows) * 2 < reading.columns.count:
+                return Grown(before, reading, clock, touched, enough)
+    return built(reading, enough, windows)
+
+
+def _codes(columns: Columns, rows: Array) -> Array:
+    """Of each of these rows a number that is the same in all of its flow."""
+    row = rows_at(columns.array, rows)
+    one, other = ends(row, slice(None))
+    code: Array = mixed(one) + mixed(other) + mixed(row["scope"], 2)
+    return code
+
+
+class _Touched:
+    """What has to be built again.
+
+    ``codes``  of each flow that there was before
+    ``flows``  which of them are touched, ``places`` of the former order that are theirs
+    ``rows``   their segments, and the new ones, ascending
+    """
+
+    def __init__(self, before: Building, reading: Reading, clock: Clock) -> None:
+        flows, had = before.flows, len(before.flows.order)
+        if isinstance(before, Grown):
+            self.codes = before.codes
+        else:
+            self.codes = _codes(before.reading.columns, flows.order[flows.begin[:-1]])
+        fresh = np.arange(had, reading.columns.count)
+        # Two flows of one code, which is as good as never: both are touched.
+        wanted = np.array(distinct(_codes(reading.columns, fresh)), np.uint64)
+        at = np.minimum(np.searchsorted(wanted, self.codes), len(wanted) - 1)
+        self.flows = wanted[at] == self.codes
+        due = _due(before, clock)
+        self.flows[np.searchsorted(flows.begin, due, "right") - 1] = True
+        self.places = np.repeat(self.flows, np.diff(flows.begin))
+        self.rows = np.concatenate([np.sort(flows.order[self.places]).astype(np.int64), fresh])
+
+
+def _due(before: Building, clock: Clock) -> Array:
+    """Places in the flows' order of connections on which a timer may run out by the end."""
+    array, shapes = before.array, before.shapes
+    kinds = array["shape"].astype(np.intp)
+    runs = np.zeros(max(len(shapes), 1), np.bool_)
+    for number in np.flatnonzero(np.bincount(kinds)).tolist():
+        runs[number] = not shapes.lasts(number)
+    # A connection that another took the place of is as it was then.
+    open_ = runs[kinds] & (array["ending"] == Ending.NOTHING)
+    first = np.where(array["size"] == 1, SYN_GIVE_UP_NS, FIRST_NS)
+    open_ &= clock.end - array["first_ns"] >= first
+    rows = [
+        row for row, c in before.followed if clock.end - c.first_ns >= FIRST_NS and longest_ns(c)
+    ]
+    places: Array = array["place"][open_]
+    if not rows:
+        return places
+    where = np.zeros(len(before.flows.order), np.bool_)
+    where[rows] = True
+    return np.concatenate([places, np.flatnonzero(where[before.flows.order])])
+
+
+class Grown(Building):
+    """As :class:`Building` of all of ``reading``. ``codes``: of each flow."""
+
+    codes: Array
+
+    def __init__(
+        self,
+        before: Building,
+        reading: Reading,
+        clock: Clock,
+        touched: _Touched,
+        enough: Callable[[], bool] | None = None,
+    ) -> None:
+        self.reading, self.clock = reading, clock
+        self.gaps = self._gaps_of()
+        self.follower = Follower(reading, clock)
+        self.shapes = before.shapes.grown(reading, self.follower)
+        self._units, self._placed = {}, None
+        whole = touched.rows
+        array = {
+            "row": rows_at(reading.columns.array, whole),
+            "whole": whole,
+            "now": clock.now[whole],
+            "steady": clock.steady[whole],
+        }
+        part = Part(
+            reading, array, Windows(sys.maxsize), self.chunk, alone=False, named=False
+        )  # fmt: skip
+        one = PartBuilding(part, self, enough)
+        self._join_flows(before, touched, one, whole)
+        self._join_connections(before, touched, one, whole)
+
+    def _join_flows(self, before: Building, touched: _Touched, one: Building, whole: Array) -> None:
+        """Those that are not touched as they were, without gaps, and behind them the others."""
+        left, flows = ~touched.places, before.flows
+        order = whole[one.flows.order].astype(flows.order.dtype)
+        self.flows = Flows(
+            np.concatenate([flows.order[left], order]),
+            np.concatenate(
+                [
+                    np.zeros(1, np.int64),
+                    np.cumsum(np.diff(flows.begin)[~touched.flows]),
+                    one.flows.begin[1:] + (len(flows.order) - int(touched.places.sum())),
+                ]
+            ),
+        )
+        self.kept = np.concatenate([before.kept[left], one.kept])
+        firsts = order[one.flows.begin[:-1]]
+        self.codes = np.concatenate(
+            [touched.codes[~touched.flows], _codes(self.reading.columns, firsts)]
+        )
+
+    def _join_connections(
+        self, before: Building, touched: _Touched, one: Building, whole: Array
+    ) -> None:
+        """The same of connections, which are in the order of their first segments again."""
+        base = len(touched.places) - int(touched.places.sum())
+        left = ~touched.places[before.array["place"]]
+        gone = np.cumsum(touched.places, dtype=np.uint32)
+        made = {
+            **one.array,
+            "first": whole[one.array["first"]].astype(np.uint32),
+            "place": one.array["place"] + np.uint32(base),
+        }
+        array = {name: before.array[name][left] for name in FIELDS}
+        array["place"] = array["place"] - gone[array["place"]]
+        order = np.argsort(np.concatenate([array["first"], made["first"]]), kind="stable")
+        self.array = {
+            name: np.concatenate([array[name], made[name]]).take(order) for name in FIELDS
+        }
+        self._count = len(order)
+        dead = np.zeros(len(touched.places), np.bool_)
+        dead[before.flows.order[touched.places]] = True
+        self.followed: list[tuple[int, Connection]] = []
+        for row, each in before.followed:
+            if not dead[row]:
+                each.crowd = None  # the table says of all of them anew which they are in
+                self.followed.append((row, each))
+        known = {id(each) for _, each in self.followed}
+        self.formers = {
+            which: each for which, each in before.formers.items() if which in known
+        } | one.formers
+        self.followed += [(int(whole[row]), each) for row, each in one.followed]
