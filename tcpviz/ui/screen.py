@@ -94,6 +94,7 @@ class MainScreen(
         self._drawn_at = 0.0
         self._drawn_steps = 0
         self._flash: Timer | None = None
+        self._lit_until = 0.0
         self._planned_for: int | None = None
         self._catching_up = False
         self._failed = False
@@ -171,12 +172,17 @@ class MainScreen(
         step = self.session.step
         if self.motion and step is not None and step.index > before and step.changes:
             self.flashing = step.index
-            if self._flash is not None:  # while steps rush in it stays lit: no drawing for each
-                self._flash.stop()
-            self._flash = self.set_timer(FLASH_S, self._flash_over)
+            # While steps rush in it stays lit: no drawing for each, and no timer.
+            self._lit_until = monotonic() + FLASH_S
+            if self._flash is None:
+                self._flash = self.set_timer(FLASH_S, self._flash_over)
         self._chart.show_cursor()
 
     def _flash_over(self) -> None:
+        left = self._lit_until - monotonic()
+        if left > 0.001:
+            self._flash = self.set_timer(left, self._flash_over)
+            return
         self.flashing = self._flash = None
         self.redraw()
 
