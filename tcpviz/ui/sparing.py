@@ -8,51 +8,118 @@ what is sent.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.color import ColorSystem
 from rich.style import Style
-from textual._compositor import ChopsUpdate, Compositor
+from textual._compositor import Compositor, CompositorUpdate
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
+class Stretch(NamedTuple):
+    """The cells of a row, from ``first`` up to ``last``, in which one widget is seen.
+
+    ``x``, ``y`` the widget's own corner on the screen.
+    """
+
+    first: int
+    last: int
+    widget: Widget
+    x: int
+    y: int
+
+
 class SparingCompositor(Compositor):
-    """Textual's own, but for how a part of the screen is written out."""
+    """Textual's own, but for how a part of the screen is made and written out.
 
-    def render_partial_update(self) -> ChopsUpdate | None:
-        update = super().render_partial_update()
-        if update is None:
+    It asks every widget for all its rows that lie around what has changed, and cuts each where
+    any widget begins. Here a widget is asked for what has changed of it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: object = None
+        self._stretches: dict[int, list[Stretch]] = {}
+
+    def render_partial_update(self) -> SparingUpdate | None:  # type: ignore[override]
+        """What has changed since the last time; ``None`` if nothing has."""
+        spans = list(self._regions_to_spans(self._dirty_regions))
+        self._dirty_regions.clear()
+        if not spans:
             return None
-        return SparingUpdate(update.chops, update.spans, update.chop_ends)
+        made: list[Piece] = []
+        for y, first, last in spans:
+            for start, end, widget, x, top in self._row(y):
+                if start < last and end > first:
+                    left, right = max(start, first), min(end, last)
+                    wanted = Region(left - x, y - top, right - left, 1)
+                    made += [Piece(left, y, strip) for strip in widget.render_lines(wanted)]
+        return SparingUpdate(made)
+
+    def _row(self, y: int) -> list[Stretch]:
+        """Who is seen where in a row, from the left."""
+        layers = self.layers_visible  # another list after each change of the layout
+        if self._known is not layers:
+            self._known = layers
+            self._stretches = {}
+        found = self._stretches.get(y)
+        if found is None:
+            found = []
+            if 0 <= y < len(layers):
+                free = [(0, self.size.width)]
+                for widget, seen, whole in layers[y]:  # from the front
+                    covered = seen.x, seen.x + seen.width
+                    for start, end in free:
+                        left, right = max(start, covered[0]), min(end, covered[1])
+                        if left < right:
+                            found.append(Stretch(left, right, widget, whole.x, whole.y))
+                    free = [part for each in free for part in _without(each, covered)]
+            found.sort(key=lambda each: each.first)
+            self._stretches[y] = found
+        return found
 
 
-class SparingUpdate(ChopsUpdate):
+def _without(part: tuple[int, int], covered: tuple[int, int]) -> list[tuple[int, int]]:
+    """What is left of a part of a row."""
+    start, end = part
+    left = (start, min(end, covered[0])), (max(start, covered[1]), end)
+    return [each for each in left if each[0] < each[1]]
+
+
+class Piece(NamedTuple):
+    """A strip and where on the screen it belongs."""
+
+    x: int
+    y: int
+    strip: Strip
+
+
+class SparingUpdate(CompositorUpdate):
     """The changed cells of each row and nothing else."""
+
+    def __init__(self, pieces: list[Piece]) -> None:
+        self.pieces = pieces
 
     def render_segments(self, console: Console) -> str:
         """Escape sequences and text for the terminal."""
         out: list[str] = []
         system = console._color_system or ColorSystem.TRUECOLOR
         now = ""  # the codes in force
-        for y, first, last in self.spans:
-            line = self.chops[y]
-            for end, (x, strip) in zip(self.chop_ends[y], line.items(), strict=False):
-                if strip is None or x >= last or end <= first:
+        for x, y, strip in self.pieces:
+            out.append(f"\x1b[{y + 1};{x + 1}H")
+            for text, style, control in strip:
+                if control:
                     continue
-                left, right = max(first, x), min(last, end)
-                if (left, right) != (x, end):
-                    strip = strip.crop(left - x, right - x)
-                out.append(f"\x1b[{y + 1};{left + 1}H")
-                for text, style, control in strip:
-                    if control:
-                        continue
-                    codes = _codes(style, system) if style is not None else ""
-                    if codes != now:
-                        out.append(step(now, codes))
-                        now = codes
-                    out.append(text)
+                codes = _codes(style, system) if style is not None else ""
+                if codes != now:
+                    out.append(step(now, codes))
+                    now = codes
+                out.append(text)
         if now:
             out.append("\x1b[0m")
         return "".join(out)

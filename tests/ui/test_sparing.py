@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 import pyte
 import pytest
 from rich.color import ColorSystem
 from rich.style import Style
+from textual.geometry import Region
 
 from tcpviz.ui.lines import BLANK, Row, changes
-from tcpviz.ui.sparing import _codes, step
+from tcpviz.ui.sparing import SparingCompositor, _codes, step
 from tcpviz.views.spans import Span
+from tests.ui.test_app import capture_file, running
 
 STYLES = [
     Style.parse(words)
@@ -58,3 +61,35 @@ def test_only_the_cells_that_differ_are_told():
     # Where a character may take two cells, and where the ground changes: all of it.
     assert changes(row("漢1"), row("漢2"), 10) == [(0, 10)]
     assert changes(row("1"), Row(row("1").line, "selected"), 10) == [(0, 10)]
+
+
+@pytest.mark.parametrize("opened", [(), ("slash", "8"), ("!",)])
+async def test_any_part_of_the_screen_is_written_as_all_of_it_would_be(opened):
+    app = capture_file()
+    async with running(app) as pilot:
+        app.pressed.turn()
+        await pilot.press(*opened)
+        await pilot.pause()
+        compositor = app.screen._compositor
+        assert isinstance(compositor, SparingCompositor)
+        whole = compositor.render_full_update().render_segments(app.console)
+        width, height = app.size
+        wanted = pyte.Screen(width, height)
+        pyte.Stream(wanted).feed(whole)
+        dice = random.Random(7)
+        for _ in range(12):
+            parts = set()
+            for _ in range(dice.randrange(1, 9)):
+                x, y = dice.randrange(width), dice.randrange(height)
+                size = dice.randrange(1, width - x + 1), dice.randrange(1, min(height - y, 4) + 1)
+                parts.add(Region(x, y, *size))
+            compositor._dirty_regions.update(parts)
+            update = compositor.render_partial_update()
+            seen = pyte.Screen(width, height)
+            pyte.Stream(seen).feed(update.render_segments(app.console))
+            for y in range(height):
+                for x in range(width):
+                    inside = any(part.contains(x, y) for part in parts)
+                    cell = wanted.buffer[y][x] if inside else seen.default_char
+                    assert seen.buffer[y][x] == cell, (x, y, inside)
+        assert compositor.render_partial_update() is None
