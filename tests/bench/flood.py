@@ -95,6 +95,34 @@ def frames(connections: int, at_a_time: int, seed: int = 1) -> tuple[np.ndarray,
     return heads.reshape(-1, HEAD)[order], sizes.ravel()[order]
 
 
+INSIDE = ("", "vlan", "vlans", "vxlan")
+"""What may be around all of it: a VLAN's tag, two of them, a VXLAN."""
+
+
+def within(heads: np.ndarray, sizes: np.ndarray, inside: str) -> np.ndarray:
+    """The same headers in one of :data:`INSIDE`; connections are in four VLANs or VXLANs."""
+    ports = np.where(heads[:, 5] == 1, heads[:, 35], heads[:, 37])[:, None]  # the client's
+    which = 5 + ports % 4
+    if inside in ("vlan", "vlans"):
+        tag = np.zeros((len(heads), 4), np.uint8)
+        tag[:, 0], tag[:, 3:] = 0x81, which
+        service = np.tile(np.array([0x88, 0xA8, 0, 7], np.uint8), (len(heads), 1))
+        between = [service, tag] if inside == "vlans" else [tag]
+        return np.concatenate([heads[:, :12], *between, heads[:, 12:]], axis=1)
+    if inside == "vxlan":
+        outer = np.zeros((len(heads), 50), np.uint8)
+        outer[:, :14] = heads[:, :14]
+        outer[:, 14:34] = heads[:, 14:34]
+        outer[:, 23] = 17
+        for at, more in ((16, 36), (38, 16)):  # IP's length, UDP's
+            length = sizes + HEAD + more
+            outer[:, at : at + 2] = length.astype(">u2").view(np.uint8).reshape(-1, 2)
+        outer[:, 34:38] = np.array([50000, 4789], ">u2").view(np.uint8)
+        outer[:, 42], outer[:, 48:49] = 8, which
+        return np.concatenate([outer, heads], axis=1)
+    return heads
+
+
 class Sender:
     """Sends prepared frames round and round."""
 
@@ -108,8 +136,8 @@ class Sender:
         self.count = len(heads)
         self.vectors = (_Iovec * (2 * self.count))()
         view = np.frombuffer(self.vectors, np.uint64).reshape(-1, 4)
-        view[:, 0] = self.heads.ctypes.data + np.arange(self.count) * HEAD
-        view[:, 1] = HEAD
+        view[:, 0] = self.heads.ctypes.data + np.arange(self.count) * self.heads.shape[1]
+        view[:, 1] = self.heads.shape[1]
         view[:, 2] = self.data.ctypes.data
         view[:, 3] = sizes
         self.messages = (_Message * self.count)()
@@ -156,11 +184,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--open", type=int, default=2000, help="connections open together")
     parser.add_argument("--wait", action="store_true", help="begin at a line on standard input")
+    parser.add_argument("--inside", choices=INSIDE, default="", help="what is around all of it")
     options = parser.parse_args()
     packets = int(options.rate * options.seconds)
-    sender = Sender(
-        options.interface, *frames(min(packets // len(TALK) + 1, 400_000), options.open)
-    )
+    heads, sizes = frames(min(packets // len(TALK) + 1, 400_000), options.open)
+    sender = Sender(options.interface, within(heads, sizes, options.inside), sizes)
     if options.wait:
         print("ready", flush=True)
         sys.stdin.readline()

@@ -23,12 +23,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.flood import INSIDE as FORMS
 from tests.bench.report import Row, give, say, spread
 
 ROOT = Path(__file__).resolve().parents[2]
 _OWN = os.getpid() % 1_000_000
 SPACE, HERE, THERE = f"tcpvizbench{_OWN}", f"tvbench{_OWN}a", f"tvbench{_OWN}b"
 """Names of our own: somebody else may measure, or have been killed, in the same place."""
+INSIDE = ""
+"""What is around the traffic, and for a VXLAN the words that let it through: ``--inside``."""
 BEGINNING_S = 1.0
 """Of the traffic, before its CPU is measured: until then it is found out what can be followed."""
 
@@ -102,6 +105,7 @@ class Traffic:
         command = ["nice", "-n", "-10", "ip", "netns", "exec", SPACE, sys.executable]
         command += ["-m", "tests.bench.flood", THERE, "--rate", str(rate)]
         command += ["--seconds", str(seconds), "--open", str(together), "--wait"]
+        command += ["--inside", INSIDE]
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -144,9 +148,16 @@ def plain(command: list[str], ready: str, counted: str, rate: float, seconds: fl
     return Result(used / (sent / reached), sent, seen, lost, reached)
 
 
+def words() -> list[str]:
+    """A filter that lets the traffic through."""
+    vlans = ["vlan", "and", "vlan", "and", "tcp"]
+    return {"vxlan": ["udp", "port", "4789"], "vlans": vlans}.get(INSIDE, ["tcp"])
+
+
 def tcpdump(rate: float, seconds: float) -> Result:
     # As much memory for what waits as ours has.
-    command = ["tcpdump", "-i", HERE, "-n", "-s", "128", "-B", "65536", "-w", "/dev/null", "tcp"]
+    command = ["tcpdump", "-i", HERE, "-n", "-s", "128", "-B", "65536", "-w", "/dev/null"]
+    command += words()
     return plain(command, "listening on", r"(\d+) packets received", rate, seconds)
 
 
@@ -159,9 +170,8 @@ def on_screen(rate: float, seconds: float, size: tuple[int, int] = (120, 40)) ->
     from tests.terminal.pseudo import Terminal
 
     traffic = Traffic(rate, seconds + BEGINNING_S)
-    terminal = Terminal(
-        ["-m", "tcpviz", "capture", "--no-troubles", "--with-ssh", "-i", HERE], size
-    )
+    command = ["-m", "tcpviz", "capture", "--no-troubles", "--with-ssh", "-i", HERE]
+    terminal = Terminal(command + (words() if INSIDE == "vxlan" else []), size)
     try:
         terminal.wait_for("Connections")
         quick = Quick(terminal)
@@ -209,7 +219,8 @@ def beside(rate: float, seconds: float, runs: int, deadline: float) -> None:
         pairs.append((on_screen(rate, seconds), tcpdump(rate, seconds)))
     give(
         Row(
-            f"live, {rate / 1000:.0f} 000 packets/s, states kept and screen on: CPU",
+            f"live, {rate / 1000:.0f} 000 packets/s, states kept and screen on: CPU"
+            + (f" ({INSIDE})" if INSIDE else ""),
             "tcpdump -w",
             spread([a.cpu / max(b.cpu, 1e-4) for a, b in pairs]),
             None,
@@ -276,7 +287,10 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--most", type=float, default=1_000_000, help="0: no search")
     parser.add_argument("--share", type=float, default=40, help="seconds for each rate")
+    parser.add_argument("--inside", choices=FORMS, default="", help="what is around the traffic")
     options = parser.parse_args()
+    global INSIDE
+    INSIDE = options.inside
     missing = [name for name in ("ip", "tcpdump") if shutil.which(name) is None]
     if os.geteuid() != 0 or missing:
         why = f"{', '.join(missing)} not installed" if missing else "needs root"
