@@ -57,6 +57,7 @@ class Skipping:
         self._tracker = Tracker(keep=False)
         self._reader = Reader(self._read, self._seq_and_length)
         self._before = 0
+        self._went_on: dict[int, Connection] = {}  # of which the tracker was not told
         self._up: dict[int, bool] = {}
         self.opened: list[tuple[int, Connection]] = []
         self.segments = 0
@@ -93,9 +94,9 @@ class Skipping:
             gap = gaps.pop(0)[1]
             for stop in self._clock.stops(self._before, gap.time_ns):
                 tracker.tick(stop)
-            # It was not told of all that the latest one has sent since the gap before.
-            latest = self.opened[-1][1]
-            tracker.followed.touched[latest.id] = latest
+            # It was not told of all that was sent since the gap before.
+            tracker.followed.touched |= self._went_on
+            self._went_on.clear()
             tracker.feed(gap)
             self._before = max(self._before, gap.time_ns)
         return gaps[0][0] if gaps else len(self._rows)
@@ -122,6 +123,7 @@ class Skipping:
                 to = onward.over(stretch, at, stop, begin)
                 if to > at:
                     gone[at:to] = True
+                    self._went_on[connection.id] = connection
                     at = to
                     continue
             copies, known = onward.twice.copies, len(self.opened)
@@ -155,6 +157,7 @@ class Skipping:
         self.segments += 1
         if connection is not None and int(segment.flags) & (SYN | FIN | RST | ACK) == ACK:
             tracker.take(connection, segment)
+            self._went_on[connection.id] = connection
             return
         known = len(tracker.connections)
         tracker.feed(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
