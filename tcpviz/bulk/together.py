@@ -6,7 +6,6 @@ that has to answer at once, others would only be in its way.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +13,8 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Generic, TypeVar
+
+from tcpviz.bulk.processors import processors
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,12 +36,8 @@ _hands = 1
 def shared(most: int = MOST) -> Iterator[None]:
     """Meanwhile work is shared by as many threads as we have processors, ``most`` at most."""
     global _hands
-    try:
-        there = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        there = os.cpu_count() or 1
     before, turn = _hands, sys.getswitchinterval()
-    _hands = max(1, min(there, most))
+    _hands = min(processors(), most)
     if _hands > 1:
         sys.setswitchinterval(_TURN_S)
     try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.core.connection import Connection
 from tcpviz.core.segment import SYN
 from tcpviz.core.tracker import Tracker
+
+if TYPE_CHECKING:
+    from tcpviz.bulk.connections.jobs import Job, Opened
 
 Array = NDArray[Any]
 
@@ -109,12 +113,22 @@ class Building:
         self._parted = self.gaps.within(self.flows) if self.gaps else None
         self._done: Array | None = None
         self._alone()
+        irregular = self._irregular(enough)
+        for flow in irregular:
+            from tcpviz.bulk.connections import jobs  # not wanted where all is regular
+
+            each = map(self._job, itertools.chain([flow], irregular))
+            some = (job for job in each if job is not None)
+            for opened in jobs.followed(some, reading, self.clock, self.follower, enough):
+                self._enter(opened)
+        self._sort()
+
+    def _irregular(self, enough: Callable[[], bool] | None) -> Iterator[int]:
+        """Go through all flows; those that have to be followed."""
         for looked in together.in_order(self._look, self._chunks()):
             if enough is not None and enough():
-                break
-            for flow in [looked] if isinstance(looked, int) else self._take(looked):
-                self._follow(flow)
-        self._sort()
+                return
+            yield from [looked] if isinstance(looked, int) else self._take(looked)
 
     def _sort(self) -> None:
         """Bring the connections into the order of their first segments."""
@@ -367,20 +381,22 @@ class Building:
         tracker.followed.scopes |= self.met
         return self.follower.follow(rows.tolist(), told, tracker=tracker)
 
-    def _follow(self, flow: int) -> None:
-        from tcpviz.bulk.connections import skipping  # not wanted where all is regular
+    def _job(self, flow: int) -> Job | None:
+        """What there is to follow of a flow; nothing, if another that it is tied to has it."""
+        from tcpviz.bulk.connections.jobs import Job
+        from tcpviz.bulk.connections.skipping import LEAST
 
         unit = self._units.get(flow)
-        begin, end = self.flows.begin[flow : flow + 2].tolist()
-        if unit is None and end - begin >= skipping.LEAST:
-            rows = self.flows.rows(flow)
-            long = skipping.Skipping(self.reading, self.clock, rows, self.gaps.among(rows))
-            opened = long.follow()
-            self.follower.segments += long.segments
-        elif unit is None or flow == min(unit.flows):
-            opened = self.follow(flow)[1]
-        else:
-            return
+        rows = self.flows.rows(flow)
+        if unit is None:
+            return Job(rows, self.gaps.among(rows), long=len(rows) >= LEAST)
+        if flow != min(unit.flows):
+            return None
+        rows = np.sort(np.concatenate([self.flows.rows(each) for each in unit.flows]))
+        return Job(rows, self.gaps.beside(unit.errors), self.met)
+
+    def _enter(self, opened: Opened) -> None:
+        """Enter the connections of what was followed."""
         if len(opened) > 1:
             # By their numbers among themselves, before the table gives them its own.
             known = {each.id: each for _, each in opened}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,14 @@ Array = NDArray[Any]
 
 _PARTS = 8
 """More parts than these are taken apart."""
+
+T = TypeVar("T")
+Elsewhere = tuple[Callable[[T], T], tuple[T]]
+"""How pickle makes one of these again where there are no columns: as what it knows by itself."""
+
+
+def _itself(known: T) -> T:
+    return known
 
 
 class Reader:
@@ -78,6 +86,12 @@ class RecentPlaces(TwiceSeen):
             self.remember(self._reader.read(place))
         self._places.clear()
 
+    def __reduce__(self) -> Elsewhere[TwiceSeen]:
+        self.settle()
+        made = TwiceSeen()
+        made.take(self)
+        return _itself, (made,)
+
 
 class PlacesOfData(Contents):
     """The latest data by its places; what it was only where numbers come again."""
@@ -106,6 +120,12 @@ class PlacesOfData(Contents):
             if -HEAD < seqno.diff(seq, segment.seq) < size:
                 here.add(self._reader.read(place))
         return here.differs(segment)
+
+    def __reduce__(self) -> Elsewhere[Contents]:
+        made = self._older.latest(KEPT - len(self._places))
+        for place in self._places:
+            made.add(self._reader.read(place))
+        return _itself, (made,)
 
 
 class _Part:
@@ -322,3 +342,9 @@ class WaitingData(SendLog):
         if found is not None:
             known.append(found)
         return min(known, key=lambda one: one.frame) if known else None
+
+    def __reduce__(self) -> Elsewhere[SendLog]:
+        self.settle()
+        made = SendLog()
+        made.take(self)
+        return _itself, (made,)

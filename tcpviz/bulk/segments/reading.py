@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tcpviz.bulk import together
 from tcpviz.bulk.segments import plain
@@ -286,14 +287,7 @@ class Reading:
         if kept is not None:
             return kept
         array = self.columns.array
-        size, where = int(array["captured"][row]), int(array["where"][row])
-        if where < 0:
-            data = self._spool.read(size, -2 - where)
-        elif self._file is not None:
-            data = os.pread(self._file.fileno(), size, where)
-        else:
-            assert self._pipe is not None
-            data = self._pipe.read(size, where)
+        data = self.data(row)
         link_type, interface = self.columns.tables.sources[int(array["source"][row])]
         frame = Frame(
             int(array["time"][row]),
@@ -304,6 +298,26 @@ class Reading:
             interface,
         )
         segment = decoder.decode(frame)
-        if segment is None or len(data) < size:
+        if segment is None or len(data) < int(array["captured"][row]):
             raise Unsuited("the file has changed while it was read")
         return segment
+
+    def data(self, row: int) -> bytes:
+        """The bytes of a row's frame, as far as they were captured; fewer if they are gone."""
+        array = self.columns.array
+        size, where = int(array["captured"][row]), int(array["where"][row])
+        if where < 0:
+            return self._spool.read(size, -2 - where)
+        if self._file is not None:
+            return os.pread(self._file.fileno(), size, where)
+        assert self._pipe is not None
+        return self._pipe.read(size, where)
+
+    @property
+    def file(self) -> int | None:
+        """The descriptor of the capture, where that is a file in which frames lie unpacked."""
+        return None if self._file is None else self._file.fileno()
+
+    def origin(self, rows: NDArray[Any]) -> tuple[Reading, NDArray[Any]]:
+        """Where these rows come from, and which they are there: this is a part of nothing."""
+        return self, rows

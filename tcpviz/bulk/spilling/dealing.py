@@ -86,6 +86,9 @@ class Part(Reading):
     def segment(self, row: int, decoder: Decoder) -> Segment:
         return self._of.segment(int(self.whole[row]), decoder)
 
+    def origin(self, rows: Array) -> tuple[Reading, Array]:
+        return self._of, self.whole[rows]
+
 
 class _Columns(Columns):
     def __init__(self, columns: Columns, array: dict[str, Array], whole: Array) -> None:

@@ -1,0 +1,220 @@
+"""Flows that the core follows segment by segment, each by itself: in portions, which can be shared.
+
+Nothing that it makes of one depends on another. So of a large file with many such flows other
+processes follow some (:mod:`tcpviz.bulk.crew`, :mod:`tcpviz.bulk.connections.hand`); what comes
+of it is the same, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.connections.following import Follower
+from tcpviz.bulk.processors import processors
+from tcpviz.bulk.segments.reading import Reading
+from tcpviz.core.connection import Connection
+from tcpviz.core.records import Gap, Unreachable
+from tcpviz.core.tracker import Tracker
+
+if TYPE_CHECKING:
+    from tcpviz.bulk.crew import Crew
+    from tcpviz.bulk.segments.excerpts import Excerpt
+
+Array = NDArray[Any]
+
+Opened = list[tuple[int, Connection]]
+"""Connections, each with the row of its first segment."""
+
+HAND = "tcpviz.bulk.connections.hand"
+"""What the other processes run."""
+
+MOST = 8
+"""Other processes, however many processors there are."""
+
+PORTION = 1500
+"""Segments that are followed at a time, in whole flows: a tenth of a second's work."""
+
+WORTH = 30_000
+"""Segments to follow that are worth another process."""
+
+ROOM = 1 << 26
+"""Bytes of memory that another process takes: a few of them may have a quarter of all."""
+
+
+class Job(NamedTuple):
+    """A flow, or several that ICMP errors tie together.
+
+    ``rows``    of its segments, in their order
+    ``told``    what else the core is told, each with the row before which it comes
+    ``scopes``  VLANs and tunnels that it is to know of beforehand
+    ``long``    the core is carried over what is plain
+    """
+
+    rows: Array
+    told: Sequence[tuple[int, Unreachable | Gap]] = ()
+    scopes: dict[tuple[str, ...], None] | None = None
+    long: bool = False
+
+
+def done(job: Job, reading: Reading, clock: Clock, follower: Follower) -> Opened:
+    """Follow a job's rows to their end."""
+    if job.long:
+        from tcpviz.bulk.connections import skipping  # not wanted where none is long
+
+        long = skipping.Skipping(reading, clock, job.rows, job.told)  # type: ignore[arg-type]
+        opened = long.follow()
+        follower.segments += long.segments
+        return opened
+    tracker = None
+    if job.scopes is not None:
+        tracker = Tracker(keep=False)
+        tracker.followed.scopes |= job.scopes
+    return follower.follow(job.rows.tolist(), job.told, tracker=tracker)[1]
+
+
+class Portion(NamedTuple):
+    """Jobs as another process is given them: their rows are those of the excerpt, from 0 on.
+
+    ``rows``  which they are in the capture
+    ``now``, ``steady``  of each what the clock tells
+    """
+
+    rows: Array
+    excerpt: Excerpt
+    now: Array
+    steady: Array
+    jobs: list[Job]
+
+
+class Start(NamedTuple):
+    """What such a process is told first; the clock is one without rows."""
+
+    clock: Clock
+    file: int | None
+    sources: list[tuple[int, int]]
+
+
+class Made(NamedTuple):
+    """What comes of a portion, and how many segments the core has taken for it."""
+
+    opened: list[Opened]
+    segments: int
+
+
+def followed(
+    jobs: Iterable[Job],
+    reading: Reading,
+    clock: Clock,
+    follower: Follower,
+    enough: Callable[[], bool] | None = None,
+) -> Iterator[Opened]:
+    """The connections of each job, in their order; fewer, if it was ``enough`` before.
+
+    Others may begin while there are more jobs to come. Raises Unsuited.
+    """
+    all_of_them = Jobs(reading, clock, follower)
+    try:
+        for job in jobs:
+            all_of_them.add(job)
+        yield from all_of_them.results(enough or bool)
+    finally:
+        all_of_them.close()
+
+
+class Jobs:
+    """Jobs of one reading, done together in the end: :meth:`results`. Close it after that."""
+
+    def __init__(self, reading: Reading, clock: Clock, follower: Follower) -> None:
+        self._reading, self._clock, self._follower = reading, clock, follower
+        self._crew: Crew[list[Job], Made] | None = None
+        self._portions: list[tuple[list[Job], int]] = []
+        self._size = self._cost = 0
+
+    def add(self, job: Job) -> None:
+        """One more; others may begin with it soon."""
+        if not self._portions or self._size >= PORTION:
+            self._hand_over()
+            self._portions.append(([], 0))
+            self._size = 0
+        jobs, _ = self._portions[-1]
+        jobs.append(job)
+        self._size += len(job.rows)
+        self._cost += len(job.rows)
+        self._portions[-1] = jobs, self._size
+
+    def results(self, enough: Callable[[], bool]) -> Iterator[Opened]:
+        """Of each job; see :func:`followed`."""
+        self._hand_over()
+        if self._crew is None:
+            for jobs, _ in self._portions:
+                if enough():
+                    return
+                yield from self._here(jobs).opened
+            return
+        for made in self._crew.results(enough):
+            self._follower.segments += made.segments
+            yield from made.opened
+
+    def close(self) -> None:
+        """End the other processes, if there are any."""
+        if self._crew is not None:
+            self._crew.close()
+
+    def _hand_over(self) -> None:
+        """Let others begin, once there is enough for one of them."""
+        if self._crew is None:
+            most = others(self._reading) if self._cost >= WORTH else 0
+            if most < 1:
+                return
+            self._crew = self._gathered(most)
+        for jobs, cost in self._portions:
+            self._crew.add(jobs, cost)
+        self._portions = []
+
+    def _gathered(self, most: int) -> Crew[list[Job], Made]:
+        from tcpviz.bulk.crew import Crew  # not wanted where all is regular
+
+        whole, none = self._reading.origin(np.zeros(0, np.int64))
+        clock = self._clock.of_rows(none, none)
+        start = Start(clock, whole.file, list(whole.columns.tables.sources))
+        files = () if start.file is None else (start.file,)
+        return Crew(HAND, files, start, self._portion, self._done_here, most=most, each=WORTH)
+
+    def _here(self, jobs: list[Job]) -> Made:
+        before = self._follower.segments
+        opened = [done(job, self._reading, self._clock, self._follower) for job in jobs]
+        return Made(opened, self._follower.segments - before)
+
+    def _done_here(self, jobs: list[Job]) -> Made:
+        """By this process; what is counted of it is what is taken of it."""
+        made = self._here(jobs)
+        self._follower.segments -= made.segments
+        return made
+
+    def _portion(self, jobs: list[Job]) -> Portion:
+        """What another process needs for these."""
+        from tcpviz.bulk.segments.excerpts import Excerpt
+
+        rows = np.concatenate([job.rows for job in jobs]).astype(np.int64)
+        clock, at, own = self._clock, 0, []
+        for job in jobs:
+            # What is told comes before the same segment.
+            told = [(at + int(np.searchsorted(job.rows, row)), each) for row, each in job.told]
+            own.append(job._replace(rows=np.arange(at, at + len(job.rows)), told=told))
+            at += len(job.rows)
+        now = clock.now[rows]
+        steady = now if clock.steady is clock.now else clock.steady[rows]
+        return Portion(rows, Excerpt(self._reading, rows), now, steady, own)
+
+
+def others(reading: Reading) -> int:
+    """How many processes there may be besides this one."""
+    whole, _ = reading.origin(np.zeros(0, np.int64))
+    windows = whole.columns.windows
+    room = MOST if windows is None else windows.limit // 4 // ROOM
+    return min(processors() - 1, room, MOST)
