@@ -42,6 +42,17 @@ def test_of_a_transfer_whose_client_has_closed_only_the_losses_are_followed(tmp_
     assert differences(path, building) == []
 
 
+def test_of_a_reader_that_is_too_slow_hardly_anything_is_followed(tmp_path: Path) -> None:
+    """Windows of zero and what opens them again; its probes are."""
+    path = tmp_path / "losses.pcap"
+    packets = losses.write(path, "slow", 0.02)
+    building = built(path)
+    analyses = [one.analysis for _, one in building.followed if one.analysis is not None]
+    assert sum(analysis.marks.totals["zero_window"] for analysis in analyses) > packets / 50
+    assert building.follower.segments < packets / 30
+    assert differences(path, building) == []
+
+
 def test_connections_that_are_kept_alive_have_few_shapes(tmp_path: Path) -> None:
     path = tmp_path / "losses.pcap"
     dice = random.Random(3)

@@ -89,6 +89,8 @@ class Stretch:
     ``quiet``    places by sender of what acknowledges all that the other end had sent
     ``recent``   by sender: its timestamp is the other end's TS.Recent from then on
     ``repeats``, ``updates``, ``full``  duplicate ACKs, window updates, full windows
+    ``shut``     places by sender of windows of zero; ``closes`` the first ones of them in a row,
+                 ``opens`` what comes behind each row
     """
 
     def __init__(
@@ -230,7 +232,7 @@ class Stretch:
         """Which segments go on where their sender stands, and are odd in nothing."""
         bits, flags, back, length = self.bits, self.flags, self.back, self.length
         ok = (flags & np.uint16(0xFFFF ^ _PSH) == _ACK) & (self.rel == self.mine)
-        ok &= (back >= self.acked) & (back <= self.theirs) & (self.ack != 0) & (self.window > 0)
+        ok &= (back >= self.acked) & (back <= self.theirs) & (self.ack != 0)
         # A byte into a closed window is a probe.
         ok &= (length > 1) | (self.offered > 0) | (length == 0)
         ok &= (bits & ODD == 0) | (bits & SACKED != 0)
@@ -305,7 +307,9 @@ class Stretch:
         """Places of what matters for the variables behind a run."""
         empty = self.length == 0
         moves = self.back > self.acked
-        still = empty & ~moves
+        shut = self.window == 0
+        closes, opens = shut & (self.was > 0), ~shut & (self.was == 0)
+        still = empty & ~moves & ~shut
         self.repeats = still & ((self.window == self.was) | (self.bits & SACKED != 0))
         self.updates = still & ~self.repeats
         self.full = ~empty & (self.end == self.heard + self.offered)
@@ -314,6 +318,12 @@ class Stretch:
         self.data, self.bare, self.moved, self.quiet, self.again, self.recent = (
             tuple(at[which[at]] for at in self.at)
             for which in (~empty, empty, moves, quiet, self.repeats, recent)
+        )
+        self.shut, self.closes, self.opens = (
+            tuple(np.flatnonzero(which & (self.side == bool(side))) for side in (0, 1))
+            if shut.any()
+            else (empty[:0].nonzero()[0],) * 2
+            for which in (shut, closes, opens)
         )
         self.moved_to = tuple(self.back[places] for places in self.moved)
         self.data_ends = tuple(self.end[places] for places in self.data)

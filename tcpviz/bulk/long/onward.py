@@ -137,6 +137,8 @@ class Onward:
                 return False
             if end.window != stretch.windows[side][at] << known.shift:
                 return False
+            if (signs.zero_since_ns is None) is (flow.window == 0):
+                return False
             if flow.kept_alive or flow.probed or half.zeek.state in _GONE:
                 return False
             if end.state not in _TALKING:
@@ -172,8 +174,8 @@ class Onward:
                     end = first(stretch.bare[side], begin, end)
             if half.signs.next is None:
                 end = first(stretch.data[side], begin, end)
-            if half.signs.zero_since_ns is not None:
-                end = first(stretch.at[side], begin, end)
+            if peer.zeek.state is not ZeekState.CLOSED:
+                end = _before_letter(stretch.shut[side], half.zeek.zero_windows, begin, end)
             for places, letter in zip(
                 (stretch.data[side], stretch.bare[side]), half.letters, strict=True
             ):
@@ -272,6 +274,7 @@ class Onward:
             flow.sack = self._reader.read(self._reader.base + place).options.sack
         peer.flow.flight_known = True
         # Signs.
+        self._shut(stretch, side, run)
         before = signs.last_ns
         if stop - start > 1:
             before = int(stretch.time[stretch.at[side][stop - 2]])
@@ -284,12 +287,39 @@ class Onward:
             if at and int(recent[at - 1]) >= begin:
                 peer.end.ts_recent = int(stretch.value[recent[at - 1]])
 
+    def _shut(self, stretch: Stretch, side: int, run: Span) -> None:
+        """The windows of zero that an end has offered, and how long each row of them lasted."""
+        low, high = span(stretch.shut[side], *run)
+        half, signs = self._halves[side], self._halves[side].signs
+        if low == high and signs.zero_since_ns is None:
+            return
+        if self._halves[1 - side].zeek.state is not ZeekState.CLOSED:
+            half.zeek.zero_windows += high - low
+        begun = [] if signs.zero_since_ns is None else [signs.zero_since_ns]
+        low, high = span(stretch.closes[side], *run)
+        if high > low:
+            places = stretch.closes[side][low:high]
+            begun += stretch.time[places].tolist()
+            signs.zero_times += high - low
+            signs.show("zero", stretch.frame(int(places[0])))
+            signs.show("last zero", stretch.frame(int(places[-1])), latest=True)
+        low, high = span(stretch.opens[side], *run)
+        ended = stretch.time[stretch.opens[side][low:high]].tolist()
+        for since, until in zip(begun, ended, strict=False):
+            lasted = max(0, until - since)
+            signs.zero_ns += lasted
+            signs.zero_longest_ns = max(signs.zero_longest_ns, lasted)
+        signs.zero_since_ns = begun[-1] if len(begun) > len(ended) else None
+
     # -- what was left out --------------------------------------------------
 
     def add(self, stretch: Stretch, gone: Array) -> None:
         """Add the sums of what was left out of a stretch."""
-        counts = MarkName.DUPLICATE_ACK, MarkName.WINDOW_UPDATE, MarkName.WINDOW_FULL
-        marked = stretch.repeats, stretch.updates, stretch.full
+        counts = (
+            MarkName.DUPLICATE_ACK, MarkName.WINDOW_UPDATE, MarkName.WINDOW_FULL,
+            MarkName.ZERO_WINDOW,
+        )  # fmt: skip
+        marked = stretch.repeats, stretch.updates, stretch.full, stretch.window == 0
         for side, half in enumerate(self._halves):
             mine = gone & (stretch.side == bool(side))
             count = int(np.count_nonzero(mine))
@@ -321,3 +351,10 @@ class Onward:
                 one = self._reader.read(self._reader.base + place)
                 total += len(alike) // len(some) * (one.ip_len - one.payload_len)
         return total
+
+
+def _before_letter(places: Array, count: int, begin: int, end: int) -> int:
+    """Where of something that has happened so often Zeek writes down the next, 10th, 100th time."""
+    low, high = span(places, begin, end)
+    more = 10 ** len(str(count)) - count if count else 1
+    return int(places[low + more - 1]) if high - low >= more else end
