@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcpviz.bulk.live.mixing import MAPPED, Mixer, Scope, packed
-from tcpviz.bulk.live.stretches import Columns, Ints, Mask, Stretch
+from tcpviz.bulk.live.stretches import Columns, Ints, Mask, Stretch, merged
 from tcpviz.bulk.segments.flows import grouped
 from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.bulk.segments.steps.crowd import SKIPPED, TAKEN, Crowd, Octets
@@ -97,17 +97,75 @@ class Found:
 
 def look(stretch: Stretch, places: Ints, mixer: Mixer) -> Found:
     """Take these frames of a stretch as far as they go."""
-    laid, before, known = _laid_out(stretch, places)
     rows = stretch.rows[places]
-    captured = stretch.packets()[2][places]
+    cooked = np.array([is_cooked for _, is_cooked in stretch.links])[rows["interface"]]
+    lacks = cooked | ((rows["status"] & VLAN_VALID) != 0)
+    if not lacks.any():
+        return _where_they_lie(stretch, places, mixer)
+    if lacks.all():
+        return _laid_out(stretch, places, mixer)
+    one = _where_they_lie(stretch, places[~lacks], mixer)
+    other = _laid_out(stretch, places[lacks], mixer)
+    return Found(
+        merged(one.columns, other.columns),
+        one.ends.with_others(other.ends),
+        np.sort(np.concatenate([one.rest, other.rest])),
+        one.alike + other.alike,
+    )
+
+
+def _where_they_lie(stretch: Stretch, places: Ints, mixer: Mixer) -> Found:
+    """Those of which all lies in the ring."""
+    data, starts, captured = stretch.packets()
+    start, captured = starts[places], captured[places].astype(np.int64)
+    wire = np.maximum(stretch.rows["len"][places], captured)
+    crowd = Crowd(Octets(data), start, captured, wire)
+    return _found(stretch, places, crowd, mixer)
+
+
+def _laid_out(stretch: Stretch, places: Ints, mixer: Mixer) -> Found:
+    """Those whose tag Linux took, or whose header we write, as :meth:`Stretch.frame` has them."""
+    data, starts, captured = stretch.packets()
+    starts, captured, rows = starts[places], captured[places].astype(np.int64), stretch.rows[places]
+    begins = _beginnings(data, starts)
+    tagged = (rows["status"] & VLAN_VALID) != 0
+    cooked = np.array([is_cooked for _, is_cooked in stretch.links])[rows["interface"]]
+    known = np.where(tagged, ~cooked & (captured >= 12), True)
+    out = np.zeros((len(places), REACH + _COOKED), np.uint8)
+    which = np.flatnonzero(tagged & known)
+    if len(which):
+        status, tpid = rows["status"][which], rows["tpid"][which]
+        out[which, :12] = begins[which, :12]
+        out[which, 12:14] = _octets(np.where(status & TPID_VALID, tpid, 0x8100), ">u2")
+        out[which, 14:16] = _octets(rows["tci"][which], ">u2")
+        out[which, 16 : 4 + REACH] = begins[which, 12:]
+    which = np.flatnonzero(cooked & known)
+    if len(which):
+        out[which, :_COOKED] = _cooked(stretch, places[which])
+        out[which, _COOKED:] = begins[which]
+    before = np.where(cooked, _COOKED, _TAG)
+    start = np.arange(len(out)) * out.shape[1]
     wire = np.maximum(rows["len"], captured) + before
-    count, width = laid.shape
-    octets = Octets(laid.tobytes())
-    crowd = Crowd(octets, np.arange(count) * width, np.minimum(captured, REACH) + before, wire)
-    onward(crowd, np.array([link for link, _ in stretch.links])[rows["interface"]])
-    crowd.leave(np.flatnonzero(~known))
-    lacking = crowd.lacking()
-    crowd.leave(lacking[captured[lacking] > REACH])
+    seen = np.minimum(captured, REACH) + before
+    crowd = Crowd(Octets(out.reshape(-1).data), start, seen, wire)
+    return _found(stretch, places, crowd, mixer, ~known, captured > REACH)
+
+
+def _found(
+    stretch: Stretch,
+    places: Ints,
+    crowd: Crowd,
+    mixer: Mixer,
+    unknown: Mask | None = None,
+    cut: Mask | None = None,
+) -> Found:
+    """Where the steps lead. ``unknown`` ones are not to be believed, ``cut`` ones go on further."""
+    onward(crowd, np.array([link for link, _ in stretch.links])[stretch.rows["interface"][places]])
+    if unknown is not None:
+        crowd.leave(np.flatnonzero(unknown))
+    if cut is not None and cut.any():
+        lacking = crowd.lacking()
+        crowd.leave(lacking[cut[lacking]])
     taken = np.flatnonzero(crowd.layer == TAKEN)
     used, _, which = grouped(crowd.scope[taken])
     ends = Ends(taken, _ends(crowd, taken), [crowd.scopes[each] for each in used.tolist()], which)
@@ -129,34 +187,6 @@ def of_segments(slow: Sequence[tuple[int, Segment]], mixer: Mixer) -> Columns:
     ends = (np.array(src, np.uint64), np.array(dst, np.uint64))
     seq, ack, flags = (each.astype(np.uint32) for each in numbers[2:5])
     return Columns(numbers[0], numbers[1], *ends, seq, ack, flags, numbers[5].astype(np.int32))
-
-
-def _laid_out(stretch: Stretch, places: Ints) -> tuple[npt.NDArray[np.uint8], Ints, Mask]:
-    """Beginnings of packets, one in each row, as :meth:`Stretch.frame` would give them.
-
-    Also how many bytes stand there that were not captured behind one another: a tag that Linux
-    took, or the cooked header that we write; and which of them that could be done with.
-    """
-    data, starts, captured = stretch.packets()
-    starts, captured, rows = starts[places], captured[places], stretch.rows[places]
-    begins = _beginnings(data, starts)
-    tagged = (rows["status"] & VLAN_VALID) != 0
-    cooked = np.array([is_cooked for _, is_cooked in stretch.links])[rows["interface"]]
-    known = ~(tagged & (cooked | (captured < 12)))
-    out = np.zeros((len(places), REACH + _COOKED), np.uint8)
-    out[:, :REACH] = begins
-    which = np.flatnonzero(tagged & known)
-    if len(which):
-        status, tpid = rows["status"][which], rows["tpid"][which]
-        out[which, 12:14] = _octets(np.where(status & TPID_VALID, tpid, 0x8100), ">u2")
-        out[which, 14:16] = _octets(rows["tci"][which], ">u2")
-        out[which, 16 : 4 + REACH] = begins[which, 12:]
-    which = np.flatnonzero(cooked & known)
-    if len(which):
-        out[which, :_COOKED] = _cooked(stretch, places[which])
-        out[which, _COOKED:] = begins[which]
-    before = np.where(cooked, _COOKED, np.where(tagged, _TAG, 0))
-    return out, before, known
 
 
 def _beginnings(data: Any, starts: Ints) -> npt.NDArray[np.uint8]:

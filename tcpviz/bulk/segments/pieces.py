@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Buffer = bytes | bytearray | memoryview
+"""Bytes as they came, or as they lie in a packet ring."""
+
 
 def at_every(data: Any, width: int) -> NDArray[np.void]:
     """Of each place the ``width`` bytes that begin there, as far as there are so many.

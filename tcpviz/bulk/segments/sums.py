@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.segments.pieces import Buffer
+
 Longs = NDArray[Any]
 
 UNKNOWN, RIGHT, WRONG = 0, 1, 2
@@ -22,7 +24,7 @@ _SWAP = 256 if sys.byteorder == "little" else 1
 _ODD = 1 if sys.byteorder == "little" else 256
 
 
-def spans(data: bytes, start: Longs, end: Longs) -> Longs:
+def spans(data: Buffer, start: Longs, end: Longs) -> Longs:
     """The sums of ``data[start:end]`` modulo 65535, padded to whole words; in growing order."""
     total = np.zeros(len(start), np.int64)
     size = len(data)
@@ -47,7 +49,7 @@ def spans(data: bytes, start: Longs, end: Longs) -> Longs:
     return total * _SWAP % 65535
 
 
-def check(data: bytes, first: Longs, inner: Longs, end: Longs, field: Longs) -> NDArray[Any]:
+def check(data: Buffer, first: Longs, inner: Longs, end: Longs, field: Longs) -> NDArray[Any]:
     """What :func:`tcpviz.wire.tcp.check` says of each.
 
     ``first``  where both addresses stand, right before the TCP part at ``inner``
@@ -65,7 +67,7 @@ def check(data: bytes, first: Longs, inner: Longs, end: Longs, field: Longs) -> 
 
 
 def apart(
-    data: bytes, addresses: tuple[Longs, Longs], inner: Longs, end: Longs, field: Longs
+    data: Buffer, addresses: tuple[Longs, Longs], inner: Longs, end: Longs, field: Longs
 ) -> NDArray[Any]:
     """The same where something lies between ``addresses``, from and to, and the TCP part."""
     length = end - inner

@@ -96,7 +96,7 @@ def _segments(batch: Batch, tables: Tables, crowd: Crowd, rows: Array) -> tuple[
     length = (head["bits"] >> 12).astype(np.int64) * 4
     inside = place + length
     there = np.minimum(inside, limit)
-    seen = options.read(octets.data, place + 20, there - place - 20, head["ack"], inside > limit)
+    seen = options.read(batch.data, place + 20, there - place - 20, head["ack"], inside > limit)
     first = octets.word(ip)
     traffic = np.where(six, first >> 4, first)
     bits = seen.stamped * STAMPED + seen.odd * ODD + seen.sacked * SACKED

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.segments.flows import grouped
-from tcpviz.bulk.segments.pieces import at_every
+from tcpviz.bulk.segments.pieces import Buffer, at_every
 from tcpviz.wire.walk import Layer
 
 Array = NDArray[Any]
@@ -128,8 +128,8 @@ class Octets:
     Beyond the end something is read; whoever asks has to know that it does not matter.
     """
 
-    def __init__(self, data: bytes) -> None:
-        data = data if len(data) >= 4 else data.ljust(4, b"\0")
+    def __init__(self, data: Buffer) -> None:
+        data = data if len(data) >= 4 else bytes(data).ljust(4, b"\0")
         self.data = data
         self._octets = np.frombuffer(data, np.uint8)
         self._words = at_every(data, 2)
