@@ -183,6 +183,8 @@ class TcpvizApp(App[int]):
                 return  # not the main thread: whoever runs us hears them
             if getattr(before, "asked", 0):  # and the exception was lost
                 self._signalled(number)
+        if isinstance(self._driver, SleepingDriver):
+            self._driver.hear_stops(loop)
 
     def _watch_terminal(self) -> None:
         self.rubbish.look()

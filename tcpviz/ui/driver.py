@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import selectors
+import signal
 import threading
 import weakref
 from codecs import getincrementaldecoder
@@ -22,6 +24,9 @@ _ALTERNATE = "\x1b[?1049h"
 
 AT_ONCE = 4096
 """Bytes of what was typed that are read together."""
+
+TRIES = 100
+"""How often the terminal is asked for anew, having been continued in the background."""
 
 HUNG_UP_S = 0.1
 """Pause where the terminal is readable and gives nothing: it is gone, which others notice."""
@@ -53,25 +58,50 @@ class SleepingDriver(LinuxDriver):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.exit_event: Ending = Ending()
+        self._expected = False
 
     def start_application_mode(self) -> None:
         """Take the terminal; what is put back later is what was there before anything of ours."""
         super().start_application_mode()  # type: ignore[no-untyped-call]
         self.attrs_before = as_found()
 
-    def _sigtstp_application(self, *ignored: Any) -> None:
-        """To be stopped before the screen has begun would leave half of it: then not yet."""
-        if self._writer_thread is not None:
-            super()._sigtstp_application(*ignored)
+    # Textual's own handlers write to the screen between any two instructions of the main thread,
+    # which may hold the lock of the very queue that is written to. So the loop hears these two.
 
-    def _sigcont_application(self, *ignored: Any) -> None:
-        """Go on. Stopped without being asked (SIGSTOP), the terminal is taken anew, not twice."""
-        if self._writer_thread is None:
-            return
-        if not self._must_signal_resume:
+    def _sigtstp_application(self, *_ignored: Any) -> None:
+        """Not before the loop hears it: half of a screen would be left."""
+
+    def _sigcont_application(self, *_ignored: Any) -> None:
+        """Nothing was given back yet."""
+
+    def hear_stops(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on SIGTSTP gives the terminal back and stops, SIGCONT takes it again."""
+        loop.add_signal_handler(signal.SIGTSTP, self._rest)
+        loop.add_signal_handler(signal.SIGCONT, self._rested)
+
+    def _rest(self) -> None:
+        """Stop here, in the shell's order, and go on when it says so."""
+        self.suspend_application_mode()
+        self._expected = True
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self._take_again()
+
+    def _rested(self) -> None:
+        """Continued; stopped without being asked (SIGSTOP), the terminal is taken anew."""
+        if not self._expected:
             self.suspend_application_mode()
+            self._take_again()
+        self._expected = False
+
+    def _take_again(self) -> None:
+        gone = self._writer_thread
+        for _ in range(TRIES):
             self._must_signal_resume = True
-        super()._sigcont_application(*ignored)
+            self.resume_application_mode()
+            # In the background it was stopped once more instead.
+            if self._writer_thread is not gone:
+                return
+        os._exit(128 + signal.SIGTTOU)  # a terminal that will never be ours again
 
     def run_input_thread(self) -> None:
         """Read what is typed and hand on what it means, until the end is asked for."""
