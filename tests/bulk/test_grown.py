@@ -20,6 +20,7 @@ pytest.importorskip("numpy")
 from tcpviz.bulk.spilling import grown
 from tcpviz.bulk.spilling.grown import Grown
 from tcpviz.bulk.tables.growing import Growing, Snapshot
+from tcpviz.wire.frame import Frame
 from tests.bench import grow
 from tests.bench.generate import visits
 from tests.bulk import variants, worlds
@@ -44,9 +45,26 @@ def drawn(path: Path, dice: random.Random) -> None:
     if dice.random() < 0.5:  # from a tenth of a second to some a packet
         slower, begin = dice.choice((20, 300, 2000)), frames[0].time_ns
         frames = [replace(each, time_ns=begin + (each.time_ns - begin) * slower) for each in frames]
-    if dice.random() < 0.8:
+    if dice.random() < 0.7:
         frames = sorted(frames, key=lambda each: each.time_ns)
+    if dice.random() < 0.2:  # the clock is set: on by days, or back
+        at, by = dice.randrange(len(frames)), dice.choice((3 * 86400, -40, 100)) * SECOND
+        frames = [
+            replace(each, time_ns=each.time_ns + (n > at) * by) for n, each in enumerate(frames)
+        ]
+    if dice.random() < 0.3:
+        told = set(dice.sample(range(len(frames)), min(len(frames), dice.choice((1, 5, 20)))))
+        frames = [
+            one
+            for n, each in enumerate(frames)
+            for one in (each, *([_error(each, dice)] if n in told else ()))
+        ]
     path.write_bytes(variants.pcap(frames))
+
+
+def _error(frame: Frame, dice: random.Random) -> Frame:
+    data = worlds.error(frame.data, dice)
+    return replace(frame, data=data, wire_len=len(data), time_ns=frame.time_ns + 1000)
 
 
 class Stepwise(Growing):

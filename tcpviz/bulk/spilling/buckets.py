@@ -135,15 +135,7 @@ class Dealt(Building):
         made.append(array)
         self.followed += [(int(part.whole[row]), each) for row, each in one.followed]
         self.formers |= one.formers
-        whole = {id(error): row for row, error in self.reading.errors}
-        known: dict[int, Unit] = {}
-        for flow, unit in one._units.items():
-            if id(unit) not in known:
-                known[id(unit)] = Unit(
-                    {each + flows for each in unit.flows},
-                    [(whole[id(error)], error) for _, error in unit.errors],
-                )
-            self._units[flow + flows] = known[id(unit)]
+        self._units |= one.units_among(self.reading, flows)
 
 
 def _joined(parts: list[Array], kind: str) -> Array:
@@ -160,6 +152,20 @@ class PartBuilding(Building):
         self._part, self._whole = part, whole
         self.chunk = part.chunk
         super().__init__(part, enough)
+
+    @property
+    def met(self) -> dict[tuple[str, ...], None]:
+        return self._whole.met
+
+    def units_among(self, reading: Reading, before: int) -> dict[int, Unit]:
+        """Its units, by flows and rows of the whole ``reading``; so many flows are ``before``."""
+        rows = {id(error): row for row, error in reading.errors}
+        made: dict[int, Unit] = {}
+        for unit in self._units.values():
+            if id(unit) not in made:
+                errors = [(rows[id(error)], error) for _, error in unit.errors]
+                made[id(unit)] = Unit({each + before for each in unit.flows}, errors)
+        return {flow + before: made[id(unit)] for flow, unit in self._units.items()}
 
     def _clock_of(self) -> Clock:
         return self._whole.clock.of_rows(self._part.now, self._part.steady)

@@ -2,8 +2,8 @@
 
 The flows of the new packets are whole again, those packets and what had come before, and built as
 a part of the capture (:mod:`tcpviz.bulk.spilling.buckets`); so are connections on which a timer
-may have run out since. All others are what they were. What comes of it is what building all of
-it anew comes to; a test holds both together.
+may have run out since, and those that ICMP errors name. All others are what they were. What
+comes of it is what building all of it anew comes to; a test holds both together.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.connections.building import FIELDS, Building
+from tcpviz.bulk.connections.building import FIELDS, MAX_LEAPS, Building
 from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.connections.errors import pairs_of
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.gaps import FIRST_NS
 from tcpviz.bulk.connections.shapes import Ending, longest_ns
@@ -40,17 +41,19 @@ def grown(
 ) -> Building:
     """As :func:`~tcpviz.bulk.spilling.buckets.built`, given what was ``built`` of its beginning.
 
-    All is built anew where not all is as simple as that: packets that are more than memory may
-    take, a clock that went back or leapt, ICMP errors, lost packets; and where most is touched.
+    All is built anew where packets are more than memory may take, or some were lost since; and
+    where most is touched.
     """
     fits = windows is None or reading.columns.count <= windows.rows
-    simple = not (reading.errors or reading.gaps or isinstance(before, Dealt))
-    if before is not None and fits and simple and not reading.columns.count >> 32:
-        clock = before.clock.grown(reading.columns.array["time"])
-        if clock is not None:
-            touched = _Touched(before, reading, clock)
-            if len(touched.rows) * 2 < reading.columns.count:
-                return Grown(before, reading, clock, touched, enough)
+    if before is None or not fits or isinstance(before, Dealt) or reading.columns.count >> 32:
+        return built(reading, enough, windows)
+    clock = before.clock.grown(reading.columns.array["time"]) if not reading.errors else None
+    if clock is None:
+        clock = Clock(reading.columns.array["time"], reading.errors, lost=reading.gaps)
+    if len(reading.gaps) == len(before.reading.gaps) and len(clock.leaps) <= MAX_LEAPS:
+        touched = _Touched(before, reading, clock)
+        if len(touched.rows) * 2 < reading.columns.count:
+            return Grown(before, reading, clock, touched, enough)
     return built(reading, enough, windows)
 
 
@@ -64,6 +67,8 @@ def _codes(columns: Columns, rows: Array) -> Array:
 
 class _Touched:
     """What has to be built again.
+
+    That are the flows of new packets, those on which timers run, and all that ICMP errors name.
 
     ``codes``  of each flow that there was before
     ``flows``  which of them are touched, ``places`` of the former order that are theirs
@@ -81,6 +86,11 @@ class _Touched:
         wanted = np.array(distinct(_codes(reading.columns, fresh)), np.uint64)
         at = np.minimum(np.searchsorted(wanted, self.codes), len(wanted) - 1)
         self.flows = wanted[at] == self.codes
+        if reading.errors:
+            named = (pairs_of(error, reading.columns.tables) for _, error in reading.errors)
+            ends_of = np.array(sorted({low for each in named for low, _ in each}), np.uint64)
+            firsts = flows.order[flows.begin[:-1]].astype(np.intp)
+            self.flows |= np.isin(np.minimum(*ends(reading.columns.array, firsts)), ends_of)
         due = _due(before, clock)
         self.flows[np.searchsorted(flows.begin, due, "right") - 1] = True
         self.places = np.repeat(self.flows, np.diff(flows.begin))
@@ -97,7 +107,7 @@ def _due(before: Building, clock: Clock) -> Array:
     # A connection that another took the place of is as it was then.
     open_ = runs[kinds] & (array["ending"] == Ending.NOTHING)
     first = np.where(array["size"] == 1, SYN_GIVE_UP_NS, FIRST_NS)
-    open_ &= clock.end - array["first_ns"] >= first
+    open_ &= clock.steady_end - clock.steady[array["first"]] >= first
     rows = [
         row for row, c in before.followed if clock.end - c.first_ns >= FIRST_NS and longest_ns(c)
     ]
@@ -126,7 +136,7 @@ class Grown(Building):
         self.gaps = self._gaps_of()
         self.follower = Follower(reading, clock)
         self.shapes = before.shapes.grown(reading, self.follower)
-        self._units, self._placed = {}, None
+        self._placed = None
         whole = touched.rows
         array = {
             "row": rows_at(reading.columns.array, whole),
@@ -134,10 +144,10 @@ class Grown(Building):
             "now": clock.now[whole],
             "steady": clock.steady[whole],
         }
-        part = Part(
-            reading, array, Windows(sys.maxsize), self.chunk, alone=False, named=False
-        )  # fmt: skip
+        named = bool(reading.errors)
+        part = Part(reading, array, Windows(sys.maxsize), self.chunk, alone=False, named=named)
         one = PartBuilding(part, self, enough)
+        self._units = one.units_among(reading, len(before.flows) - int(touched.flows.sum()))
         self._join_flows(before, touched, one, whole)
         self._join_connections(before, touched, one, whole)
 
