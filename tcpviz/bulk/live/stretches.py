@@ -39,7 +39,7 @@ _front = struct.Struct("=IIIH2xIIHHB").unpack_from  # the first nine of these:
 _NONE = np.zeros(0, np.int64)
 _TPIDS = (0x8100, 0x88A8)
 
-# What stands in front of every packet, and its Ethernet type.
+# What the kernel says of every packet.
 _FRONT = {
     "status": (0, "=u4"),
     "len": (4, "=u4"),
@@ -51,35 +51,12 @@ _FRONT = {
     "tpid": (26, "=u2"),
     "interface": (_PADDING, "u1"),  # padding that the kernel leaves empty: see together()
     "kind": (HEADER + 10, "u1"),
-    "first": (_IP, "u1"),
-    # IPv4
-    "total": (_IP + 2, ">u2"),
-    "fragment": (_IP + 6, ">u2"),
-    "protocol": (_IP + 9, "u1"),
-    "src": (_IP + 12, ">u4"),
-    "dst": (_IP + 16, ">u4"),
-    # IPv6
-    "length6": (_IP + 4, ">u2"),
-    "next6": (_IP + 6, "u1"),
 }
 
 
-def _tcp(at: int) -> dict[str, tuple[int, str]]:
-    return {
-        "sport": (at, ">u2"),
-        "dport": (at + 2, ">u2"),
-        "seq": (at + 4, ">u4"),
-        "ack": (at + 8, ">u4"),
-        "bits": (at + 12, ">u2"),
-        "window": (at + 14, ">u2"),
-    }
-
-
 @functools.cache
-def _layout(size: int, tcp_at: int = 0) -> np.dtype[Any]:
-    """A frame's fields; with TCP's, where its header begins there."""
-    fields = {**_FRONT, **_tcp(tcp_at)} if tcp_at else _FRONT
-    named = {name: place for name, place in fields.items() if place[0] + 4 <= size}
+def _layout(size: int) -> np.dtype[Any]:
+    named = {name: place for name, place in _FRONT.items() if place[0] + 4 <= size}
     return np.dtype(
         {
             "names": list(named),
@@ -250,7 +227,7 @@ class Stretch:
             usual = (rows["mac"] == IP_AT - link) & ~taken & (protocol == 0xDD86)
             if tags is not None:
                 usual &= tags == 0
-            six, taken6 = self._version6(rows, usual, link, mixer)
+            six, taken6 = self._version6(usual, link, mixer)
             rest = np.flatnonzero(~(taken | taken6))
             if six is not None:
                 made = merged(made, six)
@@ -310,8 +287,9 @@ class Stretch:
             kept = np.flatnonzero(taken)
             size, bits = size[kept], bits[kept]
 
-            def w(at: int) -> Numbers:
-                return self._words(at)[kept]
+            def w(at: int, kind: type = np.uint32) -> npt.NDArray[Any]:
+                found: npt.NDArray[Any] = self._words(at, kind)[kept]
+                return found
 
         else:
             kept = np.arange(len(self))
@@ -328,44 +306,51 @@ class Stretch:
         )
         return made, taken
 
-    def _words(self, at: int) -> Numbers:
-        """What stands there in each frame, as the machine reads it (32 bits, little-endian)."""
+    def _words(self, at: int, kind: type = np.uint32) -> npt.NDArray[Any]:
+        """What stands there in each frame, as the machine reads it (little-endian)."""
         if not len(self):
-            return np.zeros(0, np.uint32)  # only losses are told
-        return np.ndarray((len(self),), np.uint32, self.data, at, (self.size,)).copy()
+            return np.zeros(0, kind)  # only losses are told
+        return np.ndarray((len(self),), kind, self.data, at, (self.size,)).copy()
 
-    def _version6(
-        self, rows: npt.NDArray[Any], taken: Mask, link: Any, mixer: Mixer
-    ) -> tuple[Columns | None, Mask]:
-        if self.size < _IP + 60 or not taken.any():
-            return None, np.zeros(len(rows), np.bool_)
-        taken &= (
-            (rows["first"] >> 4 == 6)
-            & (rows["next6"] == 6)
-            & (rows["snaplen"] >= 60 + link)
-            & (rows["length6"].astype(np.int64) + 40 + link <= rows["len"])
-        )
-        tcp = np.frombuffer(self.data, _layout(self.size, _IP + 40))
-        bits = tcp["bits"].astype(np.int64)
-        size = tcp["length6"].astype(np.int64) - (bits >> 12) * 4
-        taken &= (bits >= 0x5000) & (size >= 0)
-        chosen = tcp[taken]
-        raw = np.frombuffer(self.data, np.uint8).reshape(-1, self.size)[taken]
-        halves = raw[:, _IP + 8 : _IP + 40].copy().view(np.uint64)
-        src = mixer.six(halves[:, 0], halves[:, 1], chosen["sport"])
-        dst = mixer.six(halves[:, 2], halves[:, 3], chosen["dport"])
-        place = np.flatnonzero(taken)
+    def _version6(self, usual: Mask, link: Any, mixer: Mixer) -> tuple[Columns | None, Mask]:
+        """IPv6 without extension headers, of these; and which those are."""
+        if self.size < _IP + 60 or not usual.any():
+            return None, np.zeros(len(self), np.bool_)
+        w = self._words
+        wrong = w(_IP) & 0xF0 ^ 0x60
+        second = w(_IP + 4)
+        wrong |= second >> 16 & 0xFF ^ 6
+        total = (second << 8 & 0xFF00) | (second >> 8 & 0xFF)
+        bits = w(_IP + 52)
+        header = bits >> 2 & 0x3C
+        size = (total - header).view(np.int32)
+        negative = (w(_SNAPLEN) - link - 60) | (w(_LEN) - total - link - 40) | (header - 20)
+        negative |= size.view(np.uint32)
+        wrong |= negative & 0x80000000
+        usual &= wrong == 0
+        kept = np.flatnonzero(usual)
+
+        def of(at: int, kind: type = np.uint32) -> npt.NDArray[Any]:
+            found: npt.NDArray[Any] = self._words(at, kind)[kept]
+            return found
+
+        ports = of(_IP + 40).byteswap()
+        ends = [
+            mixer.six(of(_IP + at, np.uint64), of(_IP + at + 8, np.uint64), port)
+            for at, port in ((8, ports >> 16), (24, ports & 0xFFFF))
+        ]
+        bits = bits[kept]
         made = Columns(
-            place,
-            _times(chosen["sec"], chosen["nsec"]),
-            src,
-            dst,
-            chosen["seq"].astype(np.uint32),
-            chosen["ack"].astype(np.uint32),
-            (bits[taken] & 0x1FF).astype(np.uint32),
-            size[taken].astype(np.int32),
+            kept,
+            _times(of(_SECONDS), of(_SECONDS + 4)),
+            ends[0],
+            ends[1],
+            of(_IP + 44).byteswap(),
+            of(_IP + 48).byteswap(),
+            np.asarray(bits >> 8 & 0xFF | (bits & 1) << 8, np.uint32),
+            size[kept],
         )
-        return made, taken
+        return made, usual
 
 
 def vlan(number: int) -> Scope:
