@@ -227,6 +227,8 @@ class Building:
         rows = self.flows.order[at]
         columns, clock = self.reading.columns, self.clock
         whole = end - begin == 1 and len(rows) >= lengthy.LEAST
+        if whole and self._parted is not None and self._parted[begin]:
+            return begin
         long = lengthy.look(columns, clock, rows) if whole else None
         if whole and long is None and lengthy.few(columns, rows):
             return begin
@@ -234,6 +236,8 @@ class Building:
             rows, at = rows[long.places], int(self.flows.begin[begin]) + long.places
             edges = np.array([0, len(rows)])
         work = Work(columns, clock, rows.astype(np.int64), edges)
+        if self.gaps:
+            work.torn = self.gaps.torn(work)
         if long is None:
             sums, fine = regular.sums_of(work, regular.check(work))
         else:
@@ -267,7 +271,7 @@ class Building:
         if len(self._tied):
             fine &= ~np.isin(flows[work.flow], self._tied)
         if self._parted is not None:
-            fine &= ~self._parted[flows[work.flow]]
+            fine &= ~self.gaps.tangled(work, self._parted[flows])
         shape, fine = self._shapes(looked, whole_flows(work, fine))
         last = work.last
         ending, fine = endings(work, self.clock, self.shapes, shape, fine)

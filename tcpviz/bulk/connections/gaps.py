@@ -1,9 +1,9 @@
 """Where a capture says that packets were lost: which flows that concerns, and how.
 
-From there on nothing is as sure as before (:meth:`tcpviz.core.connection.Connection.doubt`). A flow
-that goes on after it is followed by the core, which is told of it there. One that had ended looks
-as others of its shape do, in doubt: of all that come after a connection's last segment the first
-one counts, as the next doubts only who has sent since.
+From there on nothing is as sure as before (:meth:`tcpviz.core.connection.Connection.doubt`), until
+segments show it again. Where in a connection it was makes another signature. One that had ended
+looks as others of its shape do, in doubt: of all that come after a connection's last segment the
+first one counts, as the next doubts only who has sent since.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ Mask = NDArray[np.bool_]
 
 FIRST_NS = min(TIME_WAIT_NS, SYN_ACK_GIVE_UP_NS, SYN_GIVE_UP_NS)
 """Nanoseconds before which no timer runs out."""
+
+LONG, MOST = 80, 4
+"""Flows of so many segments are followed if there were more such moments in them."""
 
 
 class Gaps:
@@ -54,14 +57,31 @@ class Gaps:
         made.rows = np.searchsorted(whole, self.rows).astype(np.int64)
         return made
 
-    def within(self, flows: Flows) -> Mask:
-        """Of each flow, whether there is one between its first and its last segment."""
+    def within(self, flows: Flows) -> Array:
+        """Of each flow, how many there are between its first and its last segment."""
         first = flows.order[flows.begin[:-1]]
         last = flows.order[flows.begin[1:] - 1]
-        count = np.searchsorted(self.rows, last, "right") - np.searchsorted(
+        found: Array = np.searchsorted(self.rows, last, "right") - np.searchsorted(
             self.rows, first, "right"
         )
-        found: Mask = count > 0
+        return found
+
+    def torn(self, work: Work) -> Mask:
+        """Between which segments of a connection and the one before there is one."""
+        count = np.searchsorted(self.rows, work.rows, "right")
+        torn: Mask = np.zeros(work.count, np.bool_)
+        torn[1:] = (count[1:] > count[:-1]) & (work.part[1:] == work.part[:-1])
+        return torn
+
+    @staticmethod
+    def tangled(work: Work, within: Array) -> Mask:
+        """Connections that are better followed, given how many there are within their flows.
+
+        What is in doubt may be another's former one, and in a long one each makes a beginning.
+        """
+        several = np.bincount(work.flow, minlength=len(work.begin) - 1) > 1
+        long = np.diff(work.begin) >= LONG
+        found: Mask = ((within > 0) & several | (within > MOST) & long)[work.flow]
         return found
 
     def after(self, last: Array) -> tuple[Mask, Array]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -166,6 +168,12 @@ class Shapes:
         """
         return longest_ns(self.connection(number))
 
+    def _torn(self, rows: list[int]) -> set[int]:
+        """Which of these rows packets were lost before, and after the one before."""
+        lost = [one.row for one in self._reading.gaps]
+        before = [bisect_right(lost, row) for row in rows] if lost else []
+        return {at + 1 for at, (one, other) in enumerate(pairwise(before)) if other > one}
+
     def _follow(self, number: int, ending: Ending) -> Connection:
         rows = self._rows[number]
         segments = thin([self._reading.segment(row, self._decoder) for row in rows])
@@ -179,8 +187,11 @@ class Shapes:
             for segment in _before(first, closed=after is After.CLOSED):
                 tracker.feed(SegmentRecord(segment.time_ns, segment))
         known, now = len(tracker.connections), tracker.now_ns
-        for row, segment in zip(rows, segments, strict=True):
+        torn = self._torn(rows)
+        for place, (row, segment) in enumerate(zip(rows, segments, strict=True)):
             now = self._follower.come_to(tracker, row, now)
+            if place in torn:
+                next(reversed(tracker.connections.values())).doubt()
             tracker.feed(SegmentRecord(segment.time_ns, segment))
         assert len(tracker.connections) == known + 1
         connection = next(reversed(tracker.connections.values()))

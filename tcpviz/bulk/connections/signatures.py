@@ -29,6 +29,8 @@ _TALK, _SYN, _SYN_ACK, _RESET, _CLOSE, _AFTER, _AGAIN, _ALIVE, _ANSWER = (
     np.uint16(n << 9) for n in range(9)
 )
 _GROUP = np.uint16(0xFE00)
+_TORN = np.uint64(1 << 15)
+"""Packets were lost right before it."""
 
 
 def signatures(work: Work) -> tuple[Array, Array]:
@@ -49,10 +51,15 @@ def signatures(work: Work) -> tuple[Array, Array]:
     # With whatever follows upon the handshake the data phase begins.
     third = third_of(work)
     kept[third[third < work.last] + 1] = True
+    if work.torn is not None:
+        kept |= work.torn
     counting = np.flatnonzero(kept)
     begin = np.searchsorted(counting, work.first)
     place = np.arange(len(counting)) - begin[work.part[counting]]
-    codes = mixed(token[counting] | place.astype(np.uint64) << np.uint64(16))
+    said = token[counting] | place.astype(np.uint64) << np.uint64(16)
+    if work.torn is not None:
+        said[work.torn[counting]] |= _TORN
+    codes = mixed(said)
     codes = np.add.reduceat(codes, begin)
     if work.offload.any():
         codes ^= mixed(work.offload[0] + 2 * work.offload[1].astype(np.int64), 2)
@@ -130,11 +137,15 @@ def _twice(token: Array, group: Array, new: Array) -> Array:
 
 
 def _new(work: Work, token: Array) -> Array:
-    """The first of each kind of segment in each connection."""
+    """The first of each kind of segment in each connection, and wherever packets were lost."""
     new = np.zeros(work.count, np.bool_)
+    part = work.part
+    if work.torn is not None:
+        # Nothing is as sure as before, and whatever comes may make it so again.
+        part = part + np.cumsum(work.torn, dtype=np.int32)
     for one in _present(token):
         where = np.flatnonzero(token == one)
-        parts = work.part[where]
+        parts = part[where]
         fresh = np.ones(len(where), np.bool_)
         fresh[1:] = parts[1:] != parts[:-1]
         new[where[fresh]] = True

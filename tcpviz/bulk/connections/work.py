@@ -72,6 +72,7 @@ class Work:
     ``refin``  a FIN sent again by a timer, without data
     ``damaged``  its checksum is wrong, and others of its sender's are right; ``offload``: by
                client, server and connection, whether all are wrong that can be checked
+    ``torn``   packets were lost between it and the one before; ``None``: nowhere
     ``wrong``  connections against which something speaks; ``odd`` such segments
     """
 
@@ -95,6 +96,7 @@ class Work:
         self.resent = self._resent()
         self.refin = self._refin()
         self.damaged, self.offload = self._checked()
+        self.torn: Array | None = None
 
     def _split(self) -> None:
         """Into connections: each SYN with a new number begins one."""
