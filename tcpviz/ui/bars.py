@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tcpviz.sources.pair import PairFeed
 from tcpviz.ui.keys import Action
 from tcpviz.ui.looks import BAR, BAR_ALARM, BAR_STRONG
 from tcpviz.ui.playback import Mode
@@ -68,8 +67,9 @@ def status_items(session: Session, memory: int | None, glyphs: Glyphs = UNICODE)
         items.append(Item(85, said, _("{n} behind").format(n=behind), BAR_STRONG))
     title = clean(session.feed.title)
     items.append(Item(60, title, fit_text(title, 20)))
-    if isinstance(session.feed, PairFeed):
-        names, known = session.feed.names, session.feed.skew
+    pair = points.two_points(session.feed)
+    if pair is not None:
+        names, known = pair.names, pair.skew
         told = points.clocks(known, names)
         items.append(Item(65, told, points.clocks(known, names, short=True)))
     if session.acting and session.timeline:

@@ -9,7 +9,6 @@ from textual import events
 from textual.message import Message
 
 from tcpviz.core.connection import Connection
-from tcpviz.sources.pair import PairFeed
 from tcpviz.ui.lines import Row, signed
 from tcpviz.ui.looks import GONE, POINTER, Looks
 from tcpviz.ui.panes import PaneView
@@ -99,9 +98,9 @@ class ChartPane(PaneView):
             if below:
                 said.append(_("+{n} below: End").format(n=count(below)))
             said += self._legend(ladder)
-        feed = self.session.feed
-        if isinstance(feed, PairFeed):
-            said.append(points.clocks(feed.skew, feed.names))
+        pair = points.two_points(self.session.feed)
+        if pair is not None:
+            said.append(points.clocks(pair.skew, pair.names))
         return ", ".join(said)
 
     def _below(self, ladder: Ladder) -> int:

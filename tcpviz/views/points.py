@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol, cast
 
 from tcpviz.core.passages import Doubt, Passage
-from tcpviz.core.points.ledger import Direction, Ledger, Skew
 from tcpviz.views.numbers import duration, plural, size
 from tcpviz.words import _
+
+if TYPE_CHECKING:
+    from tcpviz.core.points.ledger import Direction, Ledger, Skew
 
 MANY_REMARKS = 20
 """Findings that a report lists."""
@@ -28,6 +31,18 @@ DOUBTS = {
     "got there nobody knows.",
     Doubt.PART: "{bytes} of what left as one segment.",
 }
+
+
+class TwoPoints(Protocol):
+    """What joins the captures of two points: what they are called, and their clocks' difference."""
+
+    names: tuple[str, str]
+    skew: Skew | None
+
+
+def two_points(feed: object) -> TwoPoints | None:
+    """``feed`` if it is of two points; to ask so costs no import of what joins them."""
+    return cast("TwoPoints", feed) if hasattr(feed, "skew") else None
 
 
 def signed(ns: float) -> str:

@@ -110,4 +110,19 @@ def test_the_screen_of_a_file_needs_nothing_of_captures_and_columns():
     # Markdown, syntax colours and big widgets come with Textual's conveniences, at a price.
     assert not found & {"markdown_it", "pygments", "textual.widgets._markdown"}
     assert not found & {"textual.widgets._data_table", "textual.widgets._text_area"}
+    assert not any(name.startswith(("tcpviz.core.points", "tcpviz.sources.pair")) for name in found)
     assert len(found) < 700
+
+
+def test_modules_are_not_looked_through_for_garbage_while_they_are_imported():
+    script = _RUN.replace("sorted(sys.modules)", "[each['collections'] for each in counts]")
+    script = "import gc\n" + script.replace("print(", "counts = gc.get_stats()\nprint(", 1)
+    young, _, whole = json.loads(
+        subprocess.run(
+            [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{script}",
+             "demo", "--list"],
+            capture_output=True, text=True, check=True,
+        ).stdout.splitlines()[-1]
+    )  # fmt: skip
+    assert young < 15
+    assert whole == 0
