@@ -124,5 +124,5 @@ def test_modules_are_not_looked_through_for_garbage_while_they_are_imported():
             capture_output=True, text=True, check=True,
         ).stdout.splitlines()[-1]
     )  # fmt: skip
-    assert young < 15
+    assert young < 30  # all but a few before the command line is read
     assert whole == 0
