@@ -1,25 +1,27 @@
 """Work in Python that other processes share: threads would only wait for the interpreter.
 
 Each is a fresh interpreter, not a fork of ours, which has threads. What they are given and what
-they make of it go through their standard input and output, pickled. They cannot lose anything:
-what one of them does not give back, whatever the reason, is done here. So nothing is said of
-one that cannot be started, or dies.
+they make of it go through their standard input and output, pickled; nobody waits for anybody. They
+cannot lose anything: what one of them does not give back, whatever the reason, is done here. So
+nothing is said of one that cannot be started, or dies.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import heapq
 import itertools
 import os
 import pickle
+import selectors
 import signal
 import struct
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Condition, Thread
 from typing import IO, Any, Generic, TypeVar
 
 import tcpviz
@@ -27,20 +29,32 @@ import tcpviz
 T = TypeVar("T")
 R = TypeVar("R")
 
+AHEAD = 2
+"""Items that another holds: it goes on with the second while we are busy."""
+
 PATIENCE_S = 1.0
 """Nobody has given anything back for so long: what is with others is done here, too."""
 
 _BEAT_S = 0.1
 
-_SIZE = struct.Struct("=Q")
-"""Bytes that come next."""
+_PIPE = 1 << 20  # bytes; the most that an ordinary user may ask for
+_SIZE = struct.Struct("=Q")  # of what comes next
 
 # Without -m, which puts the current folder first; as in tcpviz.sources.child.
 _START = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
 
 
-class _Hand:
-    """One process. Raises OSError where it cannot be started."""
+class _Task(Generic[T, R]):
+    """One item; ``made`` is what came of it, once ``done``. ``ours``: it is done here, too."""
+
+    def __init__(self, item: T, cost: int) -> None:
+        self.item, self.cost = item, cost
+        self.done = self.ours = False
+        self.made: R
+
+
+class _Hand(Generic[T, R]):
+    """One process, and what it ``held`` of ours, in order. Raises OSError where none starts."""
 
     def __init__(self, module: str, files: Sequence[int]) -> None:
         root = str(Path(tcpviz.__file__).resolve().parent.parent)
@@ -48,6 +62,7 @@ class _Hand:
         command = [sys.executable, "-I", "-S", "-c", _START.format(path=path, module=module)]
         self._process = subprocess.Popen(  # noqa: S603 - ourselves
             command,
+            bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -57,69 +72,74 @@ class _Hand:
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._input, self._output = self._process.stdin, self._process.stdout
+        self.input, self.output = self._process.stdin.fileno(), self._process.stdout.fileno()
+        for pipe in (self.input, self.output):
+            os.set_blocking(pipe, False)
+            with contextlib.suppress(OSError, ImportError, AttributeError):
+                import fcntl
+
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+        self.held: deque[_Task[T, R]] = deque()
+        self._telling: deque[memoryview] = deque()
+        self._heard = bytearray()
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    def tell(self, data: bytes) -> None:
-        _write(self._input, data)
+    @property
+    def telling(self) -> bool:
+        """Not all that it is told is written."""
+        return bool(self._telling)
 
-    def hear(self) -> bytes:
-        return _read(self._output)
+    def tell(self, what: object) -> None:
+        data = pickle.dumps(what, pickle.HIGHEST_PROTOCOL)
+        self._telling += [memoryview(_SIZE.pack(len(data))), memoryview(data)]
+        self.write()
 
-    def kill(self) -> None:
-        """It has nothing that would be missed; from any thread."""
-        with contextlib.suppress(OSError):
-            self._process.kill()
+    def write(self) -> None:
+        """As much as it takes now. Raises OSError if it is gone."""
+        with contextlib.suppress(BlockingIOError):
+            while self._telling:
+                done = os.write(self.input, self._telling[0])
+                if done == len(self._telling[0]):
+                    self._telling.popleft()
+                else:
+                    self._telling[0] = self._telling[0][done:]
+
+    def read(self) -> list[Any]:
+        """What it has said in full. Raises EOFError if it is gone."""
+        heard, found = self._heard, []
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self.output, _PIPE):
+                heard += data
+            raise EOFError
+        while len(heard) >= _SIZE.size:
+            end = _SIZE.size + _SIZE.unpack_from(heard)[0]
+            if len(heard) < end:
+                break
+            found.append(pickle.loads(heard[_SIZE.size : end]))  # noqa: S301 - it is ourselves
+            del heard[:end]
+        return found
 
     def close(self) -> None:
-        """It is gone."""
-        self.kill()
-        for pipe in (self._input, self._output):
+        """It is gone; it has nothing that would be missed."""
+        with contextlib.suppress(OSError):
+            self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
             with contextlib.suppress(OSError):
                 pipe.close()
         self._process.wait()
 
 
-def _write(pipe: IO[bytes], data: bytes) -> None:
-    pipe.write(_SIZE.pack(len(data)))
-    pipe.write(data)
-    pipe.flush()
-
-
-def _read(pipe: IO[bytes]) -> bytes:
-    """What was written at once. Raises EOFError at the end."""
-    size = pipe.read(_SIZE.size)
-    if len(size) < _SIZE.size:
-        raise EOFError
-    data = pipe.read(*_SIZE.unpack(size))
-    if len(data) < _SIZE.unpack(size)[0]:
-        raise EOFError
-    return data
-
-
-def _packed(what: object) -> bytes:
-    return pickle.dumps(what, pickle.HIGHEST_PROTOCOL)
-
-
-class _Task(Generic[T, R]):
-    """One item; ``made`` is what came of it, once ``done``."""
-
-    def __init__(self, item: T, cost: int) -> None:
-        self.item, self.cost = item, cost
-        self.done = False
-        self.made: R
-
-
 class Crew(Generic[T, R]):
-    """Items done by ``here`` in this thread, or packed by ``pack`` for others' ``module``.
+    """Items done by ``here`` in this process, or packed by ``pack`` for others' ``module``.
 
     ``module``  whose ``main`` the others run (:func:`serve`)
     ``files``   descriptors that they have, too, by the same numbers
     ``first``   what each is told first
-    ``pack``    of an item what another is given, in any thread
+    ``pack``    of an item what another is given
     ``most``    how many others there are at most
     ``each``    the cost of items that is worth another, beside what is worth those before it
 
@@ -143,47 +163,81 @@ class Crew(Generic[T, R]):
         self._tasks: list[_Task[T, R]] = []
         # The dearest first: what is begun last is soon done.
         self._waiting: list[tuple[int, int, _Task[T, R]]] = []
-        self._out: list[_Task[T, R]] = []
-        self._idle = 0
         self._turns = itertools.count()
-        self._changed = Condition()
-        self._closed = False
-        self._cost = 0
-        self._threads: list[Thread] = []
-        self._hands: list[_Hand] = []
+        self._left = self._cost = self._started = 0
+        self._hands: list[_Hand[T, R]] = []
+        self._selector = selectors.DefaultSelector()
 
     @property
     def pids(self) -> list[int]:
-        """Those that have been started and are not known to be gone."""
+        """Of the others that are there, as far as is known."""
         return [hand.pid for hand in self._hands]
 
     def add(self, item: T, cost: int) -> None:
         """Another item; others may begin with it at once."""
-        task: _Task[T, R] = _Task(item, cost)
-        self._tasks.append(task)
-        with self._changed:
-            self._put(task)
-            self._changed.notify()
+        self._tasks.append(_Task(item, cost))
+        self._left += 1
+        self._put(self._tasks[-1])
         self._cost += cost
-        if len(self._threads) < self._most and self._cost >= (len(self._threads) + 1) * self._each:
-            thread = Thread(target=self._share, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        if self._started < self._most and self._cost >= (self._started + 1) * self._each:
+            self._started += 1
+            with contextlib.suppress(OSError):
+                self._start()
+        self.turn()
 
     def results(self, enough: Callable[[], bool] = bool) -> list[R]:
         """What came of all items, in their order; nothing if it was ``enough`` before.
 
         Raises what ``here`` raises.
         """
+        idle = 0
         while not enough():
-            task = self._mine()
-            if task is not None:
-                made = self._here(task.item)
-                with self._changed:
-                    self._done(task, made)
-            elif all(each.done for each in self._tasks):
+            if not self._left:
                 return [each.made for each in self._tasks]
+            self.turn()
+            task = heapq.heappop(self._waiting)[-1] if self._waiting else self._spare()
+            if task is None and self.turn(_BEAT_S):
+                idle = 0
+            elif task is None:
+                idle += 1
+                if idle * _BEAT_S >= PATIENCE_S:
+                    task = next((each for each in self._tasks if not each.done), None)
+            if task is not None:
+                task.ours = True
+                made = self._here(task.item)
+                self._done(task, made)
         return []
+
+    def turn(self, wait: float = 0.0) -> bool:
+        """Take what others give, and give them more; whether anything came (within seconds)."""
+        came = False
+        for key, events in self._selector.select(wait) if self._hands else ():
+            hand: _Hand[T, R] = key.data
+            if hand not in self._hands:
+                continue
+            try:
+                if events & selectors.EVENT_WRITE:
+                    hand.write()
+                    self._mind(hand)
+                if events & selectors.EVENT_READ:
+                    for made in hand.read():
+                        self._give(hand, made)
+                        came = True
+            except Exception:  # whatever it is: it is done here, and said there
+                self._lose(hand)
+        for hand in list(self._hands):
+            while len(hand.held) < AHEAD and self._waiting and hand in self._hands:
+                hand.held.append(heapq.heappop(self._waiting)[-1])
+                self._tell(hand, functools.partial(self._pack, hand.held[-1].item))
+        return came
+
+    def close(self) -> None:
+        """No other is there any more; more than once does no harm."""
+        while self._hands:
+            self._hands.pop().close()
+        self._selector.close()
+
+    # -- one of them ------------------------------------------------------------
 
     def _put(self, task: _Task[T, R]) -> None:
         heapq.heappush(self._waiting, (-task.cost, next(self._turns), task))
@@ -191,81 +245,47 @@ class Crew(Generic[T, R]):
     def _done(self, task: _Task[T, R], made: R) -> None:
         if not task.done:
             task.made, task.done = made, True
+            self._left -= 1
 
-    def _mine(self) -> _Task[T, R] | None:
-        """What to do here; nothing, after a moment, while all is with others."""
-        with self._changed:
-            if self._waiting:
-                return heapq.heappop(self._waiting)[-1]
-            if not self._out:
-                return None
-            self._idle = 0 if self._changed.wait(_BEAT_S) else self._idle + 1
-            if self._idle * _BEAT_S < PATIENCE_S:
-                return None
-            return next((each for each in self._out if not each.done), None)
+    def _spare(self) -> _Task[T, R] | None:
+        """What another holds and has not begun with, it seems."""
+        held = (hand.held[-1] for hand in self._hands if len(hand.held) > 1)
+        return next((task for task in held if not task.done and not task.ours), None)
 
-    # -- with the others, each in a thread ---------------------------------------
+    def _start(self) -> None:
+        hand: _Hand[T, R] = _Hand(self._module, self._files)
+        self._hands.append(hand)
+        self._selector.register(hand.output, selectors.EVENT_READ, hand)
+        self._tell(hand, lambda: self._first)
 
-    def _share(self) -> None:
-        hand: _Hand | None = None
-        held: list[_Task[T, R]] = []
+    def _tell(self, hand: _Hand[T, R], what: Callable[[], object]) -> None:
         try:
-            hand = _Hand(self._module, self._files)
-            with self._changed:
-                self._hands.append(hand)
-            hand.tell(_packed(self._first))
-            while self._take(held, wait=True):
-                hand.tell(_packed(self._pack(held[0].item)))
-                while held:
-                    # It need not wait for what comes next.
-                    data = None
-                    if self._take(held, wait=False):
-                        data = _packed(self._pack(held[1].item))
-                    answer = hand.hear()
-                    if data is not None:
-                        hand.tell(data)
-                    made = pickle.loads(answer)  # noqa: S301 - it is ourselves
-                    self._give(held.pop(0), made)
-        except Exception:  # noqa: S110 - whatever it was: it is done here, and said there
-            pass
-        finally:
-            with self._changed:
-                for task in held:
-                    self._out.remove(task)
-                    if not task.done:
-                        self._put(task)
-                if hand is not None and hand in self._hands:
-                    self._hands.remove(hand)
-                self._changed.notify_all()
-            if hand is not None:
-                hand.close()
+            hand.tell(what())
+            self._mind(hand)
+        except Exception:
+            self._lose(hand)
 
-    def _take(self, held: list[_Task[T, R]], *, wait: bool) -> bool:
-        """Hold another one, if there is one, or will be."""
-        with self._changed:
-            while wait and not self._waiting and not self._closed:
-                self._changed.wait()
-            if not self._waiting or self._closed:
-                return False
-            held.append(heapq.heappop(self._waiting)[-1])
-            self._out.append(held[-1])
-            return True
+    def _mind(self, hand: _Hand[T, R]) -> None:
+        """Wait for its input only while there is something to write."""
+        minded = hand.input in self._selector.get_map()
+        if hand.telling and not minded:
+            self._selector.register(hand.input, selectors.EVENT_WRITE, hand)
+        elif minded and not hand.telling:
+            self._selector.unregister(hand.input)
 
-    def _give(self, task: _Task[T, R], made: R) -> None:
-        with self._changed:
-            self._out.remove(task)
-            self._done(task, made)
-            self._changed.notify_all()
+    def _give(self, hand: _Hand[T, R], made: R) -> None:
+        self._done(hand.held.popleft(), made)
 
-    def close(self) -> None:
-        """No other is there any more; more than once does no harm."""
-        with self._changed:
-            self._closed = True
-            for hand in self._hands:
-                hand.kill()
-            self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
+    def _lose(self, hand: _Hand[T, R]) -> None:
+        """It is of no use any more; what it held is done by somebody else."""
+        self._hands.remove(hand)
+        for pipe in (hand.input, hand.output):
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(pipe)
+        hand.close()
+        for task in hand.held:
+            if not task.done and not task.ours:
+                self._put(task)
 
 
 def serve(begin: Callable[[Any], Callable[[Any], object]]) -> None:
@@ -276,10 +296,19 @@ def serve(begin: Callable[[Any], Callable[[Any], object]]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     given, taken = _aside(0, "rb", os.O_RDONLY), _aside(1, "wb", os.O_WRONLY)
     with contextlib.suppress(EOFError, BrokenPipeError):
-        do = begin(pickle.loads(_read(given)))  # noqa: S301 - from ourselves
+        do = begin(_next(given))
         while True:
-            _write(taken, _packed(do(pickle.loads(_read(given)))))  # noqa: S301
+            data = pickle.dumps(do(_next(given)), pickle.HIGHEST_PROTOCOL)
+            taken.write(_SIZE.pack(len(data)) + data)
+            taken.flush()
     os._exit(0)  # there is nothing to tidy up
+
+
+def _next(given: IO[bytes]) -> Any:
+    size = given.read(_SIZE.size)
+    if len(size) < _SIZE.size:
+        raise EOFError
+    return pickle.loads(given.read(*_SIZE.unpack(size)))  # noqa: S301 - from ourselves
 
 
 def _aside(number: int, mode: str, how: int) -> IO[bytes]:

@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -23,20 +23,6 @@ US = 0
 Crew = crew.Crew[int, Made]
 
 
-@pytest.fixture
-def given(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Set once another process has given something back."""
-    event = threading.Event()
-    give = Crew._give
-
-    def told(self: Crew, *facts: object) -> None:
-        give(self, *facts)  # type: ignore[arg-type]
-        event.set()
-
-    monkeypatch.setattr(crew.Crew, "_give", told)
-    return event
-
-
 def crew_of(here: Callable[[int], Made], most: int = 2, files: tuple[int, ...] = ()) -> Crew:
     """Whose others multiply by ten. An item costs 1, and each is worth another process."""
     return crew.Crew(MODULE, files, 10, lambda item: item, here, most=most, each=1)
@@ -46,101 +32,129 @@ def ours(item: int) -> Made:
     return US, item * 10
 
 
-def after(event: threading.Event) -> Callable[[int], Made]:
-    """Begins here only then."""
+def done(both: Crew) -> int:
+    """How many items are, by whomsoever."""
+    return sum(task.done for task in both._tasks)
 
-    def here(item: int) -> Made:
-        assert event.wait(120)
+
+def until(both: Crew, there: Callable[[], bool]) -> None:
+    """Wait for others."""
+    deadline = time.monotonic() + 120
+    while not there():
+        assert time.monotonic() < deadline
+        both.turn(0.1)
+
+
+class Patient:
+    """Begins here only when another process has done something, or all are gone."""
+
+    both: Crew
+
+    def __call__(self, item: int) -> Made:
+        until(self.both, lambda: done(self.both) > 0 or not self.both.pids)
         return ours(item)
 
-    return here
+
+@pytest.fixture
+def both() -> Iterator[Crew]:
+    """With two others, who begin."""
+    here = Patient()
+    with closing(crew_of(here)) as made:
+        here.both = made
+        yield made
+    assert made.pids == []
 
 
-def test_results_come_in_the_order_of_the_items(given: threading.Event) -> None:
-    with closing(crew_of(after(given))) as both:
-        for item in range(40):
-            both.add(item, 1 + item % 3)
-        made = both.results()
+@pytest.fixture
+def one() -> Iterator[Crew]:
+    """With one other, who has given something back."""
+    with closing(crew_of(ours, most=1)) as made:
+        made.add(7, 1)
+        until(made, lambda: done(made) == 1)
+        yield made
+    assert made.pids == []
+
+
+def test_results_come_in_the_order_of_the_items(both: Crew) -> None:
+    for item in range(40):
+        both.add(item, 1 + item % 3)
+    made = both.results()
     assert [value for _, value in made] == [item * 10 for item in range(40)]
     makers = {maker for maker, _ in made}
     assert makers - {US}
     assert os.getpid() not in makers
 
 
+def test_much_goes_both_ways(both: Crew) -> None:
+    """More than a pipe holds, while another is busy."""
+    items = [1 << (1 << 23), 2, 1 << (1 << 23), 3, 4, 1 << (1 << 22)]
+    for item in items:
+        both.add(item, 1)
+    assert [value for _, value in both.results()] == [item * 10 for item in items]
+    assert {maker for maker, _ in both.results()} - {US}
+
+
 @pytest.mark.parametrize("what", [DIE, FAIL])
-def test_what_another_cannot_do_is_done_here(what: int, given: threading.Event) -> None:
-    given.set()
-    with closing(crew_of(after(given), most=3)) as both:
-        for item in (what, 1, what, 2, 3, what):
-            both.add(item, 1)
-        made = both.results()
-    assert [value for _, value in made] == [each * 10 for each in (what, 1, what, 2, 3, what)]
+def test_what_another_cannot_do_is_done_here(what: int, both: Crew) -> None:
+    items = what, 1, what, 2, 3, what
+    for item in items:
+        both.add(item, 1)
+    made = both.results()
+    assert [value for _, value in made] == [each * 10 for each in items]
     assert {maker for maker, value in made if value == what * 10} == {US}
-    assert both.pids == []
 
 
 def test_what_another_is_too_long_at_is_done_here(
-    monkeypatch: pytest.MonkeyPatch, given: threading.Event
+    monkeypatch: pytest.MonkeyPatch, one: Crew
 ) -> None:
     monkeypatch.setattr(crew, "PATIENCE_S", 0.2)
-    with closing(crew_of(ours, most=1)) as both:
-        both.add(7, 1)
-        assert given.wait(120)  # it is there, and takes the next one
-        both.add(STOP, 1)
-        while not both._out:
-            assert both.pids
-        assert both.results() == [(both.pids[0], 70), (US, STOP * 10)]
-    assert both.pids == []
+    other = one.pids
+    one.add(STOP, 1)
+    assert one.results() == [(other[0], 70), (US, STOP * 10)]
+    assert one.pids == other
 
 
 def test_one_that_cannot_be_started_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nobody/is/here")
-    with closing(crew_of(ours)) as both:
-        both.add(1, 1)
-        both.add(2, 1)
-        assert both.results() == [(US, 10), (US, 20)]
+    with closing(crew_of(ours)) as alone:
+        alone.add(1, 1)
+        alone.add(2, 1)
+        assert alone.results() == [(US, 10), (US, 20)]
 
 
 def test_an_error_here_is_an_error() -> None:
     def here(item: int) -> Made:
         raise KeyError(item)
 
-    with closing(crew_of(here, most=0)) as both:
-        both.add(1, 1)
+    with closing(crew_of(here, most=0)) as alone:
+        alone.add(1, 1)
         with pytest.raises(KeyError):
-            both.results()
+            alone.results()
 
 
-def test_it_ends_where_it_is_enough(given: threading.Event) -> None:
-    with closing(crew_of(ours, most=1)) as both:
-        both.add(7, 1)
-        assert given.wait(120)
-        both.add(STOP, 1)
-        while not both._out:
-            assert both.pids
-        looks = iter([False, True])
-        assert both.results(lambda: next(looks)) == []
-    assert both.pids == []
+def test_it_ends_where_it_is_enough(one: Crew) -> None:
+    one.add(STOP, 1)
+    looks = iter([False, True])
+    assert one.results(lambda: next(looks)) == []
 
 
 def test_it_neither_hears_ctrl_c_nor_says_anything(
-    given: threading.Event, capfd: pytest.CaptureFixture[str]
+    one: Crew, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with closing(crew_of(after(given), most=1)) as both:
-        both.add(SAY, 1)
-        assert given.wait(120)
-        assert both.results() == [(both.pids[0], SAY * 10)]
+    other = one.pids
+    one.add(SAY, 1)
+    until(one, lambda: done(one) == 2)
+    assert one.results()[1] == (other[0], SAY * 10)
     assert capfd.readouterr() == ("", "")
 
 
 _PARENT = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from tests.bulk.test_crew import crew_of, ours
+from tests.bulk.test_crew import crew_of, done, ours, until
 both = crew_of(ours, 1, (int(sys.argv[1]),))
 both.add(7, 1)
-while not (both._tasks[0].done):
-    pass
+until(both, lambda: done(both))
 print("there", flush=True)
 sys.stdin.read()
 """

@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from tests.bench import losses
 from tests.bulk.alike import alike
 from tests.bulk.compare import RECALLED, built, differences
 from tests.bulk.test_buckets import dealt
+from tests.bulk.test_crew import until
 
 Crew = crew.Crew[Any, Any]
 
@@ -37,7 +37,6 @@ class Others:
         self.crews: list[Crew] = []
         self.given = 0
         self.then: Callable[[Crew], None] = lambda _: None
-        self._one = threading.Event()
         begin, give, here = crew.Crew.__init__, crew.Crew._give, jobs.Jobs._done_here
 
         def begun(one: Crew, *facts: Any, **named: Any) -> None:
@@ -48,10 +47,10 @@ class Others:
             give(one, *facts)
             self.given += 1
             self.then(one)
-            self._one.set()
 
         def done(one: jobs.Jobs, *facts: Any) -> jobs.Made:
-            assert self._one.wait(120)
+            assert one._crew is not None
+            until(one._crew, lambda: self.given > 0)
             return here(one, *facts)
 
         monkeypatch.setattr(crew.Crew, "__init__", begun)
