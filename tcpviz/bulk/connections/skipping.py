@@ -126,23 +126,27 @@ class Skipping:
                     self._went_on[connection.id] = connection
                     at = to
                     continue
-            copies, known = onward.twice.copies, len(self.opened)
+            copies = onward.twice.copies
             onward.twice.sure = wary <= 0 and at >= _NEAR and at not in alike
-            self._take(begin + at, alone)
+            usual = self._take(begin + at, alone)
             at += 1
             wary = _NEAR if onward.twice.copies > copies else wary - 1
-            if len(self.opened) > known or not ready(connection) or onward.shape != shape:
+            if usual and onward.stands:
+                continue
+            known = self.opened[-1][1]
+            if known is not connection or not ready(connection) or onward.shape != shape:
                 break
+            onward.stand()
         onward.twice.sure = False
         onward.add(stretch, gone)
         return begin + at
 
     # -- one by one ---------------------------------------------------------
 
-    def _take(self, place: int, connection: Connection | None = None) -> None:
+    def _take(self, place: int, connection: Connection | None = None) -> bool:
         """The core takes a segment, as if it had taken all before it.
 
-        ``connection``: the latest, whose it is unless it opens or closes one.
+        ``connection``: the latest, whose it is unless it opens or closes one. Whether it was.
         """
         row = int(self._rows[place])
         clock, tracker = self._clock, self._tracker
@@ -158,7 +162,7 @@ class Skipping:
         if connection is not None and int(segment.flags) & (SYN | FIN | RST | ACK) == ACK:
             tracker.take(connection, segment)
             self._went_on[connection.id] = connection
-            return
+            return True
         known = len(tracker.connections)
         tracker.feed(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
         if len(tracker.connections) > known:
@@ -166,6 +170,7 @@ class Skipping:
             self.opened.append((row, connection))
             up = self._goes_up(place)
             self._up[connection.id] = up == (segment.src == connection.client.endpoint)
+        return False
 
     def _read(self, place: int) -> Segment:
         return self._reading.segment(int(self._rows[place]), self._decoder)

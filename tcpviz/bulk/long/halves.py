@@ -64,6 +64,13 @@ class Half:
         return self.end.sums, self.told, self.signs.ttls, self.flow.scale, ticks, self.flow
 
     @property
+    def stood(self) -> tuple[object, ...]:
+        """What a segment with ACK alone can change of its shape, and of its being ready."""
+        end, signs = self.end, self.signs
+        fins = end.fin, end.fin_acked, end.got_fin
+        return end.claim, *fins, end.sums, self.told, signs.ttls, signs.ticks is None
+
+    @property
     def unsettled(self) -> set[int]:
         """The numbers of what is doubted of it and has no data."""
         return {one.seq for one in self.end.doubted or () if not one.seq_len}
@@ -73,10 +80,12 @@ class Half:
         end, flow, signs = self.end, self.flow, self.signs
         assert flow.next_seq is not None
         assert flow.last_ack is not None
+        assert end.rcv_nxt is not None
         assert flow.window is not None
         return Standing(
             flow.next_seq,
             flow.last_ack,
+            end.rcv_nxt,
             flow.window,
             flow.scale or 0,
             flow.scale is not None,

@@ -1,11 +1,12 @@
 """Which segments of a long connection are plain, and what the core's variables are behind them.
 
-Plain is what goes on where its sender's latest one ended, acknowledges what was sent and no less
-than before, and has nothing odd about it (flags, options, TTL, checksum, identification): data
-and ACKs of a transfer that goes well, however much of it is in flight, and duplicate ACKs with
-their SACK blocks. Of such a segment the core's answer is a few new numbers and counts, which are
-worked out here for a stretch at once. Whether the core stands where a stretch supposes it to, so
-that a run of plain segments may be left out, is asked in :mod:`tcpviz.bulk.long.onward`.
+Plain is what goes on where its sender's latest one ended, acknowledges what was sent, and has
+nothing odd about it (flags, options, TTL, checksum, identification): data and ACKs of a transfer
+that goes well, however much of it is in flight, duplicate ACKs with their SACK blocks, ACKs that
+others have overtaken, and closed windows. Of such a segment the core's answer is a few new numbers
+and counts, which are worked out here for a stretch at once. Whether the core stands where a stretch
+supposes it to, so that a run of plain segments may be left out, is asked in
+:mod:`tcpviz.bulk.long.onward`.
 
 What was said before the stretch comes from the core itself (:class:`Standing`). Numbers are
 counted from there and do not wrap: each from its sender's one before it.
@@ -49,7 +50,8 @@ _CUT_A_LITTLE = 64  # bytes that the capture lacks at an end: data, or what come
 class Standing:
     """One end as it stands before a stretch, as far as its next segments are judged by it.
 
-    ``next``     the number after its furthest, ``ack`` its latest acknowledgement
+    ``next``     the number after its furthest, ``ack`` its latest acknowledgement, ``far`` its
+                 furthest
     ``window``   as in its latest segment, ``shift`` its scale, ``known`` whether that is known
     ``ticks``    its latest timestamp, ``None`` if it has sent none
     ``idents``   IP identifications of its latest packets, and how far before the stretch they were
@@ -61,6 +63,7 @@ class Standing:
 
     next: int
     ack: int
+    far: int
     window: int
     shift: int
     known: bool
@@ -79,12 +82,14 @@ class Stretch:
 
     ``side``     whether the server sent it; ``row`` as :data:`tcpviz.bulk.segments.columns.ROW`
     ``stops``    places of those that are not plain
-    ``at``       places by sender (client, server), ``data``, ``bare`` (without data) and
-                 ``moved`` (acknowledges more than before) the places of those among them;
-                 ``data_ends`` where the data ends, ``moved_to`` what is acknowledged then
+    ``at``       places by sender (client, server), ``data``, ``bare`` (without data), ``moved``
+                 (acknowledges more than any before) and ``renewed`` (other than its sender's
+                 latest) the places of those among them; ``data_ends`` where the data ends,
+                 ``moved_to`` what is acknowledged then
     ``mine``, ``theirs``  what its sender, and the other end, had sent before each
     ``acked``, ``heard``  what its sender, and the other end, had acknowledged; counted as the
-                 other end's numbers, and as its own
+                 other end's numbers, and as its own; ``prior`` what its sender did right before,
+                 which is less where ACKs were overtaken
     ``back``     what it acknowledges, counted as the other end's numbers are
     ``quiet``    places by sender of what acknowledges all that the other end had sent
     ``recent``   by sender: its timestamp is the other end's TS.Recent from then on
@@ -167,13 +172,14 @@ class Stretch:
         count = self.count
         self.rel, self.mine, self.theirs = (np.empty(count, np.int64) for _ in range(3))
         self.back, self.acked, self.heard = (np.empty(count, np.int64) for _ in range(3))
+        self.prior, self._edge = (np.empty(count, np.int64) for _ in range(2))
         control = self.flags & (_SYN | _FIN | _RST) != 0
         some = bool(control.any())
         all_ack = bool((self.flags & _ACK != 0).all())
         took = self.length
         if some:
             took = took + (self.flags & _FIN) + (self.flags >> 1 & 1)
-        reached, said = [], []
+        reached, said, latest = [], [], []
         for side, at in enumerate(self.at):
             me, other = self.ends[side], self.ends[1 - side]
             begins = _unwrapped(self.seq[at], me.next)
@@ -183,20 +189,33 @@ class Stretch:
                 ends[self.flags[at] & _RST != 0] = 0
             reached.append(_most(0, ends))
             begun = ((me.ack - other.next + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
+            far = ((me.far - other.next + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
             told = _unwrapped(self.ack[at], me.ack)
             told += begun
             self.back[at] = told
             if not all_ack:
                 told[self.flags[at] & _ACK == 0] = begun
-            said.append(_most(begun, told))
+            said.append(_most(far, told))
+            latest.append(self._latest(begun, told, at, all_ack=all_ack))
         for side, at in enumerate(self.at):
             others = self._before[1 - side][at]
             self.mine[at] = reached[side][:-1]
             self.theirs[at] = reached[1 - side][others]
             self.acked[at] = said[side][:-1]
             self.heard[at] = said[1 - side][others]
+            self.prior[at] = latest[side][:-1]
+            self._edge[at] = latest[1 - side][others]
         self.end = self.rel + self.length
-        self.reached, self.said = reached, said
+        self.reached, self.said, self.latest_ack = reached, said, latest
+
+    def _latest(self, begun: int, told: Array, at: Array, *, all_ack: bool) -> Array:
+        """What an end acknowledged latest, before its first segment and behind each."""
+        latest = np.concatenate([[begun], told])
+        if all_ack:
+            return latest
+        places = np.arange(len(latest))
+        places[1:][self.flags[at] & _ACK == 0] = 0
+        return latest[np.maximum.accumulate(places)]
 
     def _say(self) -> None:
         """Windows and timestamps said before each by its sender, and by the other end."""
@@ -232,7 +251,7 @@ class Stretch:
         """Which segments go on where their sender stands, and are odd in nothing."""
         bits, flags, back, length = self.bits, self.flags, self.back, self.length
         ok = (flags & np.uint16(0xFFFF ^ _PSH) == _ACK) & (self.rel == self.mine)
-        ok &= (back >= self.acked) & (back <= self.theirs) & (self.ack != 0)
+        ok &= (back <= self.theirs) & (self.ack != 0)
         # A byte into a closed window is a probe.
         ok &= (length > 1) | (self.offered > 0) | (length == 0)
         ok &= (bits & ODD == 0) | (bits & SACKED != 0)
@@ -283,7 +302,7 @@ class Stretch:
         ident = self.ident
         ok = np.ones(self.count, np.bool_)
         if copies:
-            again = (self.length == 0) & (self.back == self.acked)
+            again = (self.length == 0) & (self.back <= self.acked)
             ok &= ~(again & ((ident == 0) | meaningless))
         if meaningless:
             return ok
@@ -306,18 +325,18 @@ class Stretch:
     def _gather(self) -> None:
         """Places of what matters for the variables behind a run."""
         empty = self.length == 0
-        moves = self.back > self.acked
+        moves, renews = self.back > self.acked, self.back != self.prior
         shut = self.window == 0
         closes, opens = shut & (self.was > 0), ~shut & (self.was == 0)
-        still = empty & ~moves & ~shut
+        still = empty & ~renews & ~shut
         self.repeats = still & ((self.window == self.was) | (self.bits & SACKED != 0))
         self.updates = still & ~self.repeats
-        self.full = ~empty & (self.end == self.heard + self.offered)
+        self.full = ~empty & (self.end == self._edge + self.offered)
         recent = self.stamped & (self.rel <= self.heard)
         quiet = moves & (self.back == self.theirs)
-        self.data, self.bare, self.moved, self.quiet, self.again, self.recent = (
+        self.data, self.bare, self.moved, self.quiet, self.again, self.recent, self.renewed = (
             tuple(at[which[at]] for at in self.at)
-            for which in (~empty, empty, moves, quiet, self.repeats, recent)
+            for which in (~empty, empty, moves, quiet, self.repeats, recent, renews)
         )
         self.shut, self.closes, self.opens = (
             tuple(np.flatnonzero(which & (self.side == bool(side))) for side in (0, 1))

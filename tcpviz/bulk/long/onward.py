@@ -59,6 +59,7 @@ class Onward:
             assert marks._twice is not None
             marks._twice = RecentPlaces(marks._twice, reader)
         self.twice: RecentPlaces = marks._twice
+        self.stand()
 
     # -- how it stands ------------------------------------------------------
 
@@ -66,6 +67,18 @@ class Onward:
     def shape(self) -> tuple[object, ...]:
         ends = [half.shape for half in self._halves]
         return (*ends, self.twice.meaningless, self.twice.copies > 0)
+
+    def stand(self) -> None:
+        """Remember how both ends stand: they are ready, and of this shape."""
+        one, two = self._halves
+        self._stood = (*one.stood, *two.stood, self.twice.meaningless, self.twice.copies)
+
+    @property
+    def stands(self) -> bool:
+        """Nothing is other than it was then of what a segment with ACK alone can change."""
+        one, two = self._halves
+        twice = self.twice
+        return self._stood == (*one.stood, *two.stood, twice.meaningless, twice.copies)
 
     def stretch(
         self, columns: Columns, rows: Array, up: bool, idents: list[list[tuple[int, int]]]
@@ -127,13 +140,15 @@ class Onward:
             said = stretch.raw(1 - side, int(stretch.said[side][at]))
             if not number == flow.next_seq == end.snd_nxt == half.zeek.last_seq:
                 return False
-            if not said == flow.last_ack == end.rcv_nxt == peer.end.snd_una:
+            if not said == end.rcv_nxt == peer.end.snd_una:
+                return False
+            if flow.last_ack != stretch.raw(1 - side, int(stretch.latest_ack[side][at])):
                 return False
             if said != peer.zeek.ack_seq and not holes.lost_ack(peer.zeek, said):
                 return False
             if flow.window != int(stretch.windows[side][at]):
                 return False
-            if signs.next is not None and (signs.next, signs.una) != (number, peer.flow.last_ack):
+            if signs.next is not None and (signs.next, signs.una) != (number, end.snd_una):
                 return False
             if end.window != stretch.windows[side][at] << known.shift:
                 return False
@@ -253,19 +268,23 @@ class Onward:
                 low, high = span(kept, begin, end)
                 half.data.pass_over(kept[low:high] + self._reader.base)
         # Said.
-        ack = int(stretch.ack[place])
-        again = stretch.again[side]
-        if last > first:
-            latest = int(stretch.moved[side][last - 1])
+        ack, again = int(stretch.ack[place]), stretch.again[side]
+        low, high = span(stretch.renewed[side], begin, end)
+        if high > low:
+            latest = int(stretch.renewed[side][high - 1])
             flow.dup_frame, flow.dup_acks = stretch.frame(latest), some(again, latest, end)
-            if not holes.lost_ack(peer.zeek, ack):
-                # More than half of all numbers may have been acknowledged meanwhile.
-                ahead = int(stretch.back[place]) - int(stretch.said[side][start])
-                peer.zeek.ack_wraps += (peer.zeek.ack_seq + ahead) >> 32
-                peer.zeek.ack_seq = ack
         else:
             flow.dup_acks += some(again, begin, end)
-        me.last_ack = me.rcv_nxt = peer.end.snd_una = flow.last_ack = ack
+        if last > first:
+            furthest = int(stretch.said[side][stop])
+            far = stretch.raw(1 - side, furthest)
+            if not holes.lost_ack(peer.zeek, far):
+                # More than half of all numbers may have been acknowledged meanwhile.
+                ahead = furthest - int(stretch.said[side][start])
+                peer.zeek.ack_wraps += (peer.zeek.ack_seq + ahead) >> 32
+                peer.zeek.ack_seq = far
+            me.rcv_nxt = peer.end.snd_una = far
+        me.last_ack = flow.last_ack = ack
         flow.last_ack_ns = time
         me.window = flow.window_bytes = int(stretch.offers[place])
         flow.window = int(stretch.window[place])
