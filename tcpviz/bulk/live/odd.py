@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcpviz.bulk.live.mixing import MAPPED, Mixer, Scope, packed
-from tcpviz.bulk.live.stretches import Columns, Ints, Mask, Stretch, merged
+from tcpviz.bulk.live.stretches import TPIDS, Columns, Ints, Mask, Stretch, merged
 from tcpviz.bulk.segments.flows import grouped
 from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.bulk.segments.steps.crowd import SKIPPED, TAKEN, Crowd, Octets
@@ -32,6 +32,9 @@ REACH = 256
 
 _TAG, _COOKED = 4, 20
 """Bytes of a VLAN's tag, and of Linux's cooked header (LINKTYPE_LINUX_SLL2)."""
+
+_LEAST = 18
+"""Bytes of a packet whose tag was taken off up to which it might be too short in another way."""
 
 _TCP_KIND = np.dtype(
     [("sport", "u2"), ("dport", "u2"), ("seq", ">u4"), ("ack", ">u4"), ("bits", ">u2")]
@@ -99,7 +102,11 @@ def look(stretch: Stretch, places: Ints, mixer: Mixer) -> Found:
     """Take these frames of a stretch as far as they go."""
     rows = stretch.rows[places]
     cooked = np.array([is_cooked for _, is_cooked in stretch.links])[rows["interface"]]
-    lacks = cooked | ((rows["status"] & VLAN_VALID) != 0)
+    # A tag that was taken off stands before all others; here that need not be in one piece.
+    tagged = (rows["status"] & VLAN_VALID) != 0
+    told = (rows["status"] & TPID_VALID == 0) | np.isin(rows["tpid"], TPIDS)
+    told &= np.array([link == 1 for link, _ in stretch.links])[rows["interface"]]
+    lacks = cooked | tagged & ~(told & (stretch.packets()[2][places] >= _LEAST))
     if not lacks.any():
         return _where_they_lie(stretch, places, mixer)
     if lacks.all():
@@ -115,11 +122,14 @@ def look(stretch: Stretch, places: Ints, mixer: Mixer) -> Found:
 
 
 def _where_they_lie(stretch: Stretch, places: Ints, mixer: Mixer) -> Found:
-    """Those of which all lies in the ring."""
+    """Those of which all lies in the ring, but for a tag of the plain kind."""
     data, starts, captured = stretch.packets()
     start, captured = starts[places], captured[places].astype(np.int64)
     wire = np.maximum(stretch.rows["len"][places], captured)
     crowd = Crowd(Octets(data), start, captured, wire)
+    numbers = stretch.vlans(places)
+    which = np.flatnonzero(numbers)
+    crowd.enter(which, "vlan", numbers[which])
     return _found(stretch, places, crowd, mixer)
 
 

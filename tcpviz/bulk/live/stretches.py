@@ -37,7 +37,7 @@ _STATUS, _LEN, _SNAPLEN, _MAC, _SECONDS = 0, 4, 8, 12, 16
 _TYPE = LINK_AT + 10
 _front = struct.Struct("=IIIH2xIIHHB").unpack_from  # the first nine of these:
 _NONE = np.zeros(0, np.int64)
-_TPIDS = (0x8100, 0x88A8)
+TPIDS = (0x8100, 0x88A8)
 
 # What the kernel says of every packet.
 _FRONT = {
@@ -245,7 +245,7 @@ class Stretch:
         if not tagged.any():
             return None
         # Neither behind a cooked header, nor another kind's: Linux knows two.
-        wrong = (link != 14) | ((status & TPID_VALID != 0) & ~np.isin(self.rows["tpid"], _TPIDS))
+        wrong = (link != 14) | ((status & TPID_VALID != 0) & ~np.isin(self.rows["tpid"], TPIDS))
         return np.where(wrong, tagged, 0).astype(np.uint32)
 
     def _headers(self) -> tuple[Any, npt.NDArray[Any]]:
