@@ -84,8 +84,8 @@ class _Touched:
         fresh = np.arange(had, reading.columns.count)
         # Two flows of one code, which is as good as never: both are touched.
         wanted = np.array(distinct(_codes(reading.columns, fresh)), np.uint64)
-        at = np.minimum(np.searchsorted(wanted, self.codes), len(wanted) - 1)
-        self.flows = wanted[at] == self.codes
+        self.flows = np.zeros(len(self.codes), np.bool_)
+        self.flows[_among(self.codes, wanted)] = True
         if reading.errors:
             named = (pairs_of(error, reading.columns.tables) for _, error in reading.errors)
             ends_of = np.array(sorted({low for each in named for low, _ in each}), np.uint64)
@@ -97,17 +97,26 @@ class _Touched:
         self.rows = np.concatenate([np.sort(flows.order[self.places]).astype(np.int64), fresh])
 
 
+def _among(codes: Array, wanted: Array) -> Array:
+    """Where in ``codes`` any of some ascending codes stand."""
+    high = np.zeros(1 << 16, np.bool_)
+    high[wanted >> np.uint64(48)] = True
+    maybe = np.flatnonzero(high[codes >> np.uint64(48)])
+    at = np.minimum(np.searchsorted(wanted, codes[maybe]), len(wanted) - 1)
+    found: Array = maybe[wanted[at] == codes[maybe]]
+    return found
+
+
 def _due(before: Building, clock: Clock) -> Array:
     """Places in the flows' order of connections on which a timer may run out by the end."""
     array, shapes = before.array, before.shapes
-    kinds = array["shape"].astype(np.intp)
     runs = np.zeros(max(len(shapes), 1), np.bool_)
-    for number in np.flatnonzero(np.bincount(kinds)).tolist():
+    for number in np.flatnonzero(np.bincount(array["shape"])).tolist():
         runs[number] = not shapes.lasts(number)
     # A connection that another took the place of is as it was then.
-    open_ = runs[kinds] & (array["ending"] == Ending.NOTHING)
-    first = np.where(array["size"] == 1, SYN_GIVE_UP_NS, FIRST_NS)
-    open_ &= clock.steady_end - clock.steady[array["first"]] >= first
+    open_ = np.flatnonzero(runs[array["shape"]] & (array["ending"] == Ending.NOTHING))
+    first = np.where(array["size"][open_] == 1, SYN_GIVE_UP_NS, FIRST_NS)
+    open_ = open_[clock.steady_end - clock.steady[array["first"][open_]] >= first]
     rows = [
         row for row, c in before.followed if clock.end - c.first_ns >= FIRST_NS and longest_ns(c)
     ]
@@ -176,19 +185,23 @@ class Grown(Building):
     ) -> None:
         """The same of connections, which are in the order of their first segments again."""
         base = len(touched.places) - int(touched.places.sum())
-        left = ~touched.places[before.array["place"]]
+        former, had = before.array, len(before.array["first"])
+        left = np.flatnonzero(~touched.places[former["place"]])
+        first = whole[one.array["first"]].astype(np.uint32)
+        order = np.argsort(np.concatenate([former["first"][left], first]), kind="stable")
+        order = np.concatenate([left, np.arange(had, had + len(first))])[order]
         gone = np.cumsum(touched.places, dtype=np.uint32)
         made = {
             **one.array,
-            "first": whole[one.array["first"]].astype(np.uint32),
+            "first": first,
             "place": one.array["place"] + np.uint32(base),
         }
-        array = {name: before.array[name][left] for name in FIELDS}
-        array["place"] = array["place"] - gone[array["place"]]
-        order = np.argsort(np.concatenate([array["first"], made["first"]]), kind="stable")
-        self.array = {
-            name: np.concatenate([array[name], made[name]]).take(order) for name in FIELDS
-        }
+        self.array = {}
+        for name in FIELDS:
+            was = former[name]
+            if name == "place":
+                was = was - gone[was]
+            self.array[name] = np.concatenate([was, made[name]]).take(order)
         self._count = len(order)
         dead = np.zeros(len(touched.places), np.bool_)
         dead[before.flows.order[touched.places]] = True

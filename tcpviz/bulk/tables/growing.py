@@ -3,7 +3,8 @@
 While the file is read, its beginning is made into a table from time to time; each is exact for
 the packets that it was made of, numbers its connections as the last one will, and stays valid
 when the next one takes its place. Making them takes at most about a quarter of the time; none is
-made that would be there hardly before the last one, which it would only put off.
+made that would be there hardly before the last one, which it would only put off. Of a file that
+grows only what is new is worked on (:mod:`tcpviz.bulk.spilling.grown`), in half of the time.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from tcpviz.bulk.connections.building import Building
 from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.bulk.segments.windows import Windows
-from tcpviz.bulk.spilling.grown import grown
+from tcpviz.bulk.spilling.grown import Grown, grown
 from tcpviz.bulk.tables.filetally import tallies
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
@@ -31,6 +32,9 @@ FIRST = 1 << 20
 
 SHARE = 3
 """Reading between two tables takes at least so many times as long as making the last one."""
+
+GROWING_SHARE = 1
+"""The same of a file that grows, where the last one was made of a part only."""
 
 LEAST_S = 0.25
 """The least time between two tables."""
@@ -127,6 +131,7 @@ class Growing:
         self._stopped = threading.Event()
         self._made_at = self._took = 0.0
         self._rows = self._position = 0
+        self._grows, self._apart = False, True
 
     def stop(self) -> None:
         """End the reading soon; from any thread."""
@@ -197,6 +202,8 @@ class Growing:
             self.windows.rest()
         self._made_at = time.monotonic()
         self._took = self._made_at - began
+        if self._grows:
+            self._apart = isinstance(made.building, Grown)
         self._told()
 
     # -- a file that grows ------------------------------------------------------
@@ -213,28 +220,38 @@ class Growing:
             except OSError:
                 return False
             if about.st_size > at:
-                self.waiting = False
+                self.waiting, self._grows = False, True
                 self.status.size = about.st_size
+                self._news()
                 return True
             if self._follow is None:
                 if not self.waiting and time.time() - about.st_mtime > FRESH_S:
                     return False
                 if time.monotonic() - began > PATIENCE_S:
                     return False
-            self.waiting = True
-            if self._rows != self._reading.columns.count and self._due():
-                self._make(whole=False)
+            self.waiting = self._grows = True
+            self._news()
             self._stopped.wait(LOOK_S)
         return False
 
     def _idle(self) -> None:
         """Of a pipe nothing comes: a table is made of what has come since the last one."""
-        self.waiting = True
+        self.waiting = self._grows = True
+        self._news()
+
+    def _news(self) -> None:
+        """Nothing more is there for now: a table of what is, if it is time for one."""
         if self._rows != self._reading.columns.count and self._due():
             self._make(whole=False)
 
     def _due(self) -> bool:
-        return time.monotonic() - self._made_at >= max(SHARE * self._took, LEAST_S)
+        share = SHARE
+        if self._grows and self._apart:
+            latest = self.latest
+            # The last one may have been made of all, which says nothing of the next one.
+            partly = latest is not None and isinstance(latest.building, Grown)
+            share = GROWING_SHARE if partly else 0
+        return time.monotonic() - self._made_at >= max(share * self._took, LEAST_S)
 
 
 def frozen(reading: Reading) -> Reading:
