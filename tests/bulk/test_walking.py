@@ -148,3 +148,30 @@ def test_frames_above_64_kib(tmp_path: Path) -> None:
     array = reading.columns.array
     assert array["wire"].tolist() == [each.wire_len for each in told]
     assert array["captured"].tolist() == [len(each.data) for each in told]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_errors_about_tcp_in_any_form(tmp_path: Path, seed: int) -> None:
+    """Quotations of any length, in and out of tunnels, some wrong: none needs the decoder."""
+    dice = random.Random(seed)
+    names = ("VXLAN", "three VLAN tags", "GRE", "IP in IP")
+    wraps = [tunnels.ether, *(tunnels.TUNNELS[name][1] for name in names)]
+    kinds = ((3, 1), (3, 3), (3, 4), (11, 0), (12, 0), (5, 0), (0, 0))
+    made: list[Frame] = []
+    for at in range(150):
+        quoted = packets.ipv4(packets.tcp(b"x" * 40, seq=dice.getrandbits(32)))
+        data = packets.ethernet(quoted)
+        made.append(Frame(at, 1, data, len(data), 0))
+        told = bytes(dice.choice(kinds)) + dice.choice((bytes(6), bytes(4) + b"\x05\x78"))
+        told += quoted[: dice.choice((28, 28, 28, 27, 40, 60, 20, 8))]
+        if dice.random() < 0.1:
+            place = dice.randrange(8, len(told))
+            told = told[:place] + dice.randbytes(1) + told[place + 1 :]
+        total = ~packets.fold(told) & 0xFFFF ^ (dice.random() < 0.1)
+        told = told[:2] + total.to_bytes(2, "big") + told[4:] + b"x" * (dice.random() < 0.2)
+        src = dice.choice(("10.0.0.9", "10.0.0.2"))
+        data = dice.choice(wraps)(packets.ipv4(told, protocol=1, src=src, dst="10.0.0.1"), 4)
+        cut = dice.choice((len(data), len(data), len(data), 50, 60, 70, 80))
+        made.append(Frame(at, 1, data[:cut], len(data), 0))
+    made = [replace(each, number=at) for at, each in enumerate(made, 1)]
+    assert disagreements(tmp_path / "capture", made) == ([], 0)

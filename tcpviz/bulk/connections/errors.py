@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
+from socket import AF_INET6, inet_aton, inet_pton
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from tcpviz.bulk.segments.flows import Flows, ends, grouped
 from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.core.followed import MAX_SCOPES
 from tcpviz.core.records import Unreachable
-from tcpviz.core.segment import Endpoint
 
 
 @dataclass(slots=True)
@@ -74,17 +73,17 @@ def scopes_met(reading: Reading) -> dict[tuple[str, ...], None]:
 
 
 def pairs_of(error: Unreachable, tables: Tables) -> list[tuple[int, int]]:
-    """The pairs of ends under which the quoted connection may be known."""
+    """The pairs of ends under which the quoted connection may be known: as ``error.keys``."""
+    src = _number(error.src.addr, error.src.port, tables)
     out = []
-    for key in error.keys(()):
-        numbers = [_number(end, tables) for end in (key.low, key.high)]
-        if None not in numbers:
-            low, high = sorted(number for number in numbers if number is not None)
-            out.append((low, high))
+    for addr in (error.dst.addr, error.reporter):
+        dst = _number(addr, error.dst.port, tables)
+        if src is not None and dst is not None:
+            out.append((src, dst) if src <= dst else (dst, src))
     return out
 
 
-def _number(end: Endpoint, tables: Tables) -> int | None:
-    packed = ipaddress.ip_address(end.addr).packed
+def _number(addr: str, port: int, tables: Tables) -> int | None:
+    packed = inet_pton(AF_INET6, addr) if ":" in addr else inet_aton(addr)
     address = tables.known(packed)
-    return None if address is None else address << 16 | end.port
+    return None if address is None else address << 16 | port

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.segments import plain
 from tcpviz.bulk.segments.columns import Piece, Tables
 from tcpviz.bulk.segments.records import Batch
+from tcpviz.core.records import Unreachable
 
 Array = NDArray[Any]
 
@@ -29,12 +30,14 @@ class Gathered:
     ``alike``  frames without a segment: of each group, the first and their number;
                all of a group are skipped for the same reason
     ``slow``   the other frames, in order
+    ``errors``  ICMP errors about TCP among ``alike``, each with the place of its frame, in order
     """
 
     rows: Array
     piece: Piece
     alike: list[tuple[int, int]]
     slow: Array
+    errors: list[tuple[int, Unreachable]]
 
 
 def gather(batch: Batch, tables: Tables, taken: plain.Taken | None) -> Gathered:
@@ -45,9 +48,10 @@ def gather(batch: Batch, tables: Tables, taken: plain.Taken | None) -> Gathered:
         rows, piece = taken
         found.append((rows, plain.named(batch, piece, tables)))
         if len(rows) == len(batch):
-            return Gathered(*found[0], [], rows[:0])
+            return Gathered(*found[0], [], rows[:0], [])
         slow[rows] = False
-    alike = []
+    alike: list[tuple[int, int]] = []
+    errors: list[tuple[int, Unreachable]] = []
     others = np.flatnonzero(slow & (batch.wire <= plain.LONGEST))
     if len(others) >= WORTH:
         from tcpviz.bulk.segments import walking  # not wanted where all is plain
@@ -55,11 +59,12 @@ def gather(batch: Batch, tables: Tables, taken: plain.Taken | None) -> Gathered:
         walked = walking.walk(batch, tables, others)
         found.append((walked.rows, walked.piece))
         slow[walked.rows] = False
+        errors = walked.errors
         for group in walked.alike:
             slow[group] = False
             alike.append((int(group[0]), len(group)))
     rows, piece = _merged(found)
-    return Gathered(rows, piece, alike, np.flatnonzero(slow))
+    return Gathered(rows, piece, alike, np.flatnonzero(slow), errors)
 
 
 def _merged(found: list[tuple[Array, Piece]]) -> tuple[Array, Piece]:

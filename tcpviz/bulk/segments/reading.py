@@ -198,19 +198,26 @@ class Reading:
         slow: list[Segment] = []
         places: list[int] = []
         again: list[bool] = []
-        for place, alike in sorted([*found.alike, *((each, 0) for each in found.slow.tolist())]):
+        told = dict(found.errors)
+        singly = [*found.alike, *((each, 0) for each in found.slow.tolist())]
+        for place, alike in sorted([*singly, *((each, -1) for each in told)]):
             while lost and lost[0] <= place:
                 self._lose(batch, lost.pop(0), found.rows, len(slow))
+            if alike < 0:
+                row = columns.count + int(np.searchsorted(found.rows, place)) + len(slow)
+                self._tell_error(row, told[place])
+                continue
             made, alone = self._slow(batch.frame(place))
             if alike > 1:
                 decoder.skip_alike(batch.frame(place), alike - 1)
+            if place in told:
+                decoder.errors.clear()
             if decoder.errors:
                 before = int(np.searchsorted(found.rows, place))
                 row = columns.count + before + len(slow) + len(made)
-                self.errors += [(row, error) for error in decoder.errors]
+                for error in decoder.errors:
+                    self._tell_error(row, error)
                 decoder.errors.clear()
-                if len(self.errors) > MAX_ERRORS:
-                    raise Unsuited("too many ICMP errors")
             slow += made
             places += [place] * len(made)
             again += [alone] * len(made)
@@ -237,6 +244,12 @@ class Reading:
             if not again[one]:
                 columns.kept[first + place] = slow[one]
         columns.append(_merged(found.piece, others, order))
+
+    def _tell_error(self, row: int, error: Unreachable) -> None:
+        """Note an ICMP error that came before a row."""
+        self.errors.append((row, error))
+        if len(self.errors) > MAX_ERRORS:
+            raise Unsuited("too many ICMP errors")
 
     def _lost_in(self, batch: Batch) -> list[int]:
         """Places in a batch before which packets were lost."""

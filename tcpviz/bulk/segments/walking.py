@@ -29,9 +29,11 @@ from tcpviz.bulk.segments.columns import (
 from tcpviz.bulk.segments.flows import distinct, grouped, mixed
 from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.bulk.segments.plain import sources
+from tcpviz.bulk.segments.quoted import errors
 from tcpviz.bulk.segments.records import Batch
 from tcpviz.bulk.segments.steps.by_layer import BY_VALUE, KNOWN
 from tcpviz.bulk.segments.steps.crowd import TAKEN, Crowd, Octets, Why
+from tcpviz.core.records import Unreachable
 from tcpviz.wire.decoder import MAX_STEPS
 from tcpviz.wire.numbers import LINK_TYPES
 
@@ -48,11 +50,13 @@ class Walked:
     """``rows``: of these frames ``piece`` has the segments, in order.
 
     ``alike``  groups of those that hold none, of each all for the same reason
+    ``errors``  of those ICMP errors about TCP, each with the place of its frame
     """
 
     rows: Array
     piece: Piece
     alike: list[Array]
+    errors: list[tuple[int, Unreachable]]
 
 
 def walk(batch: Batch, tables: Tables, rows: Array) -> Walked:
@@ -61,7 +65,8 @@ def walk(batch: Batch, tables: Tables, rows: Array) -> Walked:
     crowd = Crowd(Octets(batch.data), batch.start[rows], captured, batch.wire[rows])
     onward(crowd, batch.link_type[rows])
     taken, piece = _segments(batch, tables, crowd, rows)
-    return Walked(rows[taken], piece, [rows[group] for group in crowd.groups()])
+    told = errors(batch, crowd, rows)
+    return Walked(rows[taken], piece, [rows[group] for group in crowd.groups()], told)
 
 
 def onward(crowd: Crowd, link: Array) -> None:

@@ -198,17 +198,28 @@ def authentication(crowd: Crowd, which: Array) -> None:
 
 
 def icmp(crowd: Crowd, which: Array) -> None:
-    """What may be an error about TCP is for the decoder, which makes a record of it."""
-    _icmp(crowd, which, _ICMP_ERRORS, Why.ICMP)
+    """An error about TCP is left; who has a use for it finds it in ``quoting``."""
+    tells = _tells(crowd, which, _ICMP_ERRORS)
+    place, limit = crowd.place[which] + 8, crowd.limit[which]
+    first = crowd.octets.octet(place)
+    size = (first & 0x0F) * 4
+    tells &= (first >> 4 == 4) & (size >= 20) & (place + size + 8 <= limit)
+    tells &= crowd.octets.word(place + 6) & 0x1FFF == 0
+    tells &= crowd.octets.octet(place + 9) == TCP
+    crowd.skip(which[~tells], Why.ICMP)
+    crowd.leave(which[tells])
+    crowd.quoting.append(which[tells])
 
 
 def icmp6(crowd: Crowd, which: Array) -> None:
-    """The same of IPv6."""
-    _icmp(crowd, which, _ICMP6_ERRORS, Why.ICMP6)
-
-
-def _icmp(crowd: Crowd, which: Array, errors: Array, why: Why) -> None:
-    place = crowd.place[which]
-    tells = (place + 8 <= crowd.limit[which]) & errors[crowd.octets.octet(place)]
-    crowd.skip(which[~tells], why)
+    """What may be an error about TCP is for the decoder, which makes a record of it."""
+    tells = _tells(crowd, which, _ICMP6_ERRORS)
+    crowd.skip(which[~tells], Why.ICMP6)
     crowd.leave(which[tells])
+
+
+def _tells(crowd: Crowd, which: Array, errors: Array) -> Array:
+    """Which of these are errors."""
+    place = crowd.place[which]
+    tells: Array = (place + 8 <= crowd.limit[which]) & errors[crowd.octets.octet(place)]
+    return tells
