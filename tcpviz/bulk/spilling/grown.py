@@ -44,15 +44,18 @@ def grown(
     All is built anew where packets are more than memory may take, or some were lost since; and
     where most is touched.
     """
-    fits = windows is None or reading.columns.count <= windows.rows
-    if before is None or not fits or isinstance(before, Dealt) or reading.columns.count >> 32:
+    count = reading.columns.count
+    fits = windows is None or count <= windows.rows
+    if before is None or not fits or isinstance(before, Dealt) or count >> 32:
+        return built(reading, enough, windows)
+    if before.reading.columns.count * 2 <= count:
         return built(reading, enough, windows)
     clock = before.clock.grown(reading.columns.array["time"]) if not reading.errors else None
     if clock is None:
         clock = Clock(reading.columns.array["time"], reading.errors, lost=reading.gaps)
     if len(reading.gaps) == len(before.reading.gaps) and len(clock.leaps) <= MAX_LEAPS:
         touched = _Touched(before, reading, clock)
-        if len(touched.rows) * 2 < reading.columns.count:
+        if len(touched.rows) * 2 < count:
             return Grown(before, reading, clock, touched, enough)
     return built(reading, enough, windows)
 
