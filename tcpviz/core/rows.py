@@ -15,6 +15,10 @@ class ConnectionRows(Sequence[Connection]):
         """The connection at a place, which is from 0 on and below the length."""
         raise NotImplementedError
 
+    def some(self, places: range) -> list[Connection]:
+        """The connections at these places, each as :meth:`row` makes it."""
+        return [self.row(place) for place in places]
+
     def __iter__(self) -> Iterator[Connection]:
         return (self[place] for place in range(len(self)))
 
@@ -24,7 +28,7 @@ class ConnectionRows(Sequence[Connection]):
     def __getitem__(self, place: slice) -> list[Connection]: ...
     def __getitem__(self, place: int | slice) -> Connection | list[Connection]:
         if isinstance(place, slice):
-            return [self[one] for one in range(*place.indices(len(self)))]
+            return self.some(range(*place.indices(len(self))))
         if place < 0:
             place += len(self)
         if not 0 <= place < len(self):

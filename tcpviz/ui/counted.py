@@ -96,6 +96,22 @@ def calm_asked(feed: Feed) -> bool:
     return bool(getattr(feed, "everything", False))
 
 
+class _Drawn(Protocol):
+    feed: Feed
+    counted: Rows | None
+    drawn: bool
+
+    @property
+    def resumed(self) -> bool: ...
+
+
+def before_drawing(session: _Drawn) -> None:
+    """What a busy link's connections are now; not ten times a second where two are drawn."""
+    session.drawn = True
+    if session.counted is not None and not session.resumed and rows_of(session.feed) is not None:
+        session.counted.refresh()
+
+
 class _Follows(Protocol):
     feed: Feed
     tracker: Tracker

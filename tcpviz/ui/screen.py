@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
-from tcpviz.ui import keys
+from tcpviz.ui import counted, keys
 from tcpviz.ui.beating import Beating
 from tcpviz.ui.chartactions import ChartActions
 from tcpviz.ui.chartpane import ChartPane
@@ -251,6 +251,7 @@ class MainScreen(
         Nothing below a sheet that hides all of it: Textual would write out the sheet each time.
         """
         self._stale = False
+        counted.before_drawing(self.session)
         if not self.is_mounted or self._covered:
             return
         self._drawn_for, self._drawn_at = self.focused, monotonic()

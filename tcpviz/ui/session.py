@@ -79,6 +79,7 @@ class Session(Whole):
     ``plain_words``  explanations come in the register for beginners
     ``taught``       a lesson decides when playback goes on
     ``guessing``     what is in the hand is to be guessed, so it is not told either
+    ``drawn``    a screen draws it, and refreshes what is counted before it does
     ``hides_future`` what comes after the cursor is not shown, not even faintly
     """
 
@@ -119,9 +120,8 @@ class Session(Whole):
         self.census = Census()
         self.whole = False
         self.said: Line | None = None
-        self.troubles = 0
+        self.troubles = self._evicted = self._forgotten = 0
         self._looked = False
-        self._evicted = 0
         self.crowds = Crowds()
         self.colouring = load()
         if self.colouring.problem:
@@ -134,10 +134,9 @@ class Session(Whole):
         self.generation = 0
         self.plain_words = False
         self.hides_future = self.playback.story
-        self.guessing = self.taught = False
+        self.guessing = self.taught = self.drawn = False
         self._past = Past(self.timeline)
         self._digest = Digest(self.timeline)
-        self._forgotten = 0
 
     # -- what comes in ------------------------------------------------------
 
@@ -232,7 +231,8 @@ class Session(Whole):
                 if isinstance(record, HostReading):
                     record = counted.of_one(record, rows, self.selected)
                 self.absorb(self.tracker.feed(record))
-        rows.refresh()
+        if not self.drawn:
+            rows.refresh()
         self._settle()
         self._look_on()
         counted.look_for_calm(self.feed)

@@ -16,6 +16,7 @@ pytest.importorskip("numpy")
 from tcpviz.bulk.live.rows import Counted, LiveRows
 from tcpviz.bulk.live.table import LiveTable
 from tcpviz.core.connection import Connection
+from tcpviz.core.halfconn import End
 from tcpviz.core.records import Moment, SegmentRecord, Side
 from tcpviz.core.states import State
 from tcpviz.core.tracker import Tracker
@@ -102,6 +103,18 @@ def test_whole_and_broken_off_connections_stand_where_the_tracker_has_them(seed)
     assert [frame.data for frame in taken] == [frame.data for frame in kept]
     assert [told(c) for c in rows] == [told(c) for c in followed(kept)]
     assert [c.id for c in rows] == list(range(1, len(rows) + 1))
+    # Made together they are as made one by one, and those to which nothing has happened stay.
+    together = LiveRows(rows.table)[:]
+    assert [vars_of(c) for c in together] == [vars_of(c) for c in rows]
+    assert all(one is other for one, other in zip(rows[3:], list(rows)[3:], strict=True))
+
+
+def vars_of(connection: Connection) -> dict[str, object]:
+    """All that is known of it."""
+    ends = [connection.client, connection.server]
+    known = [{name: getattr(end, name) for name in End.__slots__} for end in ends]
+    others = {name: value for name, value in vars(connection).items() if value not in ends}
+    return {**others, "ends": known}
 
 
 @pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"no shared captures at {CAPTURES}")
