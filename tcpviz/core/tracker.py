@@ -91,19 +91,6 @@ class Tracker:
         )
         self.connections = self.followed.connections
         self._live = self.followed.live
-        self._handlers: dict[type, Callable[[Any], list[Step]]] = {
-            SegmentRecord: self._segment,
-            Handled: self._handled,
-            Rebooted: self._rebooted,
-            Call: self._call,
-            KernelReading: self._reading,
-            HostReading: self._host_reading,
-            KernelEvent: self._event,
-            EventsLost: self._events_lost,
-            Note: self._note,
-            Gap: self._gap,
-            Unreachable: self._unreachable,
-        }
 
     @property
     def evicted(self) -> int:
@@ -138,7 +125,7 @@ class Tracker:
     def feed(self, record: Record) -> list[Step]:
         """Take one record; returns the steps it made, timers that ran out before it first."""
         before = self.tick(record.time_ns)
-        steps = self._handlers[type(record)](record)
+        steps = _HANDLERS[type(record)](self, record)
         return before + steps if before else steps
 
     def take(self, connection: Connection, segment: Segment) -> None:
@@ -488,3 +475,19 @@ class Tracker:
         self._count += 1
         if self._keep:
             self.timeline.append(step)
+
+
+# Not each tracker's own: that would refer to it, and it would not be gone when nobody has it.
+_HANDLERS: dict[type, Callable[[Tracker, Any], list[Step]]] = {
+    SegmentRecord: Tracker._segment,
+    Handled: Tracker._handled,
+    Rebooted: Tracker._rebooted,
+    Call: Tracker._call,
+    KernelReading: Tracker._reading,
+    HostReading: Tracker._host_reading,
+    KernelEvent: Tracker._event,
+    EventsLost: Tracker._events_lost,
+    Note: Tracker._note,
+    Gap: Tracker._gap,
+    Unreachable: Tracker._unreachable,
+}
