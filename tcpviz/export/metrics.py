@@ -21,7 +21,7 @@ from tcpviz.export.metrics_server import MetricsServer, address
 from tcpviz.export.prometheus import TYPE, Moment, page
 from tcpviz.sources.feed import FeedStatus, SourceError
 from tcpviz.sources.parser import clean
-from tcpviz.sources.writer import give_to_caller
+from tcpviz.sources.writer import give_to_caller, replaceable
 
 SERVE_S: Final = 1.0
 FILE_S: Final = 10.0
@@ -67,6 +67,7 @@ class TextFile:
         self._failing = False
         if not self._path.name or self._path.is_dir():
             raise SourceError(f"--metrics {clean(path)}: not the name of a file", 2)
+        replaceable(path)
         self.publish("")
         if self._failing:
             raise SourceError(f"--metrics {clean(path)}: cannot be written there")

@@ -25,7 +25,7 @@ CLIENTS: Final = 16
 PATIENCE_S: Final = 5.0
 LONGEST: Final = 4096
 
-_PLACE = re.compile(r"(?:\[([0-9a-fA-F:.%\w]+)\]|([A-Za-z0-9._-]*)):([0-9]{1,5})|([0-9]{1,5})")
+_PLACE = re.compile(r"(?:\[([0-9a-fA-F:.%\w]+)\]|([A-Za-z0-9._-]*)):([0-9]{1,9})|([0-9]{1,9})")
 _HERE = "127.0.0.1"
 
 

@@ -18,7 +18,7 @@ from tcpviz.core.connection import Connection
 from tcpviz.export.jsonl import Object, connection_object
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.parser import clean
-from tcpviz.sources.writer import give_to_caller
+from tcpviz.sources.writer import give_to_caller, replaceable
 
 ROWS: Final = 10_000
 """Connections in a row group."""
@@ -77,6 +77,7 @@ COLUMNS: Final[tuple[tuple[str, str, str, Get], ...]] = (
     ("verdict_severity", "name", "info, notice, warning, bad", _verdict("severity")),
     ("verdict_codes", "names", "all that is said of it", _names("code")),
     ("community_id", "string", "Community ID version 1", _of("community_id")),
+    ("inside", "names", "VLANs and tunnels, outermost first", _of("inside")),
 )
 """The order never changes; new columns come at the end."""
 
@@ -113,6 +114,7 @@ class ParquetSink:
     """
 
     def __init__(self, path: str, tell: Callable[[str], None] = lambda _: None) -> None:
+        replaceable(path)
         require()
         import pyarrow.parquet as pq
 

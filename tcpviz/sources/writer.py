@@ -397,6 +397,19 @@ def give_to_caller(descriptor: int) -> None:
         os.fchown(descriptor, uid, gid)
 
 
+def replaceable(path: str) -> None:
+    """Raises SourceError if a file put in the place of ``path`` would take a device's or a pipe's.
+
+    Who writes a file beside and then gives it its name needs no right but the folder's: root's
+    /dev/null would be a file from then on.
+    """
+    for look in (os.lstat, os.stat):  # a link to one is no place for a file either
+        with contextlib.suppress(OSError):
+            mode = look(path).st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):
+                raise SourceError(f"{clean(path)}: not a file, and would be replaced by one", 2)
+
+
 def _cannot_create(name: str, error: OSError | ValueError) -> SourceError:
     match error:
         case FileNotFoundError():

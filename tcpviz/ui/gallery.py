@@ -15,6 +15,7 @@ from typing import Final
 
 from tcpviz.core.states import State
 from tcpviz.sources.feed import SourceError
+from tcpviz.sources.writer import replaceable
 from tcpviz.ui.scenes import BUSY, Scene, lost, reaches, repeated, returned, run
 
 SMALL: Final = (80, 24)
@@ -70,6 +71,7 @@ def write(place: Path, themes: tuple[str, ...] = (), scenes: tuple[Scene, ...] =
     unknown = [name for name in themes if name not in LOOKS]
     if unknown:
         raise SourceError(f"no theme {unknown[0]!r}; there are {', '.join(LOOKS)}", 2)
+    replaceable(str(place))
     failed: list[str] = []
     part = place.with_name(f".{place.name}.part")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import stat
@@ -19,8 +20,11 @@ from tcpviz.core.tracker import Tracker
 from tcpviz.export import metrics, metrics_server
 from tcpviz.export.metrics import Metrics, TextFile
 from tcpviz.export.metrics_server import CLIENTS, LONGEST, MetricsServer, address
+from tcpviz.export.parquet import ParquetSink
 from tcpviz.export.prometheus import TYPE, Moment, page
 from tcpviz.sources.feed import FeedStatus, SourceError
+from tcpviz.sources.writer import replaceable
+from tcpviz.ui.gallery import write
 from tests.core.dialogue import Talk
 
 PROMTOOL = shutil.which("promtool")
@@ -96,9 +100,10 @@ def test_a_place_is_an_address_or_a_file(text, where) -> None:
     assert address(text) == where
 
 
-def test_a_port_that_there_is_none() -> None:
+@pytest.mark.parametrize("text", ["localhost:70000", "99999999"])
+def test_a_port_that_there_is_none(text: str) -> None:
     with pytest.raises(SourceError, match="0 \\(any\\) to 65535"):
-        address("localhost:70000")
+        address(text)
 
 
 @pytest.fixture
@@ -195,8 +200,6 @@ def test_the_file_is_whole_at_every_moment_and_others_may_read_it(tmp_path: Path
 def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.write_text("mine")
-    import os
-
     (tmp_path / f".t.prom.{os.getpid()}").symlink_to(mine)
     TextFile(str(tmp_path / "t.prom"), print).publish("a 1\n")
     assert mine.read_text() == "mine"
@@ -207,6 +210,23 @@ def test_a_file_that_cannot_be(tmp_path: Path) -> None:
         TextFile(str(tmp_path), print)
     with pytest.raises(SourceError, match="cannot be written there"):
         TextFile(str(tmp_path / "no" / "t.prom"), print)
+
+
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for place in (pipe, link):
+        for make in (
+            lambda name: TextFile(name, print),
+            ParquetSink,
+            lambda name: write(Path(name)),
+        ):
+            with pytest.raises(SourceError, match="not a file, and would be replaced by one"):
+                make(str(place))
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    replaceable(str(tmp_path / "new"))
 
 
 def test_pages_come_at_their_pace_and_a_last_one() -> None:
