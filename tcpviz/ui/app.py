@@ -184,7 +184,7 @@ class TcpvizApp(App[int]):
             if getattr(before, "asked", 0):  # and the exception was lost
                 self._signalled(number)
         if isinstance(self._driver, SleepingDriver):
-            self._driver.hear_stops(loop)
+            self._driver.hear_stops()
 
     def _watch_terminal(self) -> None:
         self.rubbish.look()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import selectors
 import signal
 import threading
 import weakref
 from codecs import getincrementaldecoder
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -58,7 +58,7 @@ class SleepingDriver(LinuxDriver):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.exit_event: Ending = Ending()
-        self._expected = False
+        self._heard = self._expected = self._continued = False
 
     def start_application_mode(self) -> None:
         """Take the terminal; what is put back later is what was there before anything of ours."""
@@ -66,25 +66,35 @@ class SleepingDriver(LinuxDriver):
         self.attrs_before = as_found()
 
     # Textual's own handlers write to the screen between any two instructions of the main thread,
-    # which may hold the lock of the very queue that is written to. So the loop hears these two.
+    # which may hold the lock of the very queue that is written to. So the loop does what is to
+    # be done; the handlers do no more than tell it.
 
     def _sigtstp_application(self, *_ignored: Any) -> None:
-        """Not before the loop hears it: half of a screen would be left."""
+        self._continued = False
+        self._later(self._rest)
 
     def _sigcont_application(self, *_ignored: Any) -> None:
-        """Nothing was given back yet."""
+        self._continued = True
+        self._later(self._rested)
 
-    def hear_stops(self, loop: asyncio.AbstractEventLoop) -> None:
-        """From now on SIGTSTP gives the terminal back and stops, SIGCONT takes it again."""
-        loop.add_signal_handler(signal.SIGTSTP, self._rest)
-        loop.add_signal_handler(signal.SIGCONT, self._rested)
+    def hear_stops(self) -> None:
+        """From now on SIGTSTP gives the terminal back and stops, SIGCONT takes it again.
+
+        Before, half of a screen would be left.
+        """
+        self._heard = True
+
+    def _later(self, what: Callable[[], None]) -> None:
+        if self._heard and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(what)
 
     def _rest(self) -> None:
         """Stop here, in the shell's order, and go on when it says so."""
         self.suspend_application_mode()
-        self._expected = True
-        os.kill(os.getpid(), signal.SIGSTOP)
+        if not self._continued:  # nor waits for an order that has come meanwhile
+            os.kill(os.getpid(), signal.SIGSTOP)
         self._take_again()
+        self._expected = True
 
     def _rested(self) -> None:
         """Continued; stopped without being asked (SIGSTOP), the terminal is taken anew."""
