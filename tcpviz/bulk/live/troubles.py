@@ -6,6 +6,7 @@ hundreds of thousands takes some hundredths of a second.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,6 +22,7 @@ from tcpviz.core.verdict_codes import BAD, SECOND, WARNING, Fact, Severity
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Keys = npt.NDArray[np.uint64]
 
 MOST_IDS = 1000
 MOST_PLACES = 50
@@ -49,6 +51,24 @@ def troubles(table: LiveTable) -> list[Trouble]:
     ]
 
 
+class _By:
+    """Keys by which rows are put together: bytes of the ends of one side.
+
+    Made for those rows that are asked about; most are well and nobody asks.
+    """
+
+    def __init__(self, table: LiveTable, rows: Ints, side: int, size: int) -> None:
+        self._table, self._rows, self._side, self._size = table, rows, side, size
+
+    def of(self, place: Ints) -> Keys:
+        return _key(self._table.ends[self._rows[place], self._side, : self._size])
+
+    @functools.cached_property
+    def all(self) -> Keys:
+        """Those of every row."""
+        return self.of(np.arange(len(self._rows)))
+
+
 class _Look:
     """Columns of the rows in use, and keys by which they are put together."""
 
@@ -58,9 +78,8 @@ class _Look:
         self.states = states(known)
         self.third, self.was_refused = third(known), refused(known)
         self.still = known.still_ns
-        ends = np.ascontiguousarray(table.ends[rows])
-        self.server, self.client = _key(ends[:, 1, :]), _key(ends[:, 0, :16])
-        self.server_host = _key(ends[:, 1, :16])
+        self.server, self.client = _By(table, rows, 1, 18), _By(table, rows, 0, 16)
+        self.server_host = _By(table, rows, 1, 16)
         self.opened = table.iss[rows, 0] >= 0
         self.ident = table.ident[rows]
         self.scanned = np.zeros(len(rows), np.bool_)
@@ -75,7 +94,7 @@ class _Look:
         once = self.table.syns[self.rows, 0] == 1
         first = self.table.first_ns[self.rows]
         for place in self._places(self.server, waits):
-            sources = len(np.unique(self.client[place]))
+            sources = len(np.unique(self.client.of(place)))
             burst = np.unique(first[place][once[place]] // FLOOD_NS, return_counts=True)[1]
             where, total = self._service(place), self._total(self.server, place)
             half = int(answered[place].sum())
@@ -95,9 +114,10 @@ class _Look:
     def scans(self) -> Iterator[Trouble]:
         """Ports of one host, each tried by one source without a connection."""
         failed = self.opened & ~self.third
-        pair = _mix(self.client, self.server_host)
-        for place in self._places(pair, failed):
-            ports = len(np.unique(self.server[place]))
+        at = np.flatnonzero(failed)
+        pair = _mix(self.client.of(at), self.server_host.of(at))
+        for place in _groups(at, pair):
+            ports = len(np.unique(self.server.of(place)))
             if ports >= SCAN:
                 self.scanned[place] = True
                 who, target = self._client(place), self._host(place)
@@ -156,19 +176,14 @@ class _Look:
     # -- how ----------------------------------------------------------------
 
     @staticmethod
-    def _places(keys: npt.NDArray[np.uint64], chosen: Mask) -> list[Ints]:
+    def _places(keys: _By, chosen: Mask) -> list[Ints]:
         """Where each key has chosen rows, the most frequent keys first."""
         at = np.flatnonzero(chosen)
-        if not len(at):
-            return []
-        order = at[np.argsort(keys[at], kind="stable")]
-        cuts = np.flatnonzero(np.diff(keys[order])) + 1
-        groups = np.split(order, cuts)
-        return sorted(groups, key=len, reverse=True)[:MOST_PLACES]
+        return _groups(at, keys.of(at))
 
     @staticmethod
-    def _total(keys: npt.NDArray[np.uint64], place: Ints) -> int:
-        return int((keys == keys[place[0]]).sum())
+    def _total(keys: _By, place: Ints) -> int:
+        return int((keys.all == keys.of(place[:1])[0]).sum())
 
     def _ends(self, place: Ints) -> npt.NDArray[np.uint8]:
         return np.asarray(self.table.ends[self.rows[place[0]]], np.uint8)
@@ -198,7 +213,19 @@ class _Look:
         return Trouble(code, severity, where, len(place), of, worst_ns, facts, ids, worst)
 
 
-def _key(octets: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+def _groups(at: Ints, keys: Keys) -> list[Ints]:
+    """These places by their keys, the most frequent keys first."""
+    if not len(at):
+        return []
+    if (keys == keys[0]).all():  # one service has it all: nothing to sort
+        return [at]
+    order = np.argsort(keys, kind="stable")
+    cuts = np.flatnonzero(np.diff(keys[order])) + 1
+    groups = np.split(at[order], cuts)
+    return sorted(groups, key=len, reverse=True)[:MOST_PLACES]
+
+
+def _key(octets: npt.NDArray[np.uint8]) -> Keys:
     """One number for so many bytes each; equal bytes give equal ones."""
     wide = octets.shape[1]
     padded = np.zeros((len(octets), -(-wide // 8) * 8), np.uint8)
@@ -210,7 +237,7 @@ def _key(octets: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
     return made
 
 
-def _mix(one: npt.NDArray[np.uint64], two: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def _mix(one: Keys, two: Keys) -> Keys:
     """Two numbers as one (the finish of MurmurHash3 between them)."""
     with np.errstate(over="ignore"):
         made = one ^ (two + np.uint64(0x9E3779B97F4A7C15) + (one << np.uint64(6)))
