@@ -10,6 +10,7 @@ import numpy as np
 
 from tcpviz.bulk.long.halves import Half
 from tcpviz.bulk.long.inorder import Span, Stretch, beyond, first, span
+from tcpviz.bulk.long.legs import Leg, Legs
 from tcpviz.core import seq as seqno
 from tcpviz.core.zeek_end import End as ZeekEnd
 from tcpviz.core.zeek_gaps import MAX_WITHOUT_FURTHER_ACKS
@@ -17,46 +18,52 @@ from tcpviz.core.zeek_gaps import MAX_WITHOUT_FURTHER_ACKS
 _HALF, _ALL = 1 << 31, 1 << 32
 
 
-def before_hole(half: Half, stretch: Stretch, side: int, begin: int, end: int) -> int:
-    """Where what the capture has not seen of an end is acknowledged, at ``end`` at the latest."""
+def before_hole(half: Half, stretch: Stretch, side: int, run: Span, legs: Legs) -> int:
+    """Where what the capture has not seen of an end is acknowledged, at the run's end at most."""
     hole = half.log.first_hole
     if hole is None:
-        return end
-    number = int(stretch.reached[side][stretch.before(side, begin)])
+        return run[1]
+    number = legs[side].number
     there = number + seqno.diff(hole, stretch.raw(side, number))
-    return beyond(stretch, 1 - side, there, begin, end)
+    if legs[1 - side].told <= there:
+        return run[1]
+    return beyond(stretch, 1 - side, there, *run)
 
 
-def before_gap(half: Half, stretch: Stretch, side: int, begin: int, end: int) -> int:
+def before_gap(half: Half, stretch: Stretch, side: int, run: Span, legs: Legs) -> int:
     """Where more of an end's data waits than Zeek keeps, or a gap in it is acknowledged."""
-    zeek = half.zeek
+    zeek, begin = half.zeek, run[0]
     gaps, last = zeek.gaps, _zeek_last(zeek)
-    data, blocks = stretch.data[side], gaps._blocks
-    number = int(stretch.reached[side][stretch.before(side, begin)])
-    said = int(stretch.said[1 - side][stretch.before(1 - side, begin)])
-    end = _before_half(zeek, stretch, side, begin, end, number, said)
+    data, blocks, leg, other = stretch.data[side], gaps._blocks, legs[side], legs[1 - side]
+    number, said = leg.number, other.said
+    end = _before_half(zeek, stretch, side, run, leg, other)
     if gaps.off:
         return end
-    if gaps.done < last and not lost_ack(zeek, stretch.raw(side, said)):
+    frozen = lost_ack(zeek, stretch.raw(side, said))
+    if gaps.done < last and not frozen:
         # Up to a hole: nothing of what lies beyond it is acknowledged.
-        end = beyond(stretch, 1 - side, number + gaps.done - last, begin, end)
+        if other.told > number + gaps.done - last:
+            end = beyond(stretch, 1 - side, number + gaps.done - last, begin, end)
         # Nor does it wait for much before anything is acknowledged, by the number it has.
         if zeek.nothing_acked:
             end = first(data, begin, end)
-        low, high = span(stretch.moved[1 - side], begin, end)
-        moved = stretch.moved[1 - side][low:high]
-        nothing = (stretch.ack[moved] - np.uint32(zeek.start_seq)) <= 1
-        end = first(moved[nothing], begin, end)
-    if _lost(zeek):
+        gone = (stretch.raw(side, said) - zeek.start_seq) & (_ALL - 1)
+        if gone <= 1 or gone + other.told - said >= _ALL:
+            low, high = span(stretch.moved[1 - side], begin, end)
+            moved = stretch.moved[1 - side][low:high]
+            nothing = (stretch.ack[moved] - np.uint32(zeek.start_seq)) <= 1
+            end = first(moved[nothing], begin, end)
+    if leg.low == leg.high or _lost(zeek):
         return end
     if blocks and blocks[-1][1] != last:
-        return first(data, begin, end)
+        return min(end, int(data[leg.low]))
     stored = sum(upper - lower for lower, upper in blocks)
+    most = number + MAX_WITHOUT_FURTHER_ACKS - stored
+    if leg.reached <= most and not len(stretch.over[side]):
+        return end
     # What Zeek takes for old frees nothing.
-    frozen = lost_ack(zeek, stretch.raw(side, said))
     quiet = end if frozen else first(stretch.quiet[1 - side], begin, end)
     low, high = span(data, begin, quiet)
-    most = number + MAX_WITHOUT_FURTHER_ACKS - stored
     place = low + int(stretch.data_ends[side][low:high].searchsorted(most, "right"))
     if place < high:
         return int(data[place])
@@ -64,30 +71,32 @@ def before_gap(half: Half, stretch: Stretch, side: int, begin: int, end: int) ->
 
 
 def _before_half(
-    zeek: ZeekEnd, stretch: Stretch, side: int, begin: int, end: int, number: int, said: int
+    zeek: ZeekEnd, stretch: Stretch, side: int, run: Span, leg: Leg, other: Leg
 ) -> int:
     """Where an end's numbers come half round, and where they come round, for the first time.
 
     Zeek takes what lies between, further from the first number than half of all and without
     having come round, for something before it (:func:`lost_ack`).
     """
+    (begin, end), number, said = run, leg.number, other.said
     edges = _HALF, _ALL - zeek.start_seq
     if not zeek.seq_wraps:
         gone = (zeek.last_seq - zeek.start_seq) & (_ALL - 1)
-        low, high = span(stretch.data[side], begin, end)
-        ends = stretch.data_ends[side][low:high]
         for edge in edges:
-            if gone < edge:
+            if gone < edge <= gone + leg.reached - number:
+                low, high = span(stretch.data[side], begin, end)
+                ends = stretch.data_ends[side][low:high]
                 at = int(ends.searchsorted(number + edge - gone, "left"))
                 if at < len(ends):
                     end = min(end, int(stretch.data[side][low + at]))
     if not zeek.ack_wraps:
-        gone = (stretch.raw(side, said) - zeek.start_seq) & (_ALL - 1)
+        raw = stretch.raw(side, said)
+        gone = (raw - zeek.start_seq) & (_ALL - 1)
         for edge in edges:
-            if gone < edge:
+            if gone < edge <= gone + other.told - said:
                 end = beyond(stretch, 1 - side, said + edge - gone - 1, begin, end)
-        ahead = (zeek.ack_seq - stretch.raw(side, said)) & (_ALL - 1)
-        if 0 < ahead <= _HALF:
+        ahead = (zeek.ack_seq - raw) & (_ALL - 1)
+        if 0 < ahead <= _HALF and ahead < other.told - said:
             end = beyond(stretch, 1 - side, said + ahead, begin, end)
     return end
 
@@ -110,14 +119,13 @@ def _lost(zeek: ZeekEnd) -> bool:
     return not zeek.seq_wraps and gone >= _HALF
 
 
-def pass_over(half: Half, stretch: Stretch, side: int, run: Span, heard: int) -> None:
+def pass_over(half: Half, stretch: Stretch, side: int, run: Span, leg: Leg, other: Leg) -> None:
     """Zeek's idea of what was seen of an end's data, and of what was acknowledged."""
     if half.closed:
         return  # all of it had been, before its FIN was
     begin, end = run
     gaps, last = half.zeek.gaps, _zeek_last(half.zeek)
-    start, stop = stretch.before(side, begin), stretch.before(side, end)
-    number, reached = (int(stretch.reached[side][at]) for at in (start, stop))
+    number, reached, heard = leg.number, leg.reached, other.told
     upto = last + heard - number
     blocks = gaps._blocks
     frozen = lost_ack(half.zeek, stretch.raw(side, heard))

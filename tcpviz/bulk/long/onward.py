@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.long import holes
 from tcpviz.bulk.long.halves import Half
 from tcpviz.bulk.long.inorder import Span, Stretch, first, some, span
+from tcpviz.bulk.long.legs import Between, Leg, Legs
 from tcpviz.bulk.long.recall import Reader, RecentPlaces
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SACKED, STAMPED, SUM_SHIFT, Columns
@@ -85,7 +86,7 @@ class Onward:
     ) -> Stretch:
         """The columns of the segments that come next; ``idents`` the ends' latest."""
         one, two = (half.standing(each) for half, each in zip(self._halves, idents, strict=True))
-        return Stretch(
+        stretch = Stretch(
             columns,
             rows,
             up,
@@ -94,6 +95,8 @@ class Onward:
             copies=self.twice.copies > 0,
             older=bool(self.connection.older),
         )
+        self._between = Between(stretch)
+        return stretch
 
     # -- over a run ---------------------------------------------------------
 
@@ -102,19 +105,19 @@ class Onward:
 
         ``base`` is where the stretch begins among the flow's segments.
         """
-        if not self._agrees(stretch, begin, end):
+        legs = self._between.legs(begin, end)
+        if not self._agrees(stretch, legs):
             return begin
-        end = self._until(stretch, begin, end)
-        if end - begin < 2:
+        until = self._until(stretch, begin, end, legs)
+        if until - begin < 2:
             return begin
-        spans = [
-            (span(stretch.data[side], begin, end), span(stretch.moved[side], begin, end))
-            for side in (0, 1)
-        ]
+        if until < end:
+            end, legs = until, self._between.legs(begin, until)
         for side in (0, 1):
-            self._waits(stretch, side, (begin, end), spans[side][0], spans[1 - side][1])
+            self._waits(stretch, side, (begin, end), legs[side], legs[1 - side])
         for side in (0, 1):
-            self._say(stretch, side, (begin, end), *spans[side])
+            if legs[side].start < legs[side].stop:
+                self._say(stretch, side, (begin, end), legs[side])
         bits = self._analysis.completeness
         connection = self.connection
         connection.last_ns = int(stretch.time[end - 1])
@@ -123,58 +126,53 @@ class Onward:
         if connection._third:
             connection._data_began = True
         bits.note(
-            data=any(low < high for (low, high), _ in spans),
-            ack=sum(high - low for (low, high), _ in spans) < end - begin,
+            data=any(leg.low < leg.high for leg in legs),
+            ack=sum(leg.high - leg.low for leg in legs) < end - begin,
         )
         self.twice.pass_over(base + begin, base + end)
         return end
 
-    def _agrees(self, stretch: Stretch, begin: int, stop: int) -> bool:
-        """Whether the core stands at a place where the columns suppose it to stand."""
-        zeek = self._analysis.zeek
+    def _agrees(self, stretch: Stretch, legs: Legs) -> bool:
+        """Whether the core stands before a run where the columns suppose it to stand."""
         for side in (0, 1):
-            half, peer = self._halves[side], self._halves[1 - side]
+            half, peer, leg = self._halves[side], self._halves[1 - side], legs[side]
             end, flow, signs, known = half.end, half.flow, half.signs, stretch.ends[side]
-            at = stretch.before(side, begin)
-            number = stretch.raw(side, int(stretch.reached[side][at]))
-            said = stretch.raw(1 - side, int(stretch.said[side][at]))
+            number = (known.next + leg.number) & _MASK
             if not number == flow.next_seq == end.snd_nxt == half.zeek.last_seq:
                 return False
+            theirs = stretch.ends[1 - side].next
+            said = (theirs + leg.said) & _MASK
             if not said == end.rcv_nxt == peer.end.snd_una:
                 return False
-            if flow.last_ack != stretch.raw(1 - side, int(stretch.latest_ack[side][at])):
+            if flow.last_ack != (theirs + leg.acked) & _MASK:
                 return False
             if said != peer.zeek.ack_seq and not holes.lost_ack(peer.zeek, said):
                 return False
-            if flow.window != int(stretch.windows[side][at]):
+            if flow.window != leg.window or end.window != leg.window << known.shift:
                 return False
             if signs.next is not None and (signs.next, signs.una) != (number, end.snd_una):
                 return False
-            if end.window != stretch.windows[side][at] << known.shift:
-                return False
-            if (signs.zero_since_ns is None) is (flow.window == 0):
+            if (signs.zero_since_ns is None) is (leg.window == 0):
                 return False
             if flow.kept_alive or flow.probed or half.zeek.state in _GONE:
                 return False
-            if end.state not in _TALKING:
-                return False
-            longest = max(signs.largest_acked, signs._biggest[1] if signs._biggest else 0)
-            if longest < int(stretch.longest[side][at]):
+            if half.zeek.fin_count and not half.closed:
+                return False  # one that need not be believed, but Zeek does
+            if end.state not in _TALKING or half.longest < leg.longest:
                 return False
             if known.ticks is not None:
-                ticks, value = signs.ticks, int(stretch.values[side][at])
-                if ticks is None or (ticks - value + 1000) & _MASK > 2000:
+                ticks = signs.ticks
+                if ticks is None or (ticks - leg.value + 1000) & _MASK > 2000:
                     return False
-                first = int(stretch.at[side][at]) if at < len(stretch.at[side]) else stop
-                if first < stop:
-                    value, recent = int(stretch.value[first]), peer.end.ts_recent
-                    if (value - ticks) & _MASK >= _HALF:
+                if leg.start < leg.stop:
+                    recent = peer.end.ts_recent
+                    if (leg.stamp - ticks) & _MASK >= _HALF:
                         return False
-                    if recent is not None and (value - recent) & _MASK >= _HALF:
+                    if recent is not None and (leg.stamp - recent) & _MASK >= _HALF:
                         return False
-        return len(zeek._seen_first) > 1
+        return len(self._analysis.zeek._seen_first) > 1
 
-    def _until(self, stretch: Stretch, begin: int, end: int) -> int:
+    def _until(self, stretch: Stretch, begin: int, end: int, legs: Legs) -> int:
         """Where the core does more than what a plain segment does, at ``end`` at the latest."""
         zeek = self._analysis.zeek
         for side in (0, 1):
@@ -189,7 +187,7 @@ class Onward:
                     end = first(stretch.bare[side], begin, end)
             if half.signs.next is None:
                 end = first(stretch.data[side], begin, end)
-            if peer.zeek.state is not ZeekState.CLOSED:
+            if len(stretch.shut[side]) and peer.zeek.state is not ZeekState.CLOSED:
                 end = _before_letter(stretch.shut[side], half.zeek.zero_windows, begin, end)
             for places, letter in zip(
                 (stretch.data[side], stretch.bare[side]), half.letters, strict=True
@@ -201,21 +199,20 @@ class Onward:
                 low, high = span(places, begin, end)
                 places = places[low:high]
                 end = first(places[stretch.ack[places] == peer.flow.probe_end], begin, end)
-            for number in half.unsettled:
+            for number in half.unsettled if half.end.doubted else ():
                 # Its peer would confirm it by acknowledging just that.
                 low, high = span(stretch.at[1 - side], begin, end)
                 places = stretch.at[1 - side][low:high]
                 end = first(places[stretch.ack[places] == number], begin, end)
-            end = holes.before_hole(half, stretch, side, begin, end)
-            end = holes.before_gap(half, stretch, side, begin, end)
+            end = holes.before_hole(half, stretch, side, (begin, end), legs)
+            end = holes.before_gap(half, stretch, side, (begin, end), legs)
         return end
 
-    def _waits(self, stretch: Stretch, side: int, run: Span, sent: Span, acked: Span) -> None:
+    def _waits(self, stretch: Stretch, side: int, run: Span, sent: Leg, acked: Leg) -> None:
         """What was sent by an end, as far as it rests on what the other acknowledges."""
         half = self._halves[side]
         data, moved = stretch.data[side], stretch.moved[1 - side]
-        (low, high), (first, last) = sent, acked
-        heard = int(stretch.said[1 - side][stretch.before(1 - side, run[1])])
+        low, high, first, last, heard = sent.low, sent.high, acked.first, acked.last, acked.told
         if high > low or last > first:
             half.log.pass_over(stretch, side, low, high, heard)
         signs = half.signs
@@ -238,14 +235,11 @@ class Onward:
                     signs.waiting_ns = int(stretch.time[data[after]])
         elif high > low and signs.waiting_ns is None:
             signs.waiting_ns = int(stretch.time[data[low]])
-        holes.pass_over(half, stretch, side, run, heard)
+        holes.pass_over(half, stretch, side, run, sent, acked)
 
-    def _say(self, stretch: Stretch, side: int, run: Span, sent: Span, acked: Span) -> None:
+    def _say(self, stretch: Stretch, side: int, run: Span, leg: Leg) -> None:
         """What an end has said by its latest segment of a run."""
-        (begin, end), (low, high), (first, last) = run, sent, acked
-        start, stop = stretch.before(side, begin), stretch.before(side, end)
-        if start == stop:
-            return
+        (begin, end), start, stop, low, high = run, leg.start, leg.stop, leg.low, leg.high
         half, peer = self._halves[side], self._halves[1 - side]
         me, flow, signs = half.end, half.flow, half.signs
         place = int(stretch.at[side][stop - 1])
@@ -275,12 +269,11 @@ class Onward:
             flow.dup_frame, flow.dup_acks = stretch.frame(latest), some(again, latest, end)
         else:
             flow.dup_acks += some(again, begin, end)
-        if last > first:
-            furthest = int(stretch.said[side][stop])
-            far = stretch.raw(1 - side, furthest)
+        if leg.told > leg.said:
+            far = stretch.raw(1 - side, leg.told)
             if not holes.lost_ack(peer.zeek, far):
                 # More than half of all numbers may have been acknowledged meanwhile.
-                ahead = furthest - int(stretch.said[side][start])
+                ahead = leg.told - leg.said
                 peer.zeek.ack_wraps += (peer.zeek.ack_seq + ahead) >> 32
                 peer.zeek.ack_seq = far
             me.rcv_nxt = peer.end.snd_una = far
