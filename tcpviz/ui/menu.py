@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+
+from textual import work
 from textual.command import CommandList, CommandPalette
+from textual.css.query import NoMatches
+
+_gather: Any = CommandPalette._gather_commands.__wrapped__  # type: ignore[attr-defined]
 
 
 class Menu(CommandPalette):
@@ -11,3 +18,9 @@ class Menu(CommandPalette):
     def _action_command_list(self, action: str) -> None:
         if self.query_one(CommandList).scrollable_content_region:
             super()._action_command_list(action)
+
+    @work(exclusive=True, group=CommandPalette._GATHER_COMMANDS_GROUP)
+    async def _gather_commands(self, search_value: str) -> None:
+        """Look for commands; closed meanwhile, it has nowhere to put them, and nobody asks."""
+        with suppress(NoMatches):
+            await _gather(self, search_value)

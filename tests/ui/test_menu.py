@@ -51,3 +51,17 @@ async def test_asked_for_again_while_it_is_being_taken_away() -> None:
         app.action_command_palette()
         await settle(pilot, lambda: isinstance(app.screen, Menu) and app.screen is not first)
         assert len(app.screen_stack) == 2
+
+
+async def test_closed_before_it_has_begun_to_look_for_commands() -> None:
+    app = capture_file(2)
+    async with running(app) as pilot:
+        await pilot.press("colon")
+        await settle(pilot, lambda: isinstance(app.screen, Menu) and app.screen.is_mounted)
+        menu = app.screen
+        assert isinstance(menu, Menu)
+        gone = app.pop_screen()
+        await gone
+        menu._gather_commands("x")  # what it does once it stands, and at each letter
+        await settle(pilot, lambda: not list(app.workers))
+        assert len(app.screen_stack) == 1
