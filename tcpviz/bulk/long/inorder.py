@@ -340,7 +340,7 @@ class Stretch:
         )
         self.shut, self.closes, self.opens = (
             tuple(np.flatnonzero(which & (self.side == bool(side))) for side in (0, 1))
-            if shut.any()
+            if shut.any() or opens.any()  # the first may be opened that was shut before
             else (empty[:0].nonzero()[0],) * 2
             for which in (shut, closes, opens)
         )
