@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.segments.reading import Reading
@@ -24,7 +24,7 @@ class Follower:
 
     def follow(
         self,
-        rows: Iterable[int],
+        rows: Sequence[int],
         errors: Iterable[tuple[int, Unreachable | Gap]] = (),
         *,
         tracker: Tracker | None = None,
@@ -41,14 +41,15 @@ class Follower:
         tracker = Tracker(keep=False) if tracker is None else tracker
         only: Connection | None = None
         before = 0
-        for place, row in enumerate(rows):
+        moments = self._clock.now[rows].tolist()
+        self.segments += len(rows)
+        segments = self._reading.segments(rows, self._decoder)
+        for place, (row, moment, segment) in enumerate(zip(rows, moments, segments, strict=True)):
             while waiting and waiting[0][0] <= row:
                 before = self._tell(tracker, waiting.pop(0)[1], before)
-            before = self.come_to(tracker, row, before)
-            segment = self._reading.segment(row, self._decoder)
+            before = self._go_on(tracker, moment, before)
             if changed is not None:
                 segment = changed(place, segment)
-            self.segments += 1
             if only is not None and not int(segment.flags) & SYN:
                 tracker.take(only, segment)
                 continue
@@ -66,10 +67,11 @@ class Follower:
 
     def come_to(self, tracker: Tracker, row: int, before_ns: int) -> int:
         """Let time go on from ``before_ns`` to when the tracker of everything takes a row."""
-        clock = self._clock
-        moment = int(clock.now[row])
-        if clock.leaps or moment - before_ns > 1 << 46:
-            for stop in clock.stops(before_ns, moment):
+        return self._go_on(tracker, int(self._clock.now[row]), before_ns)
+
+    def _go_on(self, tracker: Tracker, moment: int, before_ns: int) -> int:
+        if self._clock.leaps or moment - before_ns > 1 << 46:
+            for stop in self._clock.stops(before_ns, moment):
                 tracker.tick(stop)
         tracker.tick(moment)
         return moment

@@ -39,7 +39,7 @@ MOST = 8
 PORTION = 1500
 """Segments that are followed at a time, in whole flows: a tenth of a second's work."""
 
-WORTH = 30_000
+WORTH = 10_000
 """Segments to follow that are worth another process."""
 
 ROOM = 1 << 26
@@ -66,7 +66,7 @@ def done(job: Job, reading: Reading, clock: Clock, follower: Follower) -> Opened
     if job.long:
         from tcpviz.bulk.connections import skipping  # not wanted where none is long
 
-        long = skipping.Skipping(reading, clock, job.rows, job.told)  # type: ignore[arg-type]
+        long = skipping.Skipping(reading, clock, job.rows, job.told, job.scopes or ())
         opened = long.follow()
         follower.segments += long.segments
         return opened

@@ -7,7 +7,7 @@ bucket has whole flows and fits into memory; a flow that is too long for that co
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,9 @@ class Part(Reading):
 
     def segment(self, row: int, decoder: Decoder) -> Segment:
         return self._of.segment(int(self.whole[row]), decoder)
+
+    def segments(self, rows: Sequence[int], decoder: Decoder) -> Iterator[Segment]:
+        return self._of.segments(self.whole[rows].tolist(), decoder)
 
     def origin(self, rows: Array) -> tuple[Reading, Array]:
         return self._of, self.whole[rows]
