@@ -204,7 +204,11 @@ def _places(table: Table, chosen: Filter) -> NDArray[Any]:
     from tcpviz.bulk.tables.sieve import Sieve
     from tcpviz.bulk.tables.sorting import Keys
 
-    return Sieve(Keys(table, None), table.connection).places(chosen)
+    def whole(place: int) -> Connection:
+        row, building = table.first_row(place), table.building
+        return dict(building.follow(building.flows.flow_of(row))[1])[row]
+
+    return Sieve(Keys(table, None), table.connection, whole).places(chosen)
 
 
 def _moments(table: Table, places: NDArray[Any]) -> Iterator[tuple[Connection, int]]:

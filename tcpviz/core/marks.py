@@ -196,9 +196,13 @@ class MarkAnalyzer:
             if (count := self.counts[Side.CLIENT][name] + self.counts[Side.SERVER][name])
         }
 
-    def count_as(self, totals: Counter[str]) -> None:
-        """Count these marks instead, whoever's they are: for what was counted elsewhere."""
-        self._counts = {Side.CLIENT: totals, Side.SERVER: Counter()} if totals else None
+    def count_as(self, totals: Counter[str], server: Counter[str] | None = None) -> None:
+        """Count these marks instead, for what was counted elsewhere.
+
+        Whoever's they are, or the client's, where those of the ``server`` are given, too.
+        """
+        both = {Side.CLIENT: totals, Side.SERVER: server or Counter()}
+        self._counts = both if any(both.values()) else None
 
     def observe(self, segment: Segment, side: Side) -> tuple[Mark, ...]:
         """Take the next segment, sent by ``side``; returns its marks. More is in ``last``."""

@@ -89,6 +89,19 @@ severity<warning
 verdict!=refused
 severity:info,warning
 mss>1400
+window>1000
+window=0
+client.window=64240
+not server.window>100
+client.window!=64240
+window!=65535
+client.mark.window_update>0
+server.mark.duplicate_ack>0
+not server.mark.window_full>0
+client.mark.duplicate_ack=0
+client.mark:window_update
+server.mark:duplicate_ack,window_full
+server.mark!=duplicate_ack
 opened_by:client
 closed_by:server
 syns>1
@@ -141,13 +154,21 @@ def test_a_filter_by_column_finds_what_the_scalar_one_finds(
         def whole(place: int, stories: Stories = stories) -> Connection:
             return stories.tell(place + 1).tracker.connections[place + 1]
 
-        followed = any(each in text for each in ("mss", "client.mark", "server.mark"))
+        followed = any(each in text for each in ("mss", "window", "client.mark", "server.mark"))
         everyone = [whole(n) for n in range(len(rows))] if followed else list(rows)
         until = snapshot.table.until_ns.tolist()
         for at, moments in ((now, [now] * len(rows)), (None, until)):
             sieve = Sieve(Keys(snapshot.table, at), rows.at, whole)
             fits = map(chosen.matches, everyone, moments)
             assert sieve.places(chosen).tolist() == [n for n, fit in enumerate(fits) if fit]
+
+
+@pytest.mark.parametrize("text", ["server.mark:duplicate_ack", "window>1000", "not window>1000"])
+def test_what_is_too_long_to_be_asked_together_is_asked_alone(
+    tables: list[FileRows], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tcpviz.bulk.tables.portions.SEGMENTS", 8)
+    test_a_filter_by_column_finds_what_the_scalar_one_finds(tables, text)
 
 
 @pytest.mark.parametrize("column", sorted(table.SORTS))

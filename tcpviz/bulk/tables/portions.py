@@ -78,6 +78,11 @@ class Portion:
     def __len__(self) -> int:
         return len(self.places)
 
+    @property
+    def rows(self) -> tuple[Array, Array]:
+        """The rows of all segments; and where among them each connection begins, and the end."""
+        return self._rows, np.append(self._begin, len(self._rows))
+
     def column(self, name: str) -> Array:
         """One of the building's columns."""
         return self.worked(name, -1, lambda: self._array[name][self.at])

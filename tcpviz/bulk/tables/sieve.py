@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.tables.by_end import WINDOW, with_marks
 from tcpviz.bulk.tables.community_ids import community_ids
 from tcpviz.bulk.tables.headlines import kinds_of, tells_time
 from tcpviz.bulk.tables.load import COUNTED, told
@@ -76,7 +77,17 @@ class Interrupted(Exception):  # noqa: N818 - it is no failure
 
 def answerable(chosen: Filter) -> bool:
     """Whether a filter can be asked of a table without following any of its connections."""
-    return all(told(each.field) or Sieve._shaped(each) for each in tests(chosen.node))
+    return all(
+        told(each.field) or Sieve._shaped(each) or _of_an_end(each) for each in tests(chosen.node)
+    )
+
+
+def _of_an_end(test: Test) -> bool:
+    """It is about what the table has of both ends together only, or not at all."""
+    side, _, name = test.field.rpartition(".")
+    if test.field in ("client.mark", "server.mark"):
+        return not Sieve._shaped(test)
+    return name == WINDOW or (name in COUNTED and side in ("client.mark", "server.mark"))
 
 
 class Sieve:
@@ -138,6 +149,8 @@ class Sieve:
                 return 0
             if node.field in _GROUPED:
                 return 0
+            if _of_an_end(node):
+                return 1
             return 1 if told(node.field) else 2
         inner = (node.item,) if isinstance(node, Not) else getattr(node, "items", ())
         return max((self._dear(each) for each in inner), default=0)
@@ -179,6 +192,8 @@ class Sieve:
             return self._by_group(test)
         if test.field == "community_id":
             return self._communities(test)
+        if _of_an_end(test):
+            return self._by_end(test)
         column = self._column(test)
         if column is None:
             return None
@@ -242,6 +257,39 @@ class Sieve:
             ]
             found[places] = np.array(fits, np.bool_)[back]
         return found, left
+
+    def _by_end(self, test: Test) -> Mask:
+        """What the table does not have of each end: out of the segments, all at once."""
+        told_of, left = self._keys.by_end(self._enough)
+        if self._enough():
+            raise Interrupted
+        side, _, name = test.field.rpartition(".")
+        found = np.zeros(len(self._table), np.bool_)
+        if test.field.endswith(".mark"):
+            question = self._question(test)
+            side = test.field.partition(".")[0]
+            groups, alone = self._table.kinds()
+            for each in COUNTED:
+                groups = groups * 2 + (told_of[side, each] > 0)
+            places = np.flatnonzero(~left & ~alone.astype(np.bool_))
+            if len(places):
+                _, first, back = np.unique(groups[places], return_index=True, return_inverse=True)
+                fits = [
+                    bool(question(with_marks(self._table, each, told_of), 0))
+                    for each in places[first].tolist()
+                ]
+                found[places] = np.array(fits, np.bool_)[back]
+            for place in np.flatnonzero(alone).tolist():
+                found[place] = question(self._connection(place), 0)
+            return found | self._one_by_one(test, left)
+        asked = CONNECTIONS.fields[test.field].kind.asked(
+            "=" if test.op == "!=" else test.op, test.values
+        )
+        for each in _ENDS if side == "" else (side.partition(".")[0],):
+            found |= self._values(told_of[each, name], int, asked)
+        if test.op == "!=":
+            found = ~found
+        return (found & ~left) | self._one_by_one(test, left)
 
     # -- verdicts -----------------------------------------------------------
 

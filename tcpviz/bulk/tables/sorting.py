@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.tables.by_end import by_end
 from tcpviz.bulk.tables.headlines import headlines
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
@@ -34,6 +35,7 @@ class Keys:
         self._known: dict[str, Array] = {}
         self._told: tuple[Array, list[str]] | None = None
         self._both: tuple[tuple[Array, Array], tuple[Array, Array]] | None = None
+        self._by_end: tuple[dict[tuple[str, str], Array], Array] | None = None
 
     def ends(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         """(address, port) of each client and of each server."""
@@ -46,6 +48,15 @@ class Keys:
         if self._told is None:
             self._told = headlines(self.judged)
         return self._told
+
+    def by_end(self, enough: Callable[[], bool]) -> tuple[dict[tuple[str, str], Array], Array]:
+        """What :mod:`tcpviz.bulk.tables.by_end` tells; not all of it, if that was ``enough``."""
+        if self._by_end is None:
+            made = by_end(self.table, enough)
+            if enough():
+                return made
+            self._by_end = made
+        return self._by_end
 
     def order(self, column: str, *, reverse: bool = False) -> Array:
         """Places in the table, sorted. Raises KeyError for an unknown column."""
@@ -80,6 +91,10 @@ class Keys:
         numbers = self.table.shaped(number)
         return _ranks(list(texts))[numbers] if texts else numbers
 
+    def _inside(self) -> Array:
+        numbers = self.table.scopes
+        return _ranks([", ".join(names) for _, names in self.table.scope_names])[numbers]
+
     def _verdict(self) -> Array:
         numbers, texts = self.sentences()
         return _ranks(texts)[numbers] if texts else numbers
@@ -103,6 +118,7 @@ _KEYS: dict[str, Callable[[Keys], Array]] = {
     "client_state": lambda k: k._text(lambda c: str(c.client.state)),
     "server_state": lambda k: k._text(lambda c: str(c.server.state)),
     "phase": lambda k: k._text(lambda c: f"{c.phase.name}\0{chr(c.phase.done)}"),
+    "inside": lambda k: k._inside(),
     "process": lambda k: np.zeros(len(k.table), np.int64),  # a file does not tell
     "time": lambda k: k.table.first_ns - k.table.last_ns,
     "segments": lambda k: -k.table.segments,
