@@ -34,6 +34,7 @@ _SECOND: Final = 1_000_000_000
 _CODE: Final = {state: code for code, state in enumerate(STATES)}
 _UNKNOWN: Final = _CODE[None]
 _CLOSED: Final = _CODE[State.CLOSED]
+_NOT_KNOWN: Final = Certainty.UNKNOWN
 _KINDS: Final = len(STATES)
 _GONE: Final = _KINDS
 """An end that is not there (any more)."""
@@ -91,7 +92,8 @@ class Census:
             return
         key, head = connection * 2, self._head
         for claim in (step.client, step.server):
-            code = code_of(claim)
+            # code_of(), twice for each segment
+            code = _UNKNOWN if claim.certainty is _NOT_KNOWN else _CODE[claim.state]
             before = head.get(key)
             if before is None or before & 15 != code:
                 self._note(step.index, step.time_ns, key, before, code)

@@ -233,10 +233,13 @@ class Connection:
             why = claim.because.removesuffix(_SINCE) + _SINCE
             end.claim = replace(claim, certainty=sure, because=why)
 
-    def relative(self, segment: Segment) -> tuple[int, int | None]:
-        """(seq, ack) of a segment of this connection, counted from each end's first number."""
+    def relative(self, segment: Segment, side: Side | None = None) -> tuple[int, int | None]:
+        """(seq, ack) of a segment of this connection, counted from each end's first number.
+
+        ``side``: who sent it, where that is known.
+        """
         mine, theirs = self.client.first_seq, self.server.first_seq
-        if self.side_of(segment) is Side.SERVER:
+        if (side or self.side_of(segment)) is Side.SERVER:
             mine, theirs = theirs, mine
         seq = 0 if mine is None else (segment.seq - mine) & 0xFFFFFFFF
         if not int(segment.flags) & ACK:

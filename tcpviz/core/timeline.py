@@ -61,6 +61,8 @@ class StepKind(enum.Enum):
     NOTE = "note"
     GAP = "gap"
 
+    __hash__ = object.__hash__  # the standard one is a call of Python, many times a segment
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

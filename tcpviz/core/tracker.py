@@ -180,17 +180,18 @@ class Tracker:
             else []
         )
         client, server = connection.client, connection.server
+        side = connection.side_of(segment)
         step = Step(
             self._next,
             record.time_ns,
             _KIND[moment],
             connection.id,
-            connection.side_of(segment),
+            side,
             client.claim,
             server.claim,
             connection.step_phase,
             segment,
-            connection.relative(segment),
+            connection.relative(segment, side),
             observation=connection.observation,
             changes=changes,
             passage=record.passage,

@@ -34,10 +34,14 @@ class TwiceSeen:
     once, or where the connection has shown a proven copy already.
     """
 
-    __slots__ = ("_meaningless", "_recent", "_syns", "copies", "rewritten")
+    __slots__ = ("_idents", "_marks", "_meaningless", "_recent", "_syns", "copies", "rewritten")
 
     def __init__(self) -> None:
-        self._recent: list[tuple[int, int, int, int]] = []
+        # Fingerprints and identifications of the latest segments, and when and where they came:
+        # whether one is among them is asked of each segment, which of them almost never.
+        self._marks: list[int] = []
+        self._idents: list[int] = []
+        self._recent: list[tuple[int, int]] = []
         self._syns: list[Segment] = []
         self._meaningless = False
         self.copies = 0
@@ -53,43 +57,49 @@ class TwiceSeen:
     def take(self, known: TwiceSeen) -> None:
         """Go on with what another one knows, which is not to be used any more."""
         self._recent, self._syns = known._recent, known._syns
+        self._marks, self._idents = known._marks, known._idents
         self._meaningless, self.copies = known._meaningless, known.copies
         self.rewritten = known.rewritten
 
     def remember(self, segment: Segment) -> None:
         """A segment that is no copy, known to be like none before it."""
         ident = hash((segment.src, segment.ip_id)) if segment.ip_id else 0
-        if len(self._recent) >= _RECENT:
-            del self._recent[0]
-        self._recent.append((_fingerprint(segment), ident, segment.time_ns, segment.frame))
+        self._keep(_fingerprint(segment), ident, segment)
+
+    def _keep(self, mark: int, ident: int, segment: Segment) -> None:
+        marks = self._marks
+        if len(marks) >= _RECENT:
+            del marks[0], self._idents[0], self._recent[0]
+        marks.append(mark)
+        self._idents.append(ident)
+        self._recent.append((segment.time_ns, segment.frame))
 
     def original(self, segment: Segment) -> int | None:
         """Frame number of the packet of which this is a copy, else ``None``."""
-        if segment.ip_id and segment.syn:
+        ip_id = segment.ip_id
+        if ip_id and segment.syn:
             before = self._same_syn(segment)
             if before is not None:
                 self.copies += 1
                 self.rewritten = self.rewritten or (before, segment)
                 return before.frame
         mark = _fingerprint(segment)
-        ident = hash((segment.src, segment.ip_id)) if segment.ip_id else 0
-        if ident and not self._meaningless:
-            for known, used, _, _ in self._recent:
-                if ident == used and mark != known:
-                    self._meaningless = True
-                    break
-        identified = ident and not self._meaningless
-        if identified or self.copies:
-            limit = SAME_PACKET_NS if identified else ANONYMOUS_NS
-        else:
-            limit = AT_ONCE_NS if segment.seq_len else -1
-        for known, _, time_ns, frame in self._recent:
-            if known == mark and abs(segment.time_ns - time_ns) <= limit:
-                self.copies += 1
-                return frame
-        if len(self._recent) >= _RECENT:
-            del self._recent[0]
-        self._recent.append((mark, ident, segment.time_ns, segment.frame))
+        ident = hash((segment.src, ip_id)) if ip_id else 0
+        marks = self._marks
+        if ident and not self._meaningless and ident in self._idents:
+            used = zip(self._idents, marks, strict=True)
+            self._meaningless = any(ident == one and mark != known for one, known in used)
+        if mark in marks:
+            identified = ident and not self._meaningless
+            if identified or self.copies:
+                limit = SAME_PACKET_NS if identified else ANONYMOUS_NS
+            else:
+                limit = AT_ONCE_NS if segment.seq_len else -1
+            for known, (time_ns, frame) in zip(marks, self._recent, strict=True):
+                if known == mark and abs(segment.time_ns - time_ns) <= limit:
+                    self.copies += 1
+                    return frame
+        self._keep(mark, ident, segment)
         return None
 
     def _same_syn(self, segment: Segment) -> Segment | None:

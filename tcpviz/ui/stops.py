@@ -15,7 +15,7 @@ class Stops:
         self._own: dict[int | None, list[int]] = {}
 
     def add(self, step: Step) -> None:
-        if not step.quiet:
+        if step.segment is not None or not step.quiet:  # no segment is quiet
             self._all.append(step.index)
             own = self._own.get(step.connection)
             if own is None:
