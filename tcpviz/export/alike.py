@@ -83,6 +83,18 @@ def community(portion: Portion, which: Array) -> list[Any]:
     return texts
 
 
+def inside(written: Callable[[tuple[str, ...]], Any]) -> Fill:
+    """The VLANs and tunnels that it is in, as ``written`` writes them."""
+
+    def fill(portion: Portion, which: Array) -> list[Any]:
+        numbers = portion.scope()[which].tolist()
+        names = portion.table.scope_names
+        texts = {number: written(names[number][1]) for number in set(numbers)}
+        return [texts[number] for number in numbers]
+
+    return fill
+
+
 # -- frames ----------------------------------------------------------------------
 
 
@@ -224,11 +236,12 @@ def usual(
     unit: str = "",
     marked: Callable[[Mapping[str, int]], Any],
     written: Callable[[str], str],
+    within: Callable[[tuple[str, ...]], Any],
 ) -> dict[str, Fill]:
     """What differs in a flat row of a kind's connections, by the column's name.
 
-    ``unit`` stands behind the names of times, ``marked`` writes counts of marks and ``written``
-    the verdict's sentence. Raises Unfit, as :func:`text`.
+    ``unit`` stands behind the names of times, ``marked`` writes counts of marks, ``written`` the
+    verdict's sentence and ``within`` VLANs and tunnels. Raises Unfit, as :func:`text`.
     """
     fills: dict[str, Fill] = {
         "id": number(lambda p: p.places + 1),
@@ -236,6 +249,7 @@ def usual(
         f"last{unit}": number(lambda p: p.last_ns),
         "marks": marks(kind, marked),
         "community_id": community,
+        "inside": inside(within),
     }
     for side, name in ((CLIENT, "client"), (SERVER, "server")):
         fills[f"{name}_addr"] = address(side)

@@ -15,6 +15,7 @@ from tcpviz.export import alike
 from tcpviz.export.by_kind import ByKind
 from tcpviz.export.csv_table import COLUMNS, row, safe
 from tcpviz.export.filling import Draft, Form
+from tcpviz.export.table_text import inside_text
 
 Array = NDArray[Any]
 
@@ -42,7 +43,7 @@ def _csv(cells: Iterable[object]) -> str:
 
 def _form(kind: Kind) -> tuple[Form, str]:
     draft = Draft(r"\x01(\d+)\x01")
-    holes = alike.usual(kind, unit="_ns", marked=_named, written=_cell)
+    holes = alike.usual(kind, unit="_ns", marked=_named, written=_cell, within=_within)
     cells = row(kind.connection, kind.now)
     itself = _csv(cells)
     for name, fill in holes.items():
@@ -53,6 +54,10 @@ def _form(kind: Kind) -> tuple[Form, str]:
 def _cell(text: str) -> str:
     """A text as one cell of several."""
     return _csv([safe(text), 0])[: -len(",0\n")]
+
+
+def _within(scope: tuple[str, ...]) -> str:
+    return _cell(inside_text(scope))
 
 
 def _named(counts: Mapping[str, int]) -> str:

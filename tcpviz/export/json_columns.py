@@ -63,6 +63,7 @@ def _form(kind: Kind) -> tuple[Form, str]:
         _verdict(draft, kind, verdict, said)
     o["verdict"] = o["verdicts"][0]["text"]
     o["community_id"] = draft.hole(alike.community, raw=False)
+    o["inside"] = draft.hole(alike.inside(_list))
     return draft.form(dumps(o) + "\n"), itself
 
 
@@ -73,6 +74,10 @@ def _verdict(draft: Draft, kind: Kind, verdict: Verdict, said: dict[str, Any]) -
     filled = text(kind, verdict, json.dumps)
     if filled is not None:
         said["text"] = draft.hole(filled)
+
+
+def _list(scope: tuple[str, ...]) -> str:
+    return json.dumps(scope, separators=(",", ":"))
 
 
 def _object(counts: Mapping[str, int]) -> str:

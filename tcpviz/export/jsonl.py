@@ -36,7 +36,7 @@ from tcpviz.words import english
 
 Object = dict[str, Any]
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 """The version of the shapes in ``schema.json``; a higher one only adds keys."""
 
 CROWDS: Final = 1000
@@ -113,6 +113,7 @@ def connection_object(connection: Connection, now_ns: int | None = None) -> Obje
         "verdict": said[0][1],
         "verdicts": [_verdict(c, each, text) for each, text in said],
         "community_id": community_id(client.endpoint, server.endpoint),
+        "inside": list(c.key.scope),
         "process": _owners(c),
     }
 

@@ -30,6 +30,6 @@ def rows(table: Table, places: Array) -> Iterator[list[Row]]:
 
 
 def _form(kind: Kind) -> tuple[Blank, Row]:
-    holes = alike.usual(kind, marked=counted, written=str)
+    holes = alike.usual(kind, marked=counted, written=str, within=list)
     values = row(kind.connection, kind.now)
     return Blank(values, {_PLACES[name]: fill for name, fill in holes.items()}), values

@@ -22,7 +22,15 @@ from tcpviz.bulk.tables.headlines import headlines
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
 from tcpviz.core.segment import Endpoint
-from tcpviz.export.table_text import RIGHT, TITLES, closing_lines, state_cell
+from tcpviz.export.table_text import (
+    INSIDE,
+    RIGHT,
+    TITLES,
+    closing_lines,
+    inside_text,
+    state_cell,
+    without_inside,
+)
 from tcpviz.sources.feed import FeedStatus
 from tcpviz.views import numbers
 from tcpviz.views.spans import text_width
@@ -275,7 +283,16 @@ def _shown(which: Array, texts: Sequence[str], places: Array | None) -> Cells:
     return _words(back, [texts[each] for each in unique.tolist()])
 
 
-def cells(table: Table, places: Array | None = None) -> list[Cells]:
+def _inside(table: Table, places: Array | None) -> Cells:
+    """VLANs and tunnels, as wide as nothing where there are none."""
+    texts = [inside_text(names) for _, names in table.scope_names]
+    if not any(texts):
+        return _words(np.zeros(len(table), np.intp), [""])
+    used, _, which = grouped(table.scopes)
+    return _shown(which, [texts[each] for each in used.tolist()], places)
+
+
+def cells(table: Table, places: Array | None = None) -> tuple[Cells, ...]:
     """The columns of :data:`tcpviz.export.table_text.TITLES`; of some connections, or of all."""
 
     def pick(column: Array) -> Array:
@@ -290,10 +307,11 @@ def cells(table: Table, places: Array | None = None) -> list[Cells]:
         lasted = _words(np.arange(len(took)), told, right=True)
     else:
         lasted = _durations(took)
-    return [
+    return (
         _counts(pick(np.arange(1, len(table) + 1) + table.begin)),
         _endpoints(table, *client),
         _endpoints(table, *server),
+        _inside(table, places),
         _told(table, places, lambda c: state_cell(c.client)),
         _told(table, places, lambda c: state_cell(c.server)),
         _told(table, places, lambda c: str(c.phase)),
@@ -303,7 +321,7 @@ def cells(table: Table, places: Array | None = None) -> list[Cells]:
         _counts(pick(table.bytes)),
         _durations(np.maximum(rtt, 0), rtt < 0),
         _shown(lines, texts, places),
-    ]
+    )
 
 
 def write(
@@ -329,16 +347,22 @@ def write(
     parts = list(_parts(table, places)) if count else []
     alone = cells(*parts[0]) if len(parts) == 1 else None
     if count:
-        sizes = [text_width(title) for title in TITLES]
+        sizes = tuple(text_width(title) for title in TITLES)
+        titles, inside = TITLES, False
         for part in parts:
-            sizes = [max(*pair) for pair in zip(sizes, _widths(part, alone), strict=True)]
+            widths = _widths(part, alone)
+            inside = inside or widths[INSIDE] > 0
+            sizes = tuple(map(max, sizes, widths))
+        if not inside:
+            titles, sizes = without_inside(titles), without_inside(sizes)
         heading = [
             title.rjust(size) if title in RIGHT else title.ljust(size)
-            for title, size in zip(TITLES, sizes, strict=True)
+            for title, size in zip(titles, sizes, strict=True)
         ]
         put(("  ".join(heading).rstrip() + "\n").encode())
     for some, chosen in parts:
         columns = cells(some, chosen) if alone is None else alone
+        columns = columns if inside else without_inside(columns)
         # Nothing is padded behind the last one.
         fields = [
             each.layout(size, b"  ") for each, size in zip(columns[:-1], sizes[:-1], strict=True)
@@ -367,7 +391,7 @@ def _parts(table: Table, places: Array | None) -> Iterator[_Part]:
             yield some, places[low:high] - some.begin
 
 
-def _widths(part: _Part, columns: list[Cells] | None) -> list[int]:
+def _widths(part: _Part, columns: tuple[Cells, ...] | None) -> list[int]:
     return [each.width for each in columns or cells(*part)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowd
@@ -15,13 +15,17 @@ from tcpviz.views import numbers
 from tcpviz.views.spans import clean, text_width
 from tcpviz.views.verdict import crowd_sentence, verdict
 
+T = TypeVar("T")
+
 CROWDS: Final = 10
 """Floods and scans under a table; the largest come first."""
 
-TITLES: Final = (
-    "#", "client", "server", "client is", "server is", "phase", "start", "time",
+TITLES: Final[tuple[str, ...]] = (
+    "#", "client", "server", "inside", "client is", "server is", "phase", "start", "time",
     "segs", "bytes", "RTT", "verdict",
 )  # fmt: skip
+INSIDE: Final = TITLES.index("inside")
+"""This column is there if one of the connections is in a VLAN or tunnel."""
 RIGHT: Final = frozenset({"#", "start", "time", "segs", "bytes", "RTT"})
 
 
@@ -79,6 +83,10 @@ def connection_rows(
     ``origin`` is when the first of all ``count`` began.
     """
     rows = [TITLES, *(_cells(each, origin, now) for each, now in shown)]
+    titles = TITLES
+    if not any(row[INSIDE] for row in rows[1:]):
+        rows = [without_inside(row) for row in rows]
+        titles = without_inside(TITLES)
     sizes = [max(text_width(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = []
     if shown:
@@ -87,7 +95,7 @@ def connection_rows(
                 " " * (size - text_width(cell)) + cell
                 if title in RIGHT
                 else cell + " " * (size - text_width(cell))
-                for title, cell, size in zip(TITLES, row, sizes, strict=True)
+                for title, cell, size in zip(titles, row, sizes, strict=True)
             ]
             lines.append("  ".join(cells).rstrip())
     of_all = f"{len(shown)} of " if filtered else ""
@@ -99,6 +107,16 @@ def connection_rows(
     from tcpviz.views.ladder_canvas import ascii_text  # all of the chart's drawing comes along
 
     return ascii_text(text)
+
+
+def without_inside(row: tuple[T, ...]) -> tuple[T, ...]:
+    """A row of which each connection would have nothing in that column."""
+    return row[:INSIDE] + row[INSIDE + 1 :]
+
+
+def inside_text(scope: tuple[str, ...]) -> str:
+    """VLANs and tunnels in a cell, outermost first."""
+    return ", ".join(scope)
 
 
 def closing_lines(
@@ -125,6 +143,7 @@ def _cells(c: Connection, origin: int, now_ns: int) -> tuple[str, ...]:
         str(c.id),
         str(c.client.endpoint),
         str(c.server.endpoint),
+        inside_text(c.key.scope),
         state_cell(c.client),
         state_cell(c.server),
         str(c.phase),

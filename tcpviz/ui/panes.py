@@ -219,6 +219,7 @@ class ConnectionPane(PaneView):
         self._shown: Sequence[Connection] = []
         self._all = 0
         self._digits = 1
+        self._scopes = False
         self._sought: tuple[object, ...] = ()
         self._said = ""
 
@@ -266,17 +267,14 @@ class ConnectionPane(PaneView):
                 else (place if place < self.top else place - space + 1)
             )
         self.top = max(min(self.top, len(self._shown) - space), 0)
-        owners = self.session.tracker.host.latest is not None
         order = self.session.order
-        fields: dict[str, Any] = {
-            "ascii_only": self.ascii_only,
-            "owners": owners,
-            "digits": self._digits,
-        }
+        seen = self._shown[self.top : self.top + space]
+        self._scopes = self._scopes or any(one.key.scope for one in seen)
+        fields: dict[str, Any] = {"ascii_only": self.ascii_only, **self._fields()}
         made = [Row(table.header(cells, order=order, **fields))]
         now = self.session.list_ns
         colours, self._said = self.session.colouring.connections, ""
-        for one in self._shown[self.top : self.top + space]:
+        for one in seen:
             selected = one.id == self.session.selected
             shown = self.session.as_of_cursor(one) if selected or self.session.hides_future else one
             role = colours.role(shown, now)
@@ -349,8 +347,11 @@ class ConnectionPane(PaneView):
 
     def columns(self) -> tuple[tuple[table.Column, int], ...]:
         """The columns that there are, with their widths."""
+        return table.columns(self.size.width, **self._fields())
+
+    def _fields(self) -> dict[str, Any]:
         owners = self.session.tracker.host.latest is not None
-        return table.columns(self.size.width, owners=owners, digits=self._digits)
+        return {"owners": owners, "scopes": self._scopes, "digits": self._digits}
 
     def _column_at(self, x: int) -> str | None:
         at = 1

@@ -47,16 +47,17 @@ COLUMNS: Final = (
     Column("id", "#", 3, 6, 0, right=True),
     Column("client", "client", 15, 21, 4),
     Column("server", "server", 15, 21, 3),
+    Column("inside", "inside", 16, 40, 5),
     Column("client_state", "client is", 9, 13, 1),
     Column("server_state", "server is", 9, 13, 2),
-    Column("phase", "phase", 13, 13, 6),
-    Column("process", "process", 10, 15, 7),
-    Column("time", "time", 9, 9, 9, right=True),
-    Column("segments", "segs", 5, 6, 8, right=True),
-    Column("bytes", "bytes", 7, 8, 10, right=True),
-    Column("rtt", "RTT", 8, 8, 11, right=True),
-    Column("retransmissions", "retr", 4, 5, 12, right=True),
-    Column("verdict", "verdict", 22, 48, 5),
+    Column("phase", "phase", 13, 13, 7),
+    Column("process", "process", 10, 15, 8),
+    Column("time", "time", 9, 9, 10, right=True),
+    Column("segments", "segs", 5, 6, 9, right=True),
+    Column("bytes", "bytes", 7, 8, 11, right=True),
+    Column("rtt", "RTT", 8, 8, 12, right=True),
+    Column("retransmissions", "retr", 4, 5, 13, right=True),
+    Column("verdict", "verdict", 22, 48, 6),
 )
 """All columns, in the order in which they stand."""
 
@@ -66,29 +67,39 @@ _FIRST_WIDER: Final = (("server", 18), ("client", 20), ("id", 4), ("verdict", 28
 _LEAST_VERDICT: Final = 16
 """Below its least width, only so that numbers are not cut."""
 
+_WIDE: Final = 100
+_NARROW: Final = {"inside": 7, "verdict": 15}
+"""Below that width, so that connections that differ in their VLAN alone can be told apart."""
+
 _LONG_ADDRESS: Final = 47
 """An IPv6 address with its port."""
 
 
 @lru_cache(maxsize=64)
-def columns(width: int, *, owners: bool = False, digits: int = 3) -> tuple[tuple[Column, int], ...]:
+def columns(
+    width: int, *, owners: bool = False, scopes: bool = False, digits: int = 3
+) -> tuple[tuple[Column, int], ...]:
     """The columns that ``width`` cells have room for, with their widths.
 
     One cell at the left marks the selection, and one stands between columns. ``owners``:
-    processes may be known here, so that they have a column. ``digits``: of the greatest number
-    in the list; room for them all goes before everything else that may be wider.
+    processes may be known here, so that they have a column; ``scopes``: some are in a VLAN or
+    tunnel. ``digits``: of the greatest number in the list; room for them all goes before
+    everything else that may be wider.
     """
     chosen: list[Column] = []
     spare = width - 1
+    least = {column.name: column.least for column in COLUMNS}
+    if scopes and width < _WIDE:
+        least |= _NARROW
     for column in sorted(COLUMNS, key=lambda each: each.rank):
-        if column.name == "process" and not owners:
+        if not {"process": owners, "inside": scopes}.get(column.name, True):
             continue
-        need = column.least + (1 if chosen else 0)
+        need = least[column.name] + (1 if chosen else 0)
         if need > spare:
             break
         chosen.append(column)
         spare -= need
-    sizes = {column.name: column.least for column in chosen}
+    sizes = {column.name: least[column.name] for column in chosen}
     if "id" in sizes:
         more = max(digits - sizes["id"], 0)
         given = min(max(sizes.get("verdict", 0) - _LEAST_VERDICT, 0), max(more - spare, 0))
@@ -154,6 +165,7 @@ def header(
     *,
     ascii_only: bool = False,
     owners: bool = False,
+    scopes: bool = False,
     order: tuple[str, bool] = ("id", False),
     digits: int = 3,
 ) -> Line:
@@ -166,7 +178,7 @@ def header(
         return (Span(" " * max(width, 0)),) if width > 0 else ()
     cells = (
         (_heading(c, size, order), roles.TITLE, size, c.right)
-        for c, size in columns(width, owners=owners, digits=digits)
+        for c, size in columns(width, owners=owners, scopes=scopes, digits=digits)
     )
     line = _row(_APART, cells, width)
     return ascii_line(line) if ascii_only else line
@@ -189,6 +201,7 @@ def row(
     *,
     ascii_only: bool = False,
     owners: bool = False,
+    scopes: bool = False,
     role: str | None = None,
     digits: int = 3,
 ) -> Line:
@@ -202,7 +215,7 @@ def row(
         return (Span(" " * width),) if width > 0 else ()
     made = (
         (column, size, *_cell(connection, column.name, size, now_ns))
-        for column, size in columns(width, owners=owners, digits=digits)
+        for column, size in columns(width, owners=owners, scopes=scopes, digits=digits)
     )
     cells = (
         (text, role if role and column.name in CELLS else own, size, column.right)
@@ -228,10 +241,17 @@ def _cell(connection: Connection, name: str, cells: int, now_ns: int) -> tuple[s
         return phase_text(c.phase), BAND_ROLES[c.phase.name]
     if name == "process":
         return owner_text(c), roles.TEXT
+    if name == "inside":
+        return inside(c), roles.TEXT
     if name == "verdict":
         said, text = leading(c, now_ns)
         return text, TONES[said.severity]
     return _number(c, name, now_ns)
+
+
+def inside(connection: Connection) -> str:
+    """The VLANs and tunnels it is in, outermost first."""
+    return clean(", ".join(connection.key.scope))
 
 
 def owner_text(connection: Connection) -> str:
@@ -289,6 +309,7 @@ SORTS: Final[dict[str, Callable[[Connection], object]]] = {
     "rtt": lambda c: -(c.handshake_rtt_ns or 0),
     "retransmissions": lambda c: -(c.marks or {}).get(RETRANSMISSION, 0),
     "process": owner_text,
+    "inside": inside,
     "verdict": lambda c: verdict(c),
 }
 """Sort keys by column; numbers sort with the greatest first. Ties keep their order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 
 from tcpviz.cli import BROKEN_PIPE, main
 from tcpviz.commands import read
+from tcpviz.sources.files import open_capture
 from tests.bench.generate import visits
+from tests.bulk import tunnels, variants
 
 WAYS = (
     ["--text"],
@@ -50,6 +53,46 @@ def test_both_ways_print_the_same(
         out = capfdbinary.readouterr()
         said.append((code, out.out, out.err))
     assert said[0] == said[1]
+
+
+@pytest.fixture(scope="module")
+def tunnelled(capture: Path) -> Path:
+    """A part of it in the open, in a VLAN, and in a VXLAN within two."""
+    with open_capture(str(capture)) as opened:
+        some = [replace(each, comment=None) for each in opened][:700]
+    made = list(some)
+    for name in ("VLAN", "VXLAN with VLANs on both sides"):
+        link, wrap = {**variants.ENVELOPES, **tunnels.TUNNELS}[name]
+        made += variants.enveloped(some, link, wrap)
+    path = capture.with_name("tunnelled.pcap")
+    path.write_bytes(variants.pcap(made))
+    return path
+
+
+INSIDE = (
+    ["--text"],
+    ["--json"],
+    ["--csv"],
+    ["--text", "vlan>0"],
+    ["--text", "not vlan>0"],
+    ["--text", "--ascii", "tunnel~vxlan"],
+)
+
+
+@pytest.mark.parametrize("way", INSIDE, ids=" ".join)
+def test_both_ways_tell_of_vlans_and_tunnels(
+    way: list[str],
+    tunnelled: Path,
+    capfdbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    test_both_ways_print_the_same(way, tunnelled, capfdbinary, monkeypatch)
+    main(["read", str(tunnelled), *way])
+    out = capfdbinary.readouterr().out
+    told = b"vxlan 16777215" in out
+    assert told == (way != ["--text", "not vlan>0"])
+    if way[0] == "--text":
+        assert (b"inside" in out.splitlines()[0]) == told
 
 
 @pytest.mark.parametrize("way", [[], ["port=80 and bytes>2000"], ["--parquet"]], ids=str)

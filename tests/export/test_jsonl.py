@@ -75,7 +75,7 @@ def busy() -> Talk:
 KEYS = [
     "id", "client", "server", "first_ns", "last_ns", "states", "certainty", "claims",
     "phase", "phase_progress", "completeness", "conn_state", "history", "segments", "bytes",
-    "marks", "handshake_rtt_ns", "verdict", "verdicts", "community_id", "process",
+    "marks", "handshake_rtt_ns", "verdict", "verdicts", "community_id", "inside", "process",
 ]  # fmt: skip
 
 
@@ -156,7 +156,7 @@ def test_the_summary() -> None:
             "connections": 3,
             "dropped": 0,
             "skipped": {"IP fragment": 1, "not IP": 2},
-            "schema": 3,
+            "schema": 4,
             "crowds": [],
         }
     }

@@ -61,8 +61,9 @@ def test_what_there_is_room_for() -> None:
     assert names(40) == {"id", "server", "client_state", "server_state"}
     assert names(80) >= names(40) | {"client", "verdict"}
     assert names(120) >= names(80) | {"phase", "segments", "time", "bytes"}
-    assert names(140) == {column.name for column in table.COLUMNS} - {"process"}
-    whole = {column.name for column, _ in table.columns(160, owners=True)}
+    assert names(140) == {column.name for column in table.COLUMNS} - {"process", "inside"}
+    assert "inside" in {column.name for column, _ in table.columns(100, scopes=True)}
+    whole = {column.name for column, _ in table.columns(160, owners=True, scopes=True)}
     assert whole == {column.name for column in table.COLUMNS}
 
 

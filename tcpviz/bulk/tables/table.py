@@ -141,6 +141,11 @@ class Table:
         )
 
     @property
+    def scope_names(self) -> list[tuple[int, tuple[str, ...]]]:
+        """IP version and names that each number of :attr:`scopes` stands for."""
+        return self._columns.tables.scopes
+
+    @property
     def building(self) -> Building:
         """What the table was made of."""
         return self._building
