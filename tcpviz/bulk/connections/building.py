@@ -397,7 +397,8 @@ class Building:
         if flow != min(unit.flows):
             return None
         rows = np.sort(np.concatenate([self.flows.rows(each) for each in unit.flows]))
-        return Job(rows, self.gaps.beside(unit.errors), self.met)
+        long = len(unit.flows) == 1 and len(rows) >= LEAST
+        return Job(rows, self.gaps.beside(unit.errors), self.met, long=long)
 
     def _enter(self, opened: Opened) -> None:
         """Enter the connections of what was followed."""

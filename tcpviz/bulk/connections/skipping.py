@@ -6,7 +6,8 @@ those between (:mod:`tcpviz.bulk.long.onward`). The last segment is always taken
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from tcpviz.bulk.long.onward import Onward
 from tcpviz.bulk.long.recall import Reader
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.core.connection import Connection
-from tcpviz.core.records import Gap, Moment, SegmentRecord
+from tcpviz.core.records import Gap, Moment, SegmentRecord, Unreachable
 from tcpviz.core.segment import ACK, FIN, RST, SYN, Segment
 from tcpviz.core.tracker import Tracker
 from tcpviz.wire.decoder import Decoder
@@ -45,11 +46,17 @@ _NEAR = 2 * RECENT
 class Skipping:
     """Follows a flow: its ``rows``, in order. ``segments`` counts those that the core took.
 
-    ``gaps``  where packets were lost, each with the row before which they were
+    ``told``    where packets were lost, and ICMP errors, each with the row before which it was
+    ``scopes``  VLANs and tunnels in which an error looks for its connection
     """
 
     def __init__(
-        self, reading: Reading, clock: Clock, rows: Array, gaps: Sequence[tuple[int, Gap]] = ()
+        self,
+        reading: Reading,
+        clock: Clock,
+        rows: Array,
+        told: Sequence[tuple[int, Gap | Unreachable]] = (),
+        scopes: Iterable[tuple[str, ...]] = (),
     ) -> None:
         self._reading, self._clock, self._rows = reading, clock, rows
         self._decoder = Decoder(verify=True)
@@ -61,13 +68,15 @@ class Skipping:
         self._up: dict[int, bool] = {}
         self.opened: list[tuple[int, Connection]] = []
         self.segments = 0
-        self._gaps = [(int(np.searchsorted(rows, rows.dtype.type(at))), gap) for at, gap in gaps]
+        self._tracker.followed.scopes |= dict.fromkeys(scopes)
+        places = np.searchsorted(rows, np.array([row for row, _ in told], rows.dtype)).tolist()
+        self._told = deque(zip(places, (each for _, each in told), strict=True))
 
     def follow(self) -> list[tuple[int, Connection]]:
         """Its connections, each with the row of its first segment."""
         count, place, warm = len(self._rows), 0, _WARM
         while place < count:
-            until = self._lose(place)
+            until = self._tell(place)
             end = min(place + warm, until)
             while place < end:
                 self._take(place)
@@ -80,26 +89,26 @@ class Skipping:
             place = self._through(connection, place, min(place + STRETCH, until))
             fruitless = self.segments - taken > (place - begun) // 2
             warm = min(2 * warm, _MOST_WARM) if fruitless else 1 if place - begun > _WARM else _WARM
-        self._lose(count)
+        self._tell(count)
         clock = self._clock
         for stop in clock.stops(self._before, clock.end):
             self._tracker.tick(stop)
         self._tracker.tick(clock.end)
         return self.opened
 
-    def _lose(self, place: int) -> int:
-        """Tell the core what was lost before a segment; where next something was."""
-        gaps, tracker = self._gaps, self._tracker
-        while gaps and gaps[0][0] <= place:
-            gap = gaps.pop(0)[1]
-            for stop in self._clock.stops(self._before, gap.time_ns):
+    def _tell(self, place: int) -> int:
+        """Tell the core what was before a segment besides segments; where next something is."""
+        told, tracker = self._told, self._tracker
+        while told and told[0][0] <= place:
+            record = told.popleft()[1]
+            for stop in self._clock.stops(self._before, record.time_ns):
                 tracker.tick(stop)
             # It was not told of all that was sent since the gap before.
             tracker.followed.touched |= self._went_on
             self._went_on.clear()
-            tracker.feed(gap)
-            self._before = max(self._before, gap.time_ns)
-        return gaps[0][0] if gaps else len(self._rows)
+            tracker.feed(record)
+            self._before = max(self._before, record.time_ns)
+        return told[0][0] if told else len(self._rows)
 
     def _through(self, connection: Connection, begin: int, end: int) -> int:
         """Go through a stretch as long as its columns hold; where it came to."""
