@@ -21,6 +21,7 @@ def main() -> None:
 
 def begin(start: Start) -> Callable[[Portion], Made]:
     """What makes of a portion what comes of it."""
+    os.nice(start.nice)
     file = None if start.file is None else os.fdopen(start.file, "rb", buffering=0)
 
     def do(portion: Portion) -> Made:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk import together
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.processors import processors
@@ -37,7 +38,13 @@ MOST = 8
 """Other processes, however many processors there are."""
 
 PORTION = 1500
-"""Segments that are followed at a time, in whole flows: a tenth of a second's work."""
+"""Segments that are followed at a time, in whole flows: a twentieth of a second's work.
+
+Beside a screen a third of that: it waits while pickle takes what others give back.
+"""
+
+YIELDING = 5
+"""By so much others give way to everybody else, beside a screen (nice(2))."""
 
 WORTH = 10_000
 """Segments to follow that are worth another process."""
@@ -92,8 +99,9 @@ class Portion(NamedTuple):
 
 
 class Start(NamedTuple):
-    """What such a process is told first; the clock is one without rows."""
+    """What such a process is told first; the clock is one without rows, ``nice`` as nice(2)'s."""
 
+    nice: int
     clock: Clock
     file: int | None
     sources: list[tuple[int, int]]
@@ -134,10 +142,12 @@ class Jobs:
         self._crew: Crew[list[Job], Made] | None = None
         self._portions: list[tuple[list[Job], int]] = []
         self._size = self._cost = 0
+        self._beside_screen = together.hands() == 1
+        self._enough = PORTION // 3 if self._beside_screen else PORTION
 
     def add(self, job: Job) -> None:
         """One more; others may begin with it soon."""
-        if not self._portions or self._size >= PORTION:
+        if not self._portions or self._size >= self._enough:
             self._hand_over()
             self._portions.append(([], 0))
             self._size = 0
@@ -181,7 +191,8 @@ class Jobs:
 
         whole, none = self._reading.origin(np.zeros(0, np.int64))
         clock = self._clock.of_rows(none, none)
-        start = Start(clock, whole.file, list(whole.columns.tables.sources))
+        nice = YIELDING if self._beside_screen else 0
+        start = Start(nice, clock, whole.file, list(whole.columns.tables.sources))
         files = () if start.file is None else (start.file,)
         return Crew(HAND, files, start, self._portion, self._done_here, most=most, each=WORTH)
 
