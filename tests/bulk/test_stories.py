@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources.files import FileFeed
 from tests.bench import generate
+from tests.bulk import transfer
 
 CAPTURES: dict[str, Callable[[Path], object]] = {
     "visits": lambda path: generate.visits(path, 250),
@@ -82,10 +84,36 @@ def test_a_story_is_what_the_core_says_of_the_whole_capture(kind: str, tmp_path:
     made.reading.close()
 
 
+@pytest.mark.parametrize("seed", [2, 3])
+def test_where_nothing_is_quiet_the_core_is_led_there(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tcpviz.bulk.tables.stories.LEAD", 0)  # nor is it after a loss
+    path = tmp_path / "a.pcap"
+    lost = {2: 0.0, 3: 0.004}[seed]
+    manner = transfer.Manner(random.Random(seed), flight=60, lost_behind=lost, lost_before=lost)
+    packets = transfer.write(path, manner, 6000)
+    everything, made = scalar(path), snapshot(path)
+    steps = [everything.timeline[at] for at in everything.timeline.of(1)]
+    whole, found = [told(each) for each in steps], [each.observation for each in steps]
+    assert len(whole) == packets
+    stories = Stories(made)
+    for begin in (900, 2048, 3000, 4100, 5205, packets - 100):
+        story = stories.tell(1, begin, 200)
+        window, mine = slice(begin, begin + 200), list(story.tracker.timeline)
+        assert story.joint == 0
+        assert [told(each) for each in mine] == whole[window]
+        assert [each.observation for each in mine] == found[window]
+        client, known = story.tracker.connections[1].client, everything.connections[1].client
+        assert (client.bytes, client.segments) == (known.bytes, known.segments)
+    made.reading.close()
+
+
 def test_where_nothing_is_quiet_it_is_told_what_is_not_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tcpviz.bulk.tables.stories.LEAD", 200)
+    monkeypatch.setattr("tcpviz.bulk.tables.carried.MOST_TAKEN", 0)  # too far to be led there
     path = tmp_path / "a.pcap"
     generate.stream(path, 1500)
     made = snapshot(path)

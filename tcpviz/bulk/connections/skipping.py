@@ -6,6 +6,7 @@ those between (:mod:`tcpviz.bulk.long.onward`). The last segment is always taken
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -39,6 +40,9 @@ _WARM = 8
 
 _MOST_WARM = 1 << 10
 
+_FEW = 24
+"""Segments that are not worth columns, where something else is told behind them."""
+
 _NEAR = 2 * RECENT
 """So far back lie the packets among which a copy is looked for, where there are none."""
 
@@ -48,6 +52,7 @@ class Skipping:
 
     ``told``    where packets were lost, and ICMP errors, each with the row before which it was
     ``scopes``  VLANs and tunnels in which an error looks for its connection
+    ``tracker``  the core that follows; it makes steps of what it takes if it keeps them
     """
 
     def __init__(
@@ -57,15 +62,17 @@ class Skipping:
         rows: Array,
         told: Sequence[tuple[int, Gap | Unreachable]] = (),
         scopes: Iterable[tuple[str, ...]] = (),
+        tracker: Tracker | None = None,
     ) -> None:
         self._reading, self._clock, self._rows = reading, clock, rows
         self._decoder = Decoder(verify=True)
         self._array = reading.columns.array
-        self._tracker = Tracker(keep=False)
+        self._tracker = Tracker(keep=False) if tracker is None else tracker
         self._reader = Reader(self._read, self._seq_and_length)
         self._before = 0
         self._went_on: dict[int, Connection] = {}  # of which the tracker was not told
         self._up: dict[int, bool] = {}
+        self._most = sys.maxsize
         self.opened: list[tuple[int, Connection]] = []
         self.segments = 0
         self._tracker.followed.scopes |= dict.fromkeys(scopes)
@@ -74,10 +81,26 @@ class Skipping:
 
     def follow(self) -> list[tuple[int, Connection]]:
         """Its connections, each with the row of its first segment."""
+        count = len(self._rows)
+        self.lead(count)
+        self._tell(count)
+        clock = self._clock
+        for stop in clock.stops(self._before, clock.end):
+            self._tracker.tick(stop)
+        self._tracker.tick(clock.end)
+        return self.opened
+
+    def lead(self, upto: int, most: int = sys.maxsize) -> bool:
+        """Follow it up to a place, once; false where the core had to take more than ``most``."""
         count, place, warm = len(self._rows), 0, _WARM
-        while place < count:
-            until = self._tell(place)
+        self._most = most
+        while place < upto:
+            if self.segments >= most:
+                return False
+            until = min(self._tell(place), upto)
             end = min(place + warm, until)
+            if until - end < _FEW:
+                end = until
             while place < end:
                 self._take(place)
                 place += 1
@@ -89,12 +112,12 @@ class Skipping:
             place = self._through(connection, place, min(place + STRETCH, until))
             fruitless = self.segments - taken > (place - begun) // 2
             warm = min(2 * warm, _MOST_WARM) if fruitless else 1 if place - begun > _WARM else _WARM
-        self._tell(count)
-        clock = self._clock
-        for stop in clock.stops(self._before, clock.end):
-            self._tracker.tick(stop)
-        self._tracker.tick(clock.end)
-        return self.opened
+        return True
+
+    def take(self, place: int) -> None:
+        """The core takes the segment behind what it was led to, and makes its step."""
+        self._tell(place)
+        self._take(place)
 
     def _tell(self, place: int) -> int:
         """Tell the core what was before a segment besides segments; where next something is."""
@@ -140,6 +163,8 @@ class Skipping:
             usual = self._take(begin + at, alone)
             at += 1
             wary = _NEAR if onward.twice.copies > copies else wary - 1
+            if self.segments >= self._most:
+                break
             if usual and onward.stands:
                 continue
             known = self.opened[-1][1]

@@ -5,8 +5,9 @@ that states, marks and history are what they would be had everything been follow
 one a *window* is followed. It begins where the connection begins, or where it is joined: at a
 moment at which each end had acknowledged everything that the other one had sent. There a stretch
 can be left out: the core is given the opening, then what comes from the joint on with its
-numbers moved up, and the steps get their own numbers back. Where nothing is quiet it is told how
-many segments it does not see, as if they had not been captured.
+numbers moved up, and the steps get their own numbers back. Where nothing is quiet the core is
+led there over what the columns tell (:mod:`tcpviz.bulk.tables.carried`); if that takes too long it
+is told how many segments it does not see, as if they had not been captured.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.following import Follower
+from tcpviz.bulk.tables.carried import led
 from tcpviz.bulk.tables.growing import Snapshot
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Gap, Moment, SegmentRecord, Side, Unreachable
@@ -85,6 +87,7 @@ class Stories:
         firsts = np.concatenate([building.array["first"].astype(np.int64), np.array(rows, int)])
         self._firsts = np.sort(firsts)
         self._lost: deque[tuple[int, Gap]] = deque()
+        self._too_far: dict[int, int] = {}  # connections, and where the core was not led to in time
         self._known: tuple[int, Array] | None = None  # whose segments were asked for last
 
     def known(self, ident: int) -> Array | None:
@@ -216,6 +219,8 @@ class Stories:
                 joint = at + low
                 lost = early.between(start, late, at)
                 self._feed(tracker, rows[:start])
+        if joint is None and (story := self._led(ident, rows, begin, end)) is not None:
+            return story
         if joint is None:
             self._feed(tracker, rows[:OPENING])
             skipped = begin - OPENING
@@ -238,6 +243,24 @@ class Stories:
         story = Story(ident, self.snapshot.version, tracker, begin, end, len(rows), joint)
         self._ended(story, rows)
         timeline.shorten(max(len(timeline) - mark, 1))
+        self._sums(story)
+        return story
+
+    def _led(self, ident: int, rows: Array, begin: int, end: int) -> Story | None:
+        """A window to which the core is led from the beginning, unless that takes too long."""
+        if begin >= self._too_far.get(ident, begin + 1):
+            return None
+        snapshot, tracker = self.snapshot, Tracker()
+        tracker.number_from(ident)
+        clock, gaps = snapshot.building.clock, self._gaps.every
+        made = led(snapshot.reading, clock, rows, gaps, tracker, begin, end)
+        if made is None:
+            self._too_far[ident] = begin
+            return None
+        self._lost = deque((row, gap) for row, gap in gaps if row > rows[end - 1])
+        story = Story(ident, snapshot.version, tracker, begin, end, len(rows))
+        self._ended(story, rows)
+        tracker.timeline.shorten(max(len(tracker.timeline) - made, 1))
         self._sums(story)
         return story
 
