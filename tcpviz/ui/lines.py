@@ -8,12 +8,15 @@ growing one is a new layout of the screen; whoever fills it chooses its top row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from rich.segment import Segment
 from textual.cache import LRUCache
-from textual.geometry import Region
+from textual.color import Color
+from textual.filter import LineFilter
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -77,6 +80,20 @@ def signed(drawn: Line, sign: str) -> Line:
     return (Span(sign, LIT), Span(first.text[1:], first.role), *rest)
 
 
+_update: object = None  # what is being written, where many parts of it are asked for
+
+
+@contextmanager
+def one_update() -> Iterator[None]:
+    """Nothing changes meanwhile: what lies under a widget is looked at once."""
+    global _update
+    _update = object()
+    try:
+        yield
+    finally:
+        _update = None
+
+
 class LinesView(Widget):
     """Shows rows from its top edge down; what is not given is blank.
 
@@ -102,7 +119,8 @@ class LinesView(Widget):
         self._rows: tuple[Row, ...] = ()
         self._strips: LRUCache[tuple[Row, int], Strip] = LRUCache(self.CACHED_STRIPS)
         self._line_strips: dict[int, Strip] = {}  # by its place, what was last written of each row
-        self._line_key: object = None
+        self._line_key: tuple[Size, Color, Sequence[LineFilter]] = (Size(), Color(0, 0, 0), ())
+        self._updated: object = None
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -140,11 +158,11 @@ class LinesView(Widget):
         It knows borders, padding, tints and fading, asks for all of them for each line, and takes
         three times as long as drawing does. Here is nothing of that (see ``DEFAULT_CSS``).
         """
-        size, made = self.size, self._line_strips
-        ground, filters = self.background_colors[1], self.get_line_filters()
-        if self._line_key != (size, ground, filters):
-            self._line_key = (size, ground, filters)
-            made.clear()
+        made = self._line_strips
+        if _update is None or self._updated is not _update:
+            self._updated = _update
+            self._look_around()
+        size, ground, filters = self._line_key
         lines = []
         for y in crop.line_range:
             strip = made.get(y)
@@ -158,6 +176,13 @@ class LinesView(Widget):
         if (first, last) != (0, size.width):
             lines = [strip.crop(first, last) for strip in lines]
         return lines
+
+    def _look_around(self) -> None:
+        """What lies under it, and what is done to all colours; Textual asks all parents for it."""
+        key = (self.size, self.background_colors[1], self.get_line_filters())
+        if self._line_key != key:
+            self._line_key = key
+            self._line_strips.clear()
 
     def render_line(self, y: int) -> Strip:
         """Row ``y`` as a strip, exactly as wide as the widget."""

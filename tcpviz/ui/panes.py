@@ -319,9 +319,11 @@ class ConnectionPane(PaneView):
     def place(self) -> int | None:
         """Where the selected connection is in the list, ``None`` if it is not."""
         selected = self.session.selected
+        if selected is None:
+            return None
         find = getattr(self._shown, "place_of", None)
         if find is not None:
-            return None if selected is None else cast("int | None", find(selected))
+            return cast("int | None", find(selected))
         return next((n for n, one in enumerate(self._shown) if one.id == selected), None)
 
     def move(self, rows: int) -> None:

@@ -17,6 +17,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tcpviz.ui.lines import one_update
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -53,12 +55,13 @@ class SparingCompositor(Compositor):
         if not spans:
             return None
         made: list[Piece] = []
-        for y, first, last in spans:
-            for start, end, widget, x, top in self._row(y):
-                if start < last and end > first:
-                    left, right = max(start, first), min(end, last)
-                    wanted = Region(left - x, y - top, right - left, 1)
-                    made += [Piece(left, y, strip) for strip in widget.render_lines(wanted)]
+        with one_update():
+            for y, first, last in spans:
+                for start, end, widget, x, top in self._row(y):
+                    if start < last and end > first:
+                        left, right = max(start, first), min(end, last)
+                        wanted = Region(left - x, y - top, right - left, 1)
+                        made += [Piece(left, y, strip) for strip in widget.render_lines(wanted)]
         return SparingUpdate(made)
 
     def _row(self, y: int) -> list[Stretch]:
