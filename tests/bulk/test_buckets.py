@@ -12,7 +12,7 @@ import pytest
 from tcpviz.bulk.connections.building import Building
 from tcpviz.bulk.segments import windows
 from tcpviz.bulk.segments.reading import Reading, Unsuited
-from tcpviz.bulk.segments.windows import Windows, lies_on_disk
+from tcpviz.bulk.segments.windows import Windows, lies_on_disk, windows_of
 from tcpviz.bulk.spilling import dealing
 from tcpviz.bulk.spilling.buckets import Dealt, built
 from tcpviz.bulk.tables import growing
@@ -186,3 +186,16 @@ def test_flows_that_are_too_long_for_a_bucket_come_by_themselves(
     assert len(alone) == 1
     assert alone[0] >= 3000
     assert differences(path, building) == []
+
+
+def test_a_limit_that_cannot_be_held_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = 20 << 20
+    monkeypatch.setattr("tcpviz.bulk.segments.windows.anonymous_bytes", lambda: taken)
+    windows = windows_of(64 << 20)
+    assert windows.beyond() == ""
+    taken = 100 << 20
+    said = windows.beyond()
+    assert "--memory 64M cannot be held" in said
+    assert "100 MB" in said
+    assert windows.beyond() == ""
+    assert windows_of(None).beyond() == ""

@@ -38,12 +38,14 @@ class Windows:
     """Room for a capture's packets, in memory as far as ``limit`` goes, and then on disk.
 
     ``limit``    bytes that they may take in memory, their columns and the work on them
+    ``memory``   bytes that somebody has given the whole program, if anybody has
     ``notes``    what a person is told of it, who has not chosen that limit
     """
 
     def __init__(self, limit: int, *, chosen: bool = True) -> None:
         self.limit = limit
         self.notes: list[str] = []
+        self.memory: int | None = None
         self._chosen = chosen
         self._maps: weakref.WeakSet[_Map] = weakref.WeakSet()
 
@@ -98,6 +100,17 @@ class Windows:
         for each in arrays:
             _map_of(each).reserve(count)
         return count
+
+    def beyond(self) -> str:
+        """What a person is told, once, whose limit cannot be held; else nothing."""
+        memory, taken = self.memory, anonymous_bytes()
+        if memory is None or taken <= memory:
+            return ""
+        self.memory = None
+        return (
+            f"--memory {memory >> 20}M cannot be held: the program and the table of all "
+            f"connections, which stays in memory, take {taken >> 20} MB"
+        )
 
     def rest(self) -> None:
         """Let go of what lies in memory; it comes back from the disk when it is looked at."""
@@ -201,4 +214,6 @@ def windows_of(memory: int | None) -> Windows:
     """For a program that may take ``memory`` bytes in all; ``None``: half of what is free."""
     if memory is None:
         return Windows(half_of_what_is_free(), chosen=False)
-    return Windows(max(memory - anonymous_bytes(), LEAST))
+    made = Windows(max(memory - anonymous_bytes(), LEAST))
+    made.memory = memory
+    return made

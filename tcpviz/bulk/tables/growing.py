@@ -200,6 +200,7 @@ class Growing:
         self._position = self.status.position
         if self.windows is not None:
             self.windows.rest()
+            self.status.notes += filter(None, [self.windows.beyond()])
         self._made_at = time.monotonic()
         self._took = self._made_at - began
         if self._grows:

@@ -71,6 +71,8 @@ class Loaded:
         """The table of what has been read. Raises Unsuited."""
         self._building = built(self._reading, windows=self.windows)
         self.table = Table(self._building)
+        if self.windows is not None:
+            self.status.notes += filter(None, [self.windows.beyond()])
         return self.table
 
     def story(self, place: int) -> tuple[Timeline, Connection]:
