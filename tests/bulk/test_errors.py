@@ -11,8 +11,10 @@ import pytest
 pytest.importorskip("numpy")
 
 from tcpviz.wire.frame import Frame
-from tests.bulk import tunnels, variants
+from tests.bench import losses
+from tests.bulk import tunnels, variants, worlds
 from tests.bulk.compare import built, differences, stories
+from tests.bulk.test_gaps import frames_of, losing
 from tests.bulk.test_hostile import ADDRESSES, traffic
 from tests.bulk.test_variants import frames
 from tests.wire import packets
@@ -59,4 +61,33 @@ def test_many_errors_about_few(tmp_path: Path) -> None:
     path.write_bytes(variants.pcap(made))
     building = built(path)
     assert len(building.reading.errors) == 2_000
+    assert differences(path, building) == []
+
+
+def interrupted(path: Path, seed: int) -> int:
+    """Write long transfers with errors among them, about the packet before; how many packets."""
+    dice = random.Random(seed)
+    losses.put(path, [losses.drawn(dice, 400) for _ in range(3)], dice)
+    some = frames_of(path)
+    where = {dice.randrange(1, len(some)) for _ in range(40)}
+    made: list[Frame] = []
+    for at, each in enumerate(some):
+        if at in where:
+            before = some[at - 1].data
+            data = worlds.error(before if each.link_type == 1 else bytes(14) + before, dice)
+            data = data if each.link_type == 1 else data[14:]
+            made.append(replace(each, data=data, wire_len=len(data)))
+        made.append(each)
+    made = [replace(each, number=at) for at, each in enumerate(made, 1)]
+    losing(path, made, {dice.randrange(1, len(made)) for _ in range(dice.choice((0, 5, 40)))})
+    return len(made)
+
+
+@pytest.mark.parametrize("seed", [5, 92, 186])
+def test_the_core_is_carried_on_behind_an_error(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "capture"
+    packets = interrupted(path, seed)
+    building = built(path)
+    assert len(building._units) > 0
+    assert building.follower.segments < packets
     assert differences(path, building) == []
