@@ -284,12 +284,12 @@ class Session(Whole):
             self._forgotten = self.timeline.first
             self.stops.forget(self._forgotten)
             self.census.forget(self._forgotten)
+            del self._readings[: bisect.bisect_left(self._readings, self._forgotten)]
         if self.tracker.evicted - self._evicted > EVICTED_AT_ONCE and not self.counted:
             self._evicted = self.tracker.evicted
             self.census.keep_only(
                 self.tracker.connections, len(self.timeline) - 1, self.tracker.now_ns
             )
-            del self._readings[: bisect.bisect_left(self._readings, self._forgotten)]
         if self.selected is not None and not self.has(self.selected):
             self.select(None, chosen=False)  # evicted
         self.follow_selection()

@@ -78,6 +78,16 @@ def test_a_limit_forgets_the_oldest_and_places_stay_right() -> None:
     assert made.place == (1, total)
 
 
+def test_what_the_kernels_said_is_forgotten_with_the_steps_it_stood_at() -> None:
+    made = session(scenario(), conversation(1, 20))
+    assert made.reading is not None
+    made = session(scenario(), conversation(1, 400), limit=100)
+    assert made.timeline.first > len(scenario())
+    assert made.reading is None
+    made.playback.first()
+    assert made.reading is None
+
+
 def test_every_figure_of_the_diagram_is_in_the_plan() -> None:
     assert sorted(FIGURES) == sorted((f.width, f.height) for f in diagram.FIGURES)
 
