@@ -164,6 +164,7 @@ class Crew(Generic[T, R]):
         self._tasks: list[_Task[T, R]] = []
         # The dearest first: what is begun last is soon done.
         self._waiting: list[tuple[int, int, _Task[T, R]]] = []
+        self._own: list[_Task[T, R]] = []
         self._turns = itertools.count()
         self._left = self._cost = self._started = 0
         self._hands: list[_Hand[T, R]] = []
@@ -174,15 +175,19 @@ class Crew(Generic[T, R]):
         """Of the others that are there, as far as is known."""
         return [hand.pid for hand in self._hands]
 
-    def add(self, item: T, cost: int) -> None:
-        """Another item; others may begin with it at once."""
+    def add(self, item: T, cost: int, *, alone: bool = False) -> None:
+        """Another item; others may begin with it at once, unless we do it ``alone``."""
         self._tasks.append(_Task(item, cost))
         self._left += 1
+        if alone:
+            self._own.append(self._tasks[-1])
+            return
         self._put(self._tasks[-1])
         self._cost += cost
         if self._started < self._most and self._cost >= (self._started + 1) * self._each:
             self._started += 1
-            with contextlib.suppress(OSError):
+            # No program, or no such way to start one: then it is done here.
+            with contextlib.suppress(OSError, TypeError, ValueError):
                 self._start()
         self.turn()
 
@@ -196,7 +201,7 @@ class Crew(Generic[T, R]):
             if not self._left:
                 return [each.made for each in self._tasks]
             self.turn()
-            task = heapq.heappop(self._waiting)[-1] if self._waiting else self._spare()
+            task = self._mine()
             if task is None and self.turn(_BEAT_S):
                 idle = 0
             elif task is None:
@@ -247,6 +252,12 @@ class Crew(Generic[T, R]):
         if not task.done:
             task.made, task.done = made, True
             self._left -= 1
+
+    def _mine(self) -> _Task[T, R] | None:
+        """What is to be done here next, first what others could do: they are not to wait for us."""
+        if self._waiting:
+            return heapq.heappop(self._waiting)[-1]
+        return self._own.pop() if self._own else self._spare()
 
     def _spare(self) -> _Task[T, R] | None:
         """What another holds and has not begun with, it seems."""

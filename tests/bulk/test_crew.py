@@ -114,8 +114,20 @@ def test_what_another_is_too_long_at_is_done_here(
     assert one.pids == other
 
 
-def test_one_that_cannot_be_started_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/nobody/is/here")
+def test_what_is_not_for_others_is_done_here(both: Crew) -> None:
+    both.add(5, 9, alone=True)
+    for item in range(4):
+        both.add(item, 1)
+    made = both.results()
+    assert [value for _, value in made] == [50, 0, 10, 20, 30]
+    assert made[0][0] == US
+
+
+@pytest.mark.parametrize("where", ["/nobody/is/here", "", None])
+def test_one_that_cannot_be_started_is_not_missed(
+    monkeypatch: pytest.MonkeyPatch, where: str | None
+) -> None:
+    monkeypatch.setattr(sys, "executable", where)
     with closing(crew_of(ours)) as alone:
         alone.add(1, 1)
         alone.add(2, 1)

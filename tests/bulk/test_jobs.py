@@ -146,6 +146,28 @@ def test_flows_in_buckets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert unlike(alone, shared) == []
 
 
+def test_a_flow_that_is_too_large_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = lossy(tmp_path / "losses.pcap", 3, 20, 300)
+    alone = built(path)
+    others = Others(monkeypatch)
+    monkeypatch.setattr(jobs, "LARGEST", 300)
+    sent: list[int] = []
+    portion = jobs.Jobs._portion
+
+    def noted(one: jobs.Jobs, given: list[jobs.Job]) -> jobs.Portion:
+        sent.extend(len(job.rows) for job in given)
+        return portion(one, given)
+
+    monkeypatch.setattr(jobs.Jobs, "_portion", noted)
+    shared = built(path)
+    assert others.given
+    sizes = [len(alone.flows.rows(each)) for each in range(len(alone.flows))]
+    assert max(sizes) > 400 > max(sent)
+    assert unlike(alone, shared) == []
+
+
 def test_no_other_where_memory_is_short_or_work_is_little(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.processors import processors
 from tcpviz.bulk.segments.reading import Reading
+from tcpviz.bulk.segments.windows import ROW_BYTES
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Gap, Unreachable
 from tcpviz.core.tracker import Tracker
@@ -49,8 +50,15 @@ YIELDING = 5
 WORTH = 10_000
 """Segments to follow that are worth another process."""
 
+LARGEST = 1 << 20
+"""Segments of a flow that another process is given: their columns go through a pipe."""
+
 ROOM = 1 << 26
 """Bytes of memory that another process takes: a few of them may have a quarter of all."""
+
+
+_COPIES = 2 * ROW_BYTES
+"""Bytes that a row takes while it is given to another."""
 
 
 class Job(NamedTuple):
@@ -66,6 +74,10 @@ class Job(NamedTuple):
     told: Sequence[tuple[int, Unreachable | Gap]] = ()
     scopes: dict[tuple[str, ...], None] | None = None
     long: bool = False
+
+
+def _size(job: Job) -> int:
+    return len(job.rows)
 
 
 def done(job: Job, reading: Reading, clock: Clock, follower: Follower) -> Opened:
@@ -144,6 +156,7 @@ class Jobs:
         self._size = self._cost = 0
         self._beside_screen = together.hands() == 1
         self._enough = PORTION // 3 if self._beside_screen else PORTION
+        self._largest = largest(reading)
 
     def add(self, job: Job) -> None:
         """One more; others may begin with it soon."""
@@ -183,7 +196,7 @@ class Jobs:
                 return
             self._crew = self._gathered(most)
         for jobs, cost in self._portions:
-            self._crew.add(jobs, cost)
+            self._crew.add(jobs, cost, alone=max(map(_size, jobs)) > self._largest)
         self._portions = []
 
     def _gathered(self, most: int) -> Crew[list[Job], Made]:
@@ -221,6 +234,13 @@ class Jobs:
         now = clock.now[rows]
         steady = now if clock.steady is clock.now else clock.steady[rows]
         return Portion(rows, Excerpt(self._reading, rows), now, steady, own)
+
+
+def largest(reading: Reading) -> int:
+    """Segments of a flow that another is given: with its copies no more than an eighth of all."""
+    whole, _ = reading.origin(np.zeros(0, np.int64))
+    windows = whole.columns.windows
+    return LARGEST if windows is None else min(LARGEST, windows.limit // (8 * _COPIES))
 
 
 def others(reading: Reading) -> int:
