@@ -8,18 +8,20 @@ is passed) in every envelope and file, each read by a process of its own: CPU an
 from __future__ import annotations
 
 import os
+import random
 import struct
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from tcpviz.sources.files import open_capture
 from tcpviz.wire.frame import Frame
 from tests.bench.generate import visits
-from tests.bulk import tunnels, variants
+from tests.bulk import clocks, tunnels, variants
 from tests.wire import packets
 
 VISITS = 24_000
@@ -115,20 +117,74 @@ def _dropped(frames: Frames, every: int) -> bytes:
     return b"".join(out)
 
 
-def _leaping(frames: Frames) -> Frames:
-    """A hundred captures of a hundred months, one behind the other."""
-    step = len(frames) // 100
-    return [
-        replace(each, time_ns=each.time_ns + at // step * 30 * 86_400 * 10**9)
-        for at, each in enumerate(frames)
-    ]
+def _often(frames: Frames, times: int, by_ns: int) -> bytes:
+    """The clock is set at so many places."""
+    step = len(frames) // (times + 1)
+    places = range(step, step * times + 1, step)
+    return variants.pcap(clocks.moved(frames, places, lambda: by_ns))
+
+
+def _mixed(frames: Frames, share: float) -> bytes:
+    """A card with several queues gives some out up to 50 us late."""
+    return variants.pcap(clocks.stepped(frames, random.Random(1), share, 50_000))
+
+
+def _joined(frames: Frames) -> bytes:
+    """Two captures one behind the other, the later one first."""
+    half = len(frames) // 2
+    return variants.pcap(frames[half:] + frames[:half])
+
+
+def _scan(frames: Frames) -> bytes:
+    """Nothing but SYNs to as many hosts, two in three with an ICMP error as the answer."""
+    out = []
+    for at, each in enumerate(frames):
+        ends = {"src": "10.0.0.1", "dst": str(IPv4Address(0x0B000000 + at))}
+        if at % 5 > 2:
+            quoted = out[-2].data[14:42]
+            inside = struct.pack("!BBHI", 3, 1, 0, 0) + quoted
+            total = ~packets.fold(inside) & 0xFFFF
+            inside = inside[:2] + total.to_bytes(2, "big") + inside[4:]
+            data = packets.ipv4(inside, protocol=1, src="10.9.9.9", dst="10.0.0.1")
+        else:
+            data = packets.ipv4(packets.tcp(flags=2, seq=at, **ends), **ends)  # type: ignore[arg-type]
+        data = packets.ethernet(data)
+        out.append(replace(each, data=data, wire_len=len(data)))
+    return variants.pcap(out)
+
+
+def _cut(frames: Frames, snaplen: int, change: Callable[[bytes], bytes], vlan: bool) -> bytes:
+    """Snapshots of other packets than those of plain IPv4."""
+    out = []
+    for each in variants.raw(frames):
+        ip = change(each.data + bytes(each.wire_len - len(each.data)))
+        kind = 0x86DD if ip[0] >> 4 == 6 else 0x0800
+        data = packets.ethernet(packets.vlan(ip, 10, kind), 0x8100) if vlan else (
+            packets.ethernet(ip, kind)
+        )  # fmt: skip
+        out.append(replace(each, link_type=1, data=data[:snaplen], wire_len=len(data)))
+    return variants.pcap(out)
+
+
+SNAPLENS = 54, 58, 60, 64, 68, 72, 74, 82, 86, 96, 128
+MONTH = 30 * clocks.DAY
 
 
 def kinds() -> Iterator[tuple[str, Callable[[Frames], bytes]]]:
     """By name, what makes a file of frames."""
     yield "plain", variants.pcap
-    for snaplen in (96, 68, 64, 60, 54):
+    for snaplen in SNAPLENS:
         yield f"snapshots of {snaplen}", lambda f, n=snaplen: variants.pcap(variants.cut(f, n))
+        if snaplen >= 72:
+            for name, change in (("IPv4", bytes), ("IPv6", variants.ipv6)):
+                yield (
+                    f"snapshots of {snaplen}, {name} in a VLAN",
+                    lambda f, n=snaplen, c=change: _cut(f, n, c, vlan=True),
+                )
+            yield (
+                f"snapshots of {snaplen}, IPv6",
+                lambda f, n=snaplen: _cut(f, n, variants.ipv6, vlan=False),
+            )
     yield "two in three UDP", lambda f: variants.pcap(_beside(f, _quic, 7))
     yield "two in three UDP over IPv6", lambda f: variants.pcap(_beside(f, _quic6, 7))
     yield "two in three ARP", lambda f: variants.pcap(_beside(f, _arp, 7))
@@ -139,7 +195,13 @@ def kinds() -> Iterator[tuple[str, Callable[[Frames], bytes]]]:
     yield "frames above 64 KiB", lambda f: variants.pcap(_longer(f))
     yield "drop counters, ten", lambda f: _dropped(f, len(f) // 10)
     yield "drop counters, a thousand", lambda f: _dropped(f, len(f) // 1000)
-    yield "clock leaps, a hundred", lambda f: variants.pcap(_leaping(f))
+    yield "a scan, and ICMP errors", _scan
+    yield "clock leaps, one", lambda f: _often(f, 1, MONTH)
+    yield "clock leaps, a hundred", lambda f: _often(f, 100, MONTH)
+    yield "clock set back, ten times", lambda f: _often(f, 10, -3 * clocks.SECOND)
+    yield "two captures, the later first", _joined
+    for share in (0.001, 0.01, 0.1):
+        yield f"{share:.1%} seen out of order", lambda f, n=share: _mixed(f, n)
     yield "pcapng, 300 interfaces", lambda f: variants.pcapng(f, interfaces=300)
     for name, file in variants.FILES.items():
         yield name, file
