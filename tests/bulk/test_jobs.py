@@ -137,7 +137,7 @@ def test_flows_in_buckets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     path = lossy(tmp_path / "losses.pcap", 6)
     alone = built(path)
     others = Others(monkeypatch)
-    monkeypatch.setattr(jobs, "ROOM", 1)
+    monkeypatch.setattr(jobs, "others", lambda _: 2)
     shared = dealt(path)
     assert others.given
     assert isinstance(shared, Dealt)
@@ -181,7 +181,10 @@ def test_no_other_where_memory_is_short_or_work_is_little(
     assert not others.crews
     building = built(path)
     columns = building.reading.columns
-    for limit, most in ((jobs.ROOM, 0), (4 * jobs.ROOM, 1), (1 << 40, 2)):
-        columns.windows = Windows(limit)
+    for limit, chosen, most in (
+        *((jobs.ROOM, True, 0), (2 * jobs.ROOM, True, 1), (1 << 40, True, 2)),
+        *((jobs.ROOM, False, 0), (4 * jobs.ROOM, False, 1), (1 << 40, False, 2)),
+    ):
+        columns.windows = Windows(limit, chosen=chosen)
         assert jobs.others(building.reading) == most
     building.reading.close()

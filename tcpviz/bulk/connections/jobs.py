@@ -54,7 +54,7 @@ LARGEST = 1 << 20
 """Segments of a flow that another process is given: their columns go through a pipe."""
 
 ROOM = 1 << 26
-"""Bytes of memory that another process takes: a few of them may have a quarter of all."""
+"""Bytes of memory that another process takes, with what it is given."""
 
 
 _COPIES = 2 * ROW_BYTES
@@ -247,5 +247,5 @@ def others(reading: Reading) -> int:
     """How many processes there may be besides this one."""
     whole, _ = reading.origin(np.zeros(0, np.int64))
     windows = whole.columns.windows
-    room = MOST if windows is None else windows.limit // 4 // ROOM
+    room = MOST if windows is None else windows.spare(whole.columns.count) // ROOM
     return min(processors() - 1, room, MOST)

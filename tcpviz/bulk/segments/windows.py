@@ -59,6 +59,12 @@ class Windows:
         """Bytes of the arrays that lie on the disk, as far as they are filled."""
         return sum(each.ready for each in list(self._maps))
 
+    def spare(self, rows: int) -> int:
+        """Bytes that others may take while so many rows are worked on."""
+        if not self._chosen:
+            return self.limit // 4  # as much again is free
+        return max(self.limit - rows * (ROW_BYTES + WORK_BYTES), 0)
+
     def room(self, count: int, kind: Any) -> NDArray[Any]:
         """Room on the disk for so many numbers; :meth:`ready` before they are written to."""
         if not self._chosen and not self.notes:
