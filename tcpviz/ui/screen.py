@@ -172,11 +172,16 @@ class MainScreen(
         step = self.session.step
         if self.motion and step is not None and step.index > before and step.changes:
             self.flashing = step.index
-            # While steps rush in it stays lit: no drawing for each, and no timer.
+            # While steps rush in it stays lit: no drawing for each, and no timer. A live capture's
+            # beat looks whether it is over (each waking costs more than what it does then).
             self._lit_until = monotonic() + FLASH_S
-            if self._flash is None:
+            if self._flash is None and not self._beat_ends_flash:
                 self._flash = self.set_timer(FLASH_S, self._flash_over)
         self._chart.show_cursor()
+
+    @property
+    def _beat_ends_flash(self) -> bool:
+        return self.session.live and not self.session.story and not self.session.pump.done
 
     def _flash_over(self) -> None:
         left = self._lit_until - monotonic()
@@ -191,6 +196,8 @@ class MainScreen(
     def redraw_if_changed(self) -> None:
         """Draw, if anything that is drawn is other than when it was last drawn."""
         session, feed = self.session, self.session.feed.status
+        if self.flashing is not None and self._flash is None and monotonic() >= self._lit_until:
+            self._flash_over()
         progress = session.progress  # a large file's goes on a few times a second only
         now = (
             len(session.timeline),
