@@ -27,8 +27,9 @@ def tallies(table: Table) -> tuple[Tally, ...]:
         table.shaped(lambda c: _code(c.client.claim)),
         table.shaped(lambda c: _code(c.server.claim)),
     ):
-        counts += np.bincount(codes, minlength=_UNKNOWN + 1)
-        for number in np.unique(codes).tolist():
+        there = np.bincount(codes, minlength=_UNKNOWN + 1)
+        counts += there
+        for number in np.flatnonzero(there).tolist():
             if number == _UNKNOWN or _STATES[number] is State.CLOSED:
                 continue
             state = _STATES[number]
