@@ -9,6 +9,7 @@ from tcpviz.core.connection import Connection
 from tcpviz.ui.latest import Enough, Latest
 from tcpviz.views.filter import Filter
 from tcpviz.views.filter.sifting import Sifter
+from tcpviz.views.numbers import count
 from tcpviz.words import _
 
 if TYPE_CHECKING:
@@ -100,9 +101,8 @@ class BulkSifter(Sifter):
             return None
         except TooMany as field:
             self.complaint = _(
-                "{field} is in no column: {n} connections would have to be followed. Narrow the "
-                "list by other words first"
-            ).format(field=field, n=len(snapshot))
+                "{field} is in no column: narrow these {n} connections by other words"
+            ).format(field=field, n=count(len(snapshot)))
             return rows.arranged(np.zeros(0, np.int64))
         if order == ("id", False):
             return rows.arranged(places)

@@ -114,8 +114,8 @@ class Windows:
             return ""
         self.memory = None
         return (
-            f"--memory {memory >> 20}M cannot be held: the program and the table of all "
-            f"connections, which stays in memory, take {taken >> 20} MB"
+            f"--memory {memory >> 20}M cannot be held: "
+            f"program and table of connections take {taken >> 20} MB"
         )
 
     def rest(self) -> None:
