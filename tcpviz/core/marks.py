@@ -22,6 +22,8 @@ Where we knowingly differ
 * Some receivers take the byte of a window probe and acknowledge it. Then it was
   sent, and nothing is unseen; Wireshark does so since its issue 10745, not in 4.0.
 * A RST uses up no sequence numbers, whatever data it carries.
+* An ACK with an MPTCP option other than DSS repeats nothing (RFC 8684 section 3.3.2).
+  Wireshark exempts the first segment whose options are other ones than before, DSS too.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ EXCUSES: Final = {
     "challenge ACK belongs to the old connection); tshark begins a stream at every new SYN",
     "one segment": "4.0 shows the completeness of before the segment, and 0 for the first",
     "number 0": "a number that happens to be 0 is tshark's 'unknown', or an absent ACK's field",
+    "first DSS": "tshark exempts the first segment of a flow that has other MPTCP options than "
+    "those before it; RFC 8684 3.3.2 exempts ACKs with options other than DSS only",
     "window changed": "4.4: an ACK with SACK blocks repeats even if its window changed",
 }
 
@@ -93,6 +95,10 @@ def unseen_acked(seen: Seen) -> dict[int, bool]:
     return found
 
 
+def _dss(segment: Segment) -> bool:
+    return any(kind == 30 and data and data[0] >> 4 == 2 for kind, data in segment.options.unknown)
+
+
 class _Books:
     """What both ends have sent, as far as the excuses need it."""
 
@@ -100,6 +106,7 @@ class _Books:
         self.sent: dict[Side, list[Segment]] = {Side.CLIENT: [], Side.SERVER: []}
         self.acked: dict[Side, Segment] = {}
         self.repeats: Counter[Side] = Counter()
+        self.mapped: set[Side] = set()
 
     def excuse(self, segment: Segment, side: Side, theirs: set[str], ours: set[str]) -> str | None:
         more, less = ours - theirs, theirs - ours
@@ -116,6 +123,8 @@ class _Books:
             return "few repeated ACKs"
         if {*more, *less} <= {"window_update", "duplicate_ack"} and segment.options.sack:
             return "window changed"
+        if more == {"duplicate_ack"} and not less and side not in self.mapped and _dss(segment):
+            return "first DSS"
         if segment.has_ack and 0 in (segment.seq, segment.ack, segment.seq_end):
             return "number 0"
         return None
@@ -134,6 +143,8 @@ class _Books:
         )
 
     def take(self, segment: Segment, side: Side, marks: set[str]) -> None:
+        if _dss(segment):
+            self.mapped.add(side)
         if segment.seq_len:
             self.sent[side].append(segment)
         if segment.has_ack:

@@ -13,12 +13,16 @@ from tcpviz.lab.scenarios import list_scenarios
 from tests.oracles import nasty, tsharks
 from tests.oracles.live import EXCUSES, Result, compare, table, unseen_acked
 from tests.oracles.ours import read
+from tests.wire.packets import ipv4, tcp
 
 NEEDED = pytest.mark.skipif(tsharks.path() is None, reason="no tshark here")
 FOUR = pytest.mark.skipif(
     tsharks.path() is not None and not tsharks.version().startswith("4.0."),
     reason="the excuses are those of tshark 4.0",
 )
+
+
+HOSTS = (("10.0.0.1", 4000), ("10.0.0.2", 80))
 
 
 def told(name: str, result: Result) -> None:
@@ -84,6 +88,33 @@ def test_an_ack_is_marked_where_it_covers_what_was_never_captured(tmp_path: Path
             assert unseen == (frame in one.plain["ack_lost_segment"]), f"frame {frame}"
             marked[unseen] += 1
     assert marked[True] > 50
+
+
+@NEEDED
+@FOUR
+def test_the_first_ack_with_dss_may_repeat(tmp_path: Path) -> None:
+    """As Linux' client did when its first ACK was lost and the SYN,ACK came again."""
+    key, capable = bytes(range(8)), b"\x1e%c\x01\x81"
+    dss = b"\x1e\x08\x20\x01\0\0\0\x01"
+    told = [  # from the client, number, ACK, flags, options, bytes
+        (True, 99, 0, 0x02, capable % 4, 0),
+        (False, 199, 100, 0x12, capable % 12 + key, 0),
+        (True, 100, 200, 0x10, capable % 20 + key + key, 0),
+        (True, 100, 200, 0x10, capable % 24 + key + key + b"\0\x0a\0\0", 10),
+        (False, 200, 110, 0x10, dss, 10),
+        (True, 110, 200, 0x10, dss, 0),
+    ]
+    path, one = tmp_path / "mptcp.pcapng", nasty.Dialogue(0, 0)
+    for number, (mine, seq, ack, flags, options, size) in enumerate(told):
+        (src, sport), (dst, dport) = HOSTS if mine else HOSTS[::-1]
+        head = {"seq": seq, "ack": ack, "flags": flags, "sport": sport, "dport": dport}
+        inside = tcp(b"x" * size, src=src, dst=dst, options=options, **head)
+        packet = ipv4(inside, src=src, dst=dst, ident=number)
+        one.packets.append((number * nasty.MS, packet))
+    nasty.write(path, [one])
+    result = compare(path)
+    assert not result.differences
+    assert result.excused == {"first DSS": 1}
 
 
 def played(folder: Path, name: str) -> Path | None:
