@@ -17,13 +17,15 @@ import pytest
 
 pytest.importorskip("numpy")
 
+from tcpviz.bulk.segments.reading import Reading
 from tcpviz.bulk.spilling import grown
 from tcpviz.bulk.spilling.grown import Grown
-from tcpviz.bulk.tables.growing import Growing, Snapshot
+from tcpviz.bulk.tables.growing import Growing, Snapshot, frozen
+from tcpviz.bulk.tables.table import Table
 from tcpviz.wire.frame import Frame
 from tests.bench import grow
 from tests.bench.generate import visits
-from tests.bulk import variants, worlds
+from tests.bulk import test_gaps, variants, worlds
 from tests.bulk.compare import differences
 from tests.bulk.test_clocks import frames_of
 from tests.bulk.test_hostile import traffic
@@ -194,6 +196,26 @@ def test_only_what_is_touched_is_built_again(
     made.close()
     assert made.found == []
     assert built[0] <= 3 * 10
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_was_lost_before_stays_in_doubt(tmp_path: Path, seed: int) -> None:
+    dice, path = random.Random(seed), tmp_path / "capture"
+    visits(path, 60, seed, odd=0.03)
+    frames = test_gaps.slowly(frames_of(path), dice.choice((1, 100, 1000)))
+    lost = {at for at in test_gaps.drawn_from(frames, dice) if at < len(frames) * 6 // 10}
+    test_gaps.losing(path, frames, lost)
+    reading = Reading(str(path))
+    reading.read()
+    most = reading.columns.count
+    assert reading.gaps[-1].row < most * 7 // 10
+    before = None
+    for share in (7, 8, 10):
+        reading.columns.count = most * share // 10
+        before = grown.grown(before, frozen(reading))
+        Table(before)
+    assert before is not None
+    assert differences(path, before) == []
 
 
 def main(begin: int, end: int) -> None:
