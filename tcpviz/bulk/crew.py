@@ -40,7 +40,7 @@ _BEAT_S = 0.1
 _PIPE = 1 << 20  # bytes; the most that an ordinary user may ask for
 _SIZE = struct.Struct("=Q")  # of what comes next
 
-# Without -m, which puts the current folder first; as in tcpviz.sources.child.
+# As in tcpviz.sources.child.
 _START = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
 
 
@@ -58,7 +58,8 @@ class _Hand(Generic[T, R]):
 
     def __init__(self, module: str, files: Sequence[int]) -> None:
         root = str(Path(tcpviz.__file__).resolve().parent.parent)
-        path = [*dict.fromkeys([*(each for each in sys.path if each), root])]
+        # The current folder may be anybody's: what we need of it is in one of the others.
+        path = [each for each in sys.path if each not in ("", str(Path.cwd()), root)] + [root]
         command = [sys.executable, "-I", "-S", "-c", _START.format(path=path, module=module)]
         command += ["helps", str(os.getpid())]  # for those who look at the list of processes
         self._process = subprocess.Popen(  # noqa: S603 - ourselves
