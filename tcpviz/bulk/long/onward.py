@@ -213,7 +213,9 @@ class Onward:
         half = self._halves[side]
         data, moved = stretch.data[side], stretch.moved[1 - side]
         low, high, first, last, heard = sent.low, sent.high, acked.first, acked.last, acked.told
-        if high > low or last > first:
+        # What was sent again though it was acknowledged waits for the next ACK, whatever it says.
+        late = acked.start < acked.stop and half.log.behind(stretch.raw(side, heard))
+        if high > low or last > first or late:
             half.log.pass_over(stretch, side, low, high, heard)
         signs = half.signs
         if signs.next is None:

@@ -229,6 +229,10 @@ class WaitingData(SendLog):
         if len(self._parts) > _PARTS:
             self.settle()
 
+    def behind(self, ack: int) -> bool:
+        """Whether anything waits that begins before this."""
+        return bool(self._unacked) and seqno.lt(self._unacked[0].seq, ack)
+
     def _fill_up(self, stretch: Stretch, side: int, begin: int, end: int) -> int:
         """Forget the oldest wherever there would be too many; the first place that stays."""
         ends = stretch.data_ends[side][begin:end]
