@@ -146,6 +146,9 @@ class Onward:
                 return False
             if flow.last_ack != (theirs + leg.acked) & _MASK:
                 return False
+            # Sent after it was acknowledged: which ACK it waits for is the core's to say.
+            if peer.log.behind(said):
+                return False
             if said != peer.zeek.ack_seq and not holes.lost_ack(peer.zeek, said):
                 return False
             if flow.window != leg.window or end.window != leg.window << known.shift:
@@ -213,9 +216,7 @@ class Onward:
         half = self._halves[side]
         data, moved = stretch.data[side], stretch.moved[1 - side]
         low, high, first, last, heard = sent.low, sent.high, acked.first, acked.last, acked.told
-        # What was sent again though it was acknowledged waits for the next ACK, whatever it says.
-        late = acked.start < acked.stop and half.log.behind(stretch.raw(side, heard))
-        if high > low or last > first or late:
+        if high > low or last > first:
             half.log.pass_over(stretch, side, low, high, heard)
         signs = half.signs
         if signs.next is None:
