@@ -50,6 +50,9 @@ YIELDING = 5
 WORTH = 10_000
 """Segments to follow that are worth another process."""
 
+TINY = 6
+"""Segments of a job up to which handing it over and taking it back costs more than doing it."""
+
 LARGEST = 1 << 20
 """Segments of a flow that another process is given: their columns go through a pipe."""
 
@@ -167,7 +170,7 @@ class Jobs:
         jobs, _ = self._portions[-1]
         jobs.append(job)
         self._size += len(job.rows)
-        self._cost += len(job.rows)
+        self._cost += len(job.rows) if len(job.rows) > TINY else 0
         self._portions[-1] = jobs, self._size
 
     def results(self, enough: Callable[[], bool]) -> Iterator[Opened]:
@@ -196,7 +199,8 @@ class Jobs:
                 return
             self._crew = self._gathered(most)
         for jobs, cost in self._portions:
-            self._crew.add(jobs, cost, alone=max(map(_size, jobs)) > self._largest)
+            alone = max(map(_size, jobs)) > self._largest or cost <= TINY * len(jobs)
+            self._crew.add(jobs, cost, alone=alone)
         self._portions = []
 
     def _gathered(self, most: int) -> Crew[list[Job], Made]:
