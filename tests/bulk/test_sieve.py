@@ -76,6 +76,7 @@ server.mark:retransmission,fast_retransmission
 not client.mark:keep_alive port:80
 vlan:1
 tunnel~gre
+inside~vlan
 not vlan:10
 community_id~"^1:[A-M]"
 community_id!="1:LQU9qZlK+B5F3KDmev6m5PMibrg="

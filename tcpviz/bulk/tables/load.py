@@ -18,7 +18,8 @@ TOLD = frozenset(
     {
         *("host", "port", "state", "certainty", "segments", "bytes", "syns", "fins", "rsts"),
         *("verdict", "severity", "phase", "is", "rtt", "age", "idle", "duration", "id", "mark"),
-        *("completeness", "conn_state", "history", "community_id", "vlan", "tunnel"),
+        *("completeness", "conn_state", "history", "community_id"),
+        *("vlan", "tunnel", "inside"),
         *("opened_by", "closed_by", "reset_by"),
         # A file does not tell.
         *("process", "pid", "user", "service", "container", "disagreements"),

@@ -43,7 +43,7 @@ PIECE = 2048
 """Questions between two looks at whether somebody has typed on."""
 
 _ENDS = ("client", "server")
-_GROUPED = frozenset(("is", "mark", "vlan", "tunnel"))
+_GROUPED = frozenset(("is", "mark", "vlan", "tunnel", "inside"))
 """Fields that are the same where shape, IP version, scope, and which marks there are, are."""
 
 _SHAPED = frozenset(

@@ -271,6 +271,13 @@ def _fields() -> list[Field]:
             "tunnels that it was seen in",
             many=True,
         ),
+        Field(
+            "inside",
+            Text("a VLAN or tunnel as the list tells it: vlan 42, vxlan 7"),
+            (lambda c: list(c.key.scope),),
+            "VLANs and tunnels that it was seen in, with their numbers",
+            many=True,
+        ),
         *_owner_fields(),
         Field("opened_by", _WHO, (_side("opened_by"),), "who sent the first SYN"),
         Field("closed_by", _WHO, (_side("closed_by"),), "who sent the first FIN"),
@@ -301,7 +308,7 @@ ALIASES: Final = {
     "retransmissions": "mark.retransmission", "retr": "mark.retransmission",
     "client.retransmissions": "client.mark.retransmission",
     "server.retransmissions": "server.mark.retransmission",
-    "irtt": "rtt", "community": "community_id", "scope": "tunnel", "number": "id",
+    "irtt": "rtt", "community": "community_id", "scope": "inside", "number": "id",
     "client.packets": "client.segments", "server.packets": "server.segments",
 }  # fmt: skip
 
