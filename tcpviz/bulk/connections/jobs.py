@@ -50,6 +50,9 @@ YIELDING = 5
 WORTH = 10_000
 """Segments to follow that are worth another process."""
 
+SKIPPED = 16
+"""Of so many segments of a long flow the core takes one, or far fewer."""
+
 TINY = 6
 """Segments of a job up to which handing it over and taking it back costs more than doing it."""
 
@@ -170,8 +173,15 @@ class Jobs:
         jobs, _ = self._portions[-1]
         jobs.append(job)
         self._size += len(job.rows)
-        self._cost += len(job.rows) if len(job.rows) > TINY else 0
+        self._cost += self._shared(job)
         self._portions[-1] = jobs, self._size
+
+    def _shared(self, job: Job) -> int:
+        """How many segments the core would take of what another may do."""
+        count = len(job.rows)
+        if count <= TINY or count > self._largest:
+            return 0
+        return count // SKIPPED if job.long else count
 
     def results(self, enough: Callable[[], bool]) -> Iterator[Opened]:
         """Of each job; see :func:`followed`."""
@@ -194,7 +204,9 @@ class Jobs:
     def _hand_over(self) -> None:
         """Let others begin, once there is enough for one of them."""
         if self._crew is None:
-            most = others(self._reading) if self._cost >= WORTH else 0
+            # Of a single portion nobody can take a part.
+            worth = self._cost >= WORTH and len(self._portions) > 1
+            most = others(self._reading) if worth else 0
             if most < 1:
                 return
             self._crew = self._gathered(most)
