@@ -212,9 +212,10 @@ class Stretch:
 
     def vlans(self, places: Ints) -> Ints:
         """Numbers of the VLANs of such packets whose tags Linux took; 0 where there is none."""
-        rows = self.rows[places]
-        tagged = (rows["status"] & VLAN_VALID) != 0
-        return np.where(tagged, rows["tci"] & 0x0FFF, 0).astype(np.int64)
+        tagged = self.rows["status"][places] & VLAN_VALID
+        if not tagged.any():
+            return np.zeros(len(places), np.int64)
+        return np.where(tagged, self.rows["tci"][places] & 0x0FFF, 0).astype(np.int64)
 
     def columns(self, mixer: Mixer) -> tuple[Columns, Ints]:
         """The segments that the fast road can take, and the places of the frames it cannot."""

@@ -312,7 +312,10 @@ class LiveTable:
 
     def _scopes_of(self, stretch: Stretch, places: Ints) -> Ints:
         """Which of :attr:`scopes` these packets are in."""
-        numbers, _, which = grouped(stretch.vlans(places))
+        vlans = stretch.vlans(places)
+        if not vlans.any() and not len(self._odd.place):
+            return vlans
+        numbers, _, which = grouped(vlans)
         found = np.array([self._scope(vlan(each)) for each in numbers.tolist()], np.int64)[which]
         mine, at = self._odd.at(places)
         if len(at):
