@@ -85,6 +85,8 @@ class Beating(_Base):
 
     def beat(self) -> None:
         """Take what came, let time go on, and draw what changed. Called by one timer."""
+        if not self.app.is_running:
+            return  # the timer is the application's: it may ring while the widgets are taken away
         session = self.session
         self._take()
         second = int(session.clock())

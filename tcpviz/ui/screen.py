@@ -195,6 +195,8 @@ class MainScreen(
 
     def redraw_if_changed(self) -> None:
         """Draw, if anything that is drawn is other than when it was last drawn."""
+        if not self.app.is_running:
+            return  # the widgets are being taken away
         session, feed = self.session, self.session.feed.status
         if self.flashing is not None and self._flash is None and monotonic() >= self._lit_until:
             self._flash_over()

@@ -44,6 +44,19 @@ async def test_a_file_that_has_been_read_lets_the_beat_rest_and_a_key_wakes_it(m
         await settle(pilot, lambda: not beats(app))
 
 
+async def test_a_beat_while_the_program_ends_finds_no_widgets_and_asks_for_none():
+    feed = FakeFeed([record for n in range(3) for record in conversation(n, 4)])
+    app = TcpvizApp(feed, behaviour=Manners(motion=False, period_s=1000.0))
+    async with running(app):
+        main = app._main
+        await main.query_one("#lower").remove()
+        app._running = False  # as App._shutdown has it, before it takes the widgets away
+        main._seen, main._planned_for = (), None
+        main.beat()
+        main.redraw_if_changed()
+        app._running = True
+
+
 async def test_a_lesson_and_a_feed_that_goes_on_are_not_left_alone(monkeypatch):
     monkeypatch.setattr(beating, "REST_AFTER_S", 0.0)
     feed = FakeFeed(scenario())
