@@ -14,7 +14,8 @@ from tcpviz.wire.frame import Frame
 from tests.bench import losses
 from tests.bulk import tunnels, variants, worlds
 from tests.bulk.compare import built, differences, stories
-from tests.bulk.test_gaps import frames_of, losing
+from tests.bulk.drawing import frames_of
+from tests.bulk.test_gaps import losing
 from tests.bulk.test_hostile import ADDRESSES, traffic
 from tests.bulk.test_variants import frames
 from tests.wire import packets

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,20 +15,15 @@ import pytest
 pytest.importorskip("numpy")
 
 from tcpviz.bulk.segments.reading import Reading
-from tcpviz.sources.files import open_capture
 from tcpviz.wire.frame import Frame
 from tests.bench.generate import visits
-from tests.bulk import clocks, variants, worlds
+from tests.bulk import clocks, variants
 from tests.bulk.compare import built, differences, stories
+from tests.bulk.drawing import connections, frames_of, try_by_hand
 from tests.bulk.test_buckets import dealt
 from tests.bulk.test_hostile import traffic
 from tests.bulk.transfer import drawn, write
 from tests.wire import packets
-
-
-def frames_of(path: Path) -> list[Frame]:
-    with open_capture(str(path)) as capture:
-        return list(capture)
 
 
 def losing(path: Path, frames: list[Frame], where: set[int]) -> None:
@@ -121,15 +115,7 @@ def test_losses_where_no_segment_is(tmp_path: Path) -> None:
 def anything(path: Path, seed: int) -> None:
     """Write connections of some kind, by a clock of some kind, with losses among them."""
     dice = random.Random(seed)
-    kind = dice.randrange(4)
-    if kind == 0:
-        some = worlds.capture(seed)
-    elif kind == 1:
-        traffic(path, seed, dice.choice((0.0, 0.02)), 250)
-        some = frames_of(path)
-    else:
-        visits(path, dice.choice((20, 60)), seed, odd=dice.choice((0.0, 0.1)))
-        some = frames_of(path)
+    some = connections(path, dice, dice.randrange(4), seed)
     if dice.random() < 0.4:
         some = clocks.strange(some, dice)
     else:
@@ -156,21 +142,5 @@ def test_what_was_lost_within_connections_makes_shapes(tmp_path: Path) -> None:
     assert differences(path, building) == []
 
 
-def main(begin: int, end: int) -> None:
-    differ = regular = followed = 0
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "capture"
-        for seed in range(begin, end):
-            anything(path, seed)
-            building = built(path)
-            regular += len(building.array["first"])
-            followed += len(building.followed)
-            found = [str(each) for each in differences(path, building)]
-            differ += bool(found)
-            for each in found[:2]:
-                print(seed, each[:400], flush=True)
-    print(f"{end - begin} captures, {differ} differ; {regular} regular, {followed} followed")
-
-
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]))
+    try_by_hand(anything, *map(int, sys.argv[1:3]))

@@ -27,8 +27,7 @@ from tests.bench import grow
 from tests.bench.generate import visits
 from tests.bulk import test_gaps, variants, worlds
 from tests.bulk.compare import differences
-from tests.bulk.test_clocks import frames_of
-from tests.bulk.test_hostile import traffic
+from tests.bulk.drawing import connections, frames_of
 
 SECOND = 1_000_000_000
 
@@ -36,14 +35,7 @@ SECOND = 1_000_000_000
 def drawn(path: Path, dice: random.Random) -> None:
     """Write connections of some kind; of some the clock goes on so fast that timers run out."""
     kind, seed = dice.randrange(5), dice.randrange(1 << 30)
-    if kind == 0:
-        frames = worlds.capture(seed)
-    elif kind == 1:
-        traffic(path, seed, dice.choice((0.0, 0.02)), 250)
-        frames = frames_of(path)
-    else:
-        visits(path, dice.choice((20, 60)), seed, odd=dice.choice((0.0, 0.1)))
-        frames = frames_of(path)
+    frames = connections(path, dice, kind, seed)
     if dice.random() < 0.5:  # from a tenth of a second to some a packet
         slower, begin = dice.choice((20, 300, 2000)), frames[0].time_ns
         frames = [replace(each, time_ns=begin + (each.time_ns - begin) * slower) for each in frames]

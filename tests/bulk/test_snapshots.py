@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,9 @@ import pytest
 pytest.importorskip("numpy")
 
 from tests.bench.generate import visits
-from tests.bulk import variants, worlds
+from tests.bulk import variants
 from tests.bulk.compare import built, differences, stories
-from tests.bulk.test_clocks import frames_of
-from tests.bulk.test_hostile import traffic
+from tests.bulk.drawing import connections, frames_of, try_by_hand
 
 USUAL = (54, 58, 60, 64, 68, 72, 74, 82, 86, 96, 128)
 
@@ -26,15 +24,7 @@ USUAL = (54, 58, 60, 64, 68, 72, 74, 82, 86, 96, 128)
 def drawn(path: Path, seed: int, snaplen: int = 0) -> None:
     """Write connections of some kind, in some envelope, cut somewhere."""
     dice = random.Random(seed)
-    kind = dice.randrange(4)
-    if kind == 0:
-        frames = worlds.capture(seed)
-    elif kind == 1:
-        traffic(path, seed, dice.choice((0.0, 0.02)), 250)
-        frames = frames_of(path)
-    else:
-        visits(path, dice.choice((20, 60)), seed, odd=dice.choice((0.0, 0.1)))
-        frames = frames_of(path)
+    frames = connections(path, dice, dice.randrange(4), seed)
     if dice.random() < 0.4:
         change = variants.ipv6
         frames = [
@@ -76,21 +66,5 @@ def test_no_length_needs_the_core_for_all(tmp_path: Path, snaplen: int) -> None:
     assert differences(path, building) == []
 
 
-def main(begin: int, end: int) -> None:
-    differ = regular = followed = 0
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "capture"
-        for seed in range(begin, end):
-            drawn(path, seed)
-            building = built(path)
-            regular += len(building.array["first"])
-            followed += len(building.followed)
-            found = [str(each) for each in differences(path, building)]
-            differ += bool(found)
-            for each in found[:2]:
-                print(seed, each[:400], flush=True)
-    print(f"{end - begin} captures, {differ} differ; {regular} regular, {followed} followed")
-
-
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]))
+    try_by_hand(drawn, *map(int, sys.argv[1:3]))
