@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tcpviz.bulk.live.stretches import Stretch
-from tcpviz.bulk.segments.pieces import at_every
+from tcpviz.bulk.segments.pieces import at_every, gathered
 from tcpviz.sources.batch import Blocks
 from tcpviz.sources.pcapng import ENHANCED_PACKET
 from tcpviz.sources.ring import HEADER
@@ -169,7 +169,7 @@ def _put_packets(out: Bytes, places: Ints, source: Any, starts: Ints, size: Ints
         if len(which) < FEW or width > WIDE:
             alone.append(which)
         elif width:
-            at_every(out, width)[places[which]] = _gathered(source, starts[which], width)
+            at_every(out, width)[places[which]] = gathered(source, starts[which], width)
     if not alone:
         return
     rest = np.concatenate(alone)
@@ -177,18 +177,3 @@ def _put_packets(out: Bytes, places: Ints, source: Any, starts: Ints, size: Ints
     columns = (each[rest].tolist() for each in (places, starts, size))
     for place, start, length in zip(*columns, strict=True):
         view[place : place + length] = data[start : start + length]
-
-
-def _gathered(source: Any, starts: Ints, width: int) -> npt.NDArray[np.void]:
-    """So many bytes from each of these places; behind the end of all there may be anything."""
-    top = len(source) - width
-    if int(starts.max()) <= top:
-        return at_every(source, width)[starts]
-    made = np.empty((len(starts), width), np.uint8)
-    inside = np.flatnonzero(starts <= top)
-    if len(inside):
-        made[inside] = at_every(source, width)[starts[inside]].view(np.uint8).reshape(-1, width)
-    for place in np.flatnonzero(starts > top).tolist():
-        rest = np.frombuffer(source, np.uint8)[starts[place] :]
-        made[place, : len(rest)] = rest
-    return made.view(f"V{width}").ravel()

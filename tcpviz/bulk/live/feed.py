@@ -259,8 +259,9 @@ class RingFeed(LiveFeed):
     ) -> tuple[Columns, Taken]:
         """Count it, and keep it. Whoever calls this has ``changing``."""
         if slow:
-            columns = merged(columns, of_segments(slow, self.table.mixer))
-            ends = ends.with_others(Ends.of(slow))
+            others = Ends.of(slow)
+            columns = merged(columns, of_segments(slow, others, self.table.mixer))
+            ends = ends.with_others(others)
         taken = self.table.take(stretch, columns, ends)
         self._keep(stretch, taken)
         return columns, taken

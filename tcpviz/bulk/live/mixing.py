@@ -10,8 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tcpviz.bulk.segments.pieces import Buffer, at_every
 from tcpviz.core.segment import Endpoint
 
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint64]
 
 Scope = tuple[str, ...]
@@ -31,6 +34,21 @@ def packed(end: Endpoint) -> bytes:
     else:
         address = MAPPED + socket.inet_aton(end.addr)
     return address + end.port.to_bytes(2, "big")
+
+
+def packed_ends(data: Buffer, ip: Ints, tcp: Ints, six: Mask) -> npt.NDArray[np.uint8]:
+    """The same of both ends of many segments, the sender's first: (n, 2, 18).
+
+    ``ip``, ``tcp``: where in ``data`` their headers begin; ``six``: which are IPv6's.
+    """
+    made = np.zeros((len(ip), 2, 18), np.uint8)
+    made[:, :, 16:] = at_every(data, 4)[tcp].view(np.uint8).reshape(-1, 2, 2)
+    made[~six, :, :12] = np.frombuffer(MAPPED, np.uint8)
+    for which, begin, size in ((~six, 12, 4), (six, 8, 16)):
+        if which.any():
+            both = at_every(data, 2 * size)[ip[which] + begin]
+            made[which, :, 16 - size : 16] = both.view(np.uint8).reshape(-1, 2, size)
+    return made
 
 
 def four(address: npt.NDArray[np.uint32], port: npt.NDArray[np.integer]) -> Words:
@@ -69,13 +87,13 @@ class Mixer:
         made[mapped] = four(address, port[mapped].view(np.uint16))
         return made
 
-    def within(self, ends: Words, scopes: Sequence[Scope], which: npt.NDArray[np.int64]) -> Words:
+    def within(self, ends: Words, scopes: Sequence[Scope], which: Ints) -> Words:
         """What becomes of numbers of ends in VLANs and tunnels: others in each.
 
         ``which`` of ``scopes`` each is in; an empty one changes nothing.
         """
         words = np.array([self._word(scope) for scope in scopes], np.uint64)
-        inside = np.array([bool(scope) for scope in scopes])
+        inside = np.array([bool(scope) for scope in scopes], np.bool_)
         return np.where(inside[which], _stir(ends ^ words[which]) | _TOP, ends)
 
     def _word(self, scope: Scope) -> int:

@@ -14,31 +14,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tcpviz.bulk.live.mixing import MAPPED, Mixer, Scope, packed
-from tcpviz.bulk.live.stretches import TPIDS, Columns, Ints, Mask, Stretch, merged
+from tcpviz.bulk.live.mixing import Mixer, Scope, Words, packed, packed_ends
+from tcpviz.bulk.live.stretches import Columns, Ints, Mask, Stretch, merged
 from tcpviz.bulk.segments.flows import grouped
-from tcpviz.bulk.segments.pieces import at_every
+from tcpviz.bulk.segments.pieces import at_every, gathered
 from tcpviz.bulk.segments.steps.crowd import SKIPPED, TAKEN, Crowd, Octets
-from tcpviz.bulk.segments.walking import onward
+from tcpviz.bulk.segments.walking import TCP_KIND, onward
 from tcpviz.core.segment import Segment
 from tcpviz.sources.ring import HEADER
-from tcpviz.sources.ringread import TPID_VALID, VLAN_VALID
+from tcpviz.sources.ringread import VLAN_VALID
 
 FEW = 48
 """Frames up to which the decoder is sooner done with each by itself."""
 
 REACH = 256
-"""Bytes of a packet that are looked at here. What has headers beyond is for the decoder."""
+"""Bytes behind a header of ours that are looked at. What goes on beyond is for the decoder."""
 
-_TAG, _COOKED = 4, 20
-"""Bytes of a VLAN's tag, and of Linux's cooked header (LINKTYPE_LINUX_SLL2)."""
+_COOKED = 20
+"""Bytes of Linux's cooked header (LINKTYPE_LINUX_SLL2)."""
 
 _LEAST = 18
 """Bytes of a packet whose tag was taken off up to which it might be too short in another way."""
-
-_TCP_KIND = np.dtype(
-    [("sport", "u2"), ("dport", "u2"), ("seq", ">u4"), ("ack", ">u4"), ("bits", ">u2")]
-)
 
 
 @dataclass(slots=True)
@@ -73,6 +69,12 @@ class Ends:
         which = np.concatenate([self.which, others.which + len(self.scopes)])[order]
         return Ends(place[order], both, self.scopes + others.scopes, which)
 
+    def numbers(self, mixer: Mixer) -> tuple[Words, Words]:
+        """A number for each sender, and one for each receiver."""
+        src, dst = (mixer.ends(self.packed[:, side]) for side in range(2))
+        scopes, which = self.scopes, self.which
+        return mixer.within(src, scopes, which), mixer.within(dst, scopes, which)
+
     def at(self, places: Ints) -> tuple[Mask, Ints]:
         """Which of these places are known, and where those are here."""
         if not len(self.place):
@@ -100,29 +102,25 @@ class Found:
 
 def look(stretch: Stretch, places: Ints, mixer: Mixer) -> Found:
     """Take these frames of a stretch as far as they go."""
-    rows = stretch.rows[places]
-    cooked = np.array([is_cooked for _, is_cooked in stretch.links])[rows["interface"]]
+    link, cooked = stretch.kinds(places)
+    tagged = (stretch.rows["status"][places] & VLAN_VALID) != 0
+    long = stretch.packets()[2][places] >= _LEAST
     # A tag that was taken off stands before all others; here that need not be in one piece.
-    tagged = (rows["status"] & VLAN_VALID) != 0
-    told = (rows["status"] & TPID_VALID == 0) | np.isin(rows["tpid"], TPIDS)
-    told &= np.array([link == 1 for link, _ in stretch.links])[rows["interface"]]
-    lacks = cooked | tagged & ~(told & (stretch.packets()[2][places] >= _LEAST))
-    if not lacks.any():
-        return _where_they_lie(stretch, places, mixer)
-    if lacks.all():
-        return _laid_out(stretch, places, mixer)
-    one = _where_they_lie(stretch, places[~lacks], mixer)
-    other = _laid_out(stretch, places[lacks], mixer)
-    return Found(
-        merged(one.columns, other.columns),
-        one.ends.with_others(other.ends),
-        np.sort(np.concatenate([one.rest, other.rest])),
-        one.alike + other.alike,
-    )
+    plain = ~cooked & (~tagged | (stretch.usual_tags(places) & (link == 1) & long))
+    written = cooked & ~tagged
+    found = _where_they_lie(stretch, places[plain], mixer)
+    if written.any():
+        others = _with_header(stretch, places[written], mixer)
+        found.columns = merged(found.columns, others.columns)
+        found.ends = found.ends.with_others(others.ends)
+        found.rest = np.concatenate([found.rest, others.rest])
+        found.alike += others.alike
+    found.rest = np.sort(np.concatenate([found.rest, places[~(plain | written)]]))
+    return found
 
 
 def _where_they_lie(stretch: Stretch, places: Ints, mixer: Mixer) -> Found:
-    """Those of which all lies in the ring, but for a tag of the plain kind."""
+    """Those of which all lies in the ring, but for a tag of the usual kind."""
     data, starts, captured = stretch.packets()
     start, captured = starts[places], captured[places].astype(np.int64)
     wire = np.maximum(stretch.rows["len"][places], captured)
@@ -130,86 +128,58 @@ def _where_they_lie(stretch: Stretch, places: Ints, mixer: Mixer) -> Found:
     numbers = stretch.vlans(places)
     which = np.flatnonzero(numbers)
     crowd.enter(which, "vlan", numbers[which])
+    onward(crowd, stretch.kinds(places)[0])
     return _found(stretch, places, crowd, mixer)
 
 
-def _laid_out(stretch: Stretch, places: Ints, mixer: Mixer) -> Found:
-    """Those whose tag Linux took, or whose header we write, as :meth:`Stretch.frame` has them."""
+def _with_header(stretch: Stretch, places: Ints, mixer: Mixer) -> Found:
+    """Those whose link header we write, behind it as much as is looked at."""
     data, starts, captured = stretch.packets()
-    starts, captured, rows = starts[places], captured[places].astype(np.int64), stretch.rows[places]
-    begins = _beginnings(data, starts)
-    tagged = (rows["status"] & VLAN_VALID) != 0
-    cooked = np.array([is_cooked for _, is_cooked in stretch.links])[rows["interface"]]
-    known = np.where(tagged, ~cooked & (captured >= 12), True)
-    out = np.zeros((len(places), REACH + _COOKED), np.uint8)
-    which = np.flatnonzero(tagged & known)
-    if len(which):
-        status, tpid = rows["status"][which], rows["tpid"][which]
-        out[which, :12] = begins[which, :12]
-        out[which, 12:14] = _octets(np.where(status & TPID_VALID, tpid, 0x8100), ">u2")
-        out[which, 14:16] = _octets(rows["tci"][which], ">u2")
-        out[which, 16 : 4 + REACH] = begins[which, 12:]
-    which = np.flatnonzero(cooked & known)
-    if len(which):
-        out[which, :_COOKED] = _cooked(stretch, places[which])
-        out[which, _COOKED:] = begins[which]
-    before = np.where(cooked, _COOKED, _TAG)
+    captured = captured[places].astype(np.int64)
+    out = np.empty((len(places), _COOKED + REACH), np.uint8)
+    out[:, :_COOKED] = _cooked(stretch, places)
+    out[:, _COOKED:] = gathered(data, starts[places], REACH).view(np.uint8).reshape(-1, REACH)
+    wire = np.maximum(stretch.rows["len"][places], captured) + _COOKED
+    seen = np.minimum(captured, REACH) + _COOKED
     start = np.arange(len(out)) * out.shape[1]
-    wire = np.maximum(rows["len"], captured) + before
-    seen = np.minimum(captured, REACH) + before
     crowd = Crowd(Octets(out.reshape(-1).data), start, seen, wire)
-    return _found(stretch, places, crowd, mixer, ~known, captured > REACH)
+    onward(crowd, stretch.kinds(places)[0])
+    lacking = crowd.lacking()
+    crowd.leave(lacking[captured[lacking] > REACH])
+    return _found(stretch, places, crowd, mixer)
 
 
-def _found(
-    stretch: Stretch,
-    places: Ints,
-    crowd: Crowd,
-    mixer: Mixer,
-    unknown: Mask | None = None,
-    cut: Mask | None = None,
-) -> Found:
-    """Where the steps lead. ``unknown`` ones are not to be believed, ``cut`` ones go on further."""
-    onward(crowd, np.array([link for link, _ in stretch.links])[stretch.rows["interface"][places]])
-    if unknown is not None:
-        crowd.leave(np.flatnonzero(unknown))
-    if cut is not None and cut.any():
-        lacking = crowd.lacking()
-        crowd.leave(lacking[cut[lacking]])
+def _found(stretch: Stretch, places: Ints, crowd: Crowd, mixer: Mixer) -> Found:
+    """Where the steps have led."""
     taken = np.flatnonzero(crowd.layer == TAKEN)
+    tcp, mine = crowd.place[taken], places[taken]
     used, _, which = grouped(crowd.scope[taken])
-    ends = Ends(taken, _ends(crowd, taken), [crowd.scopes[each] for each in used.tolist()], which)
-    made = _columns(crowd, taken, ends, mixer)
-    ends.place = made.place = places[taken]
-    made.time_ns = stretch.times()[made.place]
+    both = packed_ends(crowd.octets.data, crowd.ip[taken], tcp, crowd.six[taken])
+    ends = Ends(mine, both, [crowd.scopes[each] for each in used.tolist()], which)
+    head = at_every(crowd.octets.data, TCP_KIND.itemsize)[tcp].view(TCP_KIND)
+    bits = head["bits"].astype(np.uint32)
+    made = Columns(
+        mine,
+        stretch.times()[mine],
+        *ends.numbers(mixer),
+        head["seq"].astype(np.uint32),
+        head["ack"].astype(np.uint32),
+        np.asarray(bits & 0x1FF, np.uint32),
+        (crowd.end[taken] - tcp - (bits >> 12) * np.int64(4)).astype(np.int32),
+    )
     left = places[(crowd.layer != TAKEN) & (crowd.layer != SKIPPED)]
     return Found(made, ends, left, [places[each] for each in crowd.groups()])
 
 
-def of_segments(slow: Sequence[tuple[int, Segment]], mixer: Mixer) -> Columns:
-    """The columns of segments that the decoder made, with their places."""
+def of_segments(slow: Sequence[tuple[int, Segment]], ends: Ends, mixer: Mixer) -> Columns:
+    """The columns of segments that the decoder made, with their places and ends."""
     numbers = np.array(
         [(place, s.time_ns, s.seq, s.ack, int(s.flags), s.payload_len) for place, s in slow],
         np.int64,
     ).T
-    src = [mixer.odd(packed(each.src), each.scope) for _, each in slow]
-    dst = [mixer.odd(packed(each.dst), each.scope) for _, each in slow]
-    ends = (np.array(src, np.uint64), np.array(dst, np.uint64))
     seq, ack, flags = (each.astype(np.uint32) for each in numbers[2:5])
-    return Columns(numbers[0], numbers[1], *ends, seq, ack, flags, numbers[5].astype(np.int32))
-
-
-def _beginnings(data: Any, starts: Ints) -> npt.NDArray[np.uint8]:
-    """The first bytes of each packet; what lies behind its end has no meaning."""
-    octets = np.frombuffer(data, np.uint8)
-    made = np.zeros((len(starts), REACH), np.uint8)
-    whole = starts + REACH <= len(octets)
-    if whole.any():
-        made[whole] = at_every(data, REACH)[starts[whole]].view(np.uint8).reshape(-1, REACH)
-    for place in np.flatnonzero(~whole).tolist():
-        rest = octets[int(starts[place]) :]
-        made[place, : len(rest)] = rest
-    return made
+    place, time_ns, size = numbers[0], numbers[1], numbers[5].astype(np.int32)
+    return Columns(place, time_ns, *ends.numbers(mixer), seq, ack, flags, size)
 
 
 def _cooked(stretch: Stretch, places: Ints) -> npt.NDArray[np.uint8]:
@@ -232,41 +202,3 @@ def _octets(numbers: npt.NDArray[Any], kind: str) -> npt.NDArray[np.uint8]:
     """Numbers as they stand in a packet: (n, bytes)."""
     made = numbers.astype(kind)
     return made.view(np.uint8).reshape(len(made), made.itemsize)
-
-
-def _ends(crowd: Crowd, taken: Ints) -> npt.NDArray[np.uint8]:
-    """Both ends of the segments: (n, 2, 18)."""
-    data = crowd.octets.data
-    made = np.zeros((len(taken), 2, 18), np.uint8)
-    ports = at_every(data, 4)[crowd.place[taken]].view(np.uint8).reshape(-1, 2, 2)
-    made[:, :, 16:] = ports
-    ip, six = crowd.ip[taken], crowd.six[taken]
-    for version, begin, size in ((False, 12, 4), (True, 8, 16)):
-        which = np.flatnonzero(six == version)
-        if not len(which):
-            continue
-        both = at_every(data, 2 * size)[ip[which] + begin].view(np.uint8).reshape(-1, 2, size)
-        made[which, :, 16 - size : 16] = both
-        if not version:
-            made[which, :, :12] = np.frombuffer(MAPPED, np.uint8)
-    return made
-
-
-def _columns(crowd: Crowd, taken: Ints, ends: Ends, mixer: Mixer) -> Columns:
-    """The segments' columns; ``place`` and ``time_ns`` are not known here."""
-    place = crowd.place[taken]
-    head = at_every(crowd.octets.data, _TCP_KIND.itemsize)[place].view(_TCP_KIND)
-    numbers = [
-        mixer.within(mixer.ends(ends.packed[:, side]), ends.scopes, ends.which) for side in range(2)
-    ]
-    bits = head["bits"].astype(np.uint32)
-    return Columns(
-        taken,
-        taken,
-        numbers[0],
-        numbers[1],
-        head["seq"].astype(np.uint32),
-        head["ack"].astype(np.uint32),
-        np.asarray(bits & 0x1FF, np.uint32),
-        (crowd.end[taken] - place - (bits >> 12) * np.int64(4)).astype(np.int32),
-    )

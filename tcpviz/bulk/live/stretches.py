@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tcpviz.bulk.live.mixing import MAPPED, Mixer, Scope, four
+from tcpviz.bulk.live.mixing import Mixer, Scope, four, packed_ends
 from tcpviz.bulk.segments.flows import grouped
 from tcpviz.sources.ring import HEADER, IP_AT, LINK_AT
 from tcpviz.sources.ringread import LOSING, OUTGOING, TPID_VALID, VLAN_VALID, Link, whole
@@ -37,7 +37,7 @@ _STATUS, _LEN, _SNAPLEN, _MAC, _SECONDS = 0, 4, 8, 12, 16
 _TYPE = LINK_AT + 10
 _front = struct.Struct("=IIIH2xIIHHB").unpack_from  # the first nine of these:
 _NONE = np.zeros(0, np.int64)
-TPIDS = (0x8100, 0x88A8)
+_TPIDS = (0x8100, 0x88A8)
 
 # What the kernel says of every packet.
 _FRONT = {
@@ -199,16 +199,21 @@ class Stretch:
 
     def both_ends(self, places: Ints) -> npt.NDArray[np.uint8]:
         """Addresses and ports of packets that the fast road took: (n, 2, 18) bytes."""
-        raw = np.frombuffer(self.data, np.uint8).reshape(-1, self.size)[places]
-        made = np.zeros((len(places), 2, 18), np.uint8)
-        six = raw[:, _IP] >> 4 == 6
-        for mine, begin, size in ((six, 8, 16), (~six, 12, 4)):
-            for side in range(2):
-                address, port = _IP + begin + side * size, _IP + begin + 2 * (size + side)
-                made[mine, side, 16 - size : 16] = raw[mine, address : address + size]
-                made[mine, side, 16:] = raw[mine, port : port + 2]
-        made[~six, :, :12] = np.frombuffer(MAPPED, np.uint8)
-        return made
+        ip = places * self.size + _IP
+        six = np.frombuffer(self.data, np.uint8)[ip] >> 4 == 6
+        return packed_ends(self.data, ip, ip + np.where(six, 40, 20), six)
+
+    def kinds(self, places: Ints) -> tuple[Ints, Mask]:
+        """Link types of packets; and whose link header, a cooked one, is for us to write."""
+        link, cooked = (np.array(each) for each in zip(*self.links, strict=True))
+        which = self.rows["interface"][places]
+        return link[which], cooked[which]
+
+    def usual_tags(self, places: Ints | slice) -> Mask:
+        """Of packets whose tag Linux took: whose is of one of both kinds that it knows."""
+        status, tpid = self.rows["status"][places], self.rows["tpid"][places]
+        usual: Mask = (status & TPID_VALID == 0) | np.isin(tpid, _TPIDS)
+        return usual
 
     def vlans(self, places: Ints) -> Ints:
         """Numbers of the VLANs of such packets whose tags Linux took; 0 where there is none."""
@@ -241,12 +246,10 @@ class Stretch:
 
     def _tags(self, link: Any) -> Numbers | None:
         """Not 0 where a VLAN's tag was taken that the fast road does not know; if there are any."""
-        status = self._words(_STATUS)
-        tagged = status & VLAN_VALID
+        tagged = self._words(_STATUS) & VLAN_VALID
         if not tagged.any():
             return None
-        # Neither behind a cooked header, nor another kind's: Linux knows two.
-        wrong = (link != 14) | ((status & TPID_VALID != 0) & ~np.isin(self.rows["tpid"], TPIDS))
+        wrong = (link != 14) | ~self.usual_tags(slice(None))
         return np.where(wrong, tagged, 0).astype(np.uint32)
 
     def _headers(self) -> tuple[Any, npt.NDArray[Any]]:

@@ -39,7 +39,7 @@ from tcpviz.wire.numbers import LINK_TYPES
 
 Array = NDArray[Any]
 
-_TCP_KIND = np.dtype(
+TCP_KIND = np.dtype(
     [("sport", ">u2"), ("dport", ">u2"), ("seq", ">u4"), ("ack", ">u4"), ("bits", ">u2"),
      ("window", ">u2"), ("sum", ">u2"), ("urgent", ">u2")]
 )  # fmt: skip
@@ -97,7 +97,7 @@ def _segments(batch: Batch, tables: Tables, crowd: Crowd, rows: Array) -> tuple[
     place, ip, six = crowd.place[taken], crowd.ip[taken], crowd.six[taken]
     end, limit = crowd.end[taken], crowd.limit[taken]
     data = at_every(octets.data, 20)
-    head = data[place].view(_TCP_KIND)
+    head = data[place].view(TCP_KIND)
     length = (head["bits"] >> 12).astype(np.int64) * 4
     inside = place + length
     there = np.minimum(inside, limit)
