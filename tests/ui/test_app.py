@@ -26,6 +26,8 @@ from tests.ui.fakes import FakeFeed, broken, conversation, scenario
 
 QUIET = Manners(motion=False, period_s=0.02)
 SLOW = Pace(100_000.0)
+PATIENCE_S = 60.0
+"""For so long what must come is waited for: a machine may have others to serve."""
 SIZES = [(80, 24), (120, 40), (200, 60), (100, 30), (79, 24), (60, 20), (60, 50), (40, 10)]
 
 
@@ -60,9 +62,8 @@ async def running(
 
 async def settle(pilot: Pilot[int], until: Callable[[], bool]) -> None:
     """Let the application work until something is so; fails if it never is."""
-    for _ in range(500):
-        if until():
-            break
+    patience = time.monotonic() + PATIENCE_S
+    while not until() and time.monotonic() < patience:
         await pilot.pause(0.01)
     assert until()
     while not screen(pilot.app).query("#lower"):  # type: ignore[arg-type]
