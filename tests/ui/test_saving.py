@@ -121,9 +121,16 @@ async def test_live_the_mark_stands_in_the_chart_and_reaches_the_file(here) -> N
         assert step.note.text == "mark 1, set by hand"
         assert step.time_ns >= now
         await settle(pilot, lambda: "mark 1, set by hand" in text(app, "chart"))
+        cursor = app.session.step
+        assert cursor is not None
         await pilot.press("Y", "1")
         await until_saved(pilot, app)
-        assert 8 <= len(frames(saved(here)[0])) <= 10
+        # One each second until now, and ten seconds up to the cursor.
+        times = [one.time_ns for one in frames(saved(here)[0])]
+        assert times
+        assert times == [
+            one.time_ns for one in feed.frames if one.time_ns >= cursor.time_ns - 10**10
+        ]
         await pilot.press("3")
         await until_saved(pilot, app)
         assert ": 100 packets, from " in sheet(app)
