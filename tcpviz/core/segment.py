@@ -77,6 +77,11 @@ class FlowKey(NamedTuple):
         return cls(src, dst, scope) if src <= dst else cls(dst, src, scope)
 
 
+def scope_text(scope: tuple[str, ...]) -> str:
+    """A scope in words: the VLANs and tunnels, outermost first."""
+    return ", ".join(scope)
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """TCP options as decoded; ``None`` means that the option was absent.

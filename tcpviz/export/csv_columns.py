@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.tables.branches import Kind
 from tcpviz.bulk.tables.table import Table
+from tcpviz.core.segment import scope_text
 from tcpviz.export import alike
 from tcpviz.export.by_kind import ByKind
 from tcpviz.export.csv_table import COLUMNS, row, safe
 from tcpviz.export.filling import Draft, Form
-from tcpviz.export.table_text import inside_text
 
 Array = NDArray[Any]
 
@@ -57,7 +57,7 @@ def _cell(text: str) -> str:
 
 
 def _within(scope: tuple[str, ...]) -> str:
-    return _cell(inside_text(scope))
+    return _cell(scope_text(scope))
 
 
 def _named(counts: Mapping[str, int]) -> str:

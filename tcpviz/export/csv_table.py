@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 from typing import Final, TextIO
 
 from tcpviz.core.connection import Connection
+from tcpviz.core.segment import scope_text
 from tcpviz.core.watch import Watch
 from tcpviz.export.jsonl import connection_object
-from tcpviz.export.table_text import inside_text
 
 COLUMNS: Final = (
     "id", "client_addr", "client_port", "server_addr", "server_port", "first_ns", "last_ns",
@@ -59,7 +59,7 @@ def row(connection: Connection, now_ns: int | None = None) -> list[object]:
         o["handshake_rtt_ns"],
         None if marks is None else " ".join(f"{name}={n}" for name, n in sorted(marks.items())),
         o["verdict"], o["verdicts"][0]["code"], o["verdicts"][0]["severity"], o["community_id"],
-        inside_text(tuple(o["inside"])),
+        scope_text(tuple(o["inside"])),
     ]  # fmt: skip
     return [safe(cell) for cell in cells]
 

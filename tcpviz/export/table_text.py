@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowd
 from tcpviz.core.halfconn import End
+from tcpviz.core.segment import scope_text
 from tcpviz.core.watch import Watch
 from tcpviz.sources.feed import FeedStatus
 from tcpviz.views import numbers
@@ -114,11 +115,6 @@ def without_inside(row: tuple[T, ...]) -> tuple[T, ...]:
     return row[:INSIDE] + row[INSIDE + 1 :]
 
 
-def inside_text(scope: tuple[str, ...]) -> str:
-    """VLANs and tunnels in a cell, outermost first."""
-    return ", ".join(scope)
-
-
 def closing_lines(
     connections: int, status: FeedStatus | None, crowds: Sequence[Crowd]
 ) -> list[str]:
@@ -143,7 +139,7 @@ def _cells(c: Connection, origin: int, now_ns: int) -> tuple[str, ...]:
         str(c.id),
         str(c.client.endpoint),
         str(c.server.endpoint),
-        inside_text(c.key.scope),
+        scope_text(c.key.scope),
         state_cell(c.client),
         state_cell(c.server),
         str(c.phase),

@@ -12,7 +12,7 @@ from tcpviz.core.claims import Certainty, Claim, StateChange
 from tcpviz.core.connection import Connection
 from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side
-from tcpviz.core.segment import Segment
+from tcpviz.core.segment import Segment, scope_text
 from tcpviz.core.timeline import Step, StepKind
 from tcpviz.views import points, roles
 from tcpviz.views.explain import name_roles, sentences
@@ -232,7 +232,7 @@ def _ip(segment: Segment) -> Iterator[Field]:
         text = _("the sender understands ECN; routers may mark instead of dropping")
         yield Field("ECN", _ECN[segment.ecn], text)
     if segment.scope:
-        yield Field(_("Inside"), clean(", ".join(segment.scope)), _("VLANs and tunnels"))
+        yield Field(_("Inside"), clean(scope_text(segment.scope)), _("VLANs and tunnels"))
 
 
 def _payload(segment: Segment, cells: int) -> Iterator[Line]:

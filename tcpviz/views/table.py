@@ -14,7 +14,7 @@ from typing import Final
 
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Side
-from tcpviz.core.segment import Endpoint
+from tcpviz.core.segment import Endpoint, scope_text
 from tcpviz.views import numbers, roles
 from tcpviz.views.ages import age_ns
 from tcpviz.views.ladder_canvas import ascii_line
@@ -251,7 +251,7 @@ def _cell(connection: Connection, name: str, cells: int, now_ns: int) -> tuple[s
 
 def inside(connection: Connection) -> str:
     """The VLANs and tunnels it is in, outermost first."""
-    return clean(", ".join(connection.key.scope))
+    return clean(scope_text(connection.key.scope))
 
 
 def owner_text(connection: Connection) -> str:

@@ -17,6 +17,7 @@ from tcpviz.bulk.tables.by_end import by_end
 from tcpviz.bulk.tables.headlines import headlines
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
+from tcpviz.core.segment import scope_text
 from tcpviz.views.table import RETRANSMISSION
 
 Array = NDArray[Any]
@@ -93,7 +94,7 @@ class Keys:
 
     def _inside(self) -> Array:
         numbers = self.table.scopes
-        return _ranks([", ".join(names) for _, names in self.table.scope_names])[numbers]
+        return _ranks([scope_text(names) for _, names in self.table.scope_names])[numbers]
 
     def _verdict(self) -> Array:
         numbers, texts = self.sentences()
