@@ -11,6 +11,7 @@ pytest.importorskip("numpy")
 
 import numpy as np
 
+from tcpviz.bulk.live import sums
 from tcpviz.bulk.live.table import LiveTable
 from tcpviz.bulk.tables.load import Loaded
 from tcpviz.core.records import Moment, SegmentRecord
@@ -109,6 +110,9 @@ def test_a_stretch_of_a_live_capture_is_counted_in_passes_that_do_not_grow_with_
     calls = []
     sort = np.sort
     monkeypatch.setattr(np, "sort", lambda *a, **k: (calls.append(len(a[0])), sort(*a, **k))[1])
+    asked = sums._acknowledge
+    told = []
+    monkeypatch.setattr(sums, "_acknowledge", lambda *a: (told.append(a), asked(*a))[1])
     counts = []
     for count in (100, 10_000):
         rows = zip(heads[:count], sizes[:count], strict=True)
@@ -123,6 +127,8 @@ def test_a_stretch_of_a_live_capture_is_counted_in_passes_that_do_not_grow_with_
         counts.append(len(calls))
         assert int(live.packets.sum()) == count
     assert counts[0] == counts[1] <= 2
+    # What has been acknowledged is worked out once; ends of which there is but a SYN, too.
+    assert len(told) == 2
 
 
 async def test_what_a_key_draws_and_sends_and_that_nothing_is_sent_when_nothing_happens(

@@ -206,9 +206,9 @@ def _acknowledge(
         highest = ahead[starts + counts - 1]
     highest_ack = base + highest.view(np.uint32)
     sent = table.nxt.reshape(-1)[place ^ 1]
-    beyond = (sent >= 0) & (
-        (highest_ack - sent.astype(np.uint32)).view(np.int32) > liveresets.reach(table)
-    )
+    # One that acknowledges nothing here, a SYN alone, is not beyond anything.
+    beyond = (sent >= 0) & tells
+    beyond &= (highest_ack - sent.astype(np.uint32)).view(np.int32) > liveresets.reach(table)
     if not sifted and beyond.any():
         far = (c.ack - sent.astype(np.uint32)[whose]).view(np.int32) > liveresets.reach(table)
         told = told & ~(beyond[whose] & far)
