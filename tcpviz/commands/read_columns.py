@@ -33,7 +33,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np  # after the setting above
 
-from tcpviz.bulk import together
+from tcpviz.bulk import forks
 from tcpviz.bulk.segments.windows import windows_of
 from tcpviz.bulk.tables.load import Loaded, Unsuited, told
 
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace, chosen: Filter | None) -> int | None:
         return None
     _settle()
     try:
-        with together.shared():
+        with forks.shared():
             return _run(options, chosen)
     finally:
         gc.unfreeze()

@@ -14,19 +14,20 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk import together
+from tcpviz.bulk import forks
 from tcpviz.bulk.segments.flows import grouped
 from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.bulk.tables.cutting import stretches
 from tcpviz.bulk.tables.headlines import headlines
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
-from tcpviz.core.segment import Endpoint, scope_text
+from tcpviz.core.segment import Endpoint
 from tcpviz.export.table_text import (
     INSIDE,
     RIGHT,
     TITLES,
     closing_lines,
+    inside_text,
     state_cell,
     without_inside,
 )
@@ -284,7 +285,7 @@ def _shown(which: Array, texts: Sequence[str], places: Array | None) -> Cells:
 
 def _inside(table: Table, places: Array | None) -> Cells:
     """VLANs and tunnels, as wide as nothing where there are none."""
-    texts = [scope_text(names) for _, names in table.scope_names]
+    texts = [inside_text(names) for _, names in table.scope_names]
     if not any(texts):
         return _words(np.zeros(len(table), np.intp), [""])
     used, _, which = grouped(table.scopes)
@@ -369,7 +370,7 @@ def write(
         fields.append(columns[-1].layout(0, b"\n"))
         rows = len(some) if chosen is None else len(chosen)
         spans = [slice(at, min(at + ROWS, rows)) for at in range(0, rows, ROWS)]
-        for text in together.in_order(functools.partial(_rows, fields), spans):
+        for text in forks.in_order(functools.partial(_rows, fields), spans):
             put(text)
     of_all = b"" if places is None else f"{count} of ".encode()
     put(of_all + ("\n".join(closing_lines(len(table), status, table.crowds)) + "\n").encode())

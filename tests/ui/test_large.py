@@ -278,13 +278,7 @@ def segments(session: Session) -> int:
     return sum(one.client.segments + one.server.segments for one in session.visible())
 
 
-@pytest.mark.parametrize("hands", [1, 2])
-async def test_a_file_that_grows_is_followed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hands: int
-) -> None:
-    monkeypatch.setattr(
-        "tcpviz.bulk.together._hands", hands
-    )  # what has come does not wait for more
+async def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
     path = visits(tmp_path)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])

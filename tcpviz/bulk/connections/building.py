@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk import together
+from tcpviz.bulk import forks
 from tcpviz.bulk.connections import alone, lengthy, regular
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.errors import scopes_met, units
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.gaps import Gaps
 from tcpviz.bulk.connections.shapes import After, Kind, Shapes
+from tcpviz.bulk.connections.shares import Share, Span, shares
 from tcpviz.bulk.connections.signatures import signatures
 from tcpviz.bulk.connections.succession import endings, flows_fine, replaced, whole_flows
 from tcpviz.bulk.connections.work import Work
@@ -125,10 +126,54 @@ class Building:
 
     def _irregular(self, enough: Callable[[], bool] | None) -> Iterator[int]:
         """Go through all flows; those that have to be followed."""
-        for looked in together.in_order(self._look, self._chunks()):
+        chunks = self._chunks()
+        # What is common is known from the first, and not made by each of them anew.
+        yield from self._through(chunks[:1], enough)
+        mine, *theirs = shares(self.reading, self.flows, chunks[1:])
+        with forks.Forks([functools.partial(self._share, each) for each in theirs]) as others:
+            yield from self._through(mine, enough)
+            for place, each in enumerate(theirs):
+                try:
+                    share = others.take(place)
+                except forks.Lost:
+                    yield from self._through(each, enough)
+                else:
+                    yield from self._join(share)
+
+    def _through(self, chunks: list[Span], enough: Callable[[], bool] | None) -> Iterator[int]:
+        """The same of some stretches."""
+        for chunk in chunks:
+            looked = self._look(chunk)
             if enough is not None and enough():
                 return
             yield from [looked] if isinstance(looked, int) else self._take(looked)
+
+    def _share(self, chunks: list[Span]) -> Share:
+        """What another process makes of some stretches."""
+        before, segments, mark = self._count, self.follower.segments, self.shapes.mark
+        irregular = list(self._through(chunks, None))
+        span = slice(*self.flows.begin[[chunks[0][0], chunks[-1][1]]].tolist())
+        return Share(
+            {name: column[before : self._count] for name, column in self.array.items()},
+            span,
+            self.kept[span],
+            irregular,
+            self.shapes.since(mark),
+            self.follower.segments - segments,
+        )
+
+    def _join(self, share: Share) -> list[int]:
+        """Enter what another has made; its flows that have to be followed."""
+        start = self._count
+        self._count += len(share.array["first"])
+        for name, column in share.array.items():
+            self.array[name][start : self._count] = column
+        numbers = self.shapes.join(share.shapes)
+        shape = self.array["shape"][start : self._count]
+        shape[:] = numbers[shape]
+        self.kept[share.span] = share.kept
+        self.follower.segments += share.segments
+        return share.irregular
 
     def _sort(self) -> None:
         """Bring the connections into the order of their first segments."""
@@ -139,9 +184,8 @@ class Building:
             return
         # Few columns at a time, so that not all are there twice.
         order = self._order().astype(np.intp)
-        sort = together.in_order(lambda name: array[name].take(order), list(array))
-        for name, column in zip(list(array), sort, strict=True):
-            self.array[name] = column
+        for name in list(array):
+            self.array[name] = array.pop(name).take(order)
 
     def _clock_of(self) -> Clock:
         reading = self.reading
@@ -205,7 +249,7 @@ class Building:
         begins[place] = True
         self._done = begins[self.flows.begin[:-1]]
 
-    def _chunks(self) -> list[tuple[int, int]]:
+    def _chunks(self) -> list[Span]:
         """Flows in stretches of about so many segments, not those that are all done."""
         begin = self.flows.begin
         out, at = [], 0
@@ -217,7 +261,7 @@ class Building:
             at = end
         return out
 
-    def _look(self, span: tuple[int, int]) -> _Looked | int:
+    def _look(self, span: Span) -> _Looked | int:
         """Look at the flows of a stretch, each by itself; in any thread.
 
         One by its number that need not be looked at any further: it has to be followed.

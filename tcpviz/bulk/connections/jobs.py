@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk import together
+from tcpviz.bulk import forks
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.processors import processors
@@ -160,7 +160,7 @@ class Jobs:
         self._crew: Crew[list[Job], Made] | None = None
         self._portions: list[tuple[list[Job], int]] = []
         self._size = self._cost = 0
-        self._beside_screen = together.hands() == 1
+        self._beside_screen = forks.beside_screen()
         self._enough = PORTION // 3 if self._beside_screen else PORTION
         self._largest = largest(reading)
 
@@ -218,7 +218,7 @@ class Jobs:
     def _gathered(self, most: int) -> Crew[list[Job], Made]:
         from tcpviz.bulk.crew import Crew  # not wanted where all is regular
 
-        whole, none = self._reading.origin(np.zeros(0, np.int64))
+        whole, none = self._reading.root, np.zeros(0, np.int64)
         clock = self._clock.of_rows(none, none)
         nice = YIELDING if self._beside_screen else 0
         start = Start(nice, clock, whole.file, list(whole.columns.tables.sources))
@@ -254,14 +254,13 @@ class Jobs:
 
 def largest(reading: Reading) -> int:
     """Segments of a flow that another is given: with its copies no more than an eighth of all."""
-    whole, _ = reading.origin(np.zeros(0, np.int64))
-    windows = whole.columns.windows
+    windows = reading.root.columns.windows
     return LARGEST if windows is None else min(LARGEST, windows.limit // (8 * _COPIES))
 
 
 def others(reading: Reading) -> int:
     """How many processes there may be besides this one."""
-    whole, _ = reading.origin(np.zeros(0, np.int64))
-    windows = whole.columns.windows
-    room = MOST if windows is None else windows.spare(whole.columns.count) // ROOM
+    columns = reading.root.columns
+    windows = columns.windows
+    room = MOST if windows is None else windows.spare(columns.count) // ROOM
     return min(processors() - 1, room, MOST)

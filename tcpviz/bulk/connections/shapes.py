@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+import itertools
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.following import Follower
@@ -77,6 +79,20 @@ class Kind(NamedTuple):
     doubt: Doubt = Doubt.NONE
 
 
+class Fresh(NamedTuple):
+    """What a copy of :class:`Shapes` has come to know, whose first ``before`` shapes we have.
+
+    ``kinds``, ``rows``, ``offload``  of each shape from ``before`` on: as :meth:`Shapes.number`
+    takes them, the rows that count
+    """
+
+    before: int
+    kinds: list[Kind]
+    rows: list[list[int]]
+    offload: list[tuple[bool, bool]]
+    made: dict[tuple[int, Ending], Connection]
+
+
 class Shapes:
     """What the core says of each kind of connection.
 
@@ -103,6 +119,29 @@ class Shapes:
         made._offload, made._places = list(self._offload), list(self._places)
         return made
 
+    @property
+    def mark(self) -> tuple[int, int]:
+        """How many shapes there are, and how many examples have been followed."""
+        return len(self._rows), len(self._made)
+
+    def since(self, mark: tuple[int, int]) -> Fresh:
+        """What has come since then."""
+        shapes, made = mark
+        more = itertools.islice(self._made.items(), made, None)
+        return Fresh(
+            shapes, self._kinds[shapes:], self._rows[shapes:], self._offload[shapes:], dict(more)
+        )
+
+    def join(self, fresh: Fresh) -> Array:
+        """Take what has come to a copy of it; the number here of each that the copy knows."""
+        numbers = list(range(fresh.before))
+        for kind, rows, offload in zip(fresh.kinds, fresh.rows, fresh.offload, strict=True):
+            known = self._numbers.get(kind)
+            numbers.append(self._add(kind, rows, offload) if known is None else known)
+        for (number, ending), connection in fresh.made.items():
+            self._made.setdefault((numbers[number], ending), connection)
+        return np.array(numbers, np.int64)
+
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -117,13 +156,15 @@ class Shapes:
 
         ``offload``: all checksums of the client, of the server, are wrong.
         """
-        counting = rows[kept]
-        self._offload.append(offload)
-        frames = self._reading.columns.array["frame"][counting]
+        return self._add(kind, rows[kept].tolist(), offload)
+
+    def _add(self, kind: Kind, rows: list[int], offload: tuple[bool, bool]) -> int:
+        frames = self._reading.columns.array["frame"][rows]
         self._places.append({frame: place for place, frame in enumerate(frames.tolist())})
         number = self._numbers[kind] = len(self._rows)
-        self._rows.append(counting.tolist())
+        self._rows.append(rows)
         self._kinds.append(kind)
+        self._offload.append(offload)
         return number
 
     def doubted(self, number: int, doubt: Doubt) -> int:
@@ -176,7 +217,7 @@ class Shapes:
 
     def _follow(self, number: int, ending: Ending) -> Connection:
         rows = self._rows[number]
-        segments = thin([self._reading.segment(row, self._decoder) for row in rows])
+        segments = thin(list(self._reading.segments(rows, self._decoder)))
         if any(self._offload[number]):
             segments = list(_summed(segments, self._offload[number]))
         self._follower.segments += len(segments)

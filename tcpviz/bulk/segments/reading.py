@@ -11,7 +11,6 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk import together
 from tcpviz.bulk.segments import plain
 from tcpviz.bulk.segments.columns import Columns, Piece, Tables
 from tcpviz.bulk.segments.headers import gather
@@ -56,11 +55,6 @@ class Lost:
 
 class Unsuited(Exception):  # noqa: N818 - it is no failure: there is another way
     """This capture is not for columns; the scalar core can read it. The reason is the text."""
-
-
-def _ahead(batch: Batch) -> tuple[Batch, plain.Taken | None]:
-    """A batch with what can be told of it without those before it."""
-    return batch, plain.take(batch)
 
 
 def _sources(tables: Tables, batch: Batch, places: Longs) -> Longs:
@@ -114,16 +108,12 @@ class Reading:
         self._losses: dict[int, int] = {}  # by the frame before which they were
         if isinstance(path, str) and path != "-" and self._capture.size is not None:
             self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115
-        # Whoever reads ahead lets what has come wait for what is to come. Of a pipe, or of a
-        # file that grows, nobody knows when that will be.
-        self._ahead = self._file is not None
 
     def wait_with(self, more: Callable[[], bool], idle: Callable[[], None]) -> None:
         """At the end of a plain file ask ``more`` whether there is more of it now.
 
         ``idle`` is called again and again while nothing comes through a pipe.
         """
-        self._ahead = False
         if isinstance(self._capture, PipeCapture):
             self._capture.idle = idle
         elif not self._capture.stream.packed:
@@ -146,9 +136,8 @@ class Reading:
         What was read before it was stopped, or before an error, is in the columns.
         """
         try:
-            batches = self._batches()
-            for batch, taken in (together.in_order if self._ahead else map)(_ahead, batches):
-                self._take(batch, taken)
+            for batch in self._batches():
+                self._take(batch, plain.take(batch))
                 self._tell()
                 if progress is not None:
                     progress(self.status)
@@ -339,6 +328,11 @@ class Reading:
     def file(self) -> int | None:
         """The descriptor of the capture, where that is a file in which frames lie unpacked."""
         return None if self._file is None else self._file.fileno()
+
+    @property
+    def root(self) -> Reading:
+        """The reading that this is a part of, or itself."""
+        return self
 
     def origin(self, rows: NDArray[Any]) -> tuple[Reading, NDArray[Any]]:
         """Where these rows come from, and which they are there: this is a part of nothing."""

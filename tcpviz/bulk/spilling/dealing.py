@@ -89,6 +89,10 @@ class Part(Reading):
     def segments(self, rows: Sequence[int], decoder: Decoder) -> Iterator[Segment]:
         return self._of.segments(self.whole[rows].tolist(), decoder)
 
+    @property
+    def root(self) -> Reading:
+        return self._of
+
     def origin(self, rows: Array) -> tuple[Reading, Array]:
         return self._of, self.whole[rows]
 
