@@ -33,6 +33,8 @@ def run(options: argparse.Namespace, out: TextIO) -> int:
     try:
         if place.exists() and not place.is_file():
             raise SourceError(f"{place} is no file of notes", 2)
+        if options.file and not place.parent.is_dir():  # nothing could ever come there
+            raise SourceError(f"{place}: there is no folder {place.parent}", 2)
         for block in blocks(place):
             width = shutil.get_terminal_size().columns if terminal else 0
             shown = block or [_("waiting for: {command}").format(command=_command(options.file))]

@@ -118,3 +118,12 @@ def test_what_is_no_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     for wrong in (tmp_path, pipe):
         assert notes.run(argparse.Namespace(file=str(wrong)), sys.stdout) == 2
         assert capsys.readouterr().err == f"tcpviz: {wrong} is no file of notes\n"
+
+
+def test_a_folder_that_does_not_exist_is_not_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = tmp_path / "missing" / "notes.txt"
+    assert notes.run(argparse.Namespace(file=str(wrong)), sys.stdout) == 2
+    told = f"tcpviz: {wrong}: there is no folder {wrong.parent}\n"
+    assert capsys.readouterr().err == told
