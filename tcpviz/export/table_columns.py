@@ -21,13 +21,12 @@ from tcpviz.bulk.tables.cutting import stretches
 from tcpviz.bulk.tables.headlines import headlines
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
-from tcpviz.core.segment import Endpoint
+from tcpviz.core.segment import Endpoint, scope_text
 from tcpviz.export.table_text import (
     INSIDE,
     RIGHT,
     TITLES,
     closing_lines,
-    inside_text,
     state_cell,
     without_inside,
 )
@@ -285,7 +284,7 @@ def _shown(which: Array, texts: Sequence[str], places: Array | None) -> Cells:
 
 def _inside(table: Table, places: Array | None) -> Cells:
     """VLANs and tunnels, as wide as nothing where there are none."""
-    texts = [inside_text(names) for _, names in table.scope_names]
+    texts = [scope_text(names) for _, names in table.scope_names]
     if not any(texts):
         return _words(np.zeros(len(table), np.intp), [""])
     used, _, which = grouped(table.scopes)
