@@ -162,5 +162,45 @@ def test_rows_are_told_whose_they_are():
     assert whose(rows[0]) == "server nginx (7)"
 
 
+def slow_ones(wire):
+    """Forty handshakes, of which every tenth takes half a second."""
+    for number in range(40):
+        me, web = ("10.0.0.1", 4000 + number), (SERVER, 87)
+        wire.send(me, web, SYN, 100)
+        wire.send(web, me, SYN_ACK, 900, 101, ms=1 if number % 10 else 500)
+        wire.send(me, web, ACK, 101, 901)
+
+
+def test_some_handshakes_that_take_much_longer_than_the_others():
+    wire = Wire()
+    slow_ones(wire)
+    ours, theirs = both(wire)
+    assert ours == theirs == {("slow-handshakes", f"{SERVER}:87"): (4, 40)}
+
+
+def test_who_asks_all_the_while_is_told_the_same_as_who_asks_once():
+    wire = Wire()
+    slow_ones(wire)
+    for number in range(6):
+        me, web = ("10.0.0.2", 4000 + number), (SERVER, 85)
+        wire.handshake(me, web)
+        wire.send(me, web, ACK, 101, 901, b"once")
+        wire.send(me, web, ACK, 101, 901, b"once")
+        wire.send(web, me, RST_ACK if number % 2 else FIN_ACK, 901, 105)
+        wire.send(me, web, ACK, 105, 902)
+        wire.send(me, (SERVER, 86), SYN, 1, ms=2_000)
+        wire.send((SERVER, 86), me, RST_ACK, 0, 2)
+    wire.send(("10.0.0.3", 1), (SERVER, 9), SYN, 1, ms=100_000)
+    rows = LiveRows(LiveTable())
+    for begin in range(0, len(wire.frames), 7):
+        made = stretch(wire.frames[begin : begin + 7], number=begin + 1)
+        rows.table.take(made, made.columns(rows.table.mixer)[0])
+        rows.troubles()
+    whole = rows_of(wire).troubles()
+    assert rows.troubles() == whole
+    kinds = {trouble.code for trouble in whole}
+    assert kinds == {"slow-handshakes", "refused", "reset", "never-closed", "lossy"}
+
+
 def test_an_empty_table_has_no_troubles():
     assert LiveRows(LiveTable()).troubles() == []

@@ -37,7 +37,7 @@ KEPT = 64 << 20
 """Bytes of the latest stretches, so that a connection can be followed from some time ago."""
 
 ROW = 410
-"""Bytes of memory that a row of the table takes, about: 308 of columns, the rest to find it."""
+"""Bytes of memory that a row of the table takes, about: 310 of columns, the rest to find it."""
 
 MOST_TOLD = 20_000
 """Segments of one connection that are told at once when it begins to be followed."""

@@ -17,6 +17,7 @@ from tcpviz.core.timers import TIME_WAIT_NS
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.uint8]
 
 STATES: Final = (
     State.CLOSED,
@@ -85,10 +86,13 @@ def refused(known: Known) -> Mask:
     return np.asarray((known.reset_by == 1) & (known.iss[:, 0] >= 0) & (known.iss[:, 1] < 0))
 
 
-def states(known: Known) -> tuple[Ints, Ints]:
-    """(the clients', the servers') as places in :data:`STATES`."""
+def states(known: Known, done: Mask | None = None) -> tuple[Codes, Codes]:
+    """(the clients', the servers') as places in :data:`STATES`.
+
+    ``done``: what :func:`third` says of them, where it has been asked already.
+    """
     acked = fins_acked(known)
-    done = third(known)
+    done = third(known) if done is None else done
     nothing_opened: Mask = np.asarray((known.iss < 0).all(axis=1))
     return (
         _states(known, 0, acked, done, nothing_opened),
@@ -96,50 +100,36 @@ def states(known: Known) -> tuple[Ints, Ints]:
     )
 
 
-def _states(known: Known, me: int, acked: tuple[Mask, Mask], done: Mask, midstream: Mask) -> Ints:
+def _states(known: Known, me: int, acked: tuple[Mask, Mask], done: Mask, midstream: Mask) -> Codes:
     peer = 1 - me
     closed, got = known.fin[:, me] >= 0, acked[peer]
     # An acknowledgement that came with the other's FIN came when that is acknowledged.
     told = beyond(known.plain[:, peer], known.fin[:, me]) | (acked[me] & got)
     passive = closed & (known.closed_by == peer) & beyond(known.fin_ack[:, me], known.fin[:, peer])
-    if me == 0:
-        opening = np.where(done | midstream, _CODE[State.ESTABLISHED], _CODE[State.SYN_SENT])
-    else:
-        opening = np.where(
-            done | midstream,
-            _CODE[State.ESTABLISHED],
-            np.where(known.iss[:, 1] >= 0, _CODE[State.SYN_RECEIVED], _CODE[State.LISTEN]),
-        )
-        opening = np.where(midstream & (known.spoke[:, 1] == 0), _CODE[State.LISTEN], opening)
-    # A server that was not connected yet goes back to where it was (RFC 9293 section 3.10.7.4).
-    back = (known.reset_by == 0) & ~done & ~midstream & (me == 1)
-    return np.select(
-        [
-            back,
-            known.reset_by >= 0,
-            passive & told,
-            passive,
-            closed & told & got & (known.still_ns > TIME_WAIT_NS),
-            closed & told & got,
-            closed & told,
-            closed & got,
-            closed,
-            got,
-        ],
-        [
-            _CODE[State.LISTEN],
-            _CODE[State.CLOSED],
-            _CODE[State.CLOSED],
-            _CODE[State.LAST_ACK],
-            _CODE[State.CLOSED],
-            _CODE[State.TIME_WAIT],
-            _CODE[State.FIN_WAIT_2],
-            _CODE[State.CLOSING],
-            _CODE[State.FIN_WAIT_1],
-            _CODE[State.CLOSE_WAIT],
-        ],
-        opening,
-    ).astype(np.int64)
+    made = np.full(len(closed), _CODE[State.SYN_SENT if me == 0 else State.LISTEN], np.uint8)
+    opens = done | midstream
+    if me == 1:
+        np.putmask(made, known.iss[:, 1] >= 0, _CODE[State.SYN_RECEIVED])
+        opens = done | (midstream & (known.spoke[:, 1] != 0))
+    np.putmask(made, opens, _CODE[State.ESTABLISHED])
+    np.putmask(made, got, _CODE[State.CLOSE_WAIT])
+    both, known_closed = closed & got, closed & told
+    over = known_closed & got
+    for where, state in (
+        (closed, State.FIN_WAIT_1),
+        (both, State.CLOSING),
+        (known_closed, State.FIN_WAIT_2),
+        (over, State.TIME_WAIT),
+        (over & (known.still_ns > TIME_WAIT_NS), State.CLOSED),
+        (passive, State.LAST_ACK),
+        (passive & told, State.CLOSED),
+        (known.reset_by >= 0, State.CLOSED),
+    ):
+        np.putmask(made, where, _CODE[state])
+    if me == 1:
+        # A server that was not connected yet goes back to where it was (RFC 9293 section 3.10.7.4).
+        np.putmask(made, (known.reset_by == 0) & ~done & ~midstream, _CODE[State.LISTEN])
+    return made
 
 
 def closed(known: Known) -> Mask:

@@ -70,6 +70,7 @@ _OTHERS = {
     "ends": "(2,18)u1",
     "touched": "i8",
     "codes": "(2,)u1",
+    "marks": "u2",
     "scope": "u4",
 }
 _EMPTY = (*_BOTH.items(), *_ONE.items())
@@ -106,7 +107,8 @@ class LiveTable:
     """Connections in rows. ``evicted`` of them were given up; ``gaps`` holes were in the capture.
 
     ``touched`` tells for each row in which of the ``passes`` something came last; ``codes`` are
-    both ends' states as they were found out after pass ``tallied`` (:mod:`tcpviz.bulk.live.tally`).
+    both ends' states and ``marks`` what is wrong, as that was found out after pass ``tallied``
+    (:mod:`tcpviz.bulk.live.current`).
     ``changed`` grows with everything that comes in, ``now_ns`` is the latest moment.
     """
 
@@ -164,6 +166,7 @@ class LiveTable:
     scope: npt.NDArray[np.uint32]
     touched: Ints
     codes: npt.NDArray[np.uint8]
+    marks: npt.NDArray[np.uint16]
 
     def __len__(self) -> int:
         """Connections that are kept."""

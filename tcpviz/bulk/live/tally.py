@@ -10,18 +10,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from tcpviz.bulk.live.current import UNKNOWN, bring_up_to_date
 from tcpviz.bulk.live.rows import LiveRows
-from tcpviz.bulk.live.states import STATES, Known, states
+from tcpviz.bulk.live.states import STATES
 from tcpviz.bulk.live.table import LiveTable
 from tcpviz.core.census import Tally
 from tcpviz.core.states import State
-from tcpviz.core.timers import TIME_WAIT_NS
 
 TELLS = "counted in bulk: ages are since the latest segment"
 
-_UNKNOWN = len(STATES)
-_LISTEN, _TIME_WAIT = STATES.index(State.LISTEN), STATES.index(State.TIME_WAIT)
-_AGELESS = (STATES.index(State.CLOSED), _LISTEN, _UNKNOWN)
+_LISTEN = STATES.index(State.LISTEN)
+_AGELESS = (STATES.index(State.CLOSED), _LISTEN, UNKNOWN)
 _NEVER = int(np.iinfo(np.int64).max)
 
 
@@ -32,18 +31,18 @@ def tallies(rows: LiveRows) -> tuple[Tally, ...]:
         places = table.every()
         if not table.born:
             return (*(Tally(state) for state in State), Tally(None))
-        _bring_up_to_date(table)
+        bring_up_to_date(table)
         codes = table.codes[places]
         if table.gaps:
             codes = codes.copy()
-            codes[table.gap[places] < table.gaps] = _UNKNOWN
+            codes[table.gap[places] < table.gaps] = UNKNOWN
         counts, since = _summed(table, codes)
     by_state = {state: counts[number] for number, state in enumerate(STATES)}
     by_state[State.LISTEN] = 0
     return (
         *(Tally(state, by_state[state], since_ns=since.get(state)) for state in State),
         # A server that was not heard of may listen, or not.
-        Tally(None, counts[_UNKNOWN] + counts[_LISTEN]),
+        Tally(None, counts[UNKNOWN] + counts[_LISTEN]),
     )
 
 
@@ -53,7 +52,7 @@ def _summed(table: LiveTable, codes: npt.NDArray[np.uint8]) -> tuple[list[int], 
     Both ends of a connection are looked at together: of all pairs there are there is a dozen.
     """
     places = table.every()
-    counts, since = [0] * (_UNKNOWN + 1), dict[State, int]()
+    counts, since = [0] * (UNKNOWN + 1), dict[State, int]()
     pairs = np.ascontiguousarray(codes).view(np.uint16).reshape(-1)
     for pair, count in enumerate(np.bincount(pairs).tolist()):
         if not count:
@@ -67,20 +66,3 @@ def _summed(table: LiveTable, codes: npt.NDArray[np.uint8]) -> tuple[list[int], 
             begun = table.first_ns if state is State.ESTABLISHED else table.last_ns
             since[state] = min(since.get(state, _NEVER), int(begun[places][of].min()))
     return counts, since
-
-
-def _bring_up_to_date(table: LiveTable) -> None:
-    """The states of those of which something came since the last time, and of what ran out."""
-    places = table.every()
-    waits = table.last_ns[places] < table.now_ns - TIME_WAIT_NS
-    if waits.any():
-        waits &= (table.codes[places] == _TIME_WAIT).any(axis=1)
-    waits |= table.touched[places] > table.tallied
-    table.tallied = table.passes
-    changed = waits.nonzero()[0]
-    if not len(changed):
-        return
-    known: Known = table.known(changed)
-    begun = (known.iss[:, 0] >= 0) | (known.iss[:, 1] >= 0)
-    for side, told in enumerate(states(known)):
-        table.codes[changed, side] = np.where(begun, told, _UNKNOWN)

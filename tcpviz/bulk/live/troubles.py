@@ -1,7 +1,7 @@
 """What the rows of a busy link say is wrong, all at once: floods, refusals, resets, losses.
 
 The same troubles as :mod:`tcpviz.core.troubles` tells, as far as totals show them; a flood of
-hundreds of thousands takes some hundredths of a second.
+hundreds of thousands takes some hundredths of a second, and where all is well some thousandths.
 """
 
 from __future__ import annotations
@@ -12,16 +12,24 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from tcpviz.bulk.live.current import (
+    AGAIN,
+    DONE,
+    OPENED,
+    REFUSED,
+    RESET,
+    SLOW,
+    TIMED,
+    WAITS,
+    bring_up_to_date,
+)
 from tcpviz.bulk.live.rows import endpoint
-from tcpviz.bulk.live.states import STATES, refused, states, third
 from tcpviz.bulk.live.table import LiveTable
 from tcpviz.core.crowds import FLOOD, FLOOD_NS, SCAN
-from tcpviz.core.states import State
 from tcpviz.core.troubles_many import ENOUGH, SLOW_NS, Trouble
 from tcpviz.core.verdict_codes import BAD, SECOND, WARNING, Fact, Severity
 
 Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.uint64]
 
 MOST_IDS = 1000
@@ -30,8 +38,6 @@ MOST_PLACES = 50
 
 LONG_NS = 60 * SECOND
 """So long an end must not have closed after the other (core.outcomes.LONG_CLOSE_WAIT_NS)."""
-
-_CODE = {state: number for number, state in enumerate(STATES)}
 
 
 def troubles(table: LiveTable) -> list[Trouble]:
@@ -70,35 +76,39 @@ class _By:
 
 
 class _Look:
-    """Columns of the rows in use, and keys by which they are put together."""
+    """What is known of the rows in use, and keys by which they are put together."""
 
     def __init__(self, table: LiveTable, rows: Ints) -> None:
         self.table, self.rows = table, rows
-        known = table.known(rows)
-        self.states = states(known)
-        self.third, self.was_refused = third(known), refused(known)
-        self.still = known.still_ns
+        bring_up_to_date(table)
+        self.marks = table.marks[rows] if table.evicted else table.marks[: len(rows)]
         self.server, self.client = _By(table, rows, 1, 18), _By(table, rows, 0, 16)
         self.server_host = _By(table, rows, 1, 16)
-        self.opened = table.iss[rows, 0] >= 0
-        self.ident = table.ident[rows]
         self.scanned = np.zeros(len(rows), np.bool_)
+
+    def _are(self, those: int, others: int = 0) -> Ints:
+        """The places whose marks are these, and none of the others."""
+        return np.asarray((self.marks & (those | others) == those).nonzero()[0], np.int64)
+
+    def _still(self, place: Ints) -> Ints:
+        """For how long nothing has come of them, in nanoseconds."""
+        return np.asarray(self.table.now_ns - self.table.last_ns[self.rows[place]], np.int64)
 
     # -- kinds --------------------------------------------------------------
 
     def unanswered(self) -> Iterator[Trouble]:
         """Handshakes that stand still: a flood, if they are many at once and from nobody."""
-        waits = self.opened & ~self.third & (self.table.reset_by[self.rows] < 0)
-        waits &= (self.still > SECOND) & ~self.scanned
-        answered = self.table.iss[self.rows, 1] >= 0
-        once = self.table.syns[self.rows, 0] == 1
-        first = self.table.first_ns[self.rows]
+        waits = self._are(OPENED, DONE | RESET[0] | RESET[1])
+        waits = waits[(self._still(waits) > SECOND) & ~self.scanned[waits]]
         for place in self._places(self.server, waits):
+            rows = self.rows[place]
+            once = self.table.syns[rows, 0] == 1
             sources = len(np.unique(self.client.of(place)))
-            burst = np.unique(first[place][once[place]] // FLOOD_NS, return_counts=True)[1]
+            first = self.table.first_ns[rows[once]]
+            burst = np.unique(first // FLOOD_NS, return_counts=True)[1]
             where, total = self._service(place), self._total(self.server, place)
-            half = int(answered[place].sum())
-            if burst.max(initial=0) >= FLOOD and once[place].sum() * 2 >= len(place):
+            half = int((self.table.iss[rows, 1] >= 0).sum())
+            if burst.max(initial=0) >= FLOOD and once.sum() * 2 >= len(place):
                 who = self._client(place) if sources == 1 else ""
                 facts: dict[str, Fact] = {"who": who, "target": where, "targets": sources}
                 yield self._made("syn-flood", BAD, where, place, total, facts)
@@ -108,13 +118,12 @@ class _Look:
                     facts["source"] = self._client(place)
                 yield self._made("half-open", WARNING, where, place, total, facts)
             else:
-                tries = int(self.table.syns[self.rows[place], 0].sum())
+                tries = int(self.table.syns[rows, 0].sum())
                 yield self._made("no-answer", BAD, where, place, total, {"tries": tries})
 
     def scans(self) -> Iterator[Trouble]:
         """Ports of one host, each tried by one source without a connection."""
-        failed = self.opened & ~self.third
-        at = np.flatnonzero(failed)
+        at = self._are(OPENED, DONE)
         pair = _mix(self.client.of(at), self.server_host.of(at))
         for place in _groups(at, pair):
             ports = len(np.unique(self.server.of(place)))
@@ -125,33 +134,34 @@ class _Look:
                 yield self._made("port-scan", BAD, target, place, len(place), facts)
 
     def refused(self) -> Iterator[Trouble]:
-        for place in self._places(self.server, self.was_refused & ~self.scanned):
+        refused = self._are(REFUSED)
+        for place in self._places(self.server, refused[~self.scanned[refused]]):
             total = self._total(self.server, place)
             yield self._made("refused", WARNING, self._service(place), place, total, {})
 
     def resets(self) -> Iterator[Trouble]:
         """Of connections that were open; whose reset it was."""
-        by = self.table.reset_by[self.rows]
         for side, keys in ((0, self.client), (1, self.server)):
-            for place in self._places(keys, self.third & (by == side)):
+            for place in self._places(keys, self._are(DONE | RESET[side])):
                 where = self._service(place) if side else self._client(place)
                 yield self._made("reset", WARNING, where, place, self._total(keys, place), {})
 
     def never_closed(self) -> Iterator[Trouble]:
         for side, keys in ((0, self.client), (1, self.server)):
-            waits = (self.states[side] == _CODE[State.CLOSE_WAIT]) & (self.still > LONG_NS)
-            for place in self._places(keys, waits):
+            waits = self._are(WAITS[side])
+            for place in self._places(keys, waits[self._still(waits) > LONG_NS]):
                 where = self._service(place) if side else self._client(place)
-                worst = int(self.still[place].max())
+                worst = int(self._still(place).max())
                 total = self._total(keys, place)
                 yield self._made("never-closed", WARNING, where, place, total, {}, worst)
 
     def lossy(self) -> Iterator[Trouble]:
         """By the far host: segments that were sent before."""
-        again, sent = self.table.again[self.rows], self.table.packets[self.rows]
         for side, keys in ((0, self.server_host), (1, self.client)):
-            for place in self._places(keys, again[:, side] > 0):
-                lost, of = int(again[place, side].sum()), int(sent[place, side].sum())
+            for place in self._places(keys, self._are(AGAIN[side])):
+                rows = self.rows[place]
+                lost = int(self.table.again[rows, side].sum())
+                of = int(self.table.packets[rows, side].sum())
                 if lost >= 3 and lost * 100 >= of:
                     where = self._client(place) if side else self._host(place)
                     facts: dict[str, Fact] = {"again": lost, "data": of}
@@ -161,14 +171,18 @@ class _Look:
 
     def slow(self) -> Iterator[Trouble]:
         """Percentiles of the handshakes' times, by service."""
-        third_ns, syn_ns = self.table.third_ns[self.rows], self.table.syn_ns[self.rows]
-        for place in self._places(self.server, (third_ns >= 0) & (syn_ns >= 0)):
+        for several in self._places(self.server, self._are(SLOW)):
+            # Of those with a slow one, all; where there is none all is well.
+            alike = self.server.all == self.server.of(several[:1])[0]
+            place = (alike & (self.marks & TIMED != 0)).nonzero()[0]
             if len(place) < ENOUGH:
                 continue
-            times = np.sort(third_ns[place] - syn_ns[place])
+            rows = self.rows[place]
+            took = self.table.third_ns[rows] - self.table.syn_ns[rows]
+            times = np.sort(took)
             half, most, nearly = (int(times[len(times) * p // 100]) for p in (50, 95, 99))
             if most > SLOW_NS and most > 3 * half:
-                slow = place[(third_ns[place] - syn_ns[place]) > 3 * half]
+                slow = place[took > 3 * half]
                 facts: dict[str, Fact] = {"half_ns": half, "most_ns": most, "nearly_ns": nearly}
                 made = ("slow-handshakes", WARNING, self._service(place), slow, len(place))
                 yield self._made(*made, facts, int(times[-1]))
@@ -176,9 +190,8 @@ class _Look:
     # -- how ----------------------------------------------------------------
 
     @staticmethod
-    def _places(keys: _By, chosen: Mask) -> list[Ints]:
-        """Where each key has chosen rows, the most frequent keys first."""
-        at = np.flatnonzero(chosen)
+    def _places(keys: _By, at: Ints) -> list[Ints]:
+        """These places by their keys, the most frequent keys first."""
         return _groups(at, keys.of(at))
 
     @staticmethod
@@ -207,9 +220,10 @@ class _Look:
         facts: dict[str, Fact],
         worst_ns: int = 0,
     ) -> Trouble:
-        ids = tuple(self.ident[place[:MOST_IDS]].tolist())
-        worst = int(self.ident[place[np.argmax(self.still[place])]])
-        worst_ns = worst_ns or int(self.still[place].max())
+        ids = tuple(self.table.ident[self.rows[place[:MOST_IDS]]].tolist())
+        still = self._still(place)
+        worst = int(self.table.ident[self.rows[place[np.argmax(still)]]])
+        worst_ns = worst_ns or int(still.max())
         return Trouble(code, severity, where, len(place), of, worst_ns, facts, ids, worst)
 
 
