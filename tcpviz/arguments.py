@@ -298,7 +298,11 @@ def _read(commands: Commands[Parser]) -> None:
     parser.add_argument("file", metavar="FILE|-", help="the capture; - for standard input")
     parser.rest = "words"
     parser.add_argument(
-        "words", nargs="*", metavar="FILTER WORDS", help="such as: port:443 or 'rtt>200ms'"
+        "words",
+        nargs="*",
+        default=[],  # or they would be called required
+        metavar="FILTER WORDS",
+        help="such as: port:443 or 'rtt>200ms'",
     )
     _form(parser, "text", "json", "csv")
     parser.add_argument(

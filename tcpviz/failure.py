@@ -29,16 +29,19 @@ def write_log(details: str) -> Path | None:
     In the user's state directory (XDG_STATE_HOME), else in the temporary one,
     always under a new name that nobody else can have prepared.
     """
-    state = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "tcpviz"
-    for folder in (state, Path(tempfile.gettempdir())):
+    for which in ("state", "temporary"):
         try:
-            if folder is state:
+            if which == "state":
+                base = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser()
+                folder = base / "tcpviz"
                 folder.mkdir(parents=True, exist_ok=True)
+            else:
+                folder = Path(tempfile.gettempdir())
             prefix = time.strftime("tcpviz-error-%Y%m%d-%H%M%S-")
             descriptor, name = tempfile.mkstemp(".log", prefix, folder)
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
                 file.write(details)
-        except (OSError, RuntimeError):
+        except (OSError, RuntimeError):  # the latter: nobody knows where home is
             continue
         return Path(name)
     return None

@@ -133,31 +133,6 @@ def test_any_encoding_is_served(encoding, monkeypatch):
         text.encode(encoding)
 
 
-def test_a_closed_output_is_no_crash():
-    closed = io.StringIO()
-    closed.close()
-    assert doctor.run(closed) == 1
-    assert doctor.run(None) == 1
-
-
-@pytest.mark.skipif(not shutil.which("sh"), reason="no shell to close the output")
-def test_started_without_an_output_it_ends_quietly():
-    done = doctor_in_a_process(prefix=("sh", "-c", 'exec "$@" >&-', "sh"))
-    assert done.returncode == 1
-    assert done.stderr == ""
-
-
-def test_a_reader_that_went_away_is_no_crash():
-    read_end, write_end = os.pipe()
-    os.close(read_end)
-    try:
-        done = doctor_in_a_process(stdout=write_end)
-    finally:
-        os.close(write_end)
-    assert done.returncode == 1
-    assert done.stderr == ""
-
-
 def test_it_runs_without_textual_in_an_ascii_world():
     code = RUN + "assert not {'textual', 'rich', 'numpy'} & set(sys.modules), sys.modules.keys()"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C", "TERM": "nonsense"}
