@@ -20,7 +20,8 @@ ANONYMOUS_NS = 1_000_000
 AT_ONCE_NS = 10_000
 """Nobody sends the same data again as quickly as this."""
 
-_RECENT = 16
+RECENT = 16
+"""Packets of a connection, the latest, among which the original of a copy is looked for."""
 _SYNS = 4
 
 
@@ -68,7 +69,7 @@ class TwiceSeen:
 
     def _keep(self, mark: int, ident: int, segment: Segment) -> None:
         marks = self._marks
-        if len(marks) >= _RECENT:
+        if len(marks) >= RECENT:
             del marks[0], self._idents[0], self._recent[0]
         marks.append(mark)
         self._idents.append(ident)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,21 @@ def _remembered(one: Connection, other: Connection, found: list[str]) -> None:
         _compare(getattr(twice, name), getattr(known_twice, name), name, found, set())
 
 
-def _compare(one: Any, other: Any, where: str, found: list[str], met: set[tuple[int, int]]) -> None:
+def compared(one: Any, other: Any, where: str, skip: Iterable[str] = ()) -> list[str]:
+    """Where one of two is not as the other, but for what is kept elsewhere and these names."""
+    found: list[str] = []
+    _compare(one, other, where, found, set(), _ELSEWHERE | {*skip})
+    return found
+
+
+def _compare(
+    one: Any,
+    other: Any,
+    where: str,
+    found: list[str],
+    met: set[tuple[int, int]],
+    skip: set[str] = _ELSEWHERE,
+) -> None:
     if len(found) > 20 or (id(one), id(other)) in met:
         return
     if type(one) is not type(other):
@@ -73,12 +88,12 @@ def _compare(one: Any, other: Any, where: str, found: list[str], met: set[tuple[
         if one.keys() != other.keys():
             found.append(f"{where}: {one!r}, not {other!r}")
         for key in one.keys() & other.keys():
-            _compare(one[key], other[key], f"{where}[{key}]", found, met)
+            _compare(one[key], other[key], f"{where}[{key}]", found, met, skip)
     elif isinstance(one, list | tuple):
         if len(one) != len(other):
             found.append(f"{where}: {one!r}, not {other!r}")
         for at, (mine, theirs) in enumerate(zip(one, other, strict=False)):
-            _compare(mine, theirs, f"{where}[{at}]", found, met)
+            _compare(mine, theirs, f"{where}[{at}]", found, met, skip)
     elif one is None or isinstance(one, int | float | str | bytes | frozenset | enum.Enum):
         if one != other:
             found.append(f"{where}: {one!r}, not {other!r}")
@@ -86,6 +101,6 @@ def _compare(one: Any, other: Any, where: str, found: list[str], met: set[tuple[
         met.add((id(one), id(other)))
         slots = [name for kind in type(one).__mro__ for name in getattr(kind, "__slots__", ())]
         for name in slots or vars(one):
-            if name not in _ELSEWHERE:
+            if name not in skip:
                 there = getattr(one, name, None), getattr(other, name, None)
-                _compare(*there, f"{where}.{name}", found, met)
+                _compare(*there, f"{where}.{name}", found, met, skip)

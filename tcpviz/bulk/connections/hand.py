@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 from tcpviz.bulk.connections.following import Follower
-from tcpviz.bulk.connections.jobs import Made, Portion, Start, done
+from tcpviz.bulk.connections.jobs import Made, Portion, Start, all_done
 from tcpviz.bulk.crew import serve
 from tcpviz.bulk.segments.excerpts import Excerpted
 
@@ -28,10 +28,11 @@ def begin(start: Start) -> Callable[[Portion], Made]:
         reading = Excerpted(portion.excerpt, file, start.sources)
         clock = start.clock.of_rows(portion.now, portion.steady)
         follower = Follower(reading, clock)
-        rows, opened = portion.rows, []
-        for job in portion.jobs:
-            found = done(job, reading, clock, follower)
-            opened.append([(int(rows[row]), each) for row, each in found])
+        rows = portion.rows
+        opened = [
+            [(int(rows[row]), each) for row, each in found]
+            for found in all_done(portion.jobs, reading, clock, follower)
+        ]
         gc.collect()
         return Made(opened, follower.segments)
 

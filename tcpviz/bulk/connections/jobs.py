@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk import forks
+from tcpviz.bulk.connections.briefly import Briefly
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.processors import processors
@@ -100,6 +101,23 @@ def done(job: Job, reading: Reading, clock: Clock, follower: Follower) -> Opened
         tracker = Tracker(keep=False)
         tracker.followed.scopes |= job.scopes
     return follower.follow(job.rows.tolist(), job.told, tracker=tracker)[1]
+
+
+def all_done(
+    jobs: Sequence[Job], reading: Reading, clock: Clock, follower: Follower
+) -> list[Opened]:
+    """Follow the rows of several jobs, each to its end."""
+    short = [place for place, job in enumerate(jobs) if not (job.long or job.told or job.scopes)]
+    if not short:
+        return [done(job, reading, clock, follower) for job in jobs]
+    briefly = Briefly(reading, clock, [jobs[place].rows for place in short])
+    known = dict(zip(short, map(briefly.follow, range(len(short))), strict=True))
+    follower.segments += briefly.segments
+    out = []
+    for place, job in enumerate(jobs):
+        opened = known.get(place)
+        out.append(done(job, reading, clock, follower) if opened is None else opened)
+    return out
 
 
 class Portion(NamedTuple):
@@ -227,7 +245,7 @@ class Jobs:
 
     def _here(self, jobs: list[Job]) -> Made:
         before = self._follower.segments
-        opened = [done(job, self._reading, self._clock, self._follower) for job in jobs]
+        opened = all_done(jobs, self._reading, self._clock, self._follower)
         return Made(opened, self._follower.segments - before)
 
     def _done_here(self, jobs: list[Job]) -> Made:

@@ -43,6 +43,9 @@ _AT_ONCE = 1 << 12
 _TOLD = "captured", "where", "time", "source", "wire", "frame"
 """Columns that are asked in order to read a segment again."""
 
+Told = tuple[int, int, int, int, int, int, int]
+"""A row, and what those columns have of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lost:
@@ -294,22 +297,30 @@ class Reading:
 
     def segments(self, rows: Sequence[int], decoder: Decoder) -> Iterator[Segment]:
         """The segments of some rows, one by one."""
-        array, kept, sources = self.columns.array, self.columns.kept, self.columns.tables.sources
         for at in range(0, len(rows), _AT_ONCE):
-            some = rows[at : at + _AT_ONCE]
             # All at once: to ask a column for a number takes as long as to decode a tenth.
-            told = zip(some, *(array[name][some].tolist() for name in _TOLD), strict=True)
-            for row, size, where, time_ns, source, wire, number in told:
-                if row in kept:
-                    yield kept[row]
-                    continue
-                data = self._data(size, where)
-                link_type, interface = sources[source]
-                frame = Frame(time_ns, link_type, data, wire, number, interface)
-                segment = decoder.decode(frame)
-                if segment is None or len(data) < size:
-                    raise Unsuited("the file has changed while it was read")
-                yield segment
+            for told in self.told(rows[at : at + _AT_ONCE]):
+                yield self.made(told, decoder)
+
+    def told(self, rows: Sequence[int] | Longs) -> list[Told]:
+        """Of some rows what :meth:`made` asks for."""
+        array = self.columns.array
+        columns = (array[name][rows].tolist() for name in _TOLD)
+        each = rows if isinstance(rows, list) else np.asarray(rows).tolist()
+        return list(zip(each, *columns, strict=True))
+
+    def made(self, told: Told, decoder: Decoder) -> Segment:
+        """The segment of a row, read from the capture once more."""
+        row, size, where, time_ns, source, wire, number = told
+        columns = self.columns
+        if row in columns.kept:
+            return columns.kept[row]
+        data = self._data(size, where)
+        link_type, interface = columns.tables.sources[source]
+        segment = decoder.decode(Frame(time_ns, link_type, data, wire, number, interface))
+        if segment is None or len(data) < size:
+            raise Unsuited("the file has changed while it was read")
+        return segment
 
     def data(self, row: int) -> bytes:
         """The bytes of a row's frame, as far as they were captured; fewer if they are gone."""

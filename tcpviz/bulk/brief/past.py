@@ -1,0 +1,350 @@
+"""The core taken past a plain segment, as if it had been given it, without an object for it.
+
+Plain is what goes on where its sender stands, in an open connection: data, acknowledgements, and
+duplicate ones with their SACK blocks. What the core does then in each of its views stands here once
+more, without what it does of anything else; and before it, in :meth:`Past._stays`, what must hold
+so that it does nothing else. Where that does not hold nothing is changed, and the core has to take
+the segment itself.
+"""
+
+from __future__ import annotations
+
+from tcpviz.bulk.brief.rows import KEPT, RIGHT, SELECTIVE, TIMED, Row, Rows
+from tcpviz.bulk.long.recall import PlacesOfData, Reader
+from tcpviz.core.analysis import Analysis
+from tcpviz.core.claims import Certainty
+from tcpviz.core.connection import Connection
+from tcpviz.core.doubt import LEAST_REACH
+from tcpviz.core.flow import Flow
+from tcpviz.core.halfconn import End, Sums
+from tcpviz.core.marks import MarkName
+from tcpviz.core.records import Side
+from tcpviz.core.sendlog import MAX_UNACKED, Sent
+from tcpviz.core.states import State
+from tcpviz.core.vitals import MAX_TTLS, STRANGE_TICKS, Signs
+from tcpviz.core.zeek_end import End as ZeekEnd
+from tcpviz.core.zeek_end import ZeekState
+from tcpviz.core.zeek_gaps import (
+    MAX_ABOVE_HOLE_WITHOUT_ACKS,
+    MAX_BLOCKS,
+    MAX_WITHOUT_FURTHER_ACKS,
+)
+
+_MASK, _HALF = 0xFFFFFFFF, 1 << 31
+_TALKING = (ZeekState.ESTABLISHED, ZeekState.PARTIAL)
+
+
+class Half:
+    """One end in all views.
+
+    ``sure``     its state is proved: else a segment without data may do so
+    ``sacked``   the place of its latest segment, if its SACK blocks have not been read yet
+    ``letters``  of its data, and its ACKs, in the history
+    """
+
+    __slots__ = ("data", "end", "flow", "letters", "sacked", "side", "signs", "sure", "zeek")
+
+    def __init__(self, connection: Connection, analysis: Analysis, side: Side, to: Reader) -> None:
+        marks, zeek = analysis.marks, analysis.zeek
+        self.side = side
+        self.end: End = connection.end(side)
+        self.flow: Flow = marks._client if side is Side.CLIENT else marks._server
+        self.signs: Signs = analysis.vitals.of(side)
+        first = side is zeek.originator
+        self.zeek: ZeekEnd = zeek._orig if first else zeek._resp
+        self.letters = "DA" if first else "da"
+        self.sure = self.end.claim.certainty is Certainty.SEEN
+        self.sacked: int | None = None
+        contents = self.flow.contents
+        if not isinstance(contents, PlacesOfData):
+            contents = self.flow.contents = PlacesOfData(contents, to)
+        self.data = contents
+
+    @property
+    def stands(self) -> bool:
+        """It has said enough, and nothing is open about it."""
+        end, flow, zeek, claim = self.end, self.flow, self.zeek, self.end.claim
+        self.sure = claim.certainty is Certainty.SEEN
+        return (
+            claim.state is State.ESTABLISHED
+            and (self.sure or (claim.certainty is Certainty.INFERRED and end.assumed_from is None))
+            and None not in (end.snd_nxt, end.snd_una, end.rcv_nxt, end.first_seq, flow.next_seq)
+            and None not in (flow.last_ack, self.signs.next, self.signs.una)
+            and (end.fin is None and end.doubted is None and end.received is None)
+            and flow.probe_end is None
+            and self.signs.zero_since_ns is None
+            and zeek.state in _TALKING
+            and not (zeek.fin_count or zeek.seq_wraps or zeek.ack_wraps)
+            and end.segments > 0
+        )
+
+
+class Past:
+    """A connection that the core has taken up, the only one of its flow; ``rows`` has the flow."""
+
+    def __init__(self, connection: Connection, rows: Rows) -> None:
+        assert connection.analysis is not None
+        self.connection = connection
+        self.rows = rows
+        self.reader = Reader(rows.segment, rows.seq_and_length)
+        self._analysis = connection.analysis
+        self._analysis.marks._twice = None  # there are none
+        self._halves: tuple[Half, Half] | None = None
+
+    def _both(self) -> tuple[Half, Half]:
+        connection, analysis = self.connection, self._analysis
+        return (
+            Half(connection, analysis, Side.CLIENT, self.reader),
+            Half(connection, analysis, Side.SERVER, self.reader),
+        )
+
+    def ready(self) -> bool:
+        """Whether both ends stand so that what is plain could come; asked behind any other."""
+        connection, analysis = self.connection, self._analysis
+        client, server = connection.client, connection.server
+        if client.claim.state is not State.ESTABLISHED or server.claim.state is not client.state:
+            return False
+        marks, zeek = analysis.marks, analysis.zeek
+        if len(zeek._seen_first) < 2 or len(analysis.vitals._sides) < 2:
+            return False
+        if self._halves is None:
+            self._halves = self._both()
+        one, two = self._halves
+        if one.flow is not marks._client or (one.zeek is zeek._orig) is not (one.letters == "DA"):
+            self._halves = one, two = self._both()
+        return (
+            one.stands
+            and two.stands
+            and (connection._third or (connection.midstream and connection.last_syn_ns is None))
+            and (marks.initial_rtt_ns is not None or marks._syn_ns is None)
+            and not (connection.watched or connection.superseded or connection.older)
+            and connection.former is None
+        )
+
+    def over(self, server: bool, told: Row, place: int) -> bool:
+        """Go past a segment that the ``server``, or the client, has sent; false: it is not plain.
+
+        The connection is :meth:`ready`.
+        """
+        assert self._halves is not None
+        one, two = self._halves
+        me, peer = (two, one) if server else (one, two)
+        if not self._stays(me, peer, told):
+            return False
+        _take_sent(me, peer, told)
+        _take_numbers(me.end, peer.end, told)
+        self._take_marks(me, peer, told)
+        self._take_letters(me, peer, told)
+        kind, length = told[0], told[5]
+        if kind & KEPT:
+            me.data._places.append(place)
+        if kind & SELECTIVE:
+            me.sacked = place
+        elif me.flow.sack or me.sacked is not None:
+            me.flow.sack, me.sacked = (), None
+        connection = self.connection
+        connection.last_ns = self._analysis.zeek._last_ns = told[1]
+        if connection._third:
+            connection._data_began = True
+        self._analysis.completeness._value |= 8 if length else 4
+        return True
+
+    def take(self, place: int) -> None:
+        """The core will take the segment at a place itself: it is to find all that it may ask."""
+        self.reader.place = place
+        self.settle()
+
+    def settle(self) -> None:
+        """Read the SACK blocks that were said latest."""
+        for half in self._halves or ():
+            if half.sacked is not None:
+                half.flow.sack = self.rows.segment(half.sacked).options.sack
+                half.sacked = None
+
+    def close(self) -> None:
+        """Nothing comes any more: forget what was kept to judge it."""
+        self.settle()
+        for half in self._halves or ():
+            half.flow.contents = None
+
+    # -- what must hold -------------------------------------------------------
+
+    @staticmethod
+    def _stays(me: Half, peer: Half, told: Row) -> bool:
+        """Whether the core does nothing of a segment but what is done here."""
+        kind, _, _, seq, ack, length, _, _, value, echo, _ = told
+        fwd, rev, mine, theirs, my_zeek = me.flow, peer.flow, me.end, peer.end, me.zeek
+        # It goes on, and acknowledges what was sent and captured, not much less than all.
+        if not seq == fwd.next_seq == mine.snd_nxt == my_zeek.last_seq:
+            return False
+        sent, captured, heard, last = theirs.snd_nxt, rev.next_seq, peer.signs.next, rev.last_ack
+        if sent is None or captured is None or heard is None or last is None:
+            return False
+        if (sent - ack) & _MASK > LEAST_REACH:
+            return False
+        if (captured - ack) & _MASK >= _HALF or (heard - ack) & _MASK >= _HALF:
+            return False
+        hole = rev.log.first_hole
+        if hole is not None and (hole - ack) & _MASK >= _HALF:
+            return False
+        # Numbers come round nowhere; what Zeek has is not behind them.
+        zeek = peer.zeek
+        if not zeek.start_seq <= zeek.ack_seq <= ack < zeek.start_seq + _HALF:
+            return False
+        if not my_zeek.start_seq <= my_zeek.ack_seq <= seq < my_zeek.start_seq + (_HALF >> 1):
+            return False
+        if ack - zeek.start_seq > max(zeek.gaps.done, zeek.gaps.trimmed):
+            return False
+        if kind & TIMED:
+            recent, ticks = theirs.ts_recent, peer.signs.ticks
+            if recent is not None and (value - recent) & _MASK >= _HALF:
+                return False
+            strange = ticks is not None and (echo - ticks + STRANGE_TICKS) & _MASK
+            if echo and strange > 2 * STRANGE_TICKS:
+                return False
+        if kind & RIGHT and mine.sums is Sums.UNTRIED:
+            return False
+        if not length:
+            # One that repeats may be an answer to a keep-alive; and see Half.sure.
+            return me.sure and (ack != fwd.last_ack or not rev.kept_alive)
+        if length == 1 and not rev.window:
+            return False
+        end = (seq + length) & _MASK
+        if rev.scale is not None and end == (last + rev.window_bytes) & _MASK:
+            return False
+        if (end - last - 1) & _MASK >= _HALF - 1:
+            return False  # acknowledged before it was captured
+        # Zeek may give up on what waits for much.
+        gaps, begin = my_zeek.gaps, seq - my_zeek.start_seq
+        blocks = gaps._blocks
+        if gaps.off:
+            return True
+        if begin < (blocks[-1][1] if blocks else gaps.trimmed) or len(blocks) >= MAX_BLOCKS:
+            return False
+        waits = begin + length - min(gaps.done, blocks[0][0] if blocks else begin)
+        few = MAX_ABOVE_HOLE_WITHOUT_ACKS if my_zeek.nothing_acked else MAX_WITHOUT_FURTHER_ACKS
+        return waits <= few
+
+    # -- what is done ---------------------------------------------------------
+
+    def _take_marks(self, me: Half, peer: Half, told: Row) -> None:
+        """As :class:`tcpviz.core.marks.MarkAnalyzer`."""
+        kind, time, frame, seq, ack, length, window, *_ = told
+        fwd, rev = me.flow, peer.flow
+        rev.flight_known = True
+        if ack != fwd.last_ack:
+            fwd.dup_frame, fwd.dup_acks = frame, 0
+        elif not length:
+            counts = self._analysis.marks.counts[me.side]
+            if window != fwd.window and not kind & SELECTIVE:
+                counts[MarkName.WINDOW_UPDATE] += 1
+            else:
+                fwd.dup_acks += 1
+                counts[MarkName.DUPLICATE_ACK] += 1
+        if length:
+            log, end = fwd.log, seq + length
+            waiting = log._unacked
+            if len(waiting) >= MAX_UNACKED or (waiting and waiting[-1].seq > seq):
+                log.add(seq, end, frame, time)
+            else:
+                waiting.append(Sent(seq, end, frame, time))
+                if len(waiting) == 1 or (end - log.high) & _MASK < _HALF:
+                    log.high = end
+            fwd.next_seq, fwd.next_frame, fwd.next_ns = end, frame, time
+        fwd.probed = fwd.kept_alive = False
+        fwd.window = window
+        fwd.window_bytes = window << (fwd.scale or 0)
+        fwd.last_ack, fwd.last_ack_ns = ack, time
+        log = rev.log
+        if log._holes or (log._unacked and log._unacked[0].seq != ack):
+            log.acknowledge(ack, time)
+
+    def _take_letters(self, me: Half, peer: Half, told: Row) -> None:
+        """As :class:`tcpviz.core.zeek.ZeekView`."""
+        seq, ack, length, size = told[3], told[4], told[5], told[10]
+        end, other = me.zeek, peer.zeek
+        end.packets += 1
+        end.ip_bytes += size
+        zeek = self._analysis.zeek
+        slot = me.letters[0 if length else 1]
+        if slot not in zeek._taken:
+            zeek._once(slot.upper(), slot.upper(), end)
+        other.ack_seq = ack
+        said, gaps = ack - other.start_seq, other.gaps
+        if said > gaps.trimmed:
+            gaps.trimmed = said
+            gaps._blocks = [block for block in gaps._blocks if block[1] > said]
+        if not length:
+            return
+        begin = seq - end.start_seq
+        upto, gaps = begin + length, end.gaps
+        end.last_seq = seq + length
+        if gaps.off:
+            return
+        blocks = gaps._blocks
+        if blocks and blocks[-1][1] == begin:
+            begin = blocks[-1][0]
+            blocks[-1] = begin, upto
+        else:
+            blocks.append((begin, upto))
+        if begin <= gaps.done < upto:
+            gaps.done = upto
+
+
+def _take_numbers(me: End, peer: End, told: Row) -> None:
+    """As :class:`tcpviz.core.halfconn.End`."""
+    kind, _, _, seq, ack, length, window, _, value, _, _ = told
+    me.segments += 1
+    if length:
+        me.bytes += length
+        end = seq + length
+        me.snd_nxt = end
+        if seq == me.solid:
+            me.solid = end
+        else:
+            me._note_solid(seq, end)
+    scale = me.window_scale
+    me.window = window << scale if scale and peer.window_scale is not None else window
+    if ack != me.last_ack:
+        me._note_ack(ack, peer)
+    if kind & TIMED:
+        known = peer.rcv_nxt
+        if known is None or (known - seq) & _MASK < _HALF:
+            peer.ts_recent = value
+
+
+def _take_sent(me: Half, peer: Half, told: Row) -> None:
+    """As :class:`tcpviz.core.vitals.Signs`, both ends'."""
+    kind, time, frame, seq, ack, length, _, ttl, value, _, _ = told
+    signs = me.signs
+    signs.before_ns, signs.last_ns, signs.last_frame = signs.last_ns, time, frame
+    if ttl not in signs.ttls:
+        signs.ttls = (*signs.ttls, ttl)[:MAX_TTLS]
+    if kind & RIGHT:
+        signs.summed += 1
+    if kind & TIMED:
+        ticks = signs.ticks
+        if ticks is None or (value - ticks) & _MASK < _HALF:
+            signs.ticks = value
+    if length:
+        signs.data += 1
+        end = seq + length
+        biggest = signs._biggest
+        if length > signs.largest_acked and (biggest is None or length > biggest[1]):
+            signs._biggest = end, length
+        sent, una = signs.next, signs.una
+        if sent is None or (end - sent) & _MASK < _HALF:
+            signs.next = end
+        if signs.waiting_ns is None and (una is None or (end - una - 1) & _MASK < _HALF - 1):
+            signs.waiting_ns = time
+    signs = peer.signs
+    signs.unanswered_alive = signs.retries = 0
+    una = signs.una
+    if una is None or (ack - una - 1) & _MASK < _HALF - 1:
+        signs.una = ack
+        signs.stuck = 0
+        signs.waiting_ns = None if ack == signs.next else time
+        biggest = signs._biggest
+        if biggest is not None and (ack - biggest[0]) & _MASK < _HALF:
+            signs.largest_acked = max(signs.largest_acked, biggest[1])
+            signs._biggest = None

@@ -1,0 +1,138 @@
+"""What columns tell of the segments of many short flows: as numbers, one segment after the other.
+
+It is asked of all of them at once, since to ask a column for the rows of a single flow takes as
+long as the core takes for a segment. And it is told here which flows can have no packet twice: in
+those nobody need compare packets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.segments import sums
+from tcpviz.bulk.segments.columns import (
+    ECN_SHIFT,
+    HEADS,
+    ODD,
+    SACKED,
+    STAMPED,
+    SUM_SHIFT,
+    Piece,
+    rows_at,
+)
+from tcpviz.bulk.segments.reading import Reading
+from tcpviz.core.segment import Segment
+from tcpviz.core.twice import AT_ONCE_NS, RECENT
+from tcpviz.wire.decoder import Decoder
+
+Array = NDArray[Any]
+
+Row = tuple[int, int, int, int, int, int, int, int, int, int, int]
+"""Of a segment that may be plain: its kind's bits, time, frame, seq, ack, length, window, TTL, the
+timestamps' value and echo, and its IP packet's length (its data's, unless it was asked for)."""
+
+RIGHT, TIMED, SELECTIVE, KEPT = 1, 2, 4, 8
+"""Bits of a row's kind: its checksum is right; it has timestamps, SACK blocks, data as captured."""
+
+_ACK, _PSH, _SYN = 16, 8, 2
+
+_CUT_A_LITTLE = 64  # bytes that the capture lacks at an end: data, or what comes behind it
+
+
+class Rows:
+    """The segments of some flows, flow by flow: ``flows`` are each one's rows.
+
+    ``begin``   where each flow begins among them, and where the last one ends
+    ``single``  of each flow: it has no packet that could have been captured twice
+    ``there``   of each segment whether it goes the same way as its flow's first one
+    ``told``    of each what :class:`~tcpviz.bulk.brief.past.Past` asks, ``None`` if it is not plain
+    """
+
+    def __init__(self, reading: Reading, flows: Sequence[Array]) -> None:
+        array = reading.columns.array
+        sizes = np.array([len(each) for each in flows], np.int64)
+        edges = np.append(0, np.cumsum(sizes))
+        rows: Array = np.concatenate(flows).astype(np.int64)
+        row = rows_at(array, rows)
+        part = np.repeat(np.arange(len(flows)), sizes)
+        first = edges[:-1][part]
+        there = (row["src"] == row["src"][first]) & (row["sport"] == row["sport"][first])
+        own = (row["src"] == row["dst"]) & (row["sport"] == row["dport"])
+        self.begin: list[int] = edges.tolist()
+        self.rows: list[int] = rows.tolist()
+        self.there: list[bool] = there.tolist()
+        twice = _twice(row, array["ident"][rows], part, there) | own
+        self.single: list[bool] = (np.bincount(part[twice], minlength=len(flows)) == 0).tolist()
+        self.seq: list[int] = row["seq"].tolist()
+        self.length: list[int] = row["length"].tolist()
+        plain, kind = _kinds(array, rows, row)
+        self._of, origin = reading.origin(rows)
+        self._made = self._of.told(origin)
+        whole = self._of.columns.array
+        heads = whole[HEADS][origin] if HEADS in whole else np.zeros(len(rows), np.int32)
+        columns = (
+            kind, row["time"], array["frame"][rows], row["seq"], row["ack"], row["length"],
+            row["window"], row["ttl"], row["value"], row["echo"], row["length"] + heads,
+        )  # fmt: skip
+        told: list[Row | None] = list(zip(*(each.tolist() for each in columns), strict=True))
+        for at in np.flatnonzero(~plain).tolist():
+            told[at] = None
+        self.told = told
+        self._decoder = Decoder(verify=True)
+
+    def segment(self, place: int) -> Segment:
+        """The segment at a place, read from the capture once more."""
+        return self._of.made(self._made[place], self._decoder)
+
+    def seq_and_length(self, place: int) -> tuple[int, int]:
+        """The first number of the data at a place, and how much there is of it."""
+        return self.seq[place], self.length[place]
+
+
+def _kinds(array: Piece, rows: Array, row: Array) -> tuple[Array, Array]:
+    """Which segments are odd in nothing that can be seen of each by itself, and their kinds."""
+    bits, length = row["bits"], row["length"]
+    plain = row["flags"] & np.uint16(0xFFFF ^ _PSH) == _ACK
+    plain &= (bits & ODD == 0) | (bits & SACKED != 0)
+    plain &= bits & (3 << ECN_SHIFT) != 3 << ECN_SHIFT
+    said = bits >> SUM_SHIFT & 3
+    plain &= (said != sums.WRONG) & (row["window"] > 0) & (row["ack"] != 0)
+    # Where numbers come round others see to it.
+    plain &= length < 1 << 24
+    plain &= row["seq"] <= 0xFFFFFFFF - (1 << 24)
+    lacks = array["wire"][rows].astype(np.int64) - array["captured"][rows]
+    plain &= (lacks <= 0) | (lacks > _CUT_A_LITTLE) | (length == 0)
+    plain &= array["where"][rows] != -1
+    kind = (said == sums.RIGHT) * RIGHT + (bits & STAMPED != 0) * TIMED
+    kind += (bits & SACKED != 0) * SELECTIVE + ((lacks <= 0) & (length > 0)) * KEPT
+    return plain, kind
+
+
+def _twice(row: Array, ident: Array, part: Array, there: Array) -> Array:
+    """Packets that may be ones that were captured before, or show that identifications say nothing.
+
+    As :class:`tcpviz.core.twice.TwiceSeen` tells it, in a flow in which none was so far: those with
+    an identification that their sender has used shortly before, and those without one that come
+    at once behind one that is the same otherwise.
+    """
+    found = np.zeros(len(row), np.bool_)
+    flags, seq, ack, length = row["flags"], row["seq"], row["ack"], row["length"]
+    takes = (length > 0) | (flags & 3 != 0)
+    for back in range(1, min(RECENT, len(row) - 1) + 1):
+        same = ident[back:] == ident[:-back]
+        same &= (part[back:] == part[:-back]) & (there[back:] == there[:-back])
+        at = np.flatnonzero(same)
+        now, then = at + back, at
+        again = (seq[now] == seq[then]) & (ack[now] == ack[then]) & takes[now]
+        again &= (flags[now] == flags[then]) & (length[now] == length[then])
+        again &= np.abs(row["time"][now] - row["time"][then]) <= AT_ONCE_NS
+        found[now] |= again | (ident[now] != 0)
+    syns = np.flatnonzero((flags & _SYN != 0) & (ident != 0))
+    names = part[syns] << 17 | there[syns].astype(np.int64) << 16 | ident[syns]
+    _, which, count = np.unique(names, return_inverse=True, return_counts=True)
+    found[syns[count[which] > 1]] = True
+    return found

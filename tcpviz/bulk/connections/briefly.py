@@ -1,0 +1,84 @@
+"""Many short flows followed: the core takes what is not plain, and is taken past what is.
+
+As :mod:`tcpviz.bulk.connections.following` follows them, each by itself; what is kept of the
+connections is the same, but for what would only judge further segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from tcpviz.bulk.brief.past import Past
+from tcpviz.bulk.brief.rows import Rows
+from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.segments.reading import Reading
+from tcpviz.core.connection import Connection
+from tcpviz.core.records import Moment, SegmentRecord
+from tcpviz.core.segment import SYN
+from tcpviz.core.tracker import Tracker
+
+Array = NDArray[Any]
+
+_NEAR_NS = 1 << 46
+"""Nanoseconds: what comes within so many behind another is no leap of the clock's."""
+
+
+class Briefly:
+    """Follows some flows, each with nothing told but its segments; ``segments`` that it took."""
+
+    def __init__(self, reading: Reading, clock: Clock, flows: Sequence[Array]) -> None:
+        self._rows = Rows(reading, flows)
+        self._clock = clock
+        self._moments: list[int] = clock.now[self._rows.rows].tolist()
+        self.segments = 0
+
+    def follow(self, flow: int) -> list[tuple[int, Connection]] | None:
+        """The connection of a flow, with its first row; ``None`` if there may be several.
+
+        Or copies of packets, or a clock that leaps: then others have to follow it.
+        """
+        rows, clock = self._rows, self._clock
+        if not rows.single[flow] or clock.leaps:
+            return None
+        tracker = Tracker(keep=False)
+        begin, end = rows.begin[flow], rows.begin[flow + 1]
+        self._feed(tracker, begin)
+        connection = next(iter(tracker.connections.values()))
+        past = Past(connection, rows)
+        # Who sent the flow's first segment is the client, or is not.
+        answered = connection.server.segments > 0
+        ready, taken = False, 1
+        moments, told, there = self._moments, rows.told, rows.there
+        for place in range(begin + 1, end):
+            moment = moments[place]
+            now = tracker.now_ns
+            if moment - now > _NEAR_NS:
+                return None
+            one = told[place]
+            if ready and one is not None and past.over(there[place] is answered, one, place):
+                tracker.now_ns = moment
+                continue
+            past.take(place)
+            self._feed(tracker, place, connection)
+            if len(tracker.connections) > 1:
+                return None
+            taken += 1
+            ready = past.ready()
+        past.close()
+        for stop in clock.stops(tracker.now_ns, clock.end):
+            tracker.tick(stop)
+        tracker.tick(clock.end)
+        self.segments += taken
+        return [(rows.rows[begin], connection)]
+
+    def _feed(self, tracker: Tracker, place: int, connection: Connection | None = None) -> None:
+        """The core takes a segment."""
+        segment = self._rows.segment(place)
+        tracker.tick(self._moments[place])
+        if connection is None or int(segment.flags) & SYN:
+            tracker.feed(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
+        else:
+            tracker.take(connection, segment)

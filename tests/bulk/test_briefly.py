@@ -1,0 +1,116 @@
+"""Short flows with losses: taken past what is plain, the core stands where it would stand."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tcpviz.bulk.brief import past
+from tcpviz.bulk.connections.briefly import Briefly
+from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.connections.following import Follower
+from tcpviz.bulk.segments.flows import flows_of
+from tcpviz.bulk.segments.reading import Reading
+from tcpviz.core.connection import Connection
+from tests.bench import losses
+from tests.bulk.compare import differences
+from tests.bulk.inside import compared
+from tests.bulk.transfer import drawn, write
+
+_LATEST = {"observation", "last"}
+"""What the core found at the latest segment that it took."""
+
+
+def unlike(path: Path) -> tuple[list[str], int, int]:
+    """Where the core differs that was taken past what is plain; segments, and those it took."""
+    reading = Reading(str(path), heads=True)
+    reading.read()
+    clock = Clock(reading.columns.array["time"], reading.errors)
+    flows = flows_of(reading.columns)
+    briefly = Briefly(reading, clock, [flows.rows(flow) for flow in range(len(flows))])
+    found: list[str] = []
+    segments = taken = 0
+    for flow in range(len(flows)):
+        rows, before = flows.rows(flow), briefly.segments
+        mine = briefly.follow(flow)
+        _, theirs = Follower(reading, clock).follow(rows.tolist())
+        if mine is None:
+            continue
+        segments, taken = segments + len(rows), taken + briefly.segments - before
+        if [row for row, _ in mine] != [row for row, _ in theirs]:
+            found.append("other connections")
+        for (_, one), (_, other) in zip(mine, theirs, strict=False):
+            found += compared(one, other, f"{path.name} {flow}", _LATEST)
+            found += _waiting(one, other)
+    reading.close()
+    return found, segments, taken
+
+
+def _waiting(one: Connection, other: Connection) -> list[str]:
+    """What both know of what is not acknowledged."""
+    assert one.analysis is not None
+    assert other.analysis is not None
+    marks, theirs = one.analysis.marks, other.analysis.marks
+    found: list[str] = []
+    for mine, there in ((marks._client, theirs._client), (marks._server, theirs._server)):
+        high = (mine.log.high, there.log.high) if there.log._unacked else (0, 0)
+        for name in ("_unacked", "_holes", "_unseen"):
+            found += compared(getattr(mine.log, name), getattr(there.log, name), name)
+        found += compared(*high, "high")
+    return found
+
+
+def lossy(path: Path, seed: int, count: int = 24, most: int = 60) -> Path:
+    dice = random.Random(seed)
+    losses.put(path, [losses.drawn(dice, most) for _ in range(count)], dice)
+    return path
+
+
+@pytest.mark.parametrize("seed", range(31, 39))
+def test_any_connections_variable_by_variable(tmp_path: Path, seed: int) -> None:
+    """``python -m tests.bulk.test_briefly FROM TO`` has more of them."""
+    found, segments, taken = unlike(lossy(tmp_path / "losses.pcap", seed))
+    assert found == []
+    assert taken < segments * 0.8
+
+
+@pytest.mark.parametrize("seed", [3, 8, 24, 301])
+def test_any_transfer_variable_by_variable(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "transfer.pcap"
+    write(path, drawn(seed), 300)
+    assert unlike(path)[0] == []
+
+
+def test_of_visits_that_lose_a_third_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "losses.pcap"
+    losses.write(path, "visits-5", 0.005)
+    found, segments, taken = unlike(path)
+    assert found == []
+    assert taken < segments * 0.4
+    assert differences(path) == []
+
+
+def test_what_was_not_counted_would_be_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison can fail: where any state is taken for proved it does."""
+    path = lossy(tmp_path / "losses.pcap", 31)
+    assert unlike(path)[0] == []
+    monkeypatch.setattr(past, "KEPT", 0)
+    monkeypatch.setattr(past, "SELECTIVE", 0)
+    assert unlike(path)[0]
+
+
+if __name__ == "__main__":
+    import sys
+    import tempfile
+
+    first, last = (int(word) for word in sys.argv[1:3])
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(first, last):
+            capture = lossy(Path(folder) / "losses.pcap", number, 60, 70)
+            print(number, *unlike(capture))
+            write(capture, drawn(number), 200)
+            print(number, *unlike(capture))
