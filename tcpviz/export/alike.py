@@ -8,6 +8,7 @@ the connections of that kind are written one by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -157,16 +158,22 @@ def _joined(numbers: list[int]) -> str:
 def _evidence(kind: Kind, verdict: Verdict) -> Iterable[Picked]:
     for whose, names in WHERE[verdict.code]:
         if whose in ("icmp", "gap", "copy"):
-            # A regular connection has none of these.
             assert kind.shape.analysis is not None
-            if whose != "icmp" and kind.shape.analysis.vitals.frames:
-                raise Unfit
+            if whose == "icmp":
+                for place in range(len(kind.shape.analysis.errors)):
+                    yield partial(_error_frame, place)
+            elif kind.shape.analysis.vitals.frames:
+                raise Unfit  # a regular connection has none of these
             continue
         for side in _sides(whose, verdict.side):
             for name in names:
                 made = _frame(kind, side, name)
                 if made is not None:
                     yield made
+
+
+def _error_frame(place: int, portion: Portion, which: Array) -> Array:
+    return portion.error_frame(place, which)
 
 
 def _sides(whose: str, speaks_of: Side | None) -> tuple[Side, ...]:

@@ -69,7 +69,7 @@ def _form(kind: Kind) -> tuple[Form, str]:
 
 def _verdict(draft: Draft, kind: Kind, verdict: Verdict, said: dict[str, Any]) -> None:
     for name, column in facts(verdict).items():
-        said[name] = draft.hole(number(column))
+        said[name] = draft.hole(number(column), raw=name != "reporter")
     said["frames"] = draft.hole(alike.frames(kind, verdict, "[{}]".format))
     filled = text(kind, verdict, json.dumps)
     if filled is not None:

@@ -48,7 +48,7 @@ def test_every_shared_capture(captures: Path) -> None:
             continue
         assert differences(path, building) == [], path.name
         regular += len(building.array["first"])
-        units += len(building._units)
+        units += len(building._tied)
     assert regular > 200
     assert units
 

@@ -10,11 +10,14 @@ import pytest
 
 pytest.importorskip("numpy")
 
+from tcpviz.bulk.connections import shapes
+from tcpviz.bulk.segments import reading
 from tcpviz.wire.frame import Frame
 from tests.bench import losses
 from tests.bulk import tunnels, variants, worlds
 from tests.bulk.compare import built, differences, stories
 from tests.bulk.drawing import frames_of
+from tests.bulk.scanning import scan
 from tests.bulk.test_gaps import losing
 from tests.bulk.test_hostile import ADDRESSES, traffic
 from tests.bulk.test_variants import frames
@@ -45,10 +48,41 @@ def test_the_same_ends_in_several_scopes(tmp_path: Path, seed: int) -> None:
             made.append(replace(each, link_type=1, data=data, wire_len=len(data)))
     path.write_bytes(variants.pcap(made))
     building = built(path)
-    assert len(building._units) > 5
+    assert len(building._tied) > 5
     assert differences(path, building) == []
     if seed == 1:
         assert stories(path)[1] == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_scans_that_routers_answer(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "capture"
+    path.write_bytes(variants.pcap(scan(random.Random(seed), 300)))
+    building = built(path)
+    assert building.reading.singly == 0
+    assert len(building.told) > 200
+    assert len(building.followed) < 60
+    assert differences(path, building) == []
+    assert stories(path)[1] == []
+
+
+def test_more_kinds_of_errors_than_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shapes, "MOST_TOLD", 3)
+    path = tmp_path / "capture"
+    path.write_bytes(variants.pcap(scan(random.Random(7), 150)))
+    assert differences(path) == []
+
+
+def test_too_many_errors_are_left_to_the_core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MAX_ERRORS", 20)
+    path = tmp_path / "capture"
+    path.write_bytes(variants.pcap(scan(random.Random(7), 60)))
+    with pytest.raises(reading.Unsuited):
+        built(path)
 
 
 def test_many_errors_about_few(tmp_path: Path) -> None:
@@ -89,6 +123,6 @@ def test_the_core_is_carried_on_behind_an_error(tmp_path: Path, seed: int) -> No
     path = tmp_path / "capture"
     packets = interrupted(path, seed)
     building = built(path)
-    assert len(building._units) > 0
+    assert len(building._tied) > 0
     assert building.follower.segments < packets
     assert differences(path, building) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,7 +28,9 @@ from tcpviz.export import (
 )
 from tcpviz.export.gathering_columns import gather
 from tests.bench.generate import syns, visits
+from tests.bulk import variants
 from tests.bulk.compare import built
+from tests.bulk.scanning import scan
 from tests.bulk.test_buckets import dealt
 from tests.export.dialogues import various
 
@@ -83,6 +86,8 @@ def test_connections_of_every_sort(tmp_path: Path) -> None:
     for seed, tail_s in ((1, 0), (2, 3), (3, 100), (4, 8000)):
         various(path, 350, seed, tail_s)
         met |= check(path)
+    path.write_bytes(variants.pcap(scan(random.Random(5), 400, 0)))
+    met |= check(path)
     known = {(str(code), name) for code, name in facts._OF}
     known |= {("reset", "bytes"), ("ports-reused", "")}
     # These are followed: it takes probes, data sent again for nothing, both ends' SYNs, or an end

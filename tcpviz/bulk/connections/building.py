@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk import forks
 from tcpviz.bulk.connections import alone, lengthy, regular
 from tcpviz.bulk.connections.clock import Clock
-from tcpviz.bulk.connections.errors import scopes_met, units
+from tcpviz.bulk.connections.errors import Told, scopes_met, told
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.gaps import Gaps
 from tcpviz.bulk.connections.shapes import After, Kind, Shapes
@@ -25,6 +25,7 @@ from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments.flows import Flows, distinct, flows_of, mixed
 from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.core.connection import Connection
+from tcpviz.core.records import Unreachable
 from tcpviz.core.segment import SYN
 from tcpviz.core.tracker import Tracker
 
@@ -85,6 +86,7 @@ class Building:
     ``kept``      by the flows' order, segments that count for a signature
     ``followed``  the others, each with the row of its first segment
     ``formers``   of those, by ``id()``: whose place a connection took, if anybody's
+    ``told``      the ICMP errors about its flows
     """
 
     chunk = CHUNK
@@ -108,8 +110,8 @@ class Building:
         self.array = {name: np.empty(most, kind) for name, kind in FIELDS.items()}
         self._count = 0
         self._placed: Array | None = None
-        self._units = units(reading, self.flows)
-        self._tied = np.array(sorted(self._units), np.int64)
+        self.told = self._told_of()
+        self._tied = self.told.flows
         self.gaps = self._gaps_of()
         self._parted = self.gaps.within(self.flows) if self.gaps else None
         self._done: Array | None = None
@@ -118,11 +120,14 @@ class Building:
         for flow in irregular:
             from tcpviz.bulk.connections import jobs  # not wanted where all is regular
 
-            each = map(self._job, itertools.chain([flow], irregular))
-            some = (job for job in each if job is not None)
+            some = map(self._job, itertools.chain([flow], irregular))
             for opened in jobs.followed(some, reading, self.clock, self.follower, enough):
                 self._enter(opened)
         self._sort()
+        if len(self.told):
+            from tcpviz.bulk.connections import reports  # not wanted where there are none
+
+            reports.tell(reading.columns, self.flows, self.told, self.array, self.shapes)
 
     def _irregular(self, enough: Callable[[], bool] | None) -> Iterator[int]:
         """Go through all flows; those that have to be followed."""
@@ -200,6 +205,9 @@ class Building:
     def _shapes_of(self) -> Shapes:
         return Shapes(self.reading, self.follower)
 
+    def _told_of(self) -> Told:
+        return told(self.reading, self.flows, self.met if self.reading.errors else ())
+
     def _order(self) -> Array:
         """What brings the connections into the order of their first segments."""
         begins = np.zeros(self.reading.columns.count, np.uint32)
@@ -273,6 +281,8 @@ class Building:
         whole = end - begin == 1 and len(rows) >= lengthy.LEAST
         if whole and self._parted is not None and self._parted[begin]:
             return begin
+        if whole and self._errors_of(begin, end):
+            return begin
         long = lengthy.look(columns, clock, rows) if whole else None
         if whole and long is None and lengthy.few(columns, rows):
             return begin
@@ -295,6 +305,11 @@ class Building:
         work.let_go()  # several are there at a time
         return _Looked(flows, work, sums, fine, codes, kept, at)
 
+    def _errors_of(self, begin: int, end: int) -> bool:
+        """Whether an ICMP error is about any of these flows."""
+        low, high = np.searchsorted(self._tied, [begin, end]).tolist()
+        return bool(low < high)
+
     def _those(self, begin: int, end: int) -> tuple[Array, slice | Array, Array]:
         """The flows of a stretch that are not done yet, their segments, and each's among them."""
         edges = self.flows.begin[begin : end + 1]
@@ -313,7 +328,9 @@ class Building:
         self.kept[looked.at] = looked.kept
         fine = self._same_data(work, looked.fine)
         if len(self._tied):
-            fine &= ~np.isin(flows[work.flow], self._tied)
+            # Which one of several connections an error is about is the core's to say.
+            several = np.bincount(work.flow, minlength=len(flows)) > 1
+            fine = fine & ~(several[work.flow] & np.isin(flows[work.flow], self._tied))
         if self._parted is not None:
             fine &= ~self.gaps.tangled(work, self._parted[flows])
         shape, fine = self._shapes(looked, whole_flows(work, fine))
@@ -416,33 +433,30 @@ class Building:
     def follow(
         self, flow: int, tracker: Tracker | None = None
     ) -> tuple[Tracker, list[tuple[int, Connection]]]:
-        """Follow a flow, and those that ICMP errors tie to it, from their beginning to the end."""
-        unit = self._units.get(flow)
-        if unit is None:
-            rows = self.flows.rows(flow)
+        """Follow a flow, with what ICMP errors say of it, from its beginning to the end."""
+        rows, errors = self.flows.rows(flow), self.about(flow)
+        if not errors:
             # Its timeline shows them all.
             told = self.gaps.among(rows) if tracker is None else self.gaps.beside(())
             return self.follower.follow(rows.tolist(), told, tracker=tracker)
-        rows = np.sort(np.concatenate([self.flows.rows(each) for each in unit.flows]))
-        told = self.gaps.beside(unit.errors)
         tracker = Tracker(keep=False) if tracker is None else tracker
         tracker.followed.scopes |= self.met
-        return self.follower.follow(rows.tolist(), told, tracker=tracker)
+        return self.follower.follow(rows.tolist(), self.gaps.beside(errors), tracker=tracker)
 
-    def _job(self, flow: int) -> Job | None:
-        """What there is to follow of a flow; nothing, if another that it is tied to has it."""
+    def about(self, flow: int) -> list[tuple[int, Unreachable]]:
+        """The ICMP errors about a flow."""
+        return self.told.of(flow) if self._errors_of(flow, flow + 1) else []
+
+    def _job(self, flow: int) -> Job:
+        """What there is to follow of a flow."""
         from tcpviz.bulk.connections.jobs import Job
         from tcpviz.bulk.connections.skipping import LEAST
 
-        unit = self._units.get(flow)
-        rows = self.flows.rows(flow)
-        if unit is None:
-            return Job(rows, self.gaps.among(rows), long=len(rows) >= LEAST)
-        if flow != min(unit.flows):
-            return None
-        rows = np.sort(np.concatenate([self.flows.rows(each) for each in unit.flows]))
-        long = len(unit.flows) == 1 and len(rows) >= LEAST
-        return Job(rows, self.gaps.beside(unit.errors), self.met, long=long)
+        rows, errors = self.flows.rows(flow), self.about(flow)
+        long = len(rows) >= LEAST
+        if not errors:
+            return Job(rows, self.gaps.among(rows), long=long)
+        return Job(rows, self.gaps.beside(errors, rows), self.met, long=long)
 
     def _enter(self, opened: Opened) -> None:
         """Enter the connections of what was followed."""

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.segments.icmp import Errors
 from tcpviz.bulk.segments.reading import Lost
-from tcpviz.core.records import Unreachable
 from tcpviz.core.timers import LEAP_NS
 
 Array = NDArray[Any]
@@ -51,7 +51,7 @@ class Clock:
     def __init__(
         self,
         times: Array,
-        errors: list[tuple[int, Unreachable]],
+        errors: Errors | None = None,
         empty: Callable[[int, str], Array] = np.empty,
         rest: Callable[[], object] = bool,
         lost: Sequence[Lost] = (),
@@ -60,10 +60,14 @@ class Clock:
         # Where nothing goes back the rows' own times are the clock.
         same = not errors and not lost and _in_order(times, rest)
         self.now = now = times if same else empty(count, "i8")
-        waiting = [(row, error.time_ns) for row, error in errors]
-        waiting += [(one.row, one.gap.time_ns) for one in lost]
-        waiting.sort(reverse=True)
-        latest = 0
+        rows = np.array([one.row for one in lost], np.int64)
+        told = np.array([one.gap.time_ns for one in lost], np.int64)
+        if errors:
+            rows = np.concatenate([rows, errors.column("row")])
+            told = np.concatenate([told, errors.column("time")])
+        order = np.argsort(rows, kind="stable")
+        rows, told = rows[order], told[order]
+        done = latest = 0
         places: list[int] = []
         for at in range(0, count, _STEP):
             if at % _REST == 0:
@@ -71,9 +75,9 @@ class Clock:
             part = now[at : at + _STEP]
             if not same:
                 part[:] = times[at : at + _STEP]
-            while waiting and waiting[-1][0] < at + len(part):
-                row, when = waiting.pop()
-                part[row - at] = max(int(part[row - at]), when)
+                until = int(np.searchsorted(rows, at + len(part)))
+                np.maximum.at(part, rows[done:until] - at, told[done:until])
+                done = until
             if not same:
                 np.maximum.accumulate(part, out=part)
                 np.maximum(part, latest, out=part)
@@ -82,7 +86,7 @@ class Clock:
             if len(places) < _MOST:
                 places += (np.flatnonzero(part[1:] - part[:-1] > LEAP_NS) + at + 1).tolist()
             latest = int(part[-1])
-        end = max([latest, *(when for _, when in waiting)])
+        end = max(latest, int(told[done:].max(initial=0)))
         if end - latest > LEAP_NS:
             places.append(count)
         self.end = self.steady_end = end

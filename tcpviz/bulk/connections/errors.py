@@ -1,63 +1,178 @@
-"""ICMP errors: which flows they may be about, so that those are followed together with them."""
+"""ICMP errors: which flow each is about, and what they say of connections that columns tell.
+
+An error moves nobody. It is told of the connection that has its addresses and ports when it comes
+(:meth:`tcpviz.core.followed.Followed.quoted`), and believed if it quotes a number that is on its
+way (:meth:`tcpviz.core.analysis.Analysis.take_error`); both can be asked of columns.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from socket import AF_INET6, inet_aton, inet_pton
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tcpviz.bulk.segments.columns import Tables
-from tcpviz.bulk.segments.flows import Flows, ends, grouped
+from tcpviz.bulk.segments.flows import Flows, ends, grouped, mixed
+from tcpviz.bulk.segments.icmp import Errors
 from tcpviz.bulk.segments.reading import Reading, Unsuited
+from tcpviz.core.analysis import MAX_ERRORS
 from tcpviz.core.followed import MAX_SCOPES
 from tcpviz.core.records import Unreachable
 
+Array = NDArray[Any]
+
+_NOBODY = -1
+
 
 @dataclass(slots=True)
-class Unit:
-    """Flows that have to be followed together, and the errors about them by row."""
+class Told:
+    """The errors about a capture's flows, those of a flow together and in their order.
 
-    flows: set[int] = field(default_factory=set)
-    errors: list[tuple[int, Unreachable]] = field(default_factory=list)
-
-
-def units(reading: Reading, flows: Flows) -> dict[int, Unit]:
-    """By flow: the unit that it belongs to. Flows that no error names are not in it.
-
-    Raises Unsuited where there are more VLANs and tunnels than the core looks for one in.
+    ``flow``     the flow of each, ascending; ``which`` its place among the capture's
+    ``believed`` of connections that columns tell: whether it quotes what was on its way
     """
-    if not reading.errors or not len(flows):
-        return {}
-    columns = reading.columns
+
+    errors: Errors
+    flow: Array
+    which: Array
+    believed: Array
+
+    def __len__(self) -> int:
+        return len(self.flow)
+
+    @property
+    def flows(self) -> Array:
+        """The flows that any is about, ascending."""
+        return grouped(self.flow)[0].astype(np.int64)
+
+    def of(self, flow: int) -> list[tuple[int, Unreachable]]:
+        """Those about a flow, each with the row before which it came."""
+        begin, end = np.searchsorted(self.flow, [flow, flow + 1]).tolist()
+        return [self.errors[at] for at in self.which[begin:end].tolist()]
+
+    def kept(self, flow: int) -> tuple[tuple[Unreachable, ...], int, int]:
+        """As :class:`tcpviz.core.analysis.Analysis` has them: the errors, and both counts."""
+        begin, end = np.searchsorted(self.flow, [flow, flow + 1]).tolist()
+        believed = self.which[begin:end][self.believed[begin:end]]
+        records = tuple(self.errors[at][1] for at in believed[-MAX_ERRORS:].tolist())
+        return records, len(believed), end - begin - len(believed)
+
+    def latest(self, flows: Array, place: int) -> Array:
+        """Of each of these flows, which all have so many, the ``place``-th error that is kept."""
+        edges = np.append(0, np.cumsum(self.believed))
+        begin = edges[np.searchsorted(self.flow, flows)]
+        end = edges[np.searchsorted(self.flow, flows, "right")]
+        which = self.which[self.believed]
+        found: Array = which[np.maximum(begin, end - MAX_ERRORS) + place]
+        return found
+
+    def moved(self, flows: int) -> Told:
+        """The same, where so many flows come before."""
+        return Told(self.errors, self.flow + flows, self.which, self.believed)
+
+
+def joined(errors: Errors, parts: Iterable[Told]) -> Told:
+    """Those about the flows of several parts, which have all of the capture's ``errors``."""
+    some = list(parts)
+    flow = np.concatenate([each.flow for each in some] or [np.zeros(0, np.int64)])
+    which = np.concatenate([each.which for each in some] or [np.zeros(0, np.int64)])
+    believed = np.concatenate([each.believed for each in some] or [np.zeros(0, np.bool_)])
+    order = np.argsort(flow, kind="stable")
+    return Told(errors, flow[order], which[order], believed[order])
+
+
+def told(reading: Reading, flows: Flows, met: Iterable[tuple[str, ...]]) -> Told:
+    """Which flows a capture's errors are about; ``met`` are the scopes as the core met them."""
+    whose = _whose(reading, flows, met)
+    which = np.flatnonzero(whose != _NOBODY)
+    order = which[np.argsort(whose[which], kind="stable")]
+    return Told(reading.errors, whose[order], order, np.zeros(len(order), np.bool_))
+
+
+def _whose(reading: Reading, flows: Flows, met: Iterable[tuple[str, ...]]) -> Array:
+    """The flow that each error is about, or -1: in its own scope first, then in those ``met``."""
+    errors, columns = reading.errors, reading.columns
+    whose = np.full(len(errors), _NOBODY, np.int64)
+    if not len(errors) or not len(flows):
+        return whose
     leads = flows.order[flows.begin[:-1]].astype(np.int64)
     one, other = ends(columns.array, leads)
-    low, high = np.minimum(one, other), np.maximum(one, other)
-    pairs = [pairs_of(error, columns.tables) for _, error in reading.errors]
-    wanted = np.array(sorted({low for each in pairs for low, _ in each}), np.uint64)
-    found: dict[tuple[int, int], list[int]] = {}
-    for flow in np.flatnonzero(np.isin(low, wanted)).tolist():
-        found.setdefault((int(low[flow]), int(high[flow])), []).append(flow)
-    out: dict[int, Unit] = {}
-    several = len({names for _, names in columns.tables.scopes}) > MAX_SCOPES
-    for (row, error), each in zip(reading.errors, pairs, strict=True):
-        named = {flow for pair in each for flow in found.get(pair, ())}
-        if several and len({int(columns.array["scope"][leads[flow]]) for flow in named}) > 1:
-            raise Unsuited("an ICMP error may be about connections in several VLANs or tunnels")
-        known = {id(out[flow]): out[flow] for flow in named if flow in out}
-        unit = max(known.values(), key=lambda one: len(one.errors), default=Unit())
-        for joined in known.values():
-            if joined is not unit:
-                unit.flows |= joined.flows
-                unit.errors += joined.errors
-                out |= dict.fromkeys(joined.flows, unit)
-        unit.flows |= named
-        unit.errors.append((row, error))
-        out |= dict.fromkeys(named, unit)
-    came = {id(error): at for at, (_, error) in enumerate(reading.errors)}
-    for unit in {id(each): each for each in out.values()}.values():
-        unit.errors.sort(key=lambda told: came[id(told[1])])
-    return out
+    flow = _Keys(np.minimum(one, other), np.maximum(one, other), columns.array["scope"][leads])
+    numbers = {key: number for number, key in enumerate(columns.tables.scopes)}
+    version, row = errors.column("version"), errors.column("row")
+    pairs = [_pair(errors, name) for name in ("dst", "reporter")]
+
+    def look(open_: Array, scope: Array) -> None:
+        """Find those that nobody is found for yet in these scopes; -1 is none."""
+        for low, high in pairs:
+            mine = open_[(whose[open_] == _NOBODY) & (scope[open_] >= 0)]
+            if len(mine):
+                found = flow.find(low[mine], high[mine], scope[mine])
+                begun = (found != _NOBODY) & (leads[found] < row[mine])
+                whose[mine[begun]] = found[begun]
+
+    everybody = np.arange(len(errors))
+    look(everybody, _scopes(errors, version, numbers, errors.scopes))
+    for names in met:
+        left = everybody[whose == _NOBODY]
+        look(left, _scopes(errors, version, numbers, [names] * max(len(errors.scopes), 1)))
+    return whose
+
+
+def _scopes(
+    errors: Errors,
+    version: Array,
+    numbers: dict[tuple[int, tuple[str, ...]], int],
+    names: list[tuple[str, ...]],
+) -> Array:
+    """The scope, by IP version, for which each of the errors' scopes stands in ``names``."""
+    table = np.array([[numbers.get((each, one), -1) for one in names] for each in (4, 6)])
+    found: Array = table[(version == 6).astype(np.int64), errors.column("scope")]
+    return found
+
+
+def _pair(errors: Errors, receiver: str) -> tuple[Array, Array]:
+    """The ends under which the quoted connection may be known: as ``Unreachable.keys``."""
+    both = []
+    for address, port in (("src", "sport"), (receiver, "dport")):
+        number = errors.column(address).astype(np.uint64) << np.uint64(16)
+        both.append(number | errors.column(port))
+    return np.minimum(*both), np.maximum(*both)
+
+
+class _Keys:
+    """Flows by their ends and scope."""
+
+    def __init__(self, low: Array, high: Array, scope: Array) -> None:
+        self._low, self._high, self._scope = low, high, scope
+        codes = self._codes(low, high, scope)
+        self._order = np.argsort(codes)
+        self._sorted = codes[self._order]
+        if (self._sorted[1:] == self._sorted[:-1]).any():  # as good as never
+            raise Unsuited("two flows could not be told apart")
+
+    @staticmethod
+    def _codes(low: Array, high: Array, scope: Array) -> Array:
+        codes: Array = mixed(low) + mixed(high, 1) + mixed(scope, 2)
+        return codes
+
+    def find(self, low: Array, high: Array, scope: Array) -> Array:
+        """Which flow each is, or -1."""
+        codes = self._codes(low, high, scope)
+        at = np.minimum(np.searchsorted(self._sorted, codes), len(self._sorted) - 1)
+        found = self._order[at]
+        same = (self._low[found] == low) & (self._high[found] == high)
+        same &= self._scope[found] == scope
+        return np.where(same, found, _NOBODY)
+
+
+def named(errors: Errors) -> Array:
+    """The lower ends under which any connection that they quote may be known, ascending."""
+    if not len(errors):
+        return np.zeros(0, np.uint64)
+    return np.unique(np.concatenate([_pair(errors, name)[0] for name in ("dst", "reporter")]))
 
 
 def scopes_met(reading: Reading) -> dict[tuple[str, ...], None]:
@@ -70,20 +185,3 @@ def scopes_met(reading: Reading) -> dict[tuple[str, ...], None]:
     order = np.argsort(first)
     names = (columns.tables.scopes[int(number)][1] for number in numbers[order])
     return dict.fromkeys(list(dict.fromkeys(names))[:MAX_SCOPES])
-
-
-def pairs_of(error: Unreachable, tables: Tables) -> list[tuple[int, int]]:
-    """The pairs of ends under which the quoted connection may be known: as ``error.keys``."""
-    src = _number(error.src.addr, error.src.port, tables)
-    out = []
-    for addr in (error.dst.addr, error.reporter):
-        dst = _number(addr, error.dst.port, tables)
-        if src is not None and dst is not None:
-            out.append((src, dst) if src <= dst else (dst, src))
-    return out
-
-
-def _number(addr: str, port: int, tables: Tables) -> int | None:
-    packed = inet_pton(AF_INET6, addr) if ":" in addr else inet_aton(addr)
-    address = tables.known(packed)
-    return None if address is None else address << 16 | port

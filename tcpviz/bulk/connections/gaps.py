@@ -142,13 +142,15 @@ class Gaps:
         return [(row, one.gap) for row, one in zip(self.rows.tolist(), self._lost, strict=True)]
 
     def beside(
-        self, errors: Sequence[tuple[int, Unreachable]]
+        self, errors: Sequence[tuple[int, Unreachable]], rows: Array | None = None
     ) -> list[tuple[int, Gap | Unreachable]]:
-        """All of them and ICMP errors, in the capture's order."""
+        """All of them and ICMP errors, in the capture's order; or those :meth:`among` ``rows``."""
+        mine = None if rows is None else {id(gap) for _, gap in self.among(rows)}
         told: list[tuple[int, int, int, Gap | Unreachable]] = [
             (row, error.frame, 1, error) for row, error in errors
         ]
         for row, one in zip(self.rows.tolist(), self._lost, strict=True):
-            told.append((row, one.frame, 0, one.gap))
+            if mine is None or id(one.gap) in mine:
+                told.append((row, one.frame, 0, one.gap))
         told.sort(key=lambda each: each[:3])
         return [(row, record) for row, _, _, record in told]

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.thinning import thin
 from tcpviz.bulk.segments.reading import Reading
+from tcpviz.bulk.twin import twin
 from tcpviz.core import routing
 from tcpviz.core.connection import Connection
-from tcpviz.core.records import SegmentRecord
+from tcpviz.core.records import SegmentRecord, Unreachable
 from tcpviz.core.segment import NO_OPTIONS, Flags, Segment
 from tcpviz.core.states import State
 from tcpviz.core.timers import SYN_ACK_GIVE_UP_NS, SYN_GIVE_UP_NS, TIME_WAIT_NS
@@ -35,6 +36,12 @@ _TIMED = {
 _MS = 1_000_000
 _FAR = 1 << 30
 _EXPIRED_NS = 600_000_000_000
+
+MOST_TOLD = 1 << 10
+"""Shapes that differ from others in what ICMP errors say; of more each is asked by itself."""
+
+ALONE = -1
+"""In ``Kind.told``: what errors say of such connections is not the same."""
 
 SUCCESSOR = 1 << 40
 """The frame number that stands for the one by which a connection was replaced."""
@@ -72,11 +79,17 @@ class Doubt(enum.IntEnum):
 
 
 class Kind(NamedTuple):
-    """A signature, what it came after, and whether it is in doubt."""
+    """A signature, what it came after, and whether it is in doubt; what errors say makes others."""
 
     signature: int
     after: After
     doubt: Doubt = Doubt.NONE
+    told: int = 0
+
+
+Kept = tuple[tuple[tuple[Unreachable, bool], ...], int, int]
+"""ICMP errors, each with whether it is about a segment of the server's, and the counts of those
+that are believed and of those that are not: see :class:`tcpviz.core.analysis.Analysis`."""
 
 
 class Fresh(NamedTuple):
@@ -110,6 +123,7 @@ class Shapes:
         self._offload: list[tuple[bool, bool]] = []
         self._places: list[dict[int, int]] = []
         self._made: dict[tuple[int, Ending], Connection] = {}
+        self._told: dict[int, tuple[int, Kept]] = {}
 
     def grown(self, reading: Reading, follower: Follower) -> Shapes:
         """The same, for a reading that has gone on; numbers stay."""
@@ -117,6 +131,7 @@ class Shapes:
         made._numbers, made._made = dict(self._numbers), dict(self._made)
         made._rows, made._kinds = list(self._rows), list(self._kinds)
         made._offload, made._places = list(self._offload), list(self._places)
+        made._told = dict(self._told)
         return made
 
     @property
@@ -169,7 +184,43 @@ class Shapes:
 
     def doubted(self, number: int, doubt: Doubt) -> int:
         """The number of the same shape in doubt."""
-        kind = self._kinds[number]._replace(doubt=doubt)
+        return self._varied(number, self._kinds[number]._replace(doubt=doubt))
+
+    def told(self, number: int, code: int, kept: Kept) -> int:
+        """The number of the same shape with ICMP errors about it.
+
+        ``code`` tells apart what they say; ``kept`` are those of the first of its kind. 0 is for
+        all that have to be asked one by one: so are others, if there are too many.
+        """
+        if code and len(self._told) >= MOST_TOLD:
+            code = self._numbers.get(self._kinds[number]._replace(told=code), 0) and code
+        kind = self._kinds[number]._replace(told=code or ALONE)
+        known = self._numbers.get(kind)
+        if known is None:
+            known = self._varied(number, kind)
+            self._told[known] = number, kept if code else ((), 0, 0)
+        return known
+
+    def with_errors(self, number: int) -> bool | None:
+        """Whether ICMP errors are about such connections; ``None``: each has others."""
+        told = self._kinds[number].told
+        return None if told == ALONE else bool(told)
+
+    def told_of(self, numbers: Array) -> tuple[Array, Array] | None:
+        """Of these: about which the same errors are, but for who says so; and which have others.
+
+        ``None`` where there are none of either.
+        """
+        if not self._told:
+            return None
+        same, others = np.zeros(len(self), np.bool_), np.zeros(len(self), np.bool_)
+        for number, (_, (errors, *_)) in self._told.items():
+            same[number] = bool(errors)
+            others[number] = self._kinds[number].told == ALONE
+        return same[numbers], others[numbers]
+
+    def _varied(self, number: int, kind: Kind) -> int:
+        """The number of a kind with the example of another."""
         made = self._numbers.setdefault(kind, len(self._rows))
         if made == len(self._rows):
             self._rows.append(self._rows[number])
@@ -182,7 +233,12 @@ class Shapes:
         """The shape's example, as the core leaves it; not to be changed."""
         made = self._made.get((number, ending))
         if made is None:
-            made = self._made[number, ending] = self._follow(number, ending)
+            told = self._told.get(number)
+            if told is None:
+                made = self._follow(number, ending)
+            else:
+                made = _with(self.connection(told[0], ending), told[1])
+            self._made[number, ending] = made
         return made
 
     def place(self, number: int, frame: int) -> int | None:
@@ -247,6 +303,25 @@ class Shapes:
         if doubt is Doubt.LATE:
             connection.doubt()
         return connection
+
+
+def _with(like: Connection, kept: Kept) -> Connection:
+    """The same connection, and ICMP errors about it that were about another of its kind."""
+    errors, believed, others = kept
+    made = twin(like)
+    assert like.analysis is not None
+    made.analysis = analysis = twin(like.analysis)
+    client, server = like.client.endpoint, like.server.endpoint
+    analysis.errors = tuple(
+        replace(
+            each,
+            src=server if about else client,
+            dst=client if about else server,
+        )
+        for each, about in errors
+    )
+    analysis.error_count, analysis.forged_errors = believed, others
+    return made
 
 
 def longest_ns(connection: Connection) -> int:

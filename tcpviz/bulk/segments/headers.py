@@ -7,7 +7,7 @@ left to :mod:`tcpviz.wire`, record by record; all come to what that would make o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from tcpviz.bulk.segments import plain
 from tcpviz.bulk.segments.columns import Piece, Tables
 from tcpviz.bulk.segments.records import Batch
-from tcpviz.core.records import Unreachable
+
+if TYPE_CHECKING:
+    from tcpviz.bulk.segments.icmp import Errors
+    from tcpviz.bulk.segments.quoted import Quoted
 
 Array = NDArray[Any]
 
@@ -30,33 +33,36 @@ class Gathered:
     ``alike``  frames without a segment: of each group, the first and their number;
                all of a group are skipped for the same reason
     ``slow``   the other frames, in order
-    ``errors``  ICMP errors about TCP among ``alike``, each with the place of its frame, in order
+    ``errors``  ICMP errors about TCP among ``alike``, if there are any
     """
 
     rows: Array
     piece: Piece
     alike: list[tuple[int, int]]
     slow: Array
-    errors: list[tuple[int, Unreachable]]
+    errors: Quoted | None
 
 
-def gather(batch: Batch, tables: Tables, taken: plain.Taken | None) -> Gathered:
-    """What can be taken of a batch; ``taken`` is what :func:`plain.take` has of it."""
+def gather(batch: Batch, tables: Tables, taken: plain.Taken | None, told: Errors) -> Gathered:
+    """What can be taken of a batch; ``taken`` is what :func:`plain.take` has of it.
+
+    ``told`` numbers the VLANs and tunnels that ICMP errors came in.
+    """
     found: list[tuple[Array, Piece]] = []
     slow = np.ones(len(batch), np.bool_)
     if taken is not None:
         rows, piece = taken
         found.append((rows, plain.named(batch, piece, tables)))
         if len(rows) == len(batch):
-            return Gathered(*found[0], [], rows[:0], [])
+            return Gathered(*found[0], [], rows[:0], None)
         slow[rows] = False
     alike: list[tuple[int, int]] = []
-    errors: list[tuple[int, Unreachable]] = []
+    errors: Quoted | None = None
     others = np.flatnonzero(slow & (batch.wire <= plain.LONGEST))
     if len(others) >= WORTH:
         from tcpviz.bulk.segments import walking  # not wanted where all is plain
 
-        walked = walking.walk(batch, tables, others)
+        walked = walking.walk(batch, tables, others, told)
         found.append((walked.rows, walked.piece))
         slow[walked.rows] = False
         errors = walked.errors

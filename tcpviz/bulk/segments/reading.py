@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.segments import plain
 from tcpviz.bulk.segments.columns import Columns, Piece, Tables
-from tcpviz.bulk.segments.headers import gather
+from tcpviz.bulk.segments.headers import Gathered, gather
+from tcpviz.bulk.segments.icmp import SIZE as ERROR_SIZE
+from tcpviz.bulk.segments.icmp import Errors
 from tcpviz.bulk.segments.records import Batch, Longs, bulk_stream
 from tcpviz.bulk.segments.windows import Windows
 from tcpviz.core.records import Gap, Unreachable
@@ -31,8 +33,8 @@ PIECE = 1024 * 1024
 MAX_KEPT = 200_000
 """Segments that no frame holds alone and that are kept as objects, 1 kB each and more."""
 
-MAX_ERRORS = 100_000
-"""ICMP errors that are kept."""
+MAX_ERRORS = 1 << 22
+"""ICMP errors that are kept, 60 bytes each; fewer where memory is short."""
 
 
 MAX_GAPS = 20_000
@@ -100,7 +102,10 @@ class Reading:
         self.title = self._capture.name
         # No record of a segment is shorter; what is not used of a column costs nothing.
         self.columns = Columns((self._capture.size or 0) // 70, windows, heads=heads)
-        self.errors: list[tuple[int, Unreachable]] = []
+        self.errors = Errors(self.columns.tables)
+        self._most_errors = MAX_ERRORS
+        if windows is not None:
+            self._most_errors = min(MAX_ERRORS, windows.limit // (4 * ERROR_SIZE))
         self.gaps: list[Lost] = []
         self.singly = 0
         self.status = FeedStatus(size=self._capture.size)
@@ -139,7 +144,8 @@ class Reading:
         What was read before it was stopped, or before an error, is in the columns.
         """
         try:
-            for batch in self._batches():
+            batches = self._batches()
+            for batch in batches:
                 self._take(batch, plain.take(batch))
                 self._tell()
                 if progress is not None:
@@ -180,7 +186,7 @@ class Reading:
         columns, decoder = self.columns, self._decoder
         if len(batch) and int(batch.wire.max()) > 0xFFFF:
             columns.widen()
-        found = gather(batch, columns.tables, taken)
+        found = gather(batch, columns.tables, taken, self.errors)
         at = self._keep(batch)
         where = batch.start + batch.origin if at is None else -2 - at - batch.start
         found.piece["where"] = where[found.rows]
@@ -195,31 +201,26 @@ class Reading:
         slow: list[Segment] = []
         places: list[int] = []
         again: list[bool] = []
-        told = dict(found.errors)
+        told: list[tuple[int, int, Unreachable]] = []
         singly = [*found.alike, *((each, 0) for each in found.slow.tolist())]
-        for place, alike in sorted([*singly, *((each, -1) for each in told)]):
+        quoting = () if found.errors is None else set(found.errors[0].tolist())
+        for place, alike in sorted(singly):
             while lost and lost[0] <= place:
                 self._lose(batch, lost.pop(0), found.rows, len(slow))
-            if alike < 0:
-                row = columns.count + int(np.searchsorted(found.rows, place)) + len(slow)
-                self._tell_error(row, told[place])
-                continue
             made, alone = self._slow(batch.frame(place))
             if alike > 1:
                 decoder.skip_alike(batch.frame(place), alike - 1)
-            if place in told:
-                decoder.errors.clear()
-            if decoder.errors:
+            if decoder.errors and place not in quoting:
                 before = int(np.searchsorted(found.rows, place))
                 row = columns.count + before + len(slow) + len(made)
-                for error in decoder.errors:
-                    self._tell_error(row, error)
-                decoder.errors.clear()
+                told += [(place, row, error) for error in decoder.errors]
+            decoder.errors.clear()
             slow += made
             places += [place] * len(made)
             again += [alone] * len(made)
         for place in lost:
             self._lose(batch, place, found.rows, len(slow))
+        self._tell_errors(found, told, places)
         if not slow:
             columns.append(found.piece)
             return
@@ -242,10 +243,31 @@ class Reading:
                 columns.kept[first + place] = slow[one]
         columns.append(_merged(found.piece, others, order))
 
-    def _tell_error(self, row: int, error: Unreachable) -> None:
-        """Note an ICMP error that came before a row."""
-        self.errors.append((row, error))
-        if len(self.errors) > MAX_ERRORS:
+    def _tell_errors(
+        self, found: Gathered, told: list[tuple[int, int, Unreachable]], slow: list[int]
+    ) -> None:
+        """Note a batch's ICMP errors: those found at once, and those ``told`` (place, row, error).
+
+        ``slow`` are the places of segments that were read one by one.
+        """
+        errors = self.errors
+        pieces, places = [], []
+        if found.errors is not None:
+            at, piece = found.errors
+            row = self.columns.count + np.searchsorted(found.rows, at)
+            row += np.searchsorted(np.array(slow, np.int64), at)
+            pieces.append(piece | {"row": row})
+            places.append(at)
+        if told:
+            pieces.append(errors.piece([each for *_, each in told], [row for _, row, _ in told]))
+            places.append(np.array([place for place, *_ in told]))
+        if not pieces:
+            return
+        order = np.argsort(np.concatenate(places), kind="stable")
+        errors.append(
+            {name: np.concatenate([each[name] for each in pieces])[order] for name in pieces[0]}
+        )
+        if len(errors) > self._most_errors:
             raise Unsuited("too many ICMP errors")
 
     def _lost_in(self, batch: Batch) -> list[int]:

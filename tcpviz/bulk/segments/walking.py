@@ -3,8 +3,7 @@
 As :mod:`tcpviz.wire.decoder` takes one frame from header to header, :func:`walk` takes a crowd of
 them (:mod:`tcpviz.bulk.segments.steps.crowd`); all that stand before the same layer take its step
 together. What no step here knows is left to the decoder, frame by frame, in the capture's order:
-fragments of TCP, jumbograms, ICMP errors, aggregated 802.11 frames, and headers that hardly anybody
-writes.
+fragments of TCP, jumbograms, aggregated 802.11 frames, and headers that hardly anybody writes.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ from tcpviz.bulk.segments.columns import (
     Tables,
 )
 from tcpviz.bulk.segments.flows import distinct, grouped, mixed
+from tcpviz.bulk.segments.icmp import Errors
 from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.bulk.segments.plain import sources
-from tcpviz.bulk.segments.quoted import errors
+from tcpviz.bulk.segments.quoted import Quoted, errors
 from tcpviz.bulk.segments.records import Batch
 from tcpviz.bulk.segments.steps.by_layer import BY_VALUE, KNOWN
 from tcpviz.bulk.segments.steps.crowd import TAKEN, Crowd, Octets, Why
-from tcpviz.core.records import Unreachable
 from tcpviz.wire.decoder import MAX_STEPS
 from tcpviz.wire.numbers import LINK_TYPES
 
@@ -50,23 +49,23 @@ class Walked:
     """``rows``: of these frames ``piece`` has the segments, in order.
 
     ``alike``  groups of those that hold none, of each all for the same reason
-    ``errors``  of those ICMP errors about TCP, each with the place of its frame
+    ``errors``  of those ICMP errors about TCP, if there are any
     """
 
     rows: Array
     piece: Piece
     alike: list[Array]
-    errors: list[tuple[int, Unreachable]]
+    errors: Quoted | None
 
 
-def walk(batch: Batch, tables: Tables, rows: Array) -> Walked:
-    """Take these frames of a batch as far as they go."""
+def walk(batch: Batch, tables: Tables, rows: Array, told: Errors) -> Walked:
+    """Take these frames of a batch as far as they go; ``told`` numbers what errors came in."""
     captured = batch.captured[rows]
     crowd = Crowd(Octets(batch.data), batch.start[rows], captured, batch.wire[rows])
     onward(crowd, batch.link_type[rows])
     taken, piece = _segments(batch, tables, crowd, rows)
-    told = errors(batch, crowd, rows)
-    return Walked(rows[taken], piece, [rows[group] for group in crowd.groups()], told)
+    quoted = errors(batch, crowd, rows, tables, told)
+    return Walked(rows[taken], piece, [rows[group] for group in crowd.groups()], quoted)
 
 
 def onward(crowd: Crowd, link: Array) -> None:

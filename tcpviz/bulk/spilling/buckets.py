@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.building import FIELDS, MAX_LEAPS, Building
 from tcpviz.bulk.connections.clock import Clock
-from tcpviz.bulk.connections.errors import Unit
+from tcpviz.bulk.connections.errors import Told, joined
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.gaps import Gaps
 from tcpviz.bulk.connections.narrowing import narrow_all
-from tcpviz.bulk.connections.shapes import Doubt, Ending, Kind, Shapes
+from tcpviz.bulk.connections.shapes import Doubt, Ending, Kept, Kind, Shapes
 from tcpviz.bulk.segments.flows import Flows
 from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.bulk.segments.windows import Windows
@@ -72,8 +72,8 @@ class Dealt(Building):
         self.formers: dict[int, Connection] = {}
         self.kept = windows.empty(count, np.bool_)
         self._placed: Array | None = None
-        self._units = {}
         self._windows = windows
+        self._parts: list[Told] = []
         places = windows.empty(count, "u4")
         begins = [np.zeros(1, np.int64)]
         made: list[dict[str, Array]] = []
@@ -93,6 +93,8 @@ class Dealt(Building):
         finally:
             buckets.close()
         self.flows = Flows(places, np.concatenate(begins))
+        self.told = joined(reading.errors, self._parts)
+        self._tied = self.told.flows
         self._count = sum(len(each["first"]) for each in made)
         self.array = {}
         # One column after the other, so that no two are there twice.
@@ -135,7 +137,8 @@ class Dealt(Building):
         made.append(array)
         self.followed += [(int(part.whole[row]), each) for row, each in one.followed]
         self.formers |= one.formers
-        self._units |= one.units_among(self.reading, flows)
+        if len(one.told):
+            self._parts.append(one.told.moved(flows))
 
 
 def _joined(parts: list[Array], kind: str) -> Array:
@@ -156,16 +159,6 @@ class PartBuilding(Building):
     @property
     def met(self) -> dict[tuple[str, ...], None]:
         return self._whole.met
-
-    def units_among(self, reading: Reading, before: int) -> dict[int, Unit]:
-        """Its units, by flows and rows of the whole ``reading``; so many flows are ``before``."""
-        rows = {id(error): row for row, error in reading.errors}
-        made: dict[int, Unit] = {}
-        for unit in self._units.values():
-            if id(unit) not in made:
-                errors = [(rows[id(error)], error) for _, error in unit.errors]
-                made[id(unit)] = Unit({each + before for each in unit.flows}, errors)
-        return {flow + before: made[id(unit)] for flow, unit in self._units.items()}
 
     def _clock_of(self) -> Clock:
         return self._whole.clock.of_rows(self._part.now, self._part.steady)
@@ -211,3 +204,6 @@ class _PartShapes(Shapes):
 
     def place(self, number: int, frame: int) -> int | None:
         return self._all.place(number, frame)
+
+    def told(self, number: int, code: int, kept: Kept) -> int:
+        return self._all.told(number, code, kept)

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.building import CHUNK
 from tcpviz.bulk.connections.clock import Clock
-from tcpviz.bulk.connections.errors import pairs_of
+from tcpviz.bulk.connections.errors import named
 from tcpviz.bulk.segments.columns import DTYPES, ROW, WIDE, Columns
 from tcpviz.bulk.segments.flows import ends, mixed
+from tcpviz.bulk.segments.icmp import Errors
 from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.bulk.segments.windows import Windows
 from tcpviz.core.segment import Segment
@@ -78,8 +79,10 @@ class Part(Reading):
         self._of, self.windows = reading, windows
         self.whole, self.now, self.steady = (array.pop(n) for n in ("whole", "now", "steady"))
         self.columns = _Columns(reading.columns, array, self.whole)
-        errors = reading.errors if named else []
-        self.errors = [(int(np.searchsorted(self.whole, row)), error) for row, error in errors]
+        self.errors = Errors(reading.columns.tables)
+        if named:
+            rows = np.searchsorted(self.whole, reading.errors.column("row"))
+            self.errors = reading.errors.at(rows)
         self.gaps = reading.gaps
         self.chunk, self.alone = chunk, alone
 
@@ -128,9 +131,7 @@ class Buckets:
         self._counts = np.zeros(min(max(wanted, 2), MOST), np.int64)
         self.chunk = min(max(windows.limit // 2 // 1200, 1 << 12), CHUNK)
         self._files: list[int] = []
-        tables = reading.columns.tables
-        named = {low for _, error in reading.errors for low, _ in pairs_of(error, tables)}
-        self._named = np.array(sorted(named), np.uint64)
+        self._named = named(reading.errors)
 
     def __len__(self) -> int:
         return len(self._counts)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.building import FIELDS, MAX_LEAPS, Building
 from tcpviz.bulk.connections.clock import Clock
-from tcpviz.bulk.connections.errors import pairs_of
+from tcpviz.bulk.connections.errors import joined, named
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.gaps import FIRST_NS
 from tcpviz.bulk.connections.shapes import Ending, longest_ns
@@ -90,8 +90,7 @@ class _Touched:
         self.flows = np.zeros(len(self.codes), np.bool_)
         self.flows[_among(self.codes, wanted)] = True
         if reading.errors:
-            named = (pairs_of(error, reading.columns.tables) for _, error in reading.errors)
-            ends_of = np.array(sorted({low for each in named for low, _ in each}), np.uint64)
+            ends_of = named(reading.errors)
             firsts = flows.order[flows.begin[:-1]].astype(np.intp)
             self.flows |= np.isin(np.minimum(*ends(reading.columns.array, firsts)), ends_of)
         due = _due(before, clock)
@@ -156,10 +155,12 @@ class Grown(Building):
             "now": clock.now[whole],
             "steady": clock.steady[whole],
         }
-        named = bool(reading.errors)
-        part = Part(reading, array, Windows(sys.maxsize), self.chunk, alone=False, named=named)
+        about = bool(reading.errors)
+        part = Part(reading, array, Windows(sys.maxsize), self.chunk, alone=False, named=about)
         one = PartBuilding(part, self, enough)
-        self._units = one.units_among(reading, len(before.flows) - int(touched.flows.sum()))
+        untouched = len(before.flows) - int(touched.flows.sum())
+        self.told = joined(reading.errors, [one.told.moved(untouched)])
+        self._tied = self.told.flows
         self._join_flows(before, touched, one, whole)
         self._join_connections(before, touched, one, whole)
 

@@ -68,11 +68,11 @@ class Kind:
 
     @property
     def fillable(self) -> bool:
-        """Nothing in it rests on another connection's segments, or on a router's."""
+        """Nothing in it rests on another connection's segments, or on several routers' words."""
         shape, former = self.shape, self.shape.former
         if former is not None and not former.over and former.server.segments > former.server.syns:
             return False  # when that one answered is what its verdict asks
-        return shape.analysis is not None and not shape.analysis.errors
+        return shape.analysis is not None and self.shapes.with_errors(self.number) is not None
 
 
 class Kinds:

@@ -36,7 +36,7 @@ class Unfit(Exception):  # noqa: N818 - nobody has done anything wrong
 _SAME: Final = frozenset(
     {
         *("how", "tries", "again", "before_capture", "members", "targets", "source", "target"),
-        *("keep_alives", "bad", "checked"),
+        *("keep_alives", "bad", "checked", "reason", "mtu", "errors"),
     }
 )
 """Facts that are the same in all connections of a kind."""
@@ -67,6 +67,7 @@ def _outstanding(side: int) -> Column:
 _OF: Final[dict[tuple[Code, str], Callable[[int], Column]]] = {
     # by the end that the verdict speaks of
     (Code.NO_ANSWER, "span_ns"): lambda _: _syns(CLIENT),
+    (Code.UNREACHABLE, "span_ns"): lambda _: _syns(CLIENT),
     (Code.CHALLENGED, "span_ns"): lambda _: _syns(CLIENT),
     (Code.SIMULTANEOUS_OPEN, "span_ns"): lambda _: _syns(CLIENT),
     (Code.HALF_OPEN, "span_ns"): lambda _: _syns(SERVER),
@@ -100,6 +101,8 @@ def facts(verdict: Verdict) -> dict[str, Column]:
         elif verdict.code is Code.RESET and name == "bytes":
             sender = who if verdict.how == "sending" else 1 - who
             found[name] = _outstanding(sender)
+        elif name == "reporter":
+            found[name] = lambda p: p.reporter()
         elif name not in _SAME:
             raise Unfit
     return found
@@ -119,9 +122,9 @@ def text(kind: Kind, verdict: Verdict, written: Callable[[str], str]) -> Fill | 
     if not differ:
         return None
     midstream = kind.connection.midstream
-    known: dict[tuple[int, ...], str] = {}
+    known: dict[tuple[Fact, ...], str] = {}
 
-    def said(values: tuple[int, ...]) -> str:
+    def said(values: tuple[Fact, ...]) -> str:
         made = known.get(values)
         if made is None:
             own: dict[str, Fact] = dict(zip(differ, values, strict=True))

@@ -260,7 +260,7 @@ def frozen(reading: Reading) -> Reading:
     made = copy.copy(reading)
     columns = made.columns = copy.copy(reading.columns)
     columns.array = columns.so_far()
-    made.errors, made.gaps = list(reading.errors), list(reading.gaps)
+    made.errors, made.gaps = reading.errors.frozen(), list(reading.gaps)
     return made
 
 

@@ -98,6 +98,26 @@ class Portion:
 
         return self.worked("address", side, made)
 
+    def reporter(self) -> Array:
+        """Who says what ICMP errors say of each, as text; empty where that is not one."""
+
+        def made() -> Array:
+            out = np.full(len(self), "", object)
+            told = self._building.shapes.told_of(self.column("shape"))
+            mine = np.flatnonzero(told[0]) if told is not None else self.at[:0]
+            unique, back = np.unique(self.table.reporters(self.at[mine]), return_inverse=True)
+            texts = [self.table.address(each) for each in unique.tolist()]
+            out[mine] = np.array(texts, object)[back]
+            return out
+
+        return self.worked("reporter", -1, made)
+
+    def error_frame(self, place: int, which: Array) -> Array:
+        """The frame of the ``place``-th ICMP error that is kept of each of these."""
+        at = self.table.errors(self.at[which], place)
+        frames: Array = self.table.building.told.errors.column("frame")[at]
+        return frames
+
     def port(self, side: int) -> Array:
         """Each one's port."""
 

@@ -124,10 +124,7 @@ class Stories:
     def tell(self, ident: int, begin: int = 0, most: int = MOST) -> Story:
         """Follow a connection, ``most`` segments from the ``begin``-th on if it has more."""
         flow, together = self._flow(self.snapshot.table.first_row(ident - 1))
-        unit = self.snapshot.building._units.get(flow)
-        errors: Sequence[tuple[int, Unreachable]] = () if unit is None else unit.errors
-        if unit is not None:  # whom ICMP errors tie together
-            together = np.sort(np.concatenate([self._flows.rows(each) for each in unit.flows]))
+        errors = self.snapshot.building.about(flow)
         if len(together) <= most:
             return self._all(ident, together, self._gaps.beside(errors))
         rows = self.rows(ident)

@@ -121,7 +121,17 @@ class Table:
         shape = self.column(array["shape"], lambda _: 0)
         ending = self.column(array["ending"], lambda _: 0)
         both = shape * len(Ending) + ending
-        return both * (len(self.crowds) + 1) + self.crowd + 1, self._source >= FOLLOWED
+        both = both * (len(self.crowds) + 1) + self.crowd + 1
+        alone = self._source >= FOLLOWED
+        told = self._building.shapes.told_of(shape)
+        if told is None:
+            return both, alone
+        # The same may be said by others.
+        by, each = told
+        regular = np.flatnonzero(~alone & by)
+        reporter = np.zeros(len(self), np.int64)
+        reporter[regular] = self.reporters(self.regular(regular)[1]) + 1
+        return both * (int(reporter.max(initial=0)) + 1) + reporter, alone | each
 
     def examples(self) -> Iterator[Connection]:
         """One connection of each shape and ending that there is, and all that were followed."""
@@ -194,6 +204,24 @@ class Table:
         where = place[at] + np.where(refused[back], array["size"][at] - 1, 0)
         frames: Array = self._columns.array["frame"][self._building.flows.order[where]]
         return frames
+
+    def reporters(self, at: Array) -> Array:
+        """Of each of these regular ones, about which all ICMP errors have one, who that is.
+
+        As a number that :meth:`address` tells.
+        """
+        building = self._building
+        errors, which = building.told.errors, self.errors(at, 0)
+        base = np.where(errors.column("version")[which] == 6, 1 << 32, 0)
+        whose: Array = errors.column("reporter")[which] + base
+        return whose
+
+    def errors(self, at: Array, place: int) -> Array:
+        """Of each of these, about which there are so many, the ``place``-th ICMP error kept."""
+        building = self._building
+        begins = building.flows.begin
+        flows = np.searchsorted(begins, self._array["place"][at], "right") - 1
+        return building.told.latest(flows, place)
 
     @property
     def segments(self) -> Array:
@@ -317,6 +345,11 @@ class Table:
         analysis = shape.analysis
         assert analysis is not None
         made.analysis = analysis = twin(analysis)
+        if self._building.shapes.with_errors(int(array["shape"][at])) is not False:
+            flow = int(np.searchsorted(self._building.flows.begin, array["place"][at], "right")) - 1
+            analysis.errors, analysis.error_count, analysis.forged_errors = (
+                self._building.told.kept(flow)
+            )
         analysis.marks = twin(analysis.marks)
         analysis.marks.count_as(self._marks(shape, at))
         place = int(array["place"][at])

@@ -103,6 +103,7 @@ class Why(enum.IntEnum):
     ICMP = enum.auto()
     ICMP6 = enum.auto()
     ICMP_ERROR = enum.auto()
+    ICMP6_ERROR = enum.auto()
     WLAN = enum.auto()
     WLAN_KIND = enum.auto()
     WLAN_EMPTY = enum.auto()
@@ -157,7 +158,7 @@ class Crowd:
     ``limit``, ``end``  as in ``Walk``, in the bytes
     ``ip``     where the innermost IP header begins, ``six`` whether it is IPv6's, ``sure`` as there
     ``scope``  which of ``scopes``
-    ``quoting``  ICMP errors about TCP that were left
+    ``quoting``  ICMP errors about TCP that were left, and where the TCP headers in them begin
     """
 
     def __init__(self, octets: Octets, start: Array, captured: Array, wire: Array) -> None:
@@ -172,7 +173,7 @@ class Crowd:
         self.sure = np.ones(count, np.bool_)
         self.scope = np.zeros(count, np.int64)
         self.scopes: list[tuple[str, ...]] = [()]
-        self.quoting: list[Array] = []
+        self.quoting: list[tuple[Array, Array]] = []
         self._numbers: dict[tuple[str, ...], int] = {(): 0}
         self._why = np.zeros(count, np.int64)
 

@@ -208,14 +208,36 @@ def icmp(crowd: Crowd, which: Array) -> None:
     tells &= crowd.octets.octet(place + 9) == TCP
     crowd.skip(which[~tells], Why.ICMP)
     crowd.leave(which[tells])
-    crowd.quoting.append(which[tells])
+    crowd.quoting.append((which[tells], (place + size)[tells]))
 
 
 def icmp6(crowd: Crowd, which: Array) -> None:
-    """What may be an error about TCP is for the decoder, which makes a record of it."""
+    """The same of IPv6, where extension headers may stand before what is quoted."""
+    octets = crowd.octets
     tells = _tells(crowd, which, _ICMP6_ERRORS)
-    crowd.skip(which[~tells], Why.ICMP6)
-    crowd.leave(which[tells])
+    start, limit = crowd.place[which] + 8, crowd.limit[which]
+    tells &= (start + 40 <= limit) & (octets.octet(start) >> 4 == 6)
+    following, place = octets.octet(start + 6), start + 40
+    tcp = np.zeros(len(which), np.bool_)
+    rest = np.flatnonzero(tells)
+    for _ in range(MAX_EXTENSIONS):
+        rest = rest[place[rest] + 8 <= limit[rest]]
+        found = following[rest] == TCP
+        tcp[rest[found]] = True
+        rest = rest[~found]
+        if not len(rest):
+            break
+        at, kind = place[rest], following[rest]
+        head = octets.word(at)
+        fragment, signed = kind == _FRAGMENT, kind == _AUTHENTICATION
+        first = ~fragment | (octets.word(at + 2) & 0xFFF8 == 0)
+        size = np.where(signed, ((head & 0xFF) + 2) * 4, ((head & 0xFF) + 1) * 8)
+        place[rest] = at + np.where(fragment, 8, size)
+        following[rest] = head >> 8
+        rest = rest[(fragment & first) | signed | _EXTENDS[kind]]
+    crowd.skip(which[~tcp], Why.ICMP6)
+    crowd.leave(which[tcp])
+    crowd.quoting.append((which[tcp], place[tcp]))
 
 
 def _tells(crowd: Crowd, which: Array, errors: Array) -> Array:
