@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.generate import visits
+
 HEAVY = ("textual", "scapy", "numpy", "rich")
 
 
@@ -124,18 +126,24 @@ class Short(io.RawIOBase):
         return True
     def write(self, data):
         return os.write(1, data[:1000])
-sys.stdout = io.TextIOWrapper(Short(), "utf-8", write_through=True)
+sys.stdout = sys.__stdout__ = io.TextIOWrapper(Short(), "utf-8", write_through=True)
 from tcpviz.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_output_is_written_whole_where_python_has_no_buffers() -> None:
+@pytest.mark.parametrize("how", ["--text", "--csv"])
+def test_output_is_written_whole_where_python_has_no_buffers(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "visits.pcap"
+    visits(path, 300)
     done, usual = (
         subprocess.run(
-            [sys.executable, *how, "help", "filter"], capture_output=True, check=True, timeout=60
+            [sys.executable, *program, "read", str(path), how],
+            capture_output=True,
+            check=True,
+            timeout=60,
         ).stdout
-        for how in (("-c", _SHORT), ("-m", "tcpviz"))
+        for program in (("-c", _SHORT), ("-m", "tcpviz"))
     )
-    assert len(usual) > 3000
+    assert len(usual) > 30_000
     assert done == usual
