@@ -52,3 +52,17 @@ def test_of_two_rows_with_one_flow_the_later_is_found():
     assert index.find(flows[:2], flows)[0].tolist() == [2, 1]
     index.make(np.arange(3), flows)
     assert index.find(flows[:2], flows)[0].tolist() == [2, 1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_made_anew_each_flow_has_its_last_row_however_many_want_a_slot(seed):
+    dice = np.random.default_rng(seed)
+    # All flows want one of four slots, and go on from there in steps of their own.
+    some = dice.integers(0, 4, 300).astype(np.uint64) + (dice.permutation(300) << 40).astype("u8")
+    flows = some[dice.integers(0, 300, 1200)] << SHIFT
+    rows = np.arange(1200)
+    index = FlowIndex()
+    index.make(rows, flows)
+    last = dict(zip(flows.tolist(), rows.tolist(), strict=True))
+    found = index.find(np.array(list(last), np.uint64), flows)[0].tolist()
+    assert found == list(last.values())

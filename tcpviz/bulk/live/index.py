@@ -65,6 +65,8 @@ class FlowIndex:
     def put(self, keys: Words, rows: Ints, flows: Words, at: Ints | None = None) -> None:
         """From now on these flows have these rows, of several of one the last; ``flows`` says so.
 
+        (Those look on from the same slots, in their order, and of what is put into one slot
+        together the last stays there.)
         ``at``: the slots where :meth:`find` ended for them, if it was asked since the last change.
         Where there may be too many, use :meth:`make` instead: see :attr:`full`.
         """
@@ -95,9 +97,6 @@ class FlowIndex:
         while slots < 12 * len(rows):  # four times as many as before
             slots *= 2
         self._empty(slots)
-        # The last of each: the first from behind.
-        _, last = np.unique(flows[rows][::-1], return_index=True)
-        rows = rows[::-1][last]
         self.put(flows[rows], rows, flows)
 
 
