@@ -44,6 +44,22 @@ class BulkSifter(Sifter):
             self._lists += 1
             self.pending = 1 + self._lists
 
+    def expect(self, connections: Sequence[Connection]) -> None:
+        """In the thread, while nothing else is done there: a first letter is then like the others.
+
+        Where there was a filter before, or another order, it has been done.
+        """
+        snapshot = getattr(connections, "snapshot", None)
+        nothing = self.filter.everything and self.order == ("id", False)
+        if snapshot is None or not nothing or self._worker.owes:
+            return
+        rows: FileRows = connections  # type: ignore[assignment]
+
+        def work(stop: Enough) -> None:
+            self._keys_of(rows).expect(stop)
+
+        self._worker.ask(work)
+
     def sift(
         self,
         connections: Sequence[Connection],
@@ -80,13 +96,9 @@ class BulkSifter(Sifter):
         import numpy as np
 
         from tcpviz.bulk.tables.sieve import Interrupted, Sieve, TooMany
-        from tcpviz.bulk.tables.sorting import Keys
         from tcpviz.bulk.tables.stories import Stories
 
-        snapshot = rows.snapshot
-        keys = self._keys
-        if keys is None or keys.table is not snapshot.table:
-            keys = self._keys = Keys(snapshot.table, snapshot.end_ns)
+        snapshot, keys = rows.snapshot, self._keys_of(rows)
         column, reverse = order
         try:
             if chosen.everything:
@@ -110,3 +122,12 @@ class BulkSifter(Sifter):
         fits[places] = True
         sorted_ = keys.order(column, reverse=reverse)
         return rows.arranged(sorted_[fits[sorted_]])
+
+    def _keys_of(self, rows: FileRows) -> Keys:
+        """In the thread."""
+        from tcpviz.bulk.tables.sorting import Keys
+
+        snapshot, keys = rows.snapshot, self._keys
+        if keys is None or keys.table is not snapshot.table:
+            keys = self._keys = Keys(snapshot.table, snapshot.end_ns)
+        return keys

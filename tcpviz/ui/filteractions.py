@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from tcpviz.ui.panes import ConnectionPane
+    from tcpviz.ui.session import Session
 
     _Base = Screen[None]
 else:
@@ -23,6 +24,7 @@ class FilterActions(_Base):
     """Mixed into the screen, which has the prompt (``#filter``) and the list's pane."""
 
     app: App[Any]
+    session: Session
     active: Pane
     maximised: Pane | None
     plan: Plan
@@ -63,6 +65,7 @@ class FilterActions(_Base):
         if Pane.LIST not in self.plan.panes:
             self.maximised = None
             self.active = Pane.LIST
+        self.session.sifter.expect(self.session.visible())
         self._entry.display = True
         self._entry.value = self._list.filter
         self._entry.cursor_position = len(self._entry.value)

@@ -14,6 +14,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from tcpviz.bulk.tables.sorting import Keys
 from tcpviz.bulk.tables.stories import MOST
 from tcpviz.core.segment import Flags
 from tcpviz.core.troubles import Gathering
@@ -400,6 +401,32 @@ async def test_what_is_worked_out_is_shown_once_it_is_there_and_not_at_the_next_
         await pilot.press("1", "home", "enter")
         await settle(pilot, lambda: "handshake" in text(app, "chart"))
         assert not app.session.working
+
+
+async def test_what_a_filter_asks_is_worked_out_when_the_prompt_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    for name in ("sentences", "ends"):
+        method = getattr(Keys, name)
+        monkeypatch.setattr(Keys, name, lambda self, n=name, m=method: (made.append(n), m(self))[1])
+    app = large(visits(tmp_path))
+    async with running(app, (160, 50), ready(app)) as pilot:
+        assert not made
+        await pilot.press("slash")
+        await settle(pilot, lambda: not app.session.sifter._worker.owes)  # type: ignore[attr-defined]
+        assert {*made} == {"sentences", "ends"}
+        assert "filter" not in text(app, "connections")
+        keys = app.session.sifter._keys  # type: ignore[attr-defined]
+        before = keys._told, keys._both, dict(keys._occurring)
+        assert None not in before
+        await pilot.press(*"80")
+        await settle(pilot, lambda: "filter: 80" in text(app, "connections"))
+        assert app.session.sifter._keys is keys  # type: ignore[attr-defined]
+        assert (keys._told, keys._both) == before[:2]
+        assert keys._occurring == before[2]
+        await pilot.press("escape", "slash")
+        await settle(pilot, lambda: not app.session.sifter._worker.owes)  # type: ignore[attr-defined]
 
 
 async def test_what_a_filter_finds_is_shown_once_it_is_found(

@@ -20,7 +20,7 @@ from tcpviz.bulk.tables.by_end import WINDOW, with_marks
 from tcpviz.bulk.tables.community_ids import community_ids
 from tcpviz.bulk.tables.headlines import kinds_of, tells_time
 from tcpviz.bulk.tables.load import COUNTED, told
-from tcpviz.bulk.tables.sorting import Keys
+from tcpviz.bulk.tables.sorting import Keys, Occurring
 from tcpviz.bulk.tables.table import Table
 from tcpviz.bulk.tables.telling import sentences, told_alike
 from tcpviz.core.claims import Certainty
@@ -377,9 +377,14 @@ class Sieve:
                 found |= (address >= low) & (address <= high)
         return found
 
-    def _values(self, numbers: Array, value: Callable[[int], Any], asked: Asked) -> Mask:
+    def _values(
+        self, numbers: Array | Occurring, value: Callable[[int], Any], asked: Asked
+    ) -> Mask:
         """Each value that occurs is asked once; ``value`` of a negative number is not known."""
-        unique, back = np.unique(numbers, return_inverse=True)
+        if isinstance(numbers, tuple):
+            unique, back = numbers
+        else:
+            unique, back = np.unique(numbers, return_inverse=True)
         fits = np.zeros(len(unique), np.bool_)
         for at in range(0, len(unique), PIECE):
             if self._enough():
@@ -389,7 +394,9 @@ class Sieve:
         out: Mask = fits[back]
         return out
 
-    def _column(self, test: Test) -> Callable[[], list[tuple[Array, Callable[[int], Any]]]] | None:
+    def _column(
+        self, test: Test
+    ) -> Callable[[], list[tuple[Array | Occurring, Callable[[int], Any]]]] | None:
         """Numbers of a field, and what each stands for; several where any may fit."""
         table, now = self._table, self._judged.until_ns
         side, _, name = test.field.rpartition(".")
@@ -414,10 +421,10 @@ class Sieve:
             return None
         which = [0, 1] if not side else [_ENDS.index(side)]
         if name == "port":
-            return lambda: [(self._keys.ends()[one][1], int) for one in which]
+            return lambda: [(self._keys.occurring(one, 1), int) for one in which]
         if test.op != "~" and any(read.host(each.text)[1] is not None for each in test.values):
             return lambda: [(self._pairs(one), self._endpoint) for one in which]
-        return lambda: [(self._keys.ends()[one][0], self._address) for one in which]
+        return lambda: [(self._keys.occurring(one, 0), self._address) for one in which]
 
     def _marks(self, name: str, column: str) -> Array:
         return self._table.column(
@@ -479,10 +486,10 @@ class Sieve:
         return found
 
     def _in_end(self, needle: str, which: int) -> Mask:
-        address, port = self._keys.ends()[which]
+        occurring = self._keys.occurring
         if any(letter in needle for letter in ":[]"):
             return self._values(self._pairs(which), self._endpoint, lambda e: needle in str(e))
-        found = self._values(address, self._table.address, lambda text: needle in text)
+        found = self._values(occurring(which, 0), self._table.address, lambda text: needle in text)
         if needle.isdigit():
-            found |= self._values(port, str, lambda text: needle in text)
+            found |= self._values(occurring(which, 1), str, lambda text: needle in text)
         return found

@@ -8,11 +8,14 @@ from __future__ import annotations
 import copy
 import ipaddress
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.connections.narrowing import narrow
+from tcpviz.bulk.segments.flows import grouped
 from tcpviz.bulk.tables.by_end import by_end
 from tcpviz.bulk.tables.headlines import headlines
 from tcpviz.bulk.tables.table import Table
@@ -21,6 +24,9 @@ from tcpviz.core.segment import scope_text
 from tcpviz.views.table import RETRANSMISSION
 
 Array = NDArray[Any]
+
+Occurring = tuple[Array, Array]
+"""Different values, ascending, and of each connection which of them it has."""
 
 
 class Keys:
@@ -36,6 +42,7 @@ class Keys:
         self._known: dict[str, Array] = {}
         self._told: tuple[Array, list[str]] | None = None
         self._both: tuple[tuple[Array, Array], tuple[Array, Array]] | None = None
+        self._occurring: dict[tuple[int, int], Occurring] = {}
         self._by_end: tuple[dict[tuple[str, str], Array], Array] | None = None
 
     def ends(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
@@ -43,6 +50,23 @@ class Keys:
         if self._both is None:
             self._both = self.table.ends()
         return self._both
+
+    def occurring(self, which: int, part: int) -> Occurring:
+        """The addresses (``part`` 0) or ports (1) of the clients (``which`` 0) or servers (1)."""
+        made = self._occurring.get((which, part))
+        if made is None:
+            unique, _, back = grouped(self.ends()[which][part])
+            made = self._occurring[which, part] = unique, narrow(back)
+        return made
+
+    def expect(self, enough: Callable[[], bool]) -> None:
+        """Work out, as long as that is not ``enough``, what any word of a filter will ask."""
+        steps: list[Callable[[], object]] = [self.sentences, self.ends]
+        steps += [partial(self.occurring, which, part) for which in (0, 1) for part in (0, 1)]
+        for step in steps:
+            if enough():
+                return
+            step()
 
     def sentences(self) -> tuple[Array, list[str]]:
         """Of each connection the number of what the list says of it at that moment, and these."""

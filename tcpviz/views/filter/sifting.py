@@ -68,6 +68,9 @@ class Sifter:
             self.pending = 0
         self.filter = made
 
+    def expect(self, connections: Sequence[Connection]) -> None:
+        """A filter for these is about to be typed: what it will ask may be worked out before."""
+
     def sift(
         self,
         connections: Sequence[Connection],
