@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("numpy")
 
-from tcpviz.bulk.connections import shapes
+from tcpviz.bulk.connections import building, shapes
 from tcpviz.bulk.segments import reading
 from tcpviz.wire.frame import Frame
 from tests.bench import losses
@@ -47,9 +47,9 @@ def test_the_same_ends_in_several_scopes(tmp_path: Path, seed: int) -> None:
             data = dice.choice(wraps)(error(each.data), 4)
             made.append(replace(each, link_type=1, data=data, wire_len=len(data)))
     path.write_bytes(variants.pcap(made))
-    building = built(path)
-    assert len(building._tied) > 5
-    assert differences(path, building) == []
+    made = built(path)
+    assert len(made._tied) > 5
+    assert differences(path, made) == []
     if seed == 1:
         assert stories(path)[1] == []
 
@@ -58,11 +58,11 @@ def test_the_same_ends_in_several_scopes(tmp_path: Path, seed: int) -> None:
 def test_scans_that_routers_answer(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "capture"
     path.write_bytes(variants.pcap(scan(random.Random(seed), 300)))
-    building = built(path)
-    assert building.reading.singly == 0
-    assert len(building.told) > 200
-    assert len(building.followed) < 60
-    assert differences(path, building) == []
+    made = built(path)
+    assert made.reading.singly == 0
+    assert len(made.told) > 200
+    assert len(made.followed) < 60
+    assert differences(path, made) == []
     assert stories(path)[1] == []
 
 
@@ -85,6 +85,16 @@ def test_too_many_errors_are_left_to_the_core(
         built(path)
 
 
+def test_too_many_errors_about_what_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "MAX_ERRORS", 5)
+    path = tmp_path / "capture"
+    path.write_bytes(variants.pcap(scan(random.Random(7), 100)))
+    with pytest.raises(reading.Unsuited):
+        built(path)
+
+
 def test_many_errors_about_few(tmp_path: Path) -> None:
     path = tmp_path / "capture"
     traffic(path, 1, 0.0, 60)
@@ -94,9 +104,9 @@ def test_many_errors_about_few(tmp_path: Path) -> None:
         data = error(some[at % len(some)].data)
         made.append(replace(some[-1], data=data, wire_len=len(data)))
     path.write_bytes(variants.pcap(made))
-    building = built(path)
-    assert len(building.reading.errors) == 2_000
-    assert differences(path, building) == []
+    made = built(path)
+    assert len(made.reading.errors) == 2_000
+    assert differences(path, made) == []
 
 
 def interrupted(path: Path, seed: int) -> int:
@@ -122,7 +132,7 @@ def interrupted(path: Path, seed: int) -> int:
 def test_the_core_is_carried_on_behind_an_error(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "capture"
     packets = interrupted(path, seed)
-    building = built(path)
-    assert len(building._tied) > 0
-    assert building.follower.segments < packets
-    assert differences(path, building) == []
+    made = built(path)
+    assert len(made._tied) > 0
+    assert made.follower.segments < packets
+    assert differences(path, made) == []

@@ -37,6 +37,9 @@ Array = NDArray[Any]
 CHUNK = 1 << 16
 """Segments that are worked on at a time, in whole flows; more make it no faster."""
 
+MAX_ERRORS = 100_000
+"""ICMP errors about flows that have to be followed: there are records of them until then."""
+
 MAX_LEAPS = 1 << 12
 """Leaps of a capture's clock that are followed in each flow; it could be made of them."""
 
@@ -112,6 +115,7 @@ class Building:
         self._placed: Array | None = None
         self.told = self._told_of()
         self._tied = self.told.flows
+        self._followed_errors = 0
         self.gaps = self._gaps_of()
         self._parted = self.gaps.within(self.flows) if self.gaps else None
         self._done: Array | None = None
@@ -452,10 +456,14 @@ class Building:
         from tcpviz.bulk.connections.jobs import Job
         from tcpviz.bulk.connections.skipping import LEAST
 
-        rows, errors = self.flows.rows(flow), self.about(flow)
+        rows = self.flows.rows(flow)
         long = len(rows) >= LEAST
-        if not errors:
+        if not self._errors_of(flow, flow + 1):
             return Job(rows, self.gaps.among(rows), long=long)
+        self._followed_errors += self.told.count(flow)
+        if self._followed_errors > MAX_ERRORS:
+            raise Unsuited("too many ICMP errors about connections that have to be followed")
+        errors = self.told.of(flow)
         return Job(rows, self.gaps.beside(errors, rows), self.met, long=long)
 
     def _enter(self, opened: Opened) -> None:

@@ -25,6 +25,9 @@ Array = NDArray[Any]
 
 _NOBODY = -1
 
+MOST = 100_000
+"""Errors about one flow of which records are made: some 600 bytes each."""
+
 
 @dataclass(slots=True)
 class Told:
@@ -47,10 +50,16 @@ class Told:
         """The flows that any is about, ascending."""
         return grouped(self.flow)[0].astype(np.int64)
 
-    def of(self, flow: int) -> list[tuple[int, Unreachable]]:
-        """Those about a flow, each with the row before which it came."""
+    def count(self, flow: int) -> int:
+        """How many are about a flow."""
         begin, end = np.searchsorted(self.flow, [flow, flow + 1]).tolist()
-        return [self.errors[at] for at in self.which[begin:end].tolist()]
+        return int(end - begin)
+
+    def of(self, flow: int) -> list[tuple[int, Unreachable]]:
+        """Those about a flow, each with the row before which it came; of very many the latest."""
+        begin, end = np.searchsorted(self.flow, [flow, flow + 1]).tolist()
+        which = self.which[max(begin, end - MOST) : end]
+        return [self.errors[at] for at in which.tolist()]
 
     def kept(self, flow: int) -> tuple[tuple[Unreachable, ...], int, int]:
         """As :class:`tcpviz.core.analysis.Analysis` has them: the errors, and both counts."""

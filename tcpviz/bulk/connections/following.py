@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from tcpviz.bulk.connections.clock import Clock
@@ -35,7 +36,7 @@ class Follower:
         ``changed`` may alter the segment that has the given place among ``rows``.
         """
         opened: list[tuple[int, Connection]] = []
-        waiting = sorted(errors, key=lambda each: each[0])
+        waiting = deque(sorted(errors, key=lambda each: each[0]))
         # Where nobody asks for its steps, and until there is a second connection.
         plain = tracker is None and not waiting
         tracker = Tracker(keep=False) if tracker is None else tracker
@@ -46,7 +47,7 @@ class Follower:
         segments = self._reading.segments(rows, self._decoder)
         for place, (row, moment, segment) in enumerate(zip(rows, moments, segments, strict=True)):
             while waiting and waiting[0][0] <= row:
-                before = self._tell(tracker, waiting.pop(0)[1], before)
+                before = self._tell(tracker, waiting.popleft()[1], before)
             before = self._go_on(tracker, moment, before)
             if changed is not None:
                 segment = changed(place, segment)
