@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
 from tcpviz.core.onlooker import Onlooker, Onlookers
+from tcpviz.core.records import Record, SegmentRecord
 from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources.feed import Feed, SourceError
@@ -21,6 +22,9 @@ _ENDS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 """By these a person, a service manager or a lost terminal end a capture: in order, each of them."""
+
+LOOK = 64
+"""After so many segments it is looked how many more have come meanwhile."""
 
 NOBODY = -1
 """The number of no connection."""
@@ -67,6 +71,21 @@ def _only_count(feed: Feed, tracker: Tracker) -> None:
         tracker.keep_connections(0)
     elif getattr(feed, "calm", False):
         feed.follow_all()  # type: ignore[attr-defined]
+
+
+def _while_it_can_be_followed(feed: Feed, batch: Sequence[Record]) -> Iterator[Record]:
+    """A batch, without its latest segments where meanwhile more came than can be followed.
+
+    Nobody reads the ring while we follow what came in one pass: of a flood's first ones that
+    takes seconds on a busy machine, and the ring is full after two.
+    """
+    pressed = getattr(feed, "pressed", None)
+    for place, record in enumerate(batch):
+        if pressed is not None and place % LOOK == LOOK - 1 and pressed():
+            rest = batch[place:]
+            yield from (each for each in rest if not isinstance(each, SegmentRecord))
+            return
+        yield record
 
 
 def _go_on(feed: Feed, tracker: Tracker, batch: object) -> None:
@@ -126,7 +145,7 @@ def tell(
         for batch in feed.batches():
             notes.tell()
             _go_on(feed, tracker, batch)
-            for record in batch:
+            for record in _while_it_can_be_followed(feed, batch):
                 if eyes.done:
                     break
                 steps = tracker.feed(record)

@@ -117,8 +117,8 @@ class BlockRing(Ring):
     def share(self, count: int) -> float:  # noqa: ARG002 - of ready()
         return len(self._found) / self._blocks
 
-    def crowded(self) -> bool:
-        return self._look(self._blocks // 3, None) is not None and not self.over
+    def fuller(self, share: float) -> bool:
+        return self._look(int(share * self._blocks), None) is not None and not self.over
 
     def waiting(self) -> int:
         packets, number = 0, self._number

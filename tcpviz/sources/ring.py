@@ -197,9 +197,10 @@ class Ring:
         """What part of it those are that :meth:`ready` found."""
         return count / self.frames
 
-    def crowded(self) -> bool:
-        """More than a third is full; only where that can be told without looking at all of it."""
-        return False
+    def fuller(self, share: float) -> bool:
+        """More than so much of it waits to be read."""
+        ahead = int(share * self.frames)
+        return bool(self._status[(self._at + ahead) % self.frames]) and not self.over
 
     def waiting(self) -> int:
         """How many are ours in all."""

@@ -43,6 +43,13 @@ RUSH = range(24, 1024)
 CROWD = 8192
 """Packets in one pass that are a crowd, where more are waiting."""
 
+CROWDED = 1 / 3
+"""Of a ring so much is left waiting where it is a crowd, ..."""
+
+PRESSED = 1 / 16
+"""... and so much where nobody should go on following what has come: at 200 000 packets a second
+it has come in a tenth of a second, and to follow it takes two at least."""
+
 SHARE = 0.25
 """Of a ring so much may fill between two passes, at the rate of the last one."""
 
@@ -362,6 +369,12 @@ class MappedReader(Reader):
             self._ask(WAKE)
         return made
 
+    @property
+    def pressed(self) -> bool:
+        """So much waits that whoever follows had better leave it at counting."""
+        with self._lock:
+            return any(ring.fuller(PRESSED) for ring in self._rings)
+
     def _pause(self, count: int, since: float) -> float:
         """Seconds until the next pass, when ``count`` frames have come in ``since`` seconds."""
         if not self.patient:
@@ -383,7 +396,7 @@ class MappedReader(Reader):
                     self._share = max(self._share, ring.share(count))
                     data = self._maker.copied(ring.stretches(count))
                     ring.release(count)
-                    self.crowded = self.crowded or ring.crowded()
+                    self.crowded = self.crowded or ring.fuller(CROWDED)
                     self._passed += count
                     self._rest = max(self._rest - count, 0) if self._rest > 0 else self._rest
                     skip = ring.skip_outgoing

@@ -21,7 +21,8 @@ import pytest
 
 from tcpviz.cli import main
 from tcpviz.commands import stream
-from tcpviz.core.records import SegmentRecord
+from tcpviz.core.records import Gap, SegmentRecord
+from tcpviz.core.timeline import StepKind
 from tcpviz.core.tracker import Tracker
 from tcpviz.export import jsonl
 from tcpviz.sources import access
@@ -270,6 +271,31 @@ def test_what_is_too_much_to_follow_is_counted() -> None:
     assert len(tracker.connections) == 0
     assert "all connections are counted" in feed.status.notes[0]
     assert (stream.seen(feed, tracker), stream.forgotten(feed, tracker)) == (1234, 5)
+
+
+class Pressed(Overwhelmed):
+    """More than can be followed comes while its one large batch is."""
+
+    looks = 0
+
+    @property
+    def overwhelmed(self) -> bool:
+        return self.looks > 1
+
+    def pressed(self) -> bool:
+        self.looks += 1
+        return self.overwhelmed
+
+
+def test_the_rest_of_what_came_at_once_is_not_followed_while_the_ring_fills() -> None:
+    segments = [record for number in range(40) for record in conversation(number)]
+    last = Gap(segments[-1].time_ns, 3, "the kernel")
+    feed, tracker, told = Pressed([*segments, last], []), Tracker(), []
+    stream.tell(feed, tracker, lambda step: told.append(step) or None, io.StringIO(), endless=True)
+    assert 0 < sum(step.segment is not None for step in told) < 2 * stream.LOOK < len(segments)
+    assert feed.looks == 2
+    assert told[-1].kind is StepKind.GAP  # only segments have been counted already
+    assert "all connections are counted" in feed.status.notes[0]
 
 
 class Calm(Overwhelmed):

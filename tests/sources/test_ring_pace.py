@@ -3,9 +3,11 @@ cheap, and never so seldom that it could be full before."""
 
 from __future__ import annotations
 
+import tempfile
+
 import pytest
 
-from tcpviz.sources import ring, ringread
+from tcpviz.sources import blockring, ring, ringread
 from tcpviz.sources.ringread import MappedReader
 
 
@@ -26,8 +28,8 @@ class Waiting:
     def share(self, count: int) -> float:
         return count / self.frames
 
-    def crowded(self) -> bool:
-        return False
+    def fuller(self, share: float) -> bool:
+        return self.waits > share * self.frames
 
     def stretches(self, count: int) -> list[memoryview]:
         return []
@@ -113,3 +115,40 @@ def test_what_comes_in_crowds_is_told(lies):
     reader = MappedReader(0, b"", ["lo"], Counts(), [waiting], lambda _: None)
     reader.pull()
     assert reader.crowded == (lies > ring.AT_ONCE // 2)
+
+
+def test_who_follows_in_the_same_thread_can_ask_how_much_has_come_meanwhile():
+    waiting = Waiting(300_000)
+    reader = MappedReader(0, b"", ["lo"], Counts(), [Waiting(300_000), waiting], lambda _: None)
+    assert not reader.pressed
+    waiting.waits = 20_000
+    assert reader.pressed
+    reader.ended = True
+    reader._rings = []  # as once it is closed
+    assert not reader.pressed
+
+
+@pytest.mark.parametrize("at", [0, 60])
+def test_how_full_a_ring_is_is_seen_at_one_place(at):
+    with tempfile.TemporaryFile() as file:
+        file.truncate(64 * 4096)
+        lies = ring.Ring(file.fileno(), 64, 4096, 64 * 4096)
+        lies._at = at
+        for filled in range(40):
+            # Frames 0 to ``filled`` - 1 from where is read next are ours.
+            assert lies.fuller(0.25) == (filled > 16)
+            lies._status[(at + filled) % 64] = 1
+        lies.close()
+
+
+def test_how_full_a_ring_of_blocks_is_too():
+    with tempfile.TemporaryFile() as file:
+        file.truncate(16 * 4096)
+        lies = blockring.BlockRing(file.fileno(), 16, 16 * 4096)
+        lies._at = 14
+        for filled in range(9):
+            assert lies.fuller(0.25) == (filled > 4)
+            lies._status[((14 + filled) % 16 * 4096 + 8) // 4] = 1
+        lies.over = True  # nothing more comes: what waits is read to its end
+        assert not lies.fuller(0.25)
+        lies.close()

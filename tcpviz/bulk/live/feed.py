@@ -146,6 +146,16 @@ class RingFeed(LiveFeed):
         self._asked_only = None
         self._children.nudge()
 
+    def pressed(self) -> bool:
+        """Asked between two segments by who follows them in the feed's own thread.
+
+        True where more has come meanwhile than can be followed: the rest of what was given has
+        been counted, and so will be all else.
+        """
+        if self._mapped is not None and self._serving is None and self._mapped.pressed:
+            self.overwhelmed = True
+        return self.overwhelmed
+
     @property
     def everything(self) -> bool:
         """Every connection's records are given."""
