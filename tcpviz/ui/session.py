@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable, Sequence
-from time import monotonic, time_ns
+from time import monotonic
 from typing import cast
 
 from tcpviz.core.census import Census
-from tcpviz.core.claims import Phase
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowds
 from tcpviz.core.hosts import HostReading
@@ -24,6 +23,7 @@ from tcpviz.sources.feed import Feed
 from tcpviz.ui import counted
 from tcpviz.ui.colouring import load
 from tcpviz.ui.hand import Hand
+from tcpviz.ui.moment import Moment
 from tcpviz.ui.past import Past
 from tcpviz.ui.playback import Mode, Pace, Playback
 from tcpviz.ui.process import taken_bytes
@@ -62,7 +62,7 @@ HIDDEN_AMONG = 2_000
 """Among more connections than this, those that have not begun yet are listed in a lesson too."""
 
 
-class Session(Whole):
+class Session(Moment, Whole):
     """One run of the program over one feed.
 
     ``pace``  not ``None``: a scenario, played back from its beginning
@@ -309,89 +309,10 @@ class Session(Whole):
             self._digest = Digest(self.timeline)
         return self._digest
 
-    @property
-    def story(self) -> bool:
-        return self.playback.story
-
-    @property
-    def acting(self) -> bool:
-        """A scenario that is watched as it happens."""
-        return self.story and self.live
-
-    @property
-    def at_latest(self) -> bool:
-        """The cursor stands at what happened last, whether or not it follows."""
-        return self.cursor.following or self.remaining == 0
-
     def act(self) -> None:
         """From a played-back scenario that still runs to one that is watched as it happens."""
         self.live = True
         self.playback.follow()
-
-    @property
-    def mode(self) -> Mode:
-        return self.playback.mode
-
-    @property
-    def ended(self) -> bool:
-        """The source has ended and the cursor stands at its last step."""
-        return self.pump.done and self.remaining == 0
-
-    @property
-    def remaining(self) -> int:
-        """Stops after the cursor, in what is stepped through."""
-        place, total = self.place
-        return total - place
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """Step n of m; n is 0 before the first."""
-        return self.stops.place(self.cursor.index, self.cursor.connection)
-
-    @property
-    def step(self) -> Step | None:
-        """The step that is explained: the latest stop at the cursor, of what is stepped through.
-
-        Quiet steps behind it (the kernel agreed) are part of it.
-        """
-        stop = self.stops.last(self.cursor.index, self.cursor.connection)
-        return None if stop is None or stop < self.timeline.first else self.timeline[stop]
-
-    @property
-    def now_ns(self) -> int:
-        """The moment at the cursor, by the source's clock; 0 before anything."""
-        index = self.cursor.index
-        return self.timeline[index].time_ns if index >= self.timeline.first else 0
-
-    @property
-    def real_ns(self) -> int:
-        """How long everything so far took in reality."""
-        if len(self.timeline) <= self.timeline.first:
-            return 0
-        first, last = self.timeline[self.timeline.first], self.timeline[len(self.timeline) - 1]
-        return last.time_ns - first.time_ns
-
-    @property
-    def reading(self) -> Step | None:
-        """The latest step at or before the cursor at which the kernels were asked."""
-        place = bisect.bisect_right(self._readings, self.cursor.index)
-        return self.timeline[self._readings[place - 1]] if place else None
-
-    @property
-    def held_ns(self) -> int:
-        """For how long the person has had something in the hand, by the cursor (or by now)."""
-        if self.cursor.following and self.hand.blocks:
-            return self.held.by(time_ns())
-        return self.held.at(self.cursor.index)
-
-    @property
-    def scenario_ns(self) -> int:
-        """How long the scenario itself took up to the cursor: without what was held."""
-        step = self.step
-        if step is None:
-            return 0
-        first = self.timeline[self.timeline.first].time_ns
-        return max(step.time_ns - first - self.held.at(step.index), 0)
 
     def advance(self) -> bool:
         """Let time go on; true if the cursor moved."""
@@ -472,29 +393,3 @@ class Session(Whole):
         self._looked, self.whole = True, whole
         self.select(None, chosen=False)
         self.follow_selection()
-
-    @property
-    def latest_ns(self) -> int:
-        """The moment that ages are counted to: now, where it is live and followed."""
-        if self.live and not self.story and self.cursor.following and not self.pump.done:
-            return max(time_ns(), self.now_ns)
-        return self.now_ns
-
-    @property
-    def standing(self) -> Step | None:
-        """The step after which both ends of the selected connection stand as they do now.
-
-        Before the connection's first one: the latest that told of a listener.
-        """
-        index = self.cursor.index
-        if self.selected is not None:
-            step = self.timeline.at(index, self.selected)
-            if step is not None:
-                return step
-        return self.timeline.common_at(index)
-
-    @property
-    def phase(self) -> Phase | None:
-        """Of the selected connection at the cursor, ``None`` before it began."""
-        step = self.standing
-        return None if step is None or step.connection is None else step.phase
