@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tcpviz.commands import doctor
+from tcpviz.commands import doctor, doctor_capture, doctor_kernel, doctor_program
+from tcpviz.commands.doctor_facts import Mark
 from tcpviz.sources import access, bpf, confine, helpers, ringhand
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,13 +43,13 @@ def test_one_line_each_with_a_sign_and_aligned():
 
 
 def test_its_lines_say_what_was_found(monkeypatch):
-    facts = {fact.name: fact for fact in doctor._capture() + doctor._capture_filter()}
+    facts = {fact.name: fact for fact in doctor_capture.capture() + doctor_capture.capture_filter()}
     allowed, _ = access.own_access()
-    assert facts["capture"].mark is (doctor.Mark.YES if allowed else doctor.Mark.NO)
+    assert facts["capture"].mark is (Mark.YES if allowed else Mark.NO)
     assert facts["filter compiler"].text == bpf.compiler() or bpf.compiler() is None
     monkeypatch.setattr(access, "own_access", lambda: (False, "AF_PACKET needs root"))
-    (fact,) = doctor._capture()
-    assert fact.mark is doctor.Mark.NO
+    (fact,) = doctor_capture.capture()
+    assert fact.mark is Mark.NO
     assert "sudo" in fact.remedy
 
 
@@ -56,10 +57,10 @@ def test_the_ring_is_tried_for_real(monkeypatch):
     for frames, reason in ((0, "Operation not permitted"), (1000, ""), (1000, "no mapping")):
         monkeypatch.setattr(access, "own_access", lambda: (True, "AF_PACKET"))
         monkeypatch.setattr(ringhand, "try_it", lambda _, told=(frames, reason): told)
-        facts = doctor._ring()
+        facts = doctor_capture.ring()
         rooms = ("1000 packets", "128 MB of packets of any length")
         for fact, room in zip(facts, rooms, strict=True):
-            assert fact.mark is (doctor.Mark.PARTLY if reason else doctor.Mark.YES)
+            assert fact.mark is (Mark.PARTLY if reason else Mark.YES)
             assert (reason or f"{room}, read where it lies") in fact.text
             assert ("through a pipe" in fact.text) == bool(frames and reason)
     monkeypatch.undo()
@@ -71,17 +72,17 @@ def test_the_ring_is_tried_for_real(monkeypatch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="tracepoints are Linux's")
 def test_the_kernel_s_events_are_told_of(monkeypatch):
-    wanted = list(doctor.tracepoints.WANTED)
+    wanted = list(doctor_kernel.tracepoints.WANTED)
     for user, told, mark, text in (
-        (1000, [], doctor.Mark.PARTLY, "only root"),
-        (0, [], doctor.Mark.PARTLY, "none (Operation not permitted)"),
-        (0, wanted[:-1], doctor.Mark.PARTLY, "no tcp_receive_reset"),
-        (0, wanted, doctor.Mark.YES, "with who called"),
+        (1000, [], Mark.PARTLY, "only root"),
+        (0, [], Mark.PARTLY, "none (Operation not permitted)"),
+        (0, wanted[:-1], Mark.PARTLY, "no tcp_receive_reset"),
+        (0, wanted, Mark.YES, "with who called"),
     ):
-        monkeypatch.setattr(doctor.os, "geteuid", lambda user=user: user)
+        monkeypatch.setattr(doctor_kernel.os, "geteuid", lambda user=user: user)
         answer = (told, "" if told else "Operation not permitted")
-        monkeypatch.setattr(doctor.kerneltrace, "try_it", lambda _, answer=answer: answer)
-        (fact,) = doctor._kernel_events()
+        monkeypatch.setattr(doctor_kernel.kerneltrace, "try_it", lambda _, answer=answer: answer)
+        (fact,) = doctor_kernel.kernel_events()
         assert fact.mark is mark
         assert text in fact.text
 
@@ -91,32 +92,33 @@ def test_every_no_has_a_way_out(monkeypatch):
     monkeypatch.setattr(bpf, "compiler", lambda: None)
     monkeypatch.setattr(helpers, "find", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(helpers, "may_capture", lambda *_: (False, "no permission"))
-    monkeypatch.setattr(doctor, "_inet_diag", lambda: "Protocol not supported")
+    monkeypatch.setattr(doctor_kernel, "_inet_diag", lambda: "Protocol not supported")
     refused = subprocess.CompletedProcess([], 1, "", "unshare: Operation not permitted\n")
-    monkeypatch.setattr(doctor, "_try", lambda _: refused)
-    monkeypatch.setattr(doctor.importlib.metadata, "version", missing)
+    for module in (doctor_capture, doctor_kernel):
+        monkeypatch.setattr(module, "tried", lambda _: refused)
+    monkeypatch.setattr(doctor_program.importlib.metadata, "version", missing)
     facts = [
-        *doctor._capture(),
-        *doctor._capture_helpers(),
-        *doctor._capture_filter(),
-        *doctor._kernel_sockets(),
-        *doctor._namespaces(),
-        *doctor._python(),
+        *doctor_capture.capture(),
+        *doctor_capture.capture_helpers(),
+        *doctor_capture.capture_filter(),
+        *doctor_kernel.kernel_sockets(),
+        *doctor_kernel.namespaces(),
+        *doctor_program.python(),
     ]
-    lacking = [fact for fact in facts if fact.mark is not doctor.Mark.YES]
+    lacking = [fact for fact in facts if fact.mark is not Mark.YES]
     assert len(lacking) >= 8
-    assert all(fact.remedy for fact in lacking if fact.mark is doctor.Mark.NO)
+    assert all(fact.remedy for fact in lacking if fact.mark is Mark.NO)
 
 
 def missing(package):
-    raise doctor.importlib.metadata.PackageNotFoundError(package)
+    raise doctor_program.importlib.metadata.PackageNotFoundError(package)
 
 
 def test_a_check_that_breaks_is_a_line_and_not_the_end(monkeypatch):
     def _broken():
         raise RuntimeError("strange\n\x1b[2J machine")
 
-    monkeypatch.setattr(doctor, "_CHECKS", (_broken, doctor._python))
+    monkeypatch.setattr(doctor, "_CHECKS", (_broken, doctor_program.python))
     out = io.StringIO()
     assert doctor.run(out) == 0
     lines = out.getvalue().splitlines()
@@ -126,7 +128,7 @@ def test_a_check_that_breaks_is_a_line_and_not_the_end(monkeypatch):
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "cp437", "no-such-encoding"])
 def test_any_encoding_is_served(encoding, monkeypatch):
-    monkeypatch.setattr(doctor, "_CHECKS", (doctor._python, doctor._capture))
+    monkeypatch.setattr(doctor, "_CHECKS", (doctor_program.python, doctor_capture.capture))
     text = "\n".join(doctor.lines(encoding))
     assert ("✓" in text) == (encoding == "utf-8")
     if encoding != "no-such-encoding":
@@ -160,7 +162,7 @@ def test_where_nothing_is_allowed_it_says_how_to_get_it():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")
 def test_what_a_capture_gives_up_is_tried_for_real():
-    (fact,) = doctor._giving_up()
+    (fact,) = doctor_capture.giving_up()
     assert "no capability left" in fact.text
     user = 65534 if os.geteuid() == 0 and "SUDO_UID" not in os.environ else None
     assert user is None or f"becomes user {user}," in fact.text
@@ -170,11 +172,11 @@ def test_what_a_capture_gives_up_is_tried_for_real():
 
 def test_a_kernel_that_confines_nothing_is_told(monkeypatch):
     answer = subprocess.CompletedProcess([], 0, "1000 0 0 False False\n", "")
-    monkeypatch.setattr(doctor, "_try", lambda _: answer)
+    monkeypatch.setattr(doctor_capture, "tried", lambda _: answer)
     if sys.platform == "linux":
-        (fact,) = doctor._giving_up()
-        assert fact.mark is doctor.Mark.PARTLY
+        (fact,) = doctor_capture.giving_up()
+        assert fact.mark is Mark.PARTLY
         assert "without Landlock and seccomp here" in fact.text
-        monkeypatch.setattr(doctor, "_try", lambda _: None)
-        (fact,) = doctor._giving_up()
-        assert fact.mark is doctor.Mark.NO
+        monkeypatch.setattr(doctor_capture, "tried", lambda _: None)
+        (fact,) = doctor_capture.giving_up()
+        assert fact.mark is Mark.NO
