@@ -87,6 +87,9 @@ class MarkName(enum.StrEnum):
     CAPTURED_TWICE = "captured_twice"
 
 
+_NAMES = tuple(MarkName)
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """One thing said of one segment.
@@ -135,8 +138,8 @@ class Observation:
     @property
     def is_copy(self) -> bool:
         """The capture saw a packet again that was sent only once."""
-        marks = self.marks
-        return bool(marks) and any(mark.name is MarkName.CAPTURED_TWICE for mark in marks)
+        marks = self.marks  # nothing else is said of a copy
+        return bool(marks) and marks[0].name is MarkName.CAPTURED_TWICE
 
 
 class MarkAnalyzer:
@@ -192,10 +195,11 @@ class MarkAnalyzer:
         """How often each mark was given, both senders together; names in a fixed order."""
         if self._counts is None:
             return {}
+        mine, theirs = self._counts[Side.CLIENT], self._counts[Side.SERVER]
         return {
             name.value: count
-            for name in MarkName
-            if (count := self.counts[Side.CLIENT][name] + self.counts[Side.SERVER][name])
+            for name in _NAMES
+            if (count := mine.get(name, 0) + theirs.get(name, 0))
         }
 
     def count_as(self, totals: Counter[str], server: Counter[str] | None = None) -> None:

@@ -46,8 +46,12 @@ class Gaps:
             start = acked
         if end > self.trimmed:
             self._insert(max(start, self.trimmed), end)
-        waiting = self._blocks[-1][1] - self.done if self._blocks else 0
-        stored = sum(upper - lower for lower, upper in self._blocks)
+        blocks = self._blocks
+        if not blocks:
+            return
+        waiting, stored = blocks[-1][1] - self.done, blocks[-1][1] - blocks[0][0]
+        if stored > MAX_WITHOUT_FURTHER_ACKS:  # at most: less what the holes are
+            stored = sum(upper - lower for lower, upper in blocks)
         if (
             not any_acked and waiting > MAX_ABOVE_HOLE_WITHOUT_ACKS
         ) or stored > MAX_WITHOUT_FURTHER_ACKS:

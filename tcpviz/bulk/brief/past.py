@@ -19,6 +19,7 @@ from tcpviz.core.flow import Flow
 from tcpviz.core.halfconn import End, Sums
 from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side
+from tcpviz.core.segment import Segment
 from tcpviz.core.sendlog import MAX_UNACKED, Sent
 from tcpviz.core.states import State
 from tcpviz.core.vitals import MAX_TTLS, STRANGE_TICKS, Signs
@@ -37,12 +38,12 @@ _TALKING = (ZeekState.ESTABLISHED, ZeekState.PARTIAL)
 class Half:
     """One end in all views.
 
-    ``sure``     its state is proved: else a segment without data may do so
+    ``knows``    its state is proved (2), or a segment without data may do so (1), or any (0)
     ``sacked``   the place of its latest segment, if its SACK blocks have not been read yet
     ``letters``  of its data, and its ACKs, in the history
     """
 
-    __slots__ = ("data", "end", "flow", "letters", "sacked", "side", "signs", "sure", "zeek")
+    __slots__ = ("data", "end", "flow", "knows", "letters", "sacked", "side", "signs", "zeek")
 
     def __init__(self, connection: Connection, analysis: Analysis, side: Side, to: Reader) -> None:
         marks, zeek = analysis.marks, analysis.zeek
@@ -53,7 +54,7 @@ class Half:
         first = side is zeek.originator
         self.zeek: ZeekEnd = zeek._orig if first else zeek._resp
         self.letters = "DA" if first else "da"
-        self.sure = self.end.claim.certainty is Certainty.SEEN
+        self.knows = 0
         self.sacked: int | None = None
         contents = self.flow.contents
         if not isinstance(contents, PlacesOfData):
@@ -64,10 +65,11 @@ class Half:
     def stands(self) -> bool:
         """It has said enough, and nothing is open about it."""
         end, flow, zeek, claim = self.end, self.flow, self.zeek, self.end.claim
-        self.sure = claim.certainty is Certainty.SEEN
+        self.knows = 2 if claim.certainty is Certainty.SEEN else 1
+        if claim.certainty is Certainty.UNKNOWN or end.assumed_from is not None:
+            self.knows = 0
         return (
             claim.state is State.ESTABLISHED
-            and (self.sure or (claim.certainty is Certainty.INFERRED and end.assumed_from is None))
             and None not in (end.snd_nxt, end.snd_una, end.rcv_nxt, end.first_seq, flow.next_seq)
             and None not in (flow.last_ack, self.signs.next, self.signs.una)
             and (end.fin is None and end.doubted is None and end.received is None)
@@ -90,6 +92,9 @@ class Past:
         self._analysis = connection.analysis
         self._analysis.marks._twice = None  # there are none
         self._halves: tuple[Half, Half] | None = None
+        client, server = connection.client.endpoint, connection.server.endpoint
+        scope = connection.key.scope
+        self._ways = (client, server, scope), (server, client, scope)
 
     def _both(self) -> tuple[Half, Half]:
         connection, analysis = self.connection, self._analysis
@@ -149,10 +154,27 @@ class Past:
         self._analysis.completeness._value |= 8 if length else 4
         return True
 
-    def take(self, place: int) -> None:
-        """The core will take the segment at a place itself: it is to find all that it may ask."""
+    def segment(self, server: bool, place: int) -> Segment:
+        """The segment at a place, for the core to take it now: it finds all that it may ask.
+
+        Its data is read only if it may be compared with what came before.
+        """
+        rows = self.rows
         self.reader.place = place
         self.settle()
+        if not rows.bare[place]:
+            return rows.segment(place)
+        kind, _, _, seq, _, length, *_ = rows.told[place]
+        if length:
+            if self._halves is None:
+                return rows.segment(place)
+            me = self._halves[server]
+            known = me.flow.next_seq
+            if length == 1 or known is None or (seq - known) & _MASK >= _HALF:
+                return rows.segment(place)
+            if kind & KEPT:
+                me.data._places.append(place)
+        return rows.without_data(place, self._ways[server])
 
     def settle(self) -> None:
         """Read the SACK blocks that were said latest."""
@@ -174,6 +196,8 @@ class Past:
         """Whether the core does nothing of a segment but what is done here."""
         kind, _, _, seq, ack, length, _, _, value, echo, _ = told
         fwd, rev, mine, theirs, my_zeek = me.flow, peer.flow, me.end, peer.end, me.zeek
+        if me.knows < (1 if length else 2):
+            return False
         # It goes on, and acknowledges what was sent and captured, not much less than all.
         if not seq == fwd.next_seq == mine.snd_nxt == my_zeek.last_seq:
             return False
@@ -205,8 +229,8 @@ class Past:
         if kind & RIGHT and mine.sums is Sums.UNTRIED:
             return False
         if not length:
-            # One that repeats may be an answer to a keep-alive; and see Half.sure.
-            return me.sure and (ack != fwd.last_ack or not rev.kept_alive)
+            # One that repeats may be an answer to a keep-alive.
+            return ack != fwd.last_ack or not rev.kept_alive
         if length == 1 and not rev.window:
             return False
         end = (seq + length) & _MASK

@@ -25,9 +25,10 @@ from tcpviz.bulk.segments.columns import (
     rows_at,
 )
 from tcpviz.bulk.segments.reading import Reading
-from tcpviz.core.segment import Segment
+from tcpviz.core.segment import NO_OPTIONS, Endpoint, Options, Segment
 from tcpviz.core.twice import AT_ONCE_NS, RECENT
 from tcpviz.wire.decoder import Decoder
+from tcpviz.wire.tcp import FLAGS
 
 Array = NDArray[Any]
 
@@ -35,10 +36,14 @@ Row = tuple[int, int, int, int, int, int, int, int, int, int, int]
 """Of a segment that may be plain: its kind's bits, time, frame, seq, ack, length, window, TTL, the
 timestamps' value and echo, and its IP packet's length (its data's, unless it was asked for)."""
 
+Scope = tuple[str, ...]
+"""VLANs and tunnels."""
+
 RIGHT, TIMED, SELECTIVE, KEPT = 1, 2, 4, 8
 """Bits of a row's kind: its checksum is right; it has timestamps, SACK blocks, data as captured."""
 
 _ACK, _PSH, _SYN = 16, 8, 2
+_TOLD = np.uint16(0x1D)  # FIN, RST, PSH, ACK: what has no options of its own, nor urgent data
 
 _CUT_A_LITTLE = 64  # bytes that the capture lacks at an end: data, or what comes behind it
 
@@ -49,7 +54,9 @@ class Rows:
     ``begin``   where each flow begins among them, and where the last one ends
     ``single``  of each flow: it has no packet that could have been captured twice
     ``there``   of each segment whether it goes the same way as its flow's first one
-    ``told``    of each what :class:`~tcpviz.bulk.brief.past.Past` asks, ``None`` if it is not plain
+    ``bare``    of each whether all that the core asks of it, but for its data, is in its numbers
+    ``plain``   of each whether it may be plain: it is odd in nothing that can be seen of it alone
+    ``told``    of each its numbers
     """
 
     def __init__(self, reading: Reading, flows: Sequence[Array]) -> None:
@@ -67,9 +74,8 @@ class Rows:
         self.there: list[bool] = there.tolist()
         twice = _twice(row, array["ident"][rows], part, there) | own
         self.single: list[bool] = (np.bincount(part[twice], minlength=len(flows)) == 0).tolist()
-        self.seq: list[int] = row["seq"].tolist()
-        self.length: list[int] = row["length"].tolist()
-        plain, kind = _kinds(array, rows, row)
+        self._flags: list[int] = row["flags"].tolist()
+        plain, bare, kind = _kinds(array, rows, row)
         self._of, origin = reading.origin(rows)
         self._made = self._of.told(origin)
         whole = self._of.columns.array
@@ -78,10 +84,9 @@ class Rows:
             kind, row["time"], array["frame"][rows], row["seq"], row["ack"], row["length"],
             row["window"], row["ttl"], row["value"], row["echo"], row["length"] + heads,
         )  # fmt: skip
-        told: list[Row | None] = list(zip(*(each.tolist() for each in columns), strict=True))
-        for at in np.flatnonzero(~plain).tolist():
-            told[at] = None
-        self.told = told
+        self.told: list[Row] = list(zip(*(each.tolist() for each in columns), strict=True))
+        self.plain: list[bool] = plain.tolist()
+        self.bare: list[bool] = bare.tolist()
         self._decoder = Decoder(verify=True)
 
     def segment(self, place: int) -> Segment:
@@ -90,26 +95,42 @@ class Rows:
 
     def seq_and_length(self, place: int) -> tuple[int, int]:
         """The first number of the data at a place, and how much there is of it."""
-        return self.seq[place], self.length[place]
+        told = self.told[place]
+        return told[3], told[5]
+
+    def without_data(self, place: int, ways: tuple[Endpoint, Endpoint, Scope]) -> Segment:
+        """One that is ``bare``, without its data: from, to, and where it was."""
+        kind, time, frame, seq, ack, length, window, ttl, value, echo, size = self.told[place]
+        src, dst, scope = ways
+        options, right = NO_OPTIONS, True if kind & RIGHT else None
+        if kind & TIMED:
+            options = Options(None, None, False, (), (value, echo))
+        return Segment(
+            time, src, dst, seq, ack, FLAGS[self._flags[place]], window, length, options,
+            b"", 0, frame, scope, ttl, None, 0, 0, 0, right, False, 0, None, size,
+        )  # fmt: skip
 
 
-def _kinds(array: Piece, rows: Array, row: Array) -> tuple[Array, Array]:
-    """Which segments are odd in nothing that can be seen of each by itself, and their kinds."""
-    bits, length = row["bits"], row["length"]
-    plain = row["flags"] & np.uint16(0xFFFF ^ _PSH) == _ACK
-    plain &= (bits & ODD == 0) | (bits & SACKED != 0)
-    plain &= bits & (3 << ECN_SHIFT) != 3 << ECN_SHIFT
+def _kinds(array: Piece, rows: Array, row: Array) -> tuple[Array, Array, Array]:
+    """Which segments may be plain, which are bare, and their kinds."""
+    bits, length, flags = row["bits"], row["length"], row["flags"]
     said = bits >> SUM_SHIFT & 3
-    plain &= (said != sums.WRONG) & (row["window"] > 0) & (row["ack"] != 0)
+    usual = (bits & (3 << ECN_SHIFT) != 3 << ECN_SHIFT) & (said != sums.WRONG)
+    usual &= array["where"][rows] != -1
+    bare = usual & (bits & ODD == 0) & (flags & _TOLD == flags)
+    plain = usual & (flags & np.uint16(0xFFFF ^ _PSH) == _ACK)
+    plain &= (bits & ODD == 0) | (bits & SACKED != 0)
+    plain &= (row["window"] > 0) & (row["ack"] != 0)
     # Where numbers come round others see to it.
     plain &= length < 1 << 24
     plain &= row["seq"] <= 0xFFFFFFFF - (1 << 24)
     lacks = array["wire"][rows].astype(np.int64) - array["captured"][rows]
-    plain &= (lacks <= 0) | (lacks > _CUT_A_LITTLE) | (length == 0)
-    plain &= array["where"][rows] != -1
+    clear = (lacks <= 0) | (lacks > _CUT_A_LITTLE) | (length == 0)
+    plain &= clear
+    bare &= clear
     kind = (said == sums.RIGHT) * RIGHT + (bits & STAMPED != 0) * TIMED
     kind += (bits & SACKED != 0) * SELECTIVE + ((lacks <= 0) & (length > 0)) * KEPT
-    return plain, kind
+    return plain, bare, kind
 
 
 def _twice(row: Array, ident: Array, part: Array, there: Array) -> Array:

@@ -16,7 +16,7 @@ from tcpviz.bulk.brief.rows import Rows
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.core.connection import Connection
-from tcpviz.core.records import Moment, SegmentRecord
+from tcpviz.core.records import Moment
 from tcpviz.core.segment import SYN
 from tcpviz.core.tracker import Tracker
 
@@ -45,26 +45,29 @@ class Briefly:
             return None
         tracker = Tracker(keep=False)
         begin, end = rows.begin[flow], rows.begin[flow + 1]
-        self._feed(tracker, begin)
-        connection = next(iter(tracker.connections.values()))
+        segment = rows.segment(begin)
+        moments, told, plain, there = self._moments, rows.told, rows.plain, rows.there
+        tracker.tick(moments[begin])
+        connection = tracker.followed.of(segment, Moment.SEEN)
+        tracker.take(connection, segment)
         past = Past(connection, rows)
         # Who sent the flow's first segment is the client, or is not.
         answered = connection.server.segments > 0
         ready, taken = False, 1
-        moments, told, there = self._moments, rows.told, rows.there
         for place in range(begin + 1, end):
-            moment = moments[place]
-            now = tracker.now_ns
-            if moment - now > _NEAR_NS:
+            moment, server = moments[place], there[place] is answered
+            if moment - tracker.now_ns > _NEAR_NS:
                 return None
-            one = told[place]
-            if ready and one is not None and past.over(there[place] is answered, one, place):
+            if ready and plain[place] and past.over(server, told[place], place):
                 tracker.now_ns = moment
                 continue
-            past.take(place)
-            self._feed(tracker, place, connection)
-            if len(tracker.connections) > 1:
+            segment = past.segment(server, place)
+            tracker.tick(moment)
+            if int(segment.flags) & SYN and connection is not tracker.followed.of(
+                segment, Moment.SEEN
+            ):
                 return None
+            tracker.take(connection, segment)
             taken += 1
             ready = past.ready()
         past.close()
@@ -73,12 +76,3 @@ class Briefly:
         tracker.tick(clock.end)
         self.segments += taken
         return [(rows.rows[begin], connection)]
-
-    def _feed(self, tracker: Tracker, place: int, connection: Connection | None = None) -> None:
-        """The core takes a segment."""
-        segment = self._rows.segment(place)
-        tracker.tick(self._moments[place])
-        if connection is None or int(segment.flags) & SYN:
-            tracker.feed(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
-        else:
-            tracker.take(connection, segment)

@@ -245,18 +245,19 @@ class Table:
         tables, first = self._columns.tables, self._first
         six = np.array([version == 6 for version, _ in tables.scopes] or [False])
         base = six[first("scope")].astype(np.int64) << 32
+        number = functools.cache(self._number)
 
         def both(name: str, address: str, port: str) -> tuple[Array, Array]:
             whose = operator.attrgetter(f"{name}.endpoint")
             return (
-                self.column(first(address) + base, lambda c: self._number(whose(c))),
+                self.column(first(address) + base, lambda c: number(whose(c).addr)),
                 self.column(first(port), lambda c: int(whose(c).port)),
             )
 
         return both("client", "src", "sport"), both("server", "dst", "dport")
 
-    def _number(self, end: Endpoint) -> int:
-        packed = ipaddress.ip_address(end.addr).packed
+    def _number(self, text: str) -> int:
+        packed = ipaddress.ip_address(text).packed
         number = self._columns.tables.address(packed)
         return number if len(packed) == 4 else number | 1 << 32
 
