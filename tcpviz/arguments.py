@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NoReturn
 
 from tcpviz import output_arguments, point_arguments, presenter_arguments
+from tcpviz.argument_values import number, pace, size, whole
 
 USAGE = 2
 
@@ -49,7 +50,7 @@ def _screen_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     group.add_argument(
         "--fps",
-        type=_whole("N", 1, 60),
+        type=whole("N", 1, 60),
         metavar="N",
         help="draw at most N times a second (by itself 10; over SSH every 0.75 s, keys sooner)",
     )
@@ -152,37 +153,37 @@ def _demo(commands: Commands[Parser]) -> None:
     )
     cable.add_argument(
         "--delay",
-        type=_number("MS", 0, 60_000),
+        type=number("MS", 0, 60_000),
         metavar="MS",
         help="milliseconds that each segment takes one way (default 5); the screen is then "
         "live, and [ and ] change it",
     )
     cable.add_argument(
         "--loss",
-        type=_number("PERCENT", 0, 100),
+        type=number("PERCENT", 0, 100),
         metavar="PERCENT",
         help="so many of the segments die by chance",
     )
     cable.add_argument(
         "--jitter",
-        type=_number("MS", 0, 60_000),
+        type=number("MS", 0, 60_000),
         metavar="MS",
         help="up to so many milliseconds longer each takes, by chance",
     )
     cable.add_argument(
         "--seed",
-        type=_whole("N", 0, 2**32),
+        type=whole("N", 0, 2**32),
         default=1,
         metavar="N",
         help="of that chance: the same again with the same one (default 1)",
     )
     parser.add_argument(
-        "--pace", type=_pace, metavar="SECONDS", help="seconds a step in playback (default 1.2)"
+        "--pace", type=pace, metavar="SECONDS", help="seconds a step in playback (default 1.2)"
     )
     parser.add_argument("-6", dest="ipv6", action="store_true", help="use IPv6")
     presenter_arguments.teaching(parser)
     _screen_options(parser)
-    presenter_arguments.browser(parser, _whole("N", 1, 200))
+    presenter_arguments.browser(parser)
 
 
 def _capture(commands: Commands[Parser]) -> None:
@@ -205,7 +206,7 @@ def _capture(commands: Commands[Parser]) -> None:
     parser.add_argument(
         "-s",
         dest="snaplen",
-        type=_whole("SNAPLEN", 0, 262144),
+        type=whole("SNAPLEN", 0, 262144),
         default=128,
         metavar="SNAPLEN",
         help="bytes kept of each packet (default 128: headers only; 0: all)",
@@ -213,7 +214,7 @@ def _capture(commands: Commands[Parser]) -> None:
     parser.add_argument(
         "-c",
         dest="count",
-        type=_whole("COUNT", 1, 2**63),
+        type=whole("COUNT", 1, 2**63),
         metavar="COUNT",
         help="stop after so many packets",
     )
@@ -239,7 +240,7 @@ def _capture(commands: Commands[Parser]) -> None:
     )
     parser.add_argument(
         "--memory",
-        type=_bytes,
+        type=size,
         default=256 << 20,
         metavar="SIZE",
         help="what the screen and its helpers may take of the machine's memory (default 256M); "
@@ -248,7 +249,7 @@ def _capture(commands: Commands[Parser]) -> None:
     where = parser.add_argument_group("where to look")
     where.add_argument(
         "--pid",
-        type=_whole("PID", 1, 2**22),
+        type=whole("PID", 1, 2**22),
         metavar="PID",
         help="the process's network namespace, and only its connections",
     )
@@ -313,7 +314,7 @@ def _read(commands: Commands[Parser]) -> None:
     )
     parser.add_argument(
         "--ladder",
-        type=_whole("N", 1, 2**63),
+        type=whole("N", 1, 2**63),
         metavar="N",
         help="print connection N's sequence chart",
     )
@@ -323,12 +324,12 @@ def _read(commands: Commands[Parser]) -> None:
         help="print the segments that fit, of all connections, a line each (or --json): "
         "mark:retransmission, 'flags:rst ttl<10', remark:ce (tcpviz help filter)",
     )
-    output_arguments.large(parser, lambda text: _bytes(text, 1))
+    output_arguments.large(parser)
     output_arguments.until(parser)
     output_arguments.outlets(parser, live=False)
     point_arguments.other(parser)
     _screen_options(parser)
-    presenter_arguments.browser(parser, _whole("N", 1, 200))
+    presenter_arguments.browser(parser)
 
 
 def _doctor(commands: Commands[Parser]) -> None:
@@ -353,57 +354,6 @@ def _notes(commands: Commands[Parser]) -> None:
     presenter_arguments.notes(parser)
 
 
-def _whole(name: str, low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = low - 1
-        if not low <= number <= high:
-            below = f" to {high}" if high < 2**60 else " or more"
-            message = f"{name} is a whole number, {low}{below}, not {text!r}"
-            raise argparse.ArgumentTypeError(message)
-        return number
-
-    return parse
-
-
-def _bytes(text: str, least: int = 96) -> int:
-    units = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-    number, unit = text[:-1], units.get(text[-1:].lower())
-    if unit is None:
-        number, unit = text, 1
-    size = int(number) * unit if number.isascii() and number.isdecimal() and len(number) < 16 else 0
-    if size < least << 20:
-        message = f"SIZE is {least}M or more, such as 256M or 1G, not {text!r}"
-        raise argparse.ArgumentTypeError(message)
-    return size
-
-
-def _number(name: str, low: float, high: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            number = low - 1
-        if not low <= number <= high:
-            message = f"{name} is a number from {low:g} to {high:g}, not {text!r}"
-            raise argparse.ArgumentTypeError(message)
-        return number
-
-    return parse
-
-
-def _pace(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0.01 <= seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"SECONDS is 0.01 to 3600, not {text!r}")
-    return seconds
-
-
 def _export(commands: Commands[Parser]) -> None:
     parser = commands.add_parser(
         "export",
@@ -418,7 +368,7 @@ def _export(commands: Commands[Parser]) -> None:
     parser.add_argument(
         "-n",
         dest="number",
-        type=_whole("N", 1, 2**63),
+        type=whole("N", 1, 2**63),
         metavar="N",
         help="which connection, by its number in the list (needless where there is only one)",
     )

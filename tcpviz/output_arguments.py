@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+
+from tcpviz.argument_values import size
 
 
 def saving(parser: argparse.ArgumentParser) -> None:
@@ -30,12 +31,12 @@ def saving(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def large(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> None:
-    """What concerns large files; ``size`` reads an amount of memory."""
+def large(parser: argparse.ArgumentParser) -> None:
+    """What concerns large files."""
     group = parser.add_argument_group("large files")
     group.add_argument(
         "--memory",
-        type=size,
+        type=lambda text: size(text, 1),
         metavar="SIZE",
         help="what it may take of the machine's memory, such as 2G, the table of connections "
         "apart (default: half of what is free); what is more lies on disk in $TMPDIR, unreadable "

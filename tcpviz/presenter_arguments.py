@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+
+from tcpviz.argument_values import whole
 
 
-def browser(parser: argparse.ArgumentParser, whole: Callable[[str], int]) -> None:
-    """``--serve`` and ``--visitors``; ``whole`` reads how many those may be."""
+def browser(parser: argparse.ArgumentParser) -> None:
+    """``--serve`` and ``--visitors``."""
     group = parser.add_argument_group("in a browser")
     group.add_argument(
         "--serve",
@@ -20,7 +21,7 @@ def browser(parser: argparse.ArgumentParser, whole: Callable[[str], int]) -> Non
     )
     group.add_argument(
         "--visitors",
-        type=whole,
+        type=whole("N", 1, 200),
         default=8,
         metavar="N",
         help="with --serve: so many at once (default 8)",

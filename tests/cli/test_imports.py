@@ -85,6 +85,7 @@ def test_to_be_told_how_it_is_used_takes_the_arguments_alone(words):
         *(
             "tcpviz.cli",
             "tcpviz.arguments",
+            "tcpviz.argument_values",
             "tcpviz.output_arguments",
             "tcpviz.presenter_arguments",
         ),
