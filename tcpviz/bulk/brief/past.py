@@ -103,8 +103,14 @@ class Past:
             Half(connection, analysis, Side.SERVER, self.reader),
         )
 
-    def ready(self) -> bool:
-        """Whether both ends stand so that what is plain could come; asked behind any other."""
+    def took(self, segment: Segment, place: int) -> bool:
+        """The core has taken that segment; whether it stands so that what is plain could come."""
+        for end in (self.connection.client, self.connection.server):
+            if end.doubted and end.doubted[-1] is segment:
+                end.doubted[-1] = self.rows.segment(place)  # that is kept
+        return self._ready()
+
+    def _ready(self) -> bool:
         connection, analysis = self.connection, self._analysis
         client, server = connection.client, connection.server
         if client.claim.state is not State.ESTABLISHED or server.claim.state is not client.state:
@@ -129,7 +135,7 @@ class Past:
     def over(self, server: bool, told: Row, place: int) -> bool:
         """Go past a segment that the ``server``, or the client, has sent; false: it is not plain.
 
-        The connection is :meth:`ready`.
+        Only behind one that it :meth:`took`, if it told so.
         """
         assert self._halves is not None
         one, two = self._halves

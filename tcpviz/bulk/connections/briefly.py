@@ -69,7 +69,7 @@ class Briefly:
                 return None
             tracker.take(connection, segment)
             taken += 1
-            ready = past.ready()
+            ready = past.took(segment, place)
         past.close()
         for stop in clock.stops(tracker.now_ns, clock.end):
             tracker.tick(stop)
