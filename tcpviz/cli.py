@@ -6,17 +6,22 @@ A command's modules are imported when it runs.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import gc
 import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tcpviz import __version__
 from tcpviz.arguments import BUILDERS, USAGE, Parser, language_option
 
 FAILURE, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
+
+_OF_OUTPUT = {errno.EBADF, errno.ENOSPC, errno.EIO}
+"""What, of no file by name, printing failed with."""
 
 COMMANDS = ("demo", "capture", "read", "export", "notes", "doctor", "config", "completion", "help")
 
@@ -78,27 +83,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
             signal.signal(getattr(signal, name), _AsInterrupt())
+    _open_what_is_closed()
+    with _whole_output():
+        return _answered(argv)
+
+
+def _answered(argv: Sequence[str] | None) -> int:
     try:
-        _write_all()
         code = _run(argv)
-        sys.stdout.flush()
+        if (lost := _unwritten()) is not None:
+            code = _failed(lost, lost)
+    except SystemExit:  # the arguments' own: a help that was printed, or a wrong request
+        if (lost := _unwritten()) is None:
+            raise
+        code = _failed(lost, lost)
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
         code = BROKEN_PIPE
     except OSError as error:
-        code = _failed(error)
+        code = _failed(error, _unwritten())
     except Exception as error:
         from tcpviz.failure import report
 
         code = report(error)
-    if code == BROKEN_PIPE:
-        # What is still buffered cannot be written; keep the interpreter from trying.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _unwritten()
     return code
 
 
-def _write_all() -> None:
+def _open_what_is_closed() -> None:
+    """Whoever starts us with a closed stream (``>&-``): else the next file would take its place.
+
+    What is written to standard output then fails, as it would if that were asked of the kernel.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            mode = "r" if name == "stdin" else "w"
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+
+
+@contextlib.contextmanager
+def _whole_output() -> Iterator[None]:
     """See that what is written to standard output is written whole.
 
     Without Python's buffers (``PYTHONUNBUFFERED``, as in many containers) nobody looks how much a
@@ -106,14 +137,43 @@ def _write_all() -> None:
     """
     out = sys.stdout
     raw = getattr(out, "buffer", None)
-    if isinstance(raw, io.RawIOBase):
-        whole = io.BufferedWriter(raw)
-        sys.stdout = io.TextIOWrapper(whole, out.encoding, out.errors, line_buffering=True)
+    if not isinstance(raw, io.RawIOBase):
+        yield
+        return
+    whole = io.BufferedWriter(raw)
+    text = io.TextIOWrapper(whole, out.encoding, out.errors, line_buffering=True)
+    sys.stdout = text
+    try:
+        yield
+    finally:
+        sys.stdout = out
+        text.detach()
+        whole.detach()  # neither closes what is not theirs
 
 
-def _failed(error: OSError) -> int:
+def _unwritten() -> OSError | None:
+    """Why what was printed last cannot be written; it is given up then.
+
+    The interpreter would try again, and complain in its own words.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, sys.stdout.fileno())
+        os.close(sink)
+        return error
+    return None
+
+
+def _failed(error: OSError, lost: OSError | None) -> int:
+    """One line; ``lost`` is why nothing more can be printed, if so."""
+    if isinstance(lost or error, BrokenPipeError):
+        return BROKEN_PIPE
     what = error.strerror or str(error)
     name = f"{error.filename}: " if error.filename else ""
+    if not name and (error is lost or error.errno in _OF_OUTPUT):
+        name = "standard output: "
     print(f"tcpviz: {name}{what}", file=sys.stderr)  # noqa: T201
     return FAILURE
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -77,12 +78,16 @@ def test_no_command_shows_the_help() -> None:
     assert "examples:" in done.stdout
 
 
-def test_a_reader_that_goes_away_ends_it_quietly() -> None:
+PRINTING = [["demo", "--list"], ["--help"], ["help", "marks"], ["doctor"], ["completion", "fish"]]
+
+
+@pytest.mark.parametrize("words", PRINTING, ids=" ".join)
+def test_a_reader_that_goes_away_ends_it_quietly(words: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "tcpviz", "demo", "--list"],
+            [sys.executable, "-m", "tcpviz", *words],
             stdout=writing,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
@@ -92,6 +97,42 @@ def test_a_reader_that_goes_away_ends_it_quietly() -> None:
         os.close(writing)
     assert done.stderr == b""
     assert done.returncode == 141
+
+
+def in_a_shell(how: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {how}', "sh", sys.executable, "-m", "tcpviz", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("words", PRINTING, ids=" ".join)
+def test_output_that_takes_nothing_is_one_line(words: list[str]) -> None:
+    done = in_a_shell(">/dev/full", *words)
+    assert done.stderr == "tcpviz: standard output: No space left on device\n"
+    assert done.returncode == 1
+
+
+@pytest.mark.skipif(not shutil.which("sh"), reason="no shell to close the output")
+@pytest.mark.parametrize("words", PRINTING, ids=" ".join)
+def test_output_that_is_closed_is_one_line(words: list[str]) -> None:
+    done = in_a_shell(">&-", *words)
+    assert done.stderr == "tcpviz: standard output: Bad file descriptor\n"
+    assert done.returncode == 1
+
+
+@pytest.mark.skipif(not shutil.which("sh"), reason="no shell to close the output")
+def test_what_prints_nothing_needs_no_streams(tmp_path: Path) -> None:
+    path = tmp_path / "story.svg"
+    words = ("export", "demo:handshake", "-o", str(path))
+    done = in_a_shell("<&- >&- 2>&-", *words)
+    assert done.returncode == 0
+    assert path.read_text().startswith("<svg")
+    assert in_a_shell("2>&-", "read", "missing.pcap").returncode == 2
 
 
 def test_the_unforeseen_is_one_line_and_a_file(tmp_path: Path) -> None:
