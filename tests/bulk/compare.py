@@ -114,8 +114,14 @@ def _deep(table: Table, place: int, one: Connection, other: Connection) -> list[
     """Every field of every object in a connection, but for those above."""
     if table._source[place] < FOLLOWED:
         return _but(one, other, NOT_TOLD)
-    # Where it was followed alone it is another object.
-    return alike(one, other, lambda at: bool(RECALLED.search(at)))
+    # Where it was followed alone it is another object. And how long the heads of packets are is
+    # known where they were asked for: without them nobody is told ``ip_bytes`` of any connection.
+    untold = HEADS not in table.building.reading.columns.array
+    return alike(
+        one,
+        other,
+        lambda at: bool(RECALLED.search(at)) or (untold and at.endswith(".ip_bytes")),
+    )
 
 
 def _but(one: Connection, other: Connection, which: re.Pattern[str]) -> list[str]:
