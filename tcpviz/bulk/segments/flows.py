@@ -67,6 +67,18 @@ def ends(array: dict[str, Array] | Array, rows: Array | slice) -> tuple[Array, A
     return out[0], out[1]
 
 
+def codes(one: Array, other: Array, scope: Array | None) -> Array:
+    """Of each row with these :func:`ends` a number that is the same in all of its flow.
+
+    Whichever end is which, the sum is the same; no ``scope`` where there is only one.
+    """
+    code = mixed(one)
+    code += mixed(other)
+    if scope is not None:
+        code += mixed(scope, 2)
+    return code
+
+
 def _keys(array: dict[str, Array] | Array, rows: Array | slice) -> tuple[Array, Array, Array]:
     """The same for both directions: the two ends, and the scope."""
     one, other = ends(array, rows)
@@ -104,7 +116,8 @@ def flows_of(columns: Columns) -> Flows:
     several = len(columns.tables.scopes) > 1
     packed = np.empty(count, np.uint64)
     for part in _parts(count):
-        code = _codes(array, part, several=several)
+        code = codes(*ends(array, part), array["scope"][part] if several else None)
+        code *= _ODD[1]
         code >>= bits
         code <<= bits
         code |= np.arange(part.start, part.stop, dtype=np.uint64)
@@ -122,18 +135,6 @@ def flows_of(columns: Columns) -> Flows:
         _part_collisions(array, order, new & alike, ~alike)
         new = _changes(array, order)
     return Flows(order, np.append(np.flatnonzero(new), count))
-
-
-def _codes(array: dict[str, Array], part: slice, *, several: bool) -> Array:
-    """Of each row a number that is the same for both directions; ``several`` scopes there are."""
-    one, other = ends(array, part)
-    # Whichever of both is which: the sum is the same.
-    code = mixed(one)
-    code += mixed(other)
-    if several:
-        code += mixed(array["scope"][part], 2)
-    code *= _ODD[1]
-    return code
 
 
 def _parts(count: int) -> list[slice]:

@@ -17,7 +17,7 @@ from tcpviz.bulk.connections.building import CHUNK
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.errors import named
 from tcpviz.bulk.segments.columns import DTYPES, ROW, WIDE, Columns
-from tcpviz.bulk.segments.flows import ends, mixed
+from tcpviz.bulk.segments.flows import codes, ends, mixed
 from tcpviz.bulk.segments.icmp import Errors
 from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.bulk.segments.windows import Windows
@@ -177,8 +177,8 @@ class Buckets:
     def _bucket(self, rows: Array) -> Array:
         """Which bucket each row is for: the same for both directions."""
         one, other = ends(rows, slice(None))
-        code = mixed(one) + mixed(other) + mixed(rows["scope"], 2)
-        bucket: Array = (mixed(code, 1) % np.uint64(len(self._counts))).astype(np.uint16)
+        code = mixed(codes(one, other, rows["scope"]), 1)
+        bucket: Array = (code % np.uint64(len(self._counts))).astype(np.uint16)
         if len(self._named):
             bucket[np.isin(np.minimum(one, other), self._named)] = 0
         return bucket

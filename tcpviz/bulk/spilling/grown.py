@@ -22,7 +22,7 @@ from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.gaps import FIRST_NS
 from tcpviz.bulk.connections.shapes import Ending, longest_ns
 from tcpviz.bulk.segments.columns import Columns, rows_at
-from tcpviz.bulk.segments.flows import Flows, distinct, ends, mixed
+from tcpviz.bulk.segments.flows import Flows, codes, distinct, ends
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.bulk.segments.windows import Windows
 from tcpviz.bulk.spilling.buckets import Dealt, PartBuilding, built
@@ -63,9 +63,7 @@ def grown(
 def _codes(columns: Columns, rows: Array) -> Array:
     """Of each of these rows a number that is the same in all of its flow."""
     row = rows_at(columns.array, rows)
-    one, other = ends(row, slice(None))
-    code: Array = mixed(one) + mixed(other) + mixed(row["scope"], 2)
-    return code
+    return codes(*ends(row, slice(None)), row["scope"])
 
 
 class _Touched:
