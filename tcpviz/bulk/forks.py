@@ -74,10 +74,10 @@ def beside_screen() -> bool:
     return _alone
 
 
-class _Fork(Generic[R]):
+class Fork(Generic[R]):
     """One of them, which makes what ``make`` gives. Raises OSError where there is no room."""
 
-    def __init__(self, make: Callable[[], Iterable[R]], others: Sequence[_Fork[R]]) -> None:
+    def __init__(self, make: Callable[[], Iterable[R]], others: Sequence[Fork[R]]) -> None:
         self._from, into = os.pipe()
         try:
             with contextlib.suppress(OSError, ImportError, AttributeError):
@@ -154,7 +154,7 @@ class Forks(Generic[R]):
     """A fork for each of these calls, each of which makes one thing. Closing ends them at once."""
 
     def __init__(self, calls: Sequence[Callable[[], R]]) -> None:
-        self._each = _begun([partial(_once, call) for call in calls])
+        self._each = begun([partial(_once, call) for call in calls])
 
     def __enter__(self) -> Self:
         return self
@@ -178,16 +178,16 @@ def _once(call: Callable[[], R]) -> Iterator[R]:
     yield call()
 
 
-def _begun(makes: Iterable[Callable[[], Iterable[R]]]) -> list[_Fork[R]]:
-    """As many of them as can be begun."""
-    begun: list[_Fork[R]] = []
+def begun(makes: Iterable[Callable[[], Iterable[R]]]) -> list[Fork[R]]:
+    """As many of them as can be begun. Close each."""
+    made: list[Fork[R]] = []
     with contextlib.suppress(OSError):
         for make in makes:
-            begun.append(_Fork(make, begun))
-    return begun
+            made.append(Fork(make, made))
+    return made
 
 
-def _end(forks: Iterable[_Fork[Any]]) -> None:
+def _end(forks: Iterable[Fork[Any]]) -> None:
     for each in forks:
         each.close()
 
@@ -201,8 +201,8 @@ def in_order(call: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
     if count <= 1:
         yield from map(call, items)
         return
-    forks: list[_Fork[R] | None] = [None]
-    forks += _begun(partial(map, call, items[place::count]) for place in range(1, count))
+    forks: list[Fork[R] | None] = [None]
+    forks += begun(partial(map, call, items[place::count]) for place in range(1, count))
     forks += [None] * (count - len(forks))
     try:
         for place, item in enumerate(items):

@@ -120,6 +120,7 @@ class CaptureFile:
 
     ``first`` has been read of it already; ``ended`` says why a source ended that should not;
     ``at_end`` is asked at a plain file's end whether there is more of it now, and may wait.
+    ``until``  where a read ends in any case, of a plain file
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class CaptureFile:
         self._primed: bytes | None = first
         self._why_ended = ended
         self.at_end: Callable[[], bool] | None = None
+        self.until: int | None = None
         self._plain = True
         self._stopped = threading.Event()
         self._selector: selectors.BaseSelector | None = None
@@ -272,6 +274,17 @@ class CaptureFile:
                 if self._stopped.is_set():
                     return
 
+    def go_on(self, position: int, frames: int) -> None:
+        """Somebody else has read on to there, where a record begins; so many frames are before it.
+
+        Only of a plain file that is not compressed.
+        """
+        assert self._descriptor is not None
+        assert self.stream.parser is not None
+        os.lseek(self._descriptor, position, os.SEEK_SET)
+        self.position = position
+        self.stream.parser.go_on(position, frames)
+
     def waiting(self) -> bool:
         """Whether more can be read at once."""
         return self._plain or self._wait(0)
@@ -284,7 +297,10 @@ class CaptureFile:
         while True:
             try:
                 if self._descriptor is not None:
-                    return os.read(self._descriptor, self._piece)
+                    size = self._piece
+                    if self.until is not None and self.until > self.position:
+                        size = min(size, self.until - self.position)
+                    return os.read(self._descriptor, size)
                 return self._file.read(self._piece) or b""
             except BlockingIOError:
                 self._wait(None)

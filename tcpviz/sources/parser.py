@@ -95,6 +95,32 @@ class CaptureParser(ABC):
         if self._pending:
             self.note_cut()
 
+    @property
+    def offset(self) -> int:
+        """Where the record begins that comes next, from the start of the format's bytes."""
+        return self._offset
+
+    @property
+    def between(self) -> int | None:
+        """Where the next record begins, if nothing of it has been given yet."""
+        return None if self._pending or self.ended else self._offset
+
+    def go_on(self, offset: int, number: int) -> None:
+        """The next bytes are those from ``offset`` on; ``number`` records are before them."""
+        self._pending, self._need = bytearray(), 1
+        self._offset, self.number = offset, number
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """By what it takes the next record, but for its place and number."""
+        return len(self.interfaces), self.ended
+
+    @property
+    def traces(self) -> tuple[object, ...]:
+        """The same, and what records have left behind that are more than a packet."""
+        told = bool(self.losses), bool(self.customs), len(self.notes), self.dropped
+        return *self.state, *told, self.bad.total()
+
     def note_cut(self) -> None:
         """Note that the source ended in the middle of a record."""
         self.notes.append(f"cut in the middle of a record {self._until()}")

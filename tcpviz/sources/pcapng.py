@@ -107,6 +107,15 @@ class PcapngParser(CaptureParser):
             self.ended = True
         super().finish()
 
+    @property
+    def state(self) -> tuple[object, ...]:
+        section = self._order, self._in_section, self._base, len(self._clocks)
+        return *super().state, *section, bool(self._skip)
+
+    @property
+    def traces(self) -> tuple[object, ...]:
+        return *super().traces, *self._said_drops.values()
+
     def _set_order(self, order: Literal["<", ">"]) -> None:
         self._order = order
         self._block = struct.Struct(order + "II")

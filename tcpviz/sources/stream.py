@@ -94,6 +94,11 @@ class CaptureStream:
         return self._unpack is not None
 
     @property
+    def parser(self) -> CaptureParser | None:
+        """What takes the records, once it is known what capture this is."""
+        return self._parser
+
+    @property
     def begun(self) -> bool:
         """Whether the capture's own header was there."""
         return bool(self.interfaces) or bool(self._parser and self._parser.number)

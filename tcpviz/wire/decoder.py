@@ -65,6 +65,10 @@ _LINK_STEPS: dict[Layer, Callable[[Walk, int], Next]] = {
 }
 
 
+Counts = tuple[int, int, dict[str, int], dict[str, int], dict[str, int]]
+"""``frames``, ``segments``, ``skipped``, ``malformed`` and ``cut`` of a decoder."""
+
+
 class Decoder:
     """Turns frames into segments and counts those that give none.
 
@@ -198,6 +202,29 @@ class Decoder:
             for reason in now:
                 now[reason] += (now[reason] - then[reason]) * (count - 1)
         self.frames += count - 1
+
+    @property
+    def counts(self) -> Counts:
+        """What it has counted, as it is now."""
+        reasons = dict(self.skipped), dict(self.malformed), dict(self.cut)
+        return self.frames, self.segments, *reasons
+
+    def add(self, counts: Counts) -> bool:
+        """Count what another has counted; nothing, and false, where that is too many reasons."""
+        frames, segments, *reasons = counts
+        if len(self.skipped.keys() | reasons[0].keys()) >= MAX_REASONS:
+            return False
+        self.frames += frames
+        self.segments += segments
+        for mine, theirs in zip((self.skipped, self.malformed, self.cut), reasons, strict=True):
+            mine.update(theirs)
+        return True
+
+    @property
+    def idle(self) -> bool:
+        """Whether no frame so far needed, or needs, another one beside it."""
+        fragments = self._fragments
+        return not (self.extra or len(fragments) or fragments.whole or fragments.abandoned)
 
     def tick(self, now_ns: int) -> None:
         """It is ``now_ns`` by the capture's clock: what waited too long comes to ``extra``."""

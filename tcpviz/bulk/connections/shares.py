@@ -25,6 +25,7 @@ class Share(NamedTuple):
 
     ``array``      as the building's
     ``kept``       of its places ``span``
+    ``believed``   of the ICMP errors about its flows
     ``irregular``  flows that have to be followed
     ``shapes``     what it has come to know, and ``segments`` how many objects it has made for it
     """
@@ -32,6 +33,7 @@ class Share(NamedTuple):
     array: dict[str, Array]
     span: slice
     kept: Array
+    believed: Array
     irregular: list[int]
     shapes: Fresh
     segments: int
@@ -39,13 +41,15 @@ class Share(NamedTuple):
 
 def shares(reading: Reading, flows: Flows, spans: list[Span]) -> list[list[Span]]:
     """Stretches of flows dealt out to this process and to others, as they lie; all may be ours."""
-    if not spans or reading.root.columns.windows is not None:  # memory may be short
-        return [spans]
+    columns = reading.root.columns
+    hands = forks.hands()
+    if columns.windows is not None:
+        hands = min(hands, 1 + columns.windows.helpers(columns.count))
     reached = [0]
     for begin, end in spans:
         reached.append(reached[-1] + int(flows.begin[end] - flows.begin[begin]))
-    count = max(1, min(forks.hands(), reached[-1] // WORTH, len(spans)))
+    count = max(1, min(hands, reached[-1] // WORTH, len(spans)))
     out: list[list[Span]] = [[] for _ in range(count)]
     for span, before in zip(spans, reached, strict=False):
         out[before * count // reached[-1]].append(span)
-    return [each for each in out if each]
+    return [each for each in out if each] or [[]]

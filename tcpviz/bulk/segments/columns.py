@@ -69,6 +69,9 @@ _SPACES: dict[str, Any] = {"row": ROW} | {
 }
 Piece = dict[str, Column]
 
+SMALLEST = 70
+"""Bytes of a capture that a segment takes at least; what is not used of a column costs nothing."""
+
 _LEAST_ROOM = 1 << 12
 
 Scope = tuple[int, tuple[str, ...]]
@@ -169,6 +172,30 @@ class Columns:
             if name != "row":
                 space[:] = piece.get(name, 0)
         self.count = end
+
+    @property
+    def heads(self) -> bool:
+        """Whether there is a column :data:`HEADS`."""
+        return HEADS in self._kinds
+
+    def spaces(self, begin: int, end: int) -> Piece:
+        """Some rows, for :meth:`extend`."""
+        return {name: space[begin:end] for name, space in self._space.items()}
+
+    def extend(self, spaces: Piece) -> Piece:
+        """Add rows that others have; as they are here, by their names, and may still be changed."""
+        begin, end = self.count, self.count + len(spaces["where"])
+        if spaces["wire"].itemsize > 2:
+            self.widen()
+        if end > self._room:
+            self._grow(end)
+        for name, space in spaces.items():
+            mine = self._space[name][begin:end]
+            if name == "row":  # at once, and not field by field
+                mine, space = (each.view(f"V{ROW.itemsize}") for each in (mine, space))
+            mine[:] = space
+        self.count = end
+        return _named(self._space, slice(begin, end))
 
     def _grow(self, need: int) -> None:
         """Make room for half as many again, one column after the other."""

@@ -41,7 +41,8 @@ KINDS: dict[str, str] = {
 SIZE = sum(np.dtype(kind).itemsize for kind in KINDS.values())
 """Bytes of an error."""
 
-_ADDRESSES = ("reporter", "told", "src", "dst")
+ADDRESSES = ("reporter", "told", "src", "dst")
+"""Those that are numbers of addresses."""
 
 
 class Errors(Sequence[tuple[int, Unreachable]]):
@@ -92,6 +93,10 @@ class Errors(Sequence[tuple[int, Unreachable]]):
         self._pieces.append({name: piece[name].astype(kind) for name, kind in KINDS.items()})
         self._count += len(piece["row"])
 
+    def of(self, count: int) -> Piece:
+        """The first ones."""
+        return {name: self.column(name)[:count] for name in KINDS}
+
     def piece(self, records: Sequence[Unreachable], rows: Sequence[int]) -> Piece:
         """Some that were read one by one, as columns."""
         made: dict[str, list[int]] = {name: [] for name in KINDS}
@@ -141,7 +146,7 @@ class Errors(Sequence[tuple[int, Unreachable]]):
     def _record(self, at: int) -> tuple[int, Unreachable]:
         told = {name: int(self.column(name)[at]) for name in KINDS}
         version = told["version"]
-        reporter, to, src, dst = (self._address(told[name], version) for name in _ADDRESSES)
+        reporter, to, src, dst = (self._address(told[name], version) for name in ADDRESSES)
         return told["row"], Unreachable(
             told["time"],
             reporter,

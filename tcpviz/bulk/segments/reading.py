@@ -11,8 +11,9 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk import forks
 from tcpviz.bulk.segments import plain
-from tcpviz.bulk.segments.columns import Columns, Piece, Tables
+from tcpviz.bulk.segments.columns import SMALLEST, Columns, Piece, Tables
 from tcpviz.bulk.segments.headers import Gathered, gather
 from tcpviz.bulk.segments.icmp import SIZE as ERROR_SIZE
 from tcpviz.bulk.segments.icmp import Errors
@@ -80,9 +81,10 @@ def _merged(piece: Piece, others: Piece, order: Longs) -> Piece:
 class Reading:
     """A capture on its way into columns.
 
+    ``capture``  the file, and ``decoder`` what takes what columns do not
     ``columns``  what has been read; complete once :meth:`read` has returned
     ``status``   as a feed's
-    ``errors``   ICMP errors about TCP, with the row before which each came
+    ``errors``   ICMP errors about TCP, with the row before which each came; ``most_errors`` at most
     ``gaps``     where the capture says that packets were lost
     ``title``    the file's name
     ``singly``   segments that were read one by one
@@ -94,46 +96,56 @@ class Reading:
     def __init__(
         self, path: str | Pipe, windows: Windows | None = None, *, heads: bool = False
     ) -> None:
-        self._capture: CaptureFile = (
+        self.capture: CaptureFile = (
             open_capture(path, bulk_stream, PIECE)
             if isinstance(path, str)
             else path.capture(bulk_stream, PIECE)
         )
-        self.title = self._capture.name
-        # No record of a segment is shorter; what is not used of a column costs nothing.
-        self.columns = Columns((self._capture.size or 0) // 70, windows, heads=heads)
+        self.title = self.capture.name
+        self.columns = Columns((self.capture.size or 0) // SMALLEST, windows, heads=heads)
         self.errors = Errors(self.columns.tables)
-        self._most_errors = MAX_ERRORS
+        self.most_errors = MAX_ERRORS
         if windows is not None:
-            self._most_errors = min(MAX_ERRORS, windows.limit // (4 * ERROR_SIZE))
+            self.most_errors = min(MAX_ERRORS, windows.limit // (4 * ERROR_SIZE))
         self.gaps: list[Lost] = []
         self.singly = 0
-        self.status = FeedStatus(size=self._capture.size)
-        self._decoder = Decoder()
+        self.status = FeedStatus(size=self.capture.size)
+        self.decoder = Decoder()
         self._file: IO[bytes] | None = None
         self._pipe = None if isinstance(path, str) else path.kept
         self._spool = Spool()
         self._losses: dict[int, int] = {}  # by the frame before which they were
-        if isinstance(path, str) and path != "-" and self._capture.size is not None:
+        if isinstance(path, str) and path != "-" and self.capture.size is not None:
             self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115
+
+    def begin_anew(self, columns: Columns, decoder: Decoder) -> None:
+        """In a fork: forget what has been read; what comes now is told in these."""
+        self.columns, self.decoder = columns, decoder
+        self.errors, self.gaps, self.singly = Errors(columns.tables), [], 0
+        self._losses, self._spool = {}, Spool()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it keeps more of what it has read than columns, and counts."""
+        return bool(self.gaps or self.columns.kept or self._spool.size)
 
     def wait_with(self, more: Callable[[], bool], idle: Callable[[], None]) -> None:
         """At the end of a plain file ask ``more`` whether there is more of it now.
 
         ``idle`` is called again and again while nothing comes through a pipe.
         """
-        if isinstance(self._capture, PipeCapture):
-            self._capture.idle = idle
-        elif not self._capture.stream.packed:
-            self._capture.at_end = more
+        if isinstance(self.capture, PipeCapture):
+            self.capture.idle = idle
+        elif not self.capture.stream.packed:
+            self.capture.at_end = more
 
     def stop(self) -> None:
         """End the reading soon; from any thread."""
-        self._capture.stop()
+        self.capture.stop()
 
     def close(self) -> None:
         """Segments cannot be read again after this."""
-        self._capture.close()
+        self.capture.close()
         self._spool.close()
         if self._file is not None:
             self._file.close()
@@ -144,28 +156,37 @@ class Reading:
         What was read before it was stopped, or before an error, is in the columns.
         """
         try:
-            batches = self._batches()
-            for batch in batches:
-                self._take(batch, plain.take(batch))
+            for batch in self._batches():
+                self.take(batch)
                 self._tell()
                 if progress is not None:
                     progress(self.status)
-            self._decoder.finish()
+            self.decoder.finish()
             self._append(self._drain())
         finally:
             self._tell()
             self.status.done = True
-            self._capture.close()
+            self.capture.close()
             self.columns.close()
 
     def _batches(self) -> Iterator[Batch]:
-        stream = self._capture.stream
-        for given in self._capture.pieces():
-            if stream.losses:
-                self._losses |= stream.losses
-            if stream.customs:
-                raise Unsuited("it is a recording of the lab")
-            yield from cast("list[Batch]", given)
+        stream, ahead = self.capture.stream, None
+        try:
+            for given in self.capture.pieces():
+                if stream.losses:
+                    self._losses |= stream.losses
+                if stream.customs:
+                    raise Unsuited("it is a recording of the lab")
+                yield from cast("list[Batch]", given)
+                if ahead is None and forks.hands() > 1:
+                    from tcpviz.bulk.segments.ahead import Ahead  # not wanted for a small file
+
+                    ahead = Ahead(self)
+                if ahead is not None:
+                    ahead.look()
+        finally:
+            if ahead is not None:
+                ahead.close()
         if stream.customs:
             raise Unsuited("it tells more than packets")
 
@@ -176,17 +197,18 @@ class Reading:
         the place in what was kept, less 2 and the sign turned (-1 is for neither).
         """
         again = self._file is not None or self._pipe is not None
-        if again and batch.origin >= 0 and not self._capture.stream.packed:
+        if again and batch.origin >= 0 and not self.capture.stream.packed:
             return None
         return self._spool.append(batch.data)
 
     # -- what comes in ------------------------------------------------------
 
-    def _take(self, batch: Batch, taken: plain.Taken | None) -> None:
-        columns, decoder = self.columns, self._decoder
+    def take(self, batch: Batch) -> None:
+        """Add a batch. Raises Unsuited."""
+        columns, decoder = self.columns, self.decoder
         if len(batch) and int(batch.wire.max()) > 0xFFFF:
             columns.widen()
-        found = gather(batch, columns.tables, taken, self.errors)
+        found = gather(batch, columns.tables, plain.take(batch), self.errors)
         at = self._keep(batch)
         where = batch.start + batch.origin if at is None else -2 - at - batch.start
         found.piece["where"] = where[found.rows]
@@ -267,7 +289,7 @@ class Reading:
         errors.append(
             {name: np.concatenate([each[name] for each in pieces])[order] for name in pieces[0]}
         )
-        if len(errors) > self._most_errors:
+        if len(errors) > self.most_errors:
             raise Unsuited("too many ICMP errors")
 
     def _lost_in(self, batch: Batch) -> list[int]:
@@ -288,16 +310,16 @@ class Reading:
 
     def _slow(self, frame: Frame) -> tuple[list[Segment], bool]:
         """The segments of a frame; whether it alone holds what makes them."""
-        before = self._decoder.reassembled
-        segment = self._decoder.decode(frame)
+        before = self.decoder.reassembled
+        segment = self.decoder.decode(frame)
         made = [] if segment is None else [segment]
-        if self._decoder.extra:
+        if self.decoder.extra:
             return made + self._drain(), False
-        return made, self._decoder.reassembled == before
+        return made, self.decoder.reassembled == before
 
     def _drain(self) -> list[Segment]:
-        made = list(self._decoder.extra)
-        self._decoder.extra.clear()
+        made = list(self.decoder.extra)
+        self.decoder.extra.clear()
         return made
 
     def _append(self, segments: list[Segment]) -> None:
@@ -309,7 +331,7 @@ class Reading:
 
     def _tell(self) -> None:
         windows = self.columns.windows
-        self._capture.tell(self.status, self._decoder, () if windows is None else windows.notes)
+        self.capture.tell(self.status, self.decoder, () if windows is None else windows.notes)
 
     # -- and out again ------------------------------------------------------
 

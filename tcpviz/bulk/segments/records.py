@@ -44,6 +44,16 @@ _WORTH = 16
 """Packet blocks in a row that are worth being taken as a batch of their own."""
 
 
+_ANYWHERE = 1 << 18
+"""Bytes among which the beginning of a record is looked for: more than any packet has,"""
+
+_SURE = 32
+"""records of which one leads to the next: this is where they begin,"""
+
+_GUESSES = 1 << 10
+"""and what may look like one and is none."""
+
+
 @dataclass(slots=True)
 class Batch:
     """Packet records that lie in one buffer, in their order.
@@ -169,6 +179,34 @@ class BulkPcap(PcapParser):
             return over, 0
         return offset, need
 
+    def find(self, data: bytes) -> int | None:
+        """Where the first record begins in bytes from anywhere in the file, as it seems.
+
+        Each record leads to the next one's heading; in anything else that ends soon.
+        """
+        if self._swapped != "no":
+            return None
+        places = np.arange(min(len(data) - 15, _ANYWHERE))
+        first = at_every(data, 16)[places].view(self._record.format[0] + "u4").reshape(-1, 4)
+        for begin in np.flatnonzero(self._like(first))[:_GUESSES].tolist():
+            at, met = begin, 0
+            while at + 16 <= len(data) and met < _SURE:
+                fields = np.array([self._record.unpack_from(data, at)])
+                if not self._like(fields)[0]:
+                    break
+                at += self._header_size + int(fields[0, 2])
+                met += 1
+            else:
+                return int(begin) if met >= 2 else None
+        return None
+
+    def _like(self, fields: Longs) -> Longs:
+        """Which of these may be headings: moments of a second, lengths that there are."""
+        _, fraction, captured, wire = fields.T
+        fine: Longs = fraction < 1_000_000_000 // self._tick_ns
+        fine &= (captured > 0) & (captured <= wire) & (wire < MAX_FRAME)
+        return fine
+
     def _walk(self, data: bytes, offset: int) -> list[int]:
         """Where records begin, from ``offset`` on, one behind the other."""
         head, last = self._header_size, len(data) - self._header_size
@@ -257,6 +295,26 @@ class BulkPcapng(PcapngParser):
                 break
         frames += _hand_over(batches)
         return offset, need
+
+    def find(self, data: bytes) -> int | None:
+        """Where the first packet block begins in bytes from some multiple of four, as it seems.
+
+        Each block ends in its length, too, and leads to the next one.
+        """
+        words = np.frombuffer(data[: len(data) & ~3], self._order + "u4")
+        for place in np.flatnonzero(words[: _ANYWHERE // 4] == ENHANCED_PACKET).tolist():
+            at, met = place * 4, 0
+            while at + 8 <= len(data) and met < _SURE:
+                length = self._block.unpack_from(data, at)[1]
+                if length < 12 or length & 3 or length > MAX_BLOCK:
+                    break
+                at += length
+                if at <= len(data) and self._word.unpack_from(data, at - 4)[0] != length:
+                    break
+                met += 1
+            else:
+                return place * 4 if met >= 2 else None
+        return None
 
     def _usual(self, data: bytes, begin: int, end: int, batches: list[Batch]) -> tuple[int, int]:
         """What the parser itself makes of ``data[begin:end]``."""

@@ -28,6 +28,9 @@ ROW_BYTES = sum(np.dtype(kind).itemsize for kind in DTYPES.values())
 WORK_BYTES = 120
 """Bytes that a packet takes besides while the table is made, in memory or on disk."""
 
+FORK_BYTES = 1 << 26
+"""Bytes of memory that a fork takes for itself."""
+
 LEAST = 12 << 20
 """Bytes for packets, however little memory is given: the program itself takes some 40 MB."""
 
@@ -64,6 +67,10 @@ class Windows:
         if not self._chosen:
             return self.limit // 4  # as much again is free
         return max(self.limit - rows * (ROW_BYTES + WORK_BYTES), 0)
+
+    def helpers(self, rows: int) -> int:
+        """How many forks there is room for while so many rows are worked on, all in memory."""
+        return 0 if self.on_disk or rows > self.rows else self.spare(rows) // FORK_BYTES
 
     def room(self, count: int, kind: Any) -> NDArray[Any]:
         """Room on the disk for so many numbers; :meth:`ready` before they are written to."""
