@@ -36,6 +36,8 @@ from tcpviz.core.states import State
 from tcpviz.sources.feed import SourceError
 from tcpviz.views.story import Point, point
 
+_CAPTURES = (".pcap", ".pcapng", ".cap", ".gz", ".xz", ".bz2", ".zst")
+
 USUAL_LIMIT_S = 30.0
 PROGRAMS_LIMIT_S = 86_400.0
 SECTIONS = ("opening", "closing", "loss", "resets", "queues", "windows", "timers")
@@ -194,6 +196,8 @@ def _place(name: str) -> int:
 def load(name_or_path: str) -> Scenario:
     """The scenario of that name, or in that file. Raises SourceError with exit code 2."""
     wanted = str(name_or_path)
+    if wanted.lower().endswith(_CAPTURES):
+        raise SourceError(f"{wanted}: a capture by its name, no scenario: tcpviz read {wanted}", 2)
     if wanted.endswith(".py") or "/" in wanted:
         return read(Path(wanted))
     here = folder()

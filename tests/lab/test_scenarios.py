@@ -52,6 +52,14 @@ def test_a_name_like_no_other():
     assert str(told.value) == f"no scenario 'qqqq'; tcpviz demo --list names all {count}"
 
 
+@pytest.mark.parametrize("name", ["trace.pcap", "./TRACE.PCAPNG", "/tmp/trace.pcap.gz"])
+def test_who_means_a_capture_is_told_how_it_is_read(name):
+    with pytest.raises(SourceError) as told:
+        load(name)
+    assert str(told.value) == f"{name}: a capture by its name, no scenario: tcpviz read {name}"
+    assert told.value.exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("source", "line", "what"),
     [
