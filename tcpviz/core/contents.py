@@ -44,6 +44,11 @@ class Contents:
             _ENTRY.pack_into(self._ring, self._next * _ENTRY.size, *_ENTRY.unpack(entry))
         self._next = (self._next + 1) % KEPT
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is remembered."""
+        return not self._ring
+
     def latest(self, most: int) -> Contents:
         """Only so many, the latest."""
         size = _ENTRY.size

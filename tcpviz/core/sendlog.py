@@ -60,34 +60,39 @@ class SendLog:
         """A segment that takes up ``[seq, end)`` was sent."""
         if len(self._unacked) >= MAX_UNACKED:
             del self._unacked[: MAX_UNACKED // 4]
-        entry = Sent(seq, end, frame, time_ns)
-        place = len(self._unacked)
-        while place and seqno.gt(self._unacked[place - 1].seq, seq):
-            place -= 1
-        self._unacked.insert(place, entry)
-        self.high = end if len(self._unacked) == 1 else seqno.later(self.high, end)
+        waiting, entry = self._unacked, Sent(seq, end, frame, time_ns)
+        if not waiting or seqno.ge(seq, waiting[-1].seq):
+            waiting.append(entry)
+        else:
+            place = len(waiting) - 1
+            while place and seqno.gt(waiting[place - 1].seq, seq):
+                place -= 1
+            waiting.insert(place, entry)
+        self.high = end if len(waiting) == 1 else seqno.later(self.high, end)
 
     def acknowledge(self, ack: int, time_ns: int) -> Acked | None:
         """Forget what ``ack`` covers; returns the segment that ends at it, if one does."""
-        if not (self._unacked or self._holes):
+        waiting = self._unacked
+        if not (waiting or self._holes):
             return None
         kept: list[Sent] = []
         exact: Sent | None = None
         exact_count = 0
         done = 0
-        for entry in self._unacked:
-            if seqno.ge(entry.seq, ack):
+        for entry in waiting:
+            # Without a call for each: it is asked of each segment, of all that is in flight.
+            if (entry.seq - ack) & seqno.MASK < seqno.HALF:
                 break
             done += 1
             if entry.end == ack:
                 exact_count += 1
                 if exact is None or entry.frame < exact.frame:
                     exact = entry
-            elif seqno.gt(entry.end, ack):
+            elif (entry.end - ack) & seqno.MASK < seqno.HALF:
                 entry.seq = ack
                 kept.append(entry)
         if done:
-            self._unacked[:done] = kept
+            waiting[:done] = kept
         if self._holes:
             self._holes = [
                 (seqno.later(start, ack), end) for start, end in self._holes if seqno.gt(end, ack)

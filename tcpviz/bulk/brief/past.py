@@ -14,6 +14,7 @@ from tcpviz.bulk.long.recall import PlacesOfData, Reader
 from tcpviz.core.analysis import Analysis
 from tcpviz.core.claims import Certainty
 from tcpviz.core.connection import Connection
+from tcpviz.core.contents import HEAD, Contents
 from tcpviz.core.doubt import LEAST_REACH
 from tcpviz.core.flow import Flow
 from tcpviz.core.halfconn import End, Sums
@@ -29,10 +30,32 @@ from tcpviz.core.zeek_gaps import (
     MAX_ABOVE_HOLE_WITHOUT_ACKS,
     MAX_BLOCKS,
     MAX_WITHOUT_FURTHER_ACKS,
+    Gaps,
 )
 
 _MASK, _HALF = 0xFFFFFFFF, 1 << 31
 _TALKING = (ZeekState.ESTABLISHED, ZeekState.PARTIAL)
+
+
+class _Data(PlacesOfData):
+    """The latest data of one end, found among the rows."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, known: Contents | None, reader: Reader, rows: Rows) -> None:
+        super().__init__(known, reader)
+        self._rows = rows
+
+    def add_place(self, place: int) -> None:
+        """That there had all been captured."""
+        self._places.append(place)
+
+    def near(self, seq: int, length: int) -> bool:
+        """Whether it may hold anything that data of these numbers has to be compared with."""
+        told, first, size = self._rows.told, seq - HEAD + 1, length + HEAD - 1
+        if self._older.is_empty:
+            return any((told[place][3] - first) & _MASK < size for place in self._places)
+        return True
 
 
 class Half:
@@ -43,9 +66,22 @@ class Half:
     ``letters``  of its data, and its ACKs, in the history
     """
 
-    __slots__ = ("data", "end", "flow", "knows", "letters", "sacked", "side", "signs", "zeek")
+    __slots__ = (
+        "data",
+        "end",
+        "flow",
+        "gaps",
+        "knows",
+        "letters",
+        "sacked",
+        "side",
+        "signs",
+        "zeek",
+    )
 
-    def __init__(self, connection: Connection, analysis: Analysis, side: Side, to: Reader) -> None:
+    def __init__(
+        self, connection: Connection, analysis: Analysis, side: Side, reader: Reader, rows: Rows
+    ) -> None:
         marks, zeek = analysis.marks, analysis.zeek
         self.side = side
         self.end: End = connection.end(side)
@@ -53,12 +89,13 @@ class Half:
         self.signs: Signs = analysis.vitals.of(side)
         first = side is zeek.originator
         self.zeek: ZeekEnd = zeek._orig if first else zeek._resp
+        self.gaps = self.zeek.gaps
         self.letters = "DA" if first else "da"
         self.knows = 0
         self.sacked: int | None = None
         contents = self.flow.contents
-        if not isinstance(contents, PlacesOfData):
-            contents = self.flow.contents = PlacesOfData(contents, to)
+        if not isinstance(contents, _Data):
+            contents = self.flow.contents = _Data(contents, reader, rows)
         self.data = contents
 
     @property
@@ -99,8 +136,8 @@ class Past:
     def _both(self) -> tuple[Half, Half]:
         connection, analysis = self.connection, self._analysis
         return (
-            Half(connection, analysis, Side.CLIENT, self.reader),
-            Half(connection, analysis, Side.SERVER, self.reader),
+            Half(connection, analysis, Side.CLIENT, self.reader, self.rows),
+            Half(connection, analysis, Side.SERVER, self.reader, self.rows),
         )
 
     def took(self, segment: Segment, place: int) -> bool:
@@ -142,22 +179,14 @@ class Past:
         me, peer = (two, one) if server else (one, two)
         if not self._stays(me, peer, told):
             return False
-        _take_sent(me, peer, told)
-        _take_numbers(me.end, peer.end, told)
-        self._take_marks(me, peer, told)
-        self._take_letters(me, peer, told)
-        kind, length = told[0], told[5]
+        self._go(me, peer, told)
+        kind, flow = told[0], me.flow
         if kind & KEPT:
-            me.data._places.append(place)
+            me.data.add_place(place)
         if kind & SELECTIVE:
             me.sacked = place
-        elif me.flow.sack or me.sacked is not None:
-            me.flow.sack, me.sacked = (), None
-        connection = self.connection
-        connection.last_ns = self._analysis.zeek._last_ns = told[1]
-        if connection._third:
-            connection._data_began = True
-        self._analysis.completeness._value |= 8 if length else 4
+        elif flow.sack or me.sacked is not None:
+            flow.sack, me.sacked = (), None
         return True
 
     def segment(self, server: bool, place: int) -> Segment:
@@ -176,10 +205,11 @@ class Past:
                 return rows.segment(place)
             me = self._halves[server]
             known = me.flow.next_seq
-            if length == 1 or known is None or (seq - known) & _MASK >= _HALF:
+            again = known is None or (seq - known) & _MASK >= _HALF
+            if length == 1 or (again and me.data.near(seq, length)):
                 return rows.segment(place)
             if kind & KEPT:
-                me.data._places.append(place)
+                me.data.add_place(place)
         return rows.without_data(place, self._ways[server])
 
     def settle(self) -> None:
@@ -214,16 +244,19 @@ class Past:
             return False
         if (captured - ack) & _MASK >= _HALF or (heard - ack) & _MASK >= _HALF:
             return False
-        hole = rev.log.first_hole
-        if hole is not None and (hole - ack) & _MASK >= _HALF:
-            return False
+        if rev.log._holes:
+            hole = rev.log.first_hole
+            if hole is not None and (hole - ack) & _MASK >= _HALF:
+                return False
         # Numbers come round nowhere; what Zeek has is not behind them.
-        zeek = peer.zeek
-        if not zeek.start_seq <= zeek.ack_seq <= ack < zeek.start_seq + _HALF:
+        zeek, gaps = peer.zeek, peer.gaps
+        start = zeek.start_seq
+        if not start <= zeek.ack_seq <= ack < start + _HALF:
             return False
-        if not my_zeek.start_seq <= my_zeek.ack_seq <= seq < my_zeek.start_seq + (_HALF >> 1):
+        if ack - start > gaps.done and ack - start > gaps.trimmed:
             return False
-        if ack - zeek.start_seq > max(zeek.gaps.done, zeek.gaps.trimmed):
+        start = my_zeek.start_seq
+        if not start <= my_zeek.ack_seq <= seq < start + (_HALF >> 1):
             return False
         if kind & TIMED:
             recent, ticks = theirs.ts_recent, peer.signs.ticks
@@ -245,34 +278,99 @@ class Past:
         if (end - last - 1) & _MASK >= _HALF - 1:
             return False  # acknowledged before it was captured
         # Zeek may give up on what waits for much.
-        gaps, begin = my_zeek.gaps, seq - my_zeek.start_seq
-        blocks = gaps._blocks
+        gaps, begin = me.gaps, seq - start
         if gaps.off:
             return True
-        if begin < (blocks[-1][1] if blocks else gaps.trimmed) or len(blocks) >= MAX_BLOCKS:
-            return False
-        waits = begin + length - min(gaps.done, blocks[0][0] if blocks else begin)
-        few = MAX_ABOVE_HOLE_WITHOUT_ACKS if my_zeek.nothing_acked else MAX_WITHOUT_FURTHER_ACKS
-        return waits <= few
+        blocks = gaps._blocks
+        if not blocks:
+            low = gaps.done if gaps.done < begin else begin
+            if begin < gaps.trimmed:
+                return False
+        else:
+            low = blocks[0][0]
+            if begin < blocks[-1][1] or len(blocks) >= MAX_BLOCKS:
+                return False
+        waits = begin + length - low
+        if waits <= MAX_ABOVE_HOLE_WITHOUT_ACKS:
+            return True
+        return waits <= MAX_WITHOUT_FURTHER_ACKS and not my_zeek.nothing_acked
 
     # -- what is done ---------------------------------------------------------
 
-    def _take_marks(self, me: Half, peer: Half, told: Row) -> None:
-        """As :class:`tcpviz.core.marks.MarkAnalyzer`."""
-        kind, time, frame, seq, ack, length, window, *_ = told
+    def _go(self, me: Half, peer: Half, told: Row) -> None:
+        """All views take the segment; each part is as the core's module that it names."""
+        kind, time, frame, seq, ack, length, window, ttl, value, _, size = told
+        connection, analysis = self.connection, self._analysis
+        end = seq + length
+        # vitals.Signs, of who sent it
+        signs = me.signs
+        signs.before_ns, signs.last_ns, signs.last_frame = signs.last_ns, time, frame
+        if ttl not in signs.ttls:
+            signs.ttls = (*signs.ttls, ttl)[:MAX_TTLS]
+        if kind & RIGHT:
+            signs.summed += 1
+        if kind & TIMED:
+            ticks = signs.ticks
+            if ticks is None or (value - ticks) & _MASK < _HALF:
+                signs.ticks = value
+        if length:
+            signs.data += 1
+            biggest = signs._biggest
+            if length > signs.largest_acked and (biggest is None or length > biggest[1]):
+                signs._biggest = end, length
+            sent, una = signs.next, signs.una
+            if sent is None or (end - sent) & _MASK < _HALF:
+                signs.next = end
+            if signs.waiting_ns is None and (una is None or (end - una - 1) & _MASK < _HALF - 1):
+                signs.waiting_ns = time
+        # vitals.Signs, of the other end
+        signs = peer.signs
+        signs.unanswered_alive = signs.retries = 0
+        una = signs.una
+        if una is None or (ack - una - 1) & _MASK < _HALF - 1:
+            signs.una = ack
+            signs.stuck = 0
+            signs.waiting_ns = None if ack == signs.next else time
+            biggest = signs._biggest
+            if biggest is not None and (ack - biggest[0]) & _MASK < _HALF:
+                signs.largest_acked = max(signs.largest_acked, biggest[1])
+                signs._biggest = None
+        # halfconn.End, connection.Connection, completeness.Completeness
+        mine, theirs = me.end, peer.end
+        mine.segments += 1
+        if length:
+            mine.bytes += length
+            mine.snd_nxt = end
+            if seq == mine.solid:
+                mine.solid = end
+            else:
+                mine._note_solid(seq, end)
+        scale = mine.window_scale
+        mine.window = window << scale if scale and theirs.window_scale is not None else window
+        if ack != mine.last_ack:
+            mine._note_ack(ack, theirs)
+        if kind & TIMED:
+            known = theirs.rcv_nxt
+            if known is None or (known - seq) & _MASK < _HALF:
+                theirs.ts_recent = value
+        connection.last_ns = time
+        if connection._third:
+            connection._data_began = True
+        analysis.completeness._value |= 8 if length else 4
+        # marks.MarkAnalyzer
         fwd, rev = me.flow, peer.flow
         rev.flight_known = True
         if ack != fwd.last_ack:
             fwd.dup_frame, fwd.dup_acks = frame, 0
         elif not length:
-            counts = self._analysis.marks.counts[me.side]
+            counts = analysis.marks.counts[me.side]
             if window != fwd.window and not kind & SELECTIVE:
                 counts[MarkName.WINDOW_UPDATE] += 1
             else:
                 fwd.dup_acks += 1
                 counts[MarkName.DUPLICATE_ACK] += 1
         if length:
-            log, end = fwd.log, seq + length
+            log = fwd.log
             waiting = log._unacked
             if len(waiting) >= MAX_UNACKED or (waiting and waiting[-1].seq > seq):
                 log.add(seq, end, frame, time)
@@ -282,99 +380,39 @@ class Past:
                     log.high = end
             fwd.next_seq, fwd.next_frame, fwd.next_ns = end, frame, time
         fwd.probed = fwd.kept_alive = False
-        fwd.window = window
-        fwd.window_bytes = window << (fwd.scale or 0)
+        fwd.window, fwd.window_bytes = window, window << (fwd.scale or 0)
         fwd.last_ack, fwd.last_ack_ns = ack, time
         log = rev.log
         if log._holes or (log._unacked and log._unacked[0].seq != ack):
             log.acknowledge(ack, time)
-
-    def _take_letters(self, me: Half, peer: Half, told: Row) -> None:
-        """As :class:`tcpviz.core.zeek.ZeekView`."""
-        seq, ack, length, size = told[3], told[4], told[5], told[10]
-        end, other = me.zeek, peer.zeek
-        end.packets += 1
-        end.ip_bytes += size
-        zeek = self._analysis.zeek
+        # zeek.ZeekView
+        letters, zeek = analysis.zeek, me.zeek
+        letters._last_ns = time
+        zeek.packets += 1
+        zeek.ip_bytes += size
         slot = me.letters[0 if length else 1]
-        if slot not in zeek._taken:
-            zeek._once(slot.upper(), slot.upper(), end)
+        if slot not in letters._taken:
+            letters._once(slot.upper(), slot.upper(), zeek)
+        other, gaps = peer.zeek, peer.gaps
         other.ack_seq = ack
-        said, gaps = ack - other.start_seq, other.gaps
+        said = ack - other.start_seq
         if said > gaps.trimmed:
             gaps.trimmed = said
             gaps._blocks = [block for block in gaps._blocks if block[1] > said]
-        if not length:
-            return
-        begin = seq - end.start_seq
-        upto, gaps = begin + length, end.gaps
-        end.last_seq = seq + length
-        if gaps.off:
-            return
-        blocks = gaps._blocks
-        if blocks and blocks[-1][1] == begin:
-            begin = blocks[-1][0]
-            blocks[-1] = begin, upto
-        else:
-            blocks.append((begin, upto))
-        if begin <= gaps.done < upto:
-            gaps.done = upto
+        if length:
+            zeek.last_seq = end
+            _seen(me.gaps, seq - zeek.start_seq, end - zeek.start_seq)
 
 
-def _take_numbers(me: End, peer: End, told: Row) -> None:
-    """As :class:`tcpviz.core.halfconn.End`."""
-    kind, _, _, seq, ack, length, window, _, value, _, _ = told
-    me.segments += 1
-    if length:
-        me.bytes += length
-        end = seq + length
-        me.snd_nxt = end
-        if seq == me.solid:
-            me.solid = end
-        else:
-            me._note_solid(seq, end)
-    scale = me.window_scale
-    me.window = window << scale if scale and peer.window_scale is not None else window
-    if ack != me.last_ack:
-        me._note_ack(ack, peer)
-    if kind & TIMED:
-        known = peer.rcv_nxt
-        if known is None or (known - seq) & _MASK < _HALF:
-            peer.ts_recent = value
-
-
-def _take_sent(me: Half, peer: Half, told: Row) -> None:
-    """As :class:`tcpviz.core.vitals.Signs`, both ends'."""
-    kind, time, frame, seq, ack, length, _, ttl, value, _, _ = told
-    signs = me.signs
-    signs.before_ns, signs.last_ns, signs.last_frame = signs.last_ns, time, frame
-    if ttl not in signs.ttls:
-        signs.ttls = (*signs.ttls, ttl)[:MAX_TTLS]
-    if kind & RIGHT:
-        signs.summed += 1
-    if kind & TIMED:
-        ticks = signs.ticks
-        if ticks is None or (value - ticks) & _MASK < _HALF:
-            signs.ticks = value
-    if length:
-        signs.data += 1
-        end = seq + length
-        biggest = signs._biggest
-        if length > signs.largest_acked and (biggest is None or length > biggest[1]):
-            signs._biggest = end, length
-        sent, una = signs.next, signs.una
-        if sent is None or (end - sent) & _MASK < _HALF:
-            signs.next = end
-        if signs.waiting_ns is None and (una is None or (end - una - 1) & _MASK < _HALF - 1):
-            signs.waiting_ns = time
-    signs = peer.signs
-    signs.unanswered_alive = signs.retries = 0
-    una = signs.una
-    if una is None or (ack - una - 1) & _MASK < _HALF - 1:
-        signs.una = ack
-        signs.stuck = 0
-        signs.waiting_ns = None if ack == signs.next else time
-        biggest = signs._biggest
-        if biggest is not None and (ack - biggest[0]) & _MASK < _HALF:
-            signs.largest_acked = max(signs.largest_acked, biggest[1])
-            signs._biggest = None
+def _seen(gaps: Gaps, begin: int, upto: int) -> None:
+    """As :meth:`tcpviz.core.zeek_gaps.Gaps.seen`, of what comes behind all of it."""
+    if gaps.off:
+        return
+    blocks = gaps._blocks
+    if blocks and blocks[-1][1] == begin:
+        begin = blocks[-1][0]
+        blocks[-1] = begin, upto
+    else:
+        blocks.append((begin, upto))
+    if begin <= gaps.done < upto:
+        gaps.done = upto

@@ -114,10 +114,10 @@ class PlacesOfData(Contents):
 
     def differs(self, segment: Segment) -> bool:
         here = self._older.latest(KEPT - len(self._places))
-        size = len(segment.payload)
+        first, size = segment.seq - HEAD + 1, len(segment.payload) + HEAD - 1
         for place in self._places:
             seq, _ = self._reader.seq_and_length(place)
-            if -HEAD < seqno.diff(seq, segment.seq) < size:
+            if (seq - first) & seqno.MASK < size:
                 here.add(self._reader.read(place))
         return here.differs(segment)
 
