@@ -124,6 +124,7 @@ class Capture:
         self._left: int | None = config["count"]
         self._sockets: list[Listener] = []
         self._alive: set[int] = set()
+        self._gone: set[int] = set()
         self._delivered: list[int] = []
         self._began_ns = time.time_ns()
         self._poll = select.poll()
@@ -185,7 +186,7 @@ class Capture:
         self._poll.register(1, 0)  # only whether its reader is gone
         next_tick = time.monotonic() + _TICK
         stopping = False
-        while not (stopping or Asked.yes) and self._alive and self._left != 0:
+        while not (stopping or Asked.yes) and self._lasts and self._left != 0:
             wait = max(0.0, next_tick - time.monotonic())
             for descriptor, event in self._poll.poll(wait * 1000):
                 if descriptor == 1 and event & (select.POLLERR | select.POLLHUP):
@@ -217,6 +218,7 @@ class Capture:
                 self._lament(number, listener)
             elif got and number not in self._alive:
                 self._alive.add(number)
+                self._gone.discard(number)
                 say(note=f"{listener.name} is up again")
         if len(self._sockets) > 1:
             packets.sort(key=lambda entry: entry[0])
@@ -228,28 +230,45 @@ class Capture:
             self._out += packet_block(number, packet)
         return len(packets)
 
+    @property
+    def _lasts(self) -> bool:
+        """An interface is there; that it is down now does not say that it will not be up again."""
+        return len(self._gone) < len(self._sockets)
+
     def _lament(self, number: int, listener: Listener) -> None:
         """An interface is down or gone: say so once, and go on with the others."""
         error, listener.trouble = listener.trouble, None
+        failed = error is not None and not is_gone(error)
         gone = not listener.exists()
         if gone:
             # Its socket will never give anything again, except what is queued.
             with contextlib.suppress(KeyError):
                 self._poll.unregister(listener.fileno())
-        if number not in self._alive:
+        if number in self._gone or not (gone or failed or number in self._alive):
             return
         self._alive.discard(number)
-        if error is None or is_gone(error):
-            what = "is gone" if gone else "is down"
-        else:
+        what = "is gone" if gone else "is down"
+        if failed and error is not None:
             what = f"failed: {error.strerror}"
+        if gone or failed:
+            self._gone.add(number)
         others = [self._sockets[other].name for other in sorted(self._alive)]
-        rest = f"still capturing on {', '.join(others)}" if others else "no interface is left"
+        down = [each.name for at, each in enumerate(self._sockets) if at not in self._gone]
+        rest = "no interface is left"
+        if others:
+            rest = f"still capturing on {', '.join(others)}"
+        elif down:
+            rest = f"waiting for {', '.join(down)} to be up again"
         say(note=f"{listener.name} {what}; {rest}")
 
     def _look_for_new_names(self) -> None:
-        """A renamed interface is the same one to its socket; say how it is called now."""
-        for listener in self._sockets:
+        """A renamed interface is the same one to its socket; say how it is called now.
+
+        Of one that is taken away while it is down the kernel says nothing.
+        """
+        for number, listener in enumerate(self._sockets):
+            if number not in self._alive | self._gone and not listener.exists():
+                self._lament(number, listener)
             before, now = listener.name, listener.renamed()
             if now is not None:
                 say(note=f"{before} is called {now} now; still capturing on it")

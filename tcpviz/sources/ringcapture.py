@@ -130,7 +130,7 @@ class RingCapture(Capture):
     def _look_after(self) -> None:
         next_tick = time.monotonic() + 1.0
         stopping = watching = False
-        while not (stopping or Asked.yes) and self._alive:
+        while not (stopping or Asked.yes) and self._lasts:
             tell = False
             for descriptor, event in self._poll.poll(max(next_tick - time.monotonic(), 0.0) * 1000):
                 if descriptor == 1:
@@ -205,7 +205,7 @@ class RingCapture(Capture):
             self._poll.register(ring.fileno(), select.POLLIN)
         next_tick = time.monotonic()
         stopping = False
-        while not (stopping or Asked.yes) and self._alive and self._left != 0:
+        while not (stopping or Asked.yes) and self._lasts and self._left != 0:
             for descriptor, event in self._poll.poll(1000):
                 if descriptor == 1 and event & (select.POLLERR | select.POLLHUP):
                     return

@@ -619,21 +619,53 @@ def test_an_interface_that_vanishes_is_a_note_and_the_others_go_on():
 
 
 @linux
-@pytest.mark.parametrize(
-    ("command", "what"), [("link del one", "is gone"), ("link set one down", "is down")]
-)
-def test_the_last_interfaces_end_is_the_end(command, what):
+def test_the_last_interfaces_end_is_the_end():
     found = in_namespace(
         VETH,
-        f"""
+        """
         feed = LiveFeed(["one"], exclude_ssh=False)
         feed.open()
-        ip(*{command.split()!r})
+        ip("link", "del", "one")
         records = collect(feed, lambda _: False)
         print(json.dumps([feed.status.notes, feed.status.done]))
         """,
     )
-    assert found == [[f"one {what}; no interface is left"], True]
+    assert found == [["one is gone; no interface is left"], True]
+
+
+@linux
+@pytest.mark.parametrize("rings", [True, False])
+def test_a_link_that_flaps_ends_no_capture(rings):
+    """The only interface goes down, up, down, and then away."""
+    found = in_namespace(
+        VETH + "ip addr add 10.1.1.1/24 dev one\n",
+        f"""
+        from tcpviz.sources import live
+        if not {rings}:
+            live.why_not = lambda *a, **k: "no"
+        feed = LiveFeed(["one"], "not icmp6", exclude_ssh=False)
+        feed.open()
+        ip("link", "set", "one", "down")
+        told = frames = 0
+        for batch in feed.batches():
+            if told == len(feed.status.notes):
+                continue
+            told = len(feed.status.notes)
+            if told == 1:
+                ip("link", "set", "one", "up")
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                    sender.sendto(b"who", ("10.1.1.2", 9))  # asks for an address by ARP
+            elif told == 2:
+                frames = feed.status.frames
+                ip("link", "set", "one", "down")
+            elif told == 3:
+                ip("link", "del", "one")
+        print(json.dumps([feed.status.notes, frames > 0, feed.status.done, feed.ringed]))
+        """,
+    )
+    waits = "one is down; waiting for one to be up again"
+    notes = [waits, "one is up again", waits, "one is gone; no interface is left"]
+    assert found == [notes, True, True, rings]
 
 
 @linux
