@@ -9,6 +9,7 @@ datagram in fragments, packets that were lost, other interfaces. From there on i
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 from collections.abc import Iterator
 from functools import partial
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from tcpviz.bulk import forks
-from tcpviz.bulk.segments.columns import SMALLEST, Columns, Piece, Scope, Tables
+from tcpviz.bulk.segments.columns import SMALLEST, Column, Columns, Piece, Scope, Tables
 from tcpviz.bulk.segments.icmp import ADDRESSES, Errors
 from tcpviz.bulk.segments.records import Batch, BulkPcap, BulkPcapng
 from tcpviz.wire.decoder import Counts, Decoder
@@ -31,6 +32,9 @@ WORTH = 1 << 24
 
 LOOK = 1 << 20
 """Bytes in which the beginning of a record is looked for."""
+
+_STEP = 1 << 21
+"""Bytes of memory that are given back at a time: a large page."""
 
 _ROWS = 1 << 15
 """Rows that are given back at a time: they stay in the processor's cache."""
@@ -109,6 +113,27 @@ class Ahead:
         self._forks = {}
 
 
+class _Passing(Columns):
+    """Columns in memory that is given back from the front on, before another has them."""
+
+    def _empty(self, count: int, kind: str) -> Column:
+        room = mmap.mmap(
+            -1, max(count * np.dtype(kind).itemsize, 1), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        )
+        with contextlib.suppress(OSError, AttributeError, ValueError):
+            room.madvise(mmap.MADV_HUGEPAGE)
+        return np.frombuffer(room, kind, count)
+
+    def let_go(self, rows: int) -> None:
+        """The first rows are not asked for any more."""
+        for space in self._space.values():
+            room = space.base.obj if isinstance(space.base, memoryview) else None
+            gone = rows * space.itemsize // _STEP * _STEP
+            if gone and isinstance(room, mmap.mmap):
+                with contextlib.suppress(OSError, AttributeError, ValueError):
+                    room.madvise(mmap.MADV_DONTNEED, 0, gone)
+
+
 def _part(reading: Reading, begin: int, end: int) -> Iterator[Head | Piece]:
     """In a fork: read what lies from ``begin`` to ``end``, and give it back."""
     capture, file = reading.capture, reading.file
@@ -116,7 +141,7 @@ def _part(reading: Reading, begin: int, end: int) -> Iterator[Head | Piece]:
     assert parser is not None
     assert file is not None
     parser.go_on(begin, 0)
-    columns = Columns((end - begin) // SMALLEST, heads=reading.columns.heads)
+    columns = _Passing((end - begin) // SMALLEST, heads=reading.columns.heads)
     reading.begin_anew(columns, decoder := Decoder())
     state, before, at = parser.state, parser.traces, begin
     head = _head(reading, state)
@@ -134,6 +159,7 @@ def _part(reading: Reading, begin: int, end: int) -> Iterator[Head | Piece]:
     if head.errors:
         yield reading.errors.of(head.errors)
     for row in range(0, head.rows, _ROWS):
+        columns.let_go(row)
         yield columns.spaces(row, min(row + _ROWS, head.rows))
 
 

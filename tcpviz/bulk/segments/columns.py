@@ -159,7 +159,10 @@ class Columns:
         self._wanted = max(room, _LEAST_ROOM)
         self._room = self._wanted if windows is None else min(self._wanted, windows.rows)
         self._ready = self._room
-        self._space = {name: np.empty(self._room, kind) for name, kind in self._kinds.items()}
+        self._space = {name: self._empty(self._room, kind) for name, kind in self._kinds.items()}
+
+    def _empty(self, count: int, kind: str) -> Column:
+        return np.empty(count, kind)
 
     def append(self, piece: Piece) -> None:
         """Add rows; what a piece does not name is 0."""
