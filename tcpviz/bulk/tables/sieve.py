@@ -9,40 +9,32 @@ pieces, and may be broken off.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.tables.by_column import ENDS, PIECE, ByColumn, Interrupted
 from tcpviz.bulk.tables.by_end import WINDOW, with_marks
-from tcpviz.bulk.tables.community_ids import community_ids
 from tcpviz.bulk.tables.headlines import kinds_of, tells_time
 from tcpviz.bulk.tables.load import COUNTED, told
-from tcpviz.bulk.tables.sorting import Keys, Occurring
-from tcpviz.bulk.tables.table import Table
+from tcpviz.bulk.tables.sorting import Keys
 from tcpviz.bulk.tables.telling import sentences, told_alike
 from tcpviz.core.claims import Certainty
 from tcpviz.core.connection import Connection
-from tcpviz.core.segment import Endpoint
 from tcpviz.core.states import State
 from tcpviz.core.verdicts import verdicts
 from tcpviz.views.filter import CONNECTIONS, Filter, Node
-from tcpviz.views.filter import values as read
 from tcpviz.views.filter.compiler import Compiler, Question, tests
 from tcpviz.views.filter.connection_fields import _ADDRESS_LETTERS, _PHASES
-from tcpviz.views.filter.kinds import Asked, pattern
+from tcpviz.views.filter.kinds import pattern
 from tcpviz.views.filter.syntax import And, Everything, Not, Or, Test, Word
 from tcpviz.views.ladder_labels import SHORT_STATES
 
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
 
-PIECE = 2048
-"""Questions between two looks at whether somebody has typed on."""
-
-_ENDS = ("client", "server")
 _GROUPED = frozenset(("is", "mark", "vlan", "tunnel", "inside"))
 """Fields that are the same where shape, IP version, scope, and which marks there are, are."""
 
@@ -71,10 +63,6 @@ class TooMany(Exception):  # noqa: N818 - it is no failure
     """A question that would take too long; the text says which, and what to do."""
 
 
-class Interrupted(Exception):  # noqa: N818 - it is no failure
-    """Somebody wants something else now."""
-
-
 def answerable(chosen: Filter) -> bool:
     """Whether a filter can be asked of a table without following any of its connections."""
     return all(
@@ -90,7 +78,7 @@ def _of_an_end(test: Test) -> bool:
     return name == WINDOW or (name in COUNTED and side in ("client.mark", "server.mark"))
 
 
-class Sieve:
+class Sieve(ByColumn):
     """Asks filters of one table at the moment, or the moments, of its keys.
 
     ``connection``  gives the one at a place, ``whole`` the same followed packet by packet
@@ -104,12 +92,9 @@ class Sieve:
         whole: Callable[[int], Connection] | None = None,
         enough: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._keys = keys
-        self._table: Table = keys.table
-        self._judged = keys.judged
+        super().__init__(keys, enough)
         self._connection = connection
         self._whole = whole or connection
-        self._enough = enough
         self._text = ""
 
     def places(self, chosen: Filter) -> Array:
@@ -285,7 +270,7 @@ class Sieve:
         asked = CONNECTIONS.fields[test.field].kind.asked(
             "=" if test.op == "!=" else test.op, test.values
         )
-        for each in _ENDS if side == "" else (side.partition(".")[0],):
+        for each in ENDS if side == "" else (side.partition(".")[0],):
             found |= self._values(told_of[each, name], int, asked)
         if test.op == "!=":
             found = ~found
@@ -341,117 +326,6 @@ class Sieve:
                 found[where] |= said(column) if isinstance(column, str) else [*map(said, column)]
         return found | self._one_by_one(test, rest)
 
-    # -- columns ------------------------------------------------------------
-
-    def _communities(self, test: Test) -> Mask:
-        """Who has such a Community ID: it is made of the ends, by column."""
-        fits = CONNECTIONS.fields[test.field].kind.asked(
-            "=" if test.op == "!=" else test.op, test.values
-        )
-        found = np.zeros(len(self._table), np.bool_)
-        client, server = self._keys.ends()
-        long = self._table.building.reading.columns.tables.long
-        for at in range(0, len(found), 4 * PIECE):
-            if self._enough():
-                raise Interrupted
-            part = slice(at, at + 4 * PIECE)
-            one, other = ((address[part], port[part]) for address, port in (client, server))
-            rows = community_ids(one, other, long)
-            text, size = rows.tobytes().decode("ascii"), rows.shape[1]
-            found[part] = [bool(fits(text[at : at + size])) for at in range(0, len(text), size)]
-        return ~found if test.op == "!=" else found
-
-    def _within(self, test: Test) -> Mask | None:
-        """Who is in the networks, where all is IPv4 and no port is asked; else ``None``."""
-        wanted = [read.host(each.text) for each in test.values]
-        if any(port is not None or network.version != 4 for network, port in wanted):
-            return None
-        side = test.field.rpartition(".")[0]
-        found = np.zeros(len(self._table), np.bool_)
-        for which in [0, 1] if not side else [_ENDS.index(side)]:
-            address = self._keys.ends()[which][0]
-            if (address >> 32).any():  # an IPv6 address may stand for an IPv4 one
-                return None
-            for network, _ in wanted:
-                low, high = int(network.network_address), int(network.broadcast_address)
-                found |= (address >= low) & (address <= high)
-        return found
-
-    def _values(
-        self, numbers: Array | Occurring, value: Callable[[int], Any], asked: Asked
-    ) -> Mask:
-        """Each value that occurs is asked once; ``value`` of a negative number is not known."""
-        if isinstance(numbers, tuple):
-            unique, back = numbers
-        else:
-            unique, back = np.unique(numbers, return_inverse=True)
-        fits = np.zeros(len(unique), np.bool_)
-        for at in range(0, len(unique), PIECE):
-            if self._enough():
-                raise Interrupted
-            part = unique[at : at + PIECE].tolist()
-            fits[at : at + PIECE] = [each >= 0 and bool(asked(value(each))) for each in part]
-        out: Mask = fits[back]
-        return out
-
-    def _column(
-        self, test: Test
-    ) -> Callable[[], list[tuple[Array | Occurring, Callable[[int], Any]]]] | None:
-        """Numbers of a field, and what each stands for; several where any may fit."""
-        table, now = self._table, self._judged.until_ns
-        side, _, name = test.field.rpartition(".")
-        plain: dict[str, Callable[[], Array]] = {
-            "rtt": lambda: table.rtt,
-            "segments": lambda: table.segments,
-            "bytes": lambda: table.bytes,
-            "duration": lambda: np.maximum(table.last_ns - table.first_ns, 0),
-            "idle": lambda: np.maximum(now - table.last_ns, 0),
-            "age": self._ages,
-            "id": lambda: np.arange(1, len(table) + 1),
-        }
-        counted = COUNTED.get(test.field.removeprefix("mark."))
-        if counted is not None and test.field.startswith("mark."):
-            return lambda: [(self._marks(test.field[5:], counted), int)]
-        if test.field in plain:
-            made = plain[test.field]
-            return lambda: [(made(), int)]
-        if side and name in ("segments", "bytes"):
-            return lambda: [(self._of_end(side, name), int)]
-        if name not in ("port", "host") or side not in ("", *_ENDS):
-            return None
-        which = [0, 1] if not side else [_ENDS.index(side)]
-        if name == "port":
-            return lambda: [(self._keys.occurring(one, 1), int) for one in which]
-        if test.op != "~" and any(read.host(each.text)[1] is not None for each in test.values):
-            return lambda: [(self._pairs(one), self._endpoint) for one in which]
-        return lambda: [(self._keys.occurring(one, 0), self._address) for one in which]
-
-    def _marks(self, name: str, column: str) -> Array:
-        return self._table.column(
-            self._table._array[column], lambda c: (c.marks or {}).get(name, 0)
-        )
-
-    def _of_end(self, side: str, name: str) -> Array:
-        whose = operator.attrgetter(f"{side}.{name}")
-        return self._table.column(self._table._array[f"{side}_{name}"], lambda c: int(whose(c)))
-
-    def _ages(self) -> Array:
-        table = self._table
-        over = table.shaped(lambda c: int(c.over)) > 0
-        end = np.where(over, table.last_ns, np.maximum(self._judged.until_ns, table.last_ns))
-        out: Array = np.maximum(end - table.first_ns, 0)
-        return out
-
-    def _pairs(self, which: int) -> Array:
-        address, port = self._keys.ends()[which]
-        return address << 16 | port
-
-    def _endpoint(self, pair: int) -> Endpoint:
-        return Endpoint(self._table.address(pair >> 16), pair & 0xFFFF)
-
-    def _address(self, number: int) -> Endpoint:
-        return Endpoint(self._table.address(number), 0)
-
     # -- free words ---------------------------------------------------------
 
     def _word(self, word: Word) -> Mask:
@@ -493,3 +367,6 @@ class Sieve:
         if needle.isdigit():
             found |= self._values(occurring(which, 1), str, lambda text: needle in text)
         return found
+
+
+__all__ = ["Interrupted", "Sieve", "TooMany", "answerable"]
