@@ -139,14 +139,24 @@ def tell(
 
     economise = _thrift(tracker, feed, memory)
     code = 0
-    # A capture's ordinary end comes in order, so that its last packets and counters do too.
-    before = {each: signal.signal(each, lambda *_: feed.stop()) for each in _ENDS if endless}
+    asked: list[int] = []
+
+    def end(number: int, _frame: object) -> None:
+        """In order, so that the last packets and counters come too."""
+        asked.append(number)
+        feed.stop()
+
+    def hurries() -> bool:
+        """Ctrl-C once more: nothing more is told."""
+        return asked.count(signal.SIGINT) > 1
+
+    before = {each: signal.signal(each, end) for each in _ENDS if endless}
     try:
         for batch in feed.batches():
             notes.tell()
             _go_on(feed, tracker, batch)
             for record in _while_it_can_be_followed(feed, batch):
-                if eyes.done:
+                if eyes.done or hurries():
                     break
                 steps = tracker.feed(record)
                 eyes.steps(steps, tracker)
@@ -158,6 +168,8 @@ def tell(
             eyes.look(tracker, now())
             economise()
             _only_count(feed, tracker)
+            if hurries():
+                break
     except KeyboardInterrupt:
         feed.stop()
         code = 0 if endless else 130

@@ -67,9 +67,13 @@ _head = struct.Struct("=IIIHHIIHH")  # struct tpacket2_hdr
 
 
 class Maker(Protocol):
-    """Makes something of frames as they lie in rings of interfaces with these ``links``."""
+    """Makes something of frames as they lie in rings of interfaces with these ``links``.
+
+    ``most``  frames that are best made something of together
+    """
 
     links: Sequence[Link]
+    most: int
     losses: dict[int, int]
 
     def reading(self, ring: Ring) -> Ring:
@@ -101,6 +105,8 @@ class Maker(Protocol):
 
 class FrameMaker:
     """Frames, one by one. ``losses``: by the number of a frame, what was lost before it."""
+
+    most = 1 << 11  # to tell of so many takes a second at most: Ctrl-C is not to wait for more
 
     def __init__(self, links: Sequence[Link]) -> None:
         self.links = links
@@ -326,7 +332,7 @@ class MappedReader(Reader):
         self.patient = self.crowded = False
         # Frames of a pass; of several rings each has its share.
         longest = max(1, *(ring.size for ring in rings))
-        self._most = max(min(AT_ONCE, AT_ONCE_BYTES // longest), 2)
+        self._most = max(min(maker.most, AT_ONCE_BYTES // longest), 2)
         self._patience = min(PATIENT_S, *(ring.lasts_s for ring in rings))
         self._began = self._until = self._share = 0.0
         self._rest = -1

@@ -273,6 +273,25 @@ def test_what_is_too_much_to_follow_is_counted() -> None:
     assert (stream.seen(feed, tracker), stream.forgotten(feed, tracker)) == (1234, 5)
 
 
+def test_ctrl_c_once_more_tells_no_more() -> None:
+    """The first one ends a capture in order: what has come is told to its end."""
+    for times, steps in ((1, 3), (2, 1)):
+        feed, told = FakeFeed(conversation(0), conversation(1), conversation(2)), []
+
+        def line(step, told=told, times=times):
+            told.append(step)
+            if len(told) == 1:
+                for _ in range(times):
+                    signal.raise_signal(signal.SIGINT)
+
+        stopped = []
+        feed.stop = lambda stopped=stopped: stopped.append(1)
+        assert stream.tell(feed, Tracker(), line, io.StringIO(), endless=True) == 0
+        assert len(stopped) == times
+        assert (len({step.connection for step in told if step.segment})) == steps
+        assert (len(told) == 1) == (times == 2)
+
+
 class Pressed(Overwhelmed):
     """More than can be followed comes while its one large batch is."""
 

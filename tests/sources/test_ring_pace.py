@@ -42,6 +42,7 @@ class Counts:
     """A maker of nothing but numbers."""
 
     links = ((1, False),)
+    most = ring.AT_ONCE
 
     def reading(self, ring):
         return ring

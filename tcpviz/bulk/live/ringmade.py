@@ -57,6 +57,8 @@ _WAITING = 16 << 20
 class StretchMaker:
     """One stretch of each pass, whatever the number of rings."""
 
+    most = AT_ONCE
+
     def __init__(self, links: Sequence[Link]) -> None:
         self.links = links
         self._free: list[memoryview] = []
