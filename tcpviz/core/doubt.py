@@ -39,7 +39,7 @@ _MASK = 0xFFFFFFFF
 
 def reach(receiver: End) -> int:
     """How far beyond RCV.NXT a segment to ``receiver`` may lie, in bytes."""
-    if receiver.iss is None:
+    if receiver.iss is None or receiver.scale_cut:
         return UNKNOWN_REACH
     window = receiver.window
     return LEAST_REACH if window is None or window < LEAST_REACH else window
@@ -71,7 +71,7 @@ def believable(me: End, peer: End, segment: Segment) -> bool:
             if peer.state is State.SYN_SENT and peer.iss is not None:
                 return False  # it has sent nothing but its SYN
             # An ACK of much that was missed is doubted until its end is acknowledged, too.
-            room = LEAST_REACH if me.iss is None else reach(me)
+            room = LEAST_REACH if me.iss is None or me.scale_cut else reach(me)
             if peer.segments and (beyond > room or peer.fin is not None):
                 return False
             if ahead > 0 and me.iss is not None and peer.iss is not None:

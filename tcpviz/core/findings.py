@@ -288,7 +288,8 @@ def _changes(before: Options, after: Options) -> Iterator[str]:
         ("fast open", "fast_open"),
     ):
         old, new = getattr(before, value), getattr(after, value)
-        if old == new:
+        lost = (old in (None, False) and before.cut) or (new in (None, False) and after.cut)
+        if old == new or lost:
             continue
         if old in (None, False):
             yield f"{name} added"

@@ -53,7 +53,7 @@ class Flow:
         self.dup_frame = 0
         self.window: int | None = None
         self.window_bytes = 0
-        # None: unknown, no SYN of this end was seen.
+        # None: unknown, no SYN of this end was seen, or not all of its options.
         self.scale: int | None = None
         self.syn_scale: int | None = None
         self.kept_alive = False
@@ -76,6 +76,8 @@ def take_options(segment: Segment, fwd: Flow, rev: Flow) -> None:
         return
     offered = options.window_scale
     if offered is None:
+        if options.cut:
+            return  # it may have offered one: what was not known is not known now
         fwd.scale = rev.scale = 0
         fwd.syn_scale = None
     else:

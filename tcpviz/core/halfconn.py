@@ -105,6 +105,7 @@ class End:
     ``assumed_from``  the state it had before an arrival that nothing has proved yet;
                       it goes back there if what it sends contradicts the arrival
     ``window``        the window it last offered, in bytes (scaled where the scale is known)
+    ``scale_cut``     the capture cut off its SYN's options before one told a scale
     ``first_seq``     lowest sequence number seen: what relative numbers count from
                       where the SYN was not seen (as Wireshark does)
     ``ts_recent``     TS.Recent of RFC 7323: what it compares the other end's timestamps with
@@ -141,6 +142,7 @@ class End:
         "reset_ns",
         "rsts",
         "sack",
+        "scale_cut",
         "segments",
         "side",
         "snd_nxt",
@@ -185,6 +187,7 @@ class End:
         self.assumed_from: State | None = None
         self.window: int | None = None
         self.window_scale: int | None = None
+        self.scale_cut = False
         self.mss: int | None = None
         self.sack = False
         self.ts_recent: int | None = None
@@ -252,7 +255,7 @@ class End:
         length = segment.payload_len
         end = segment.seq
         if bits & 2:
-            end = self._note_syn(segment)
+            end = self._note_syn(segment, peer)
         elif length or bits & 1:
             end = (end + length + (bits & 1)) & 0xFFFFFFFF
         if self.first_seq is None:
@@ -285,7 +288,7 @@ class End:
             if seqno.lt(seq, self.solid_from):
                 self.solid_from = seq
 
-    def _note_syn(self, segment: Segment) -> int:
+    def _note_syn(self, segment: Segment, peer: End) -> int:
         options = segment.options
         if self.iss is None:
             self.iss = self.first_seq = segment.seq
@@ -295,6 +298,12 @@ class End:
         self.sack = options.sack_permitted
         scale = options.window_scale
         self.window_scale = None if scale is None else min(scale, 14)
+        if scale is not None or not options.cut:
+            self.scale_cut = False
+            if scale is None:
+                peer.scale_cut = False  # nobody scales unless both do
+        else:
+            self.scale_cut = peer.iss is None or peer.window_scale is not None or peer.scale_cut
         return segment.seq_end  # a FIN in it, too, if somebody sends such a thing
 
     def _note_ack(self, ack: int, peer: End) -> None:

@@ -90,7 +90,8 @@ class Options:
     ``(left, right)`` absolute sequence numbers, ``timestamps`` as
     ``(TSval, TSecr)``, ``fast_open`` as the cookie (empty: a request for one),
     ``unknown`` as ``(kind, data)`` in order of appearance. ``malformed`` is
-    true where the option list could not be read to its end.
+    true where the option list could not be read to its end. ``cut``: the
+    capture ends before the list does, so that what is absent may have been there.
     """
 
     mss: int | None = None
@@ -101,6 +102,7 @@ class Options:
     fast_open: bytes | None = None
     unknown: tuple[tuple[int, bytes], ...] = ()
     malformed: bool = False
+    cut: bool = False
 
 
 NO_OPTIONS = Options()

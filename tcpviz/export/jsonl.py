@@ -243,6 +243,7 @@ def _segment(segment: Segment, relative: tuple[int, int | None]) -> Object:
             "fast_open": None if o.fast_open is None else o.fast_open.hex(),
             "unknown": [{"kind": kind, "data": data.hex()} for kind, data in o.unknown],
             "malformed": o.malformed,
+            "cut": o.cut,
         },
     }
 

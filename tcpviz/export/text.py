@@ -192,6 +192,8 @@ def options_text(segment: Segment, sack_base: int | None) -> str:
     ]
     if segment.options.malformed:
         out.append("malformed")
+    if segment.options.cut and segment.syn:
+        out.append("the rest not captured")
     return ", ".join(out)
 
 

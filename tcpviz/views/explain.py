@@ -378,6 +378,8 @@ def _additions(segment: Segment) -> Iterator[str]:
             yield "zero-window"
     if segment.options.malformed:
         yield "malformed"
+    if segment.options.cut and flags & Flags.SYN:
+        yield "cut-options"
     if segment.checksum_ok is False:
         yield "checksum"
     if segment.inferred:

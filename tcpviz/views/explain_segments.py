@@ -144,6 +144,7 @@ ADDITIONS: Final[dict[str, str]] = {
     "rewritten.",
     "zero-window": "Its window is 0: {peer} must stop sending data.",
     "malformed": "Its options could not be read to the end.",
+    "cut-options": "The capture has cut off its options: what else it offers is not known.",
     "checksum": "Its checksum is wrong: {peer} will drop it, unless the card fills it in later.",
     "implied": "No packet was captured here: the kernel's states imply it.",
 }

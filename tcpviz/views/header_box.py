@@ -114,6 +114,8 @@ def _rows(segment: Segment, relative: tuple[int, int | None]) -> Iterable[list[C
     said = ", ".join(option.short for option in words(segment.options, base))
     if segment.options.malformed:
         said = f"{said} ({_('cannot be read to their end')})".strip()
+    if segment.options.cut:
+        said = f"{said} ({_('the rest was not captured')})".strip()
     if said:
         name = _("Options")
         room = 2 * 32 - 1

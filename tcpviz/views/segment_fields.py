@@ -148,6 +148,10 @@ def _window(segment: Segment, side: Side, connection: Connection | None, who: st
             _("in a unit that was told in {who}'s SYN, which was not captured").format(who=who),
         )
     me, peer = connection.end(side), connection.end(side.other)
+    if me.scale_cut or peer.scale_cut:
+        return Field(
+            name, value, _("in a unit that the SYNs told, whose options the capture has cut off")
+        )
     if me.window_scale is None or (peer.iss is not None and peer.window_scale is None):
         return Field(name, value, bytes_ + _("; not scaled: not both SYNs offered it"))
     scale = 1 << me.window_scale

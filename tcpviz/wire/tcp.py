@@ -133,12 +133,13 @@ def read_options(data: bytes, cut: bool = False) -> Options:
     A known kind with a length that is not its own goes to ``unknown``, as a
     receiver would ignore it; the last one wins where a kind is repeated, as in
     Linux. An option of length 0 or 1, or one that reaches past the header, makes
-    the rest unreadable: ``malformed``. The window scale is given as sent, also
-    above 14 (RFC 7323 2.3 has the receiver use 14).
+    the rest unreadable: ``malformed``; what was ``cut`` off may have been anything.
+    The window scale is given as sent, also above 14 (RFC 7323 2.3 has the receiver
+    use 14).
     """
     size = len(data)
     if size == 12 and data.startswith(_USUAL_TIMESTAMPS):
-        return Options(None, None, False, (), _PAIR(data, 4))
+        return Options(None, None, False, (), _PAIR(data, 4), cut=cut)
     mss: int | None = None
     scale: int | None = None
     permitted = False
@@ -154,6 +155,7 @@ def read_options(data: bytes, cut: bool = False) -> Options:
             place += 1
             continue
         if kind == 0:
+            cut = False
             break
         if place + 1 >= size:
             broken = not cut
@@ -184,4 +186,14 @@ def read_options(data: bytes, cut: bool = False) -> Options:
         else:
             unknown.append((kind, data[place + 2 : following]))
         place = following
-    return Options(mss, scale, permitted, sack, timestamps, fast_open, tuple(unknown), broken)
+    return Options(
+        mss,
+        scale,
+        permitted,
+        sack,
+        timestamps,
+        fast_open,
+        tuple(unknown),
+        broken,
+        cut and not broken,
+    )

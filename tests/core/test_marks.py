@@ -177,6 +177,18 @@ def test_window_full_by_the_scaled_window() -> None:
     assert said("s A seq=1 win=25", "c A len=25") == []
 
 
+def test_no_window_is_full_whose_unit_was_cut_off() -> None:
+    cut, known = Options(cut=True), Options(window_scale=2)
+    lines = ("c S", "s SA win=100", "c A win=100", "c A len=100", "s A len=100")
+    assert said(*lines, options={1: cut, 2: cut}) == []
+    # One that told its unit before the cut ...
+    assert said("c S", "s SA win=25", "s A win=25", "c A len=100", options={2: known}) == []
+    told = {1: cut, 2: Options(window_scale=2, cut=True)}
+    assert said("c S", "s SA win=25", "s A win=25", "c A len=100", options=told) == ["window_full"]
+    # ... and where the other end has none nobody scales, whatever was cut off.
+    assert said(*lines[:2], "c A", "c A len=100", options={2: cut}) == ["window_full"]
+
+
 def test_fast_open() -> None:
     cookie = {1: Options(fast_open=b"12345678")}
     seen = run("c S len=10", "s SA ack=11", options=cookie)

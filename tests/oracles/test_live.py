@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tcpviz.lab.scenarios import list_scenarios
+from tests.bulk import variants
+from tests.bulk.drawing import frames_of
 from tests.oracles import nasty, tsharks
 from tests.oracles.live import EXCUSES, Result, compare, table, unseen_acked
 from tests.oracles.ours import read
@@ -73,6 +75,17 @@ def test_thousands_of_nasty_dialogues(tmp_path: Path) -> None:
         del result.differences[: len(known)]
         told(path.name, result)
         path.unlink()
+
+
+@NEEDED
+@FOUR
+@pytest.mark.parametrize("snaplen", [62, 70])
+def test_dialogues_in_short_snapshots(tmp_path: Path, snaplen: int) -> None:
+    """Where the capture has cut off a SYN's options no window is full: nobody knows its unit."""
+    whole, path = tmp_path / "whole.pcapng", tmp_path / "nasty.pcap"
+    nasty.write(whole, dialogues(0, 60))
+    path.write_bytes(variants.pcap(variants.cut(frames_of(whole), snaplen)))
+    told("nasty", compare(path))
 
 
 def test_an_ack_is_marked_where_it_covers_what_was_never_captured(tmp_path: Path) -> None:

@@ -106,8 +106,14 @@ def test_options(text: str, expected: Options) -> None:
 
 
 def test_options_that_the_snapshot_cut_are_not_malformed() -> None:
-    assert read_options(SYN_OPTIONS[:3], cut=True) == Options()
-    assert read_options(SYN_OPTIONS[:7], cut=True) == Options(mss=1460, sack_permitted=True)
+    assert read_options(SYN_OPTIONS[:3], cut=True) == Options(cut=True)
+    assert read_options(SYN_OPTIONS[:7], cut=True) == Options(
+        mss=1460, sack_permitted=True, cut=True
+    )
+    stamped = read_options(bytes.fromhex("0101080a0000000100000002"), cut=True)
+    assert stamped == Options(timestamps=(1, 2), cut=True)
+    # Behind the end of the list nothing follows, whatever the snapshot lacks.
+    assert read_options(bytes.fromhex("020405b400"), cut=True) == Options(mss=1460)
     assert read_options(bytes.fromhex("01010802"), cut=True).malformed is False
     assert read_options(bytes.fromhex("0200"), cut=True).malformed
     assert read_options(bytes.fromhex("02ff"), cut=True).malformed  # no header is that long
@@ -192,10 +198,10 @@ def test_the_fixed_header_alone_is_enough() -> None:
     segment = decode(data[:54], wire_len=len(data))
     assert segment is not None
     assert (segment.payload_len, segment.payload) == (1000, b"")
-    assert segment.options == Options()
+    assert segment.options == Options(cut=True)
     segment = decode(data[:61], wire_len=len(data))
     assert segment is not None
-    assert segment.options == Options(mss=1460, sack_permitted=True)
+    assert segment.options == Options(mss=1460, sack_permitted=True, cut=True)
 
 
 def test_the_checksum() -> None:

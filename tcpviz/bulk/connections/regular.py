@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.work import ID_STEP, Work
 from tcpviz.bulk.segments.columns import ECN_SHIFT, ODD, STAMPED
-from tcpviz.bulk.segments.options import NO_SCALE
-from tcpviz.core.doubt import LEAST_REACH
+from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
+from tcpviz.core.doubt import LEAST_REACH, UNKNOWN_REACH
 from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
 from tcpviz.core.twice import SAME_PACKET_NS
 
@@ -255,8 +255,13 @@ def windows(w: Work) -> tuple[Array, Array, Array, Array]:
     """Window updates, repeated ACKs, full windows, and what is still in order."""
     scale = w.array["scale"]
     asked = scale[w.rows[w.first]], np.where(w.answered, scale[w.rows[w.answer_at]], NO_SCALE)
-    agreed = (asked[0] != NO_SCALE) & (asked[1] != NO_SCALE)
-    shift = [np.where(agreed, np.minimum(each, 14), 0).astype(np.int32) for each in asked]
+    # Nobody scales where one does not; of one whose options were cut off nothing is known.
+    scaled = (asked[0] != NO_SCALE) & (asked[1] != NO_SCALE)
+    known = [~scaled | (each != CUT_SCALE) for each in asked]
+    shift = [
+        np.where(scaled & told, np.minimum(each, 14), 0).astype(np.int32)
+        for each, told in zip(asked, known, strict=True)
+    ]
     part = w.part
     offered = w.window << np.where(w.side, shift[1][part], shift[0][part])
     syns = np.flatnonzero(w.flags & SYN)
@@ -281,10 +286,14 @@ def windows(w: Work) -> tuple[Array, Array, Array, Array]:
         repeats &= ~(w.alive | w.at_once)
     full = (w.end - w.heard == offered[w.theirs_at]) & ~empty & ~control
     full &= (w.theirs_at >= 0) & (w.heard >= 0)
+    unsure = ~(known[0] & known[1])
+    if unsure.any():
+        full &= np.where(w.side, known[0][part], known[1][part])
     far = np.flatnonzero((w.theirs - w.back > LEAST_REACH) & w.has_ack & ~control)
     mine, theirs = w.mine_at[far], w.theirs_at[far]
     reach = np.maximum(
         np.where(mine >= 0, offered[mine], 0), np.where(theirs >= 0, offered[theirs], 0)
     )
+    reach[unsure[part[far]]] = UNKNOWN_REACH
     ok[far] &= w.theirs[far] - w.back[far] <= reach
     return updates, repeats, full, ok

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections.regular import third_of
 from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments.flows import mixed
+from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
 from tcpviz.core.segment import SYN
 
 Array = NDArray[Any]
@@ -31,6 +32,8 @@ _TALK, _SYN, _SYN_ACK, _RESET, _CLOSE, _AFTER, _AGAIN, _ALIVE, _ANSWER = (
 _GROUP = np.uint16(0xFE00)
 _TORN = np.uint64(1 << 15)
 """Packets were lost right before it."""
+_CUT = np.uint64(1 << 14)
+"""A SYN's options were cut off where they may tell a window scale."""
 
 
 def signatures(work: Work) -> tuple[Array, Array]:
@@ -59,11 +62,28 @@ def signatures(work: Work) -> tuple[Array, Array]:
     said = token[counting] | place.astype(np.uint64) << np.uint64(16)
     if work.torn is not None:
         said[work.torn[counting]] |= _TORN
+    said[_unknown_scale(work)[counting]] |= _CUT
     codes = mixed(said)
     codes = np.add.reduceat(codes, begin)
     if work.offload.any():
         codes ^= mixed(work.offload[0] + 2 * work.offload[1].astype(np.int64), 2)
     return codes, kept
+
+
+def _unknown_scale(w: Work) -> Array:
+    """SYNs of ends whose window scale the capture has cut off: as ``End.scale_cut`` is left."""
+    unknown = np.zeros(w.count, np.bool_)
+    syns = np.flatnonzero(w.flags & SYN)
+    mine = w.array["scale"][w.rows[syns]]
+    if (mine == CUT_SCALE).any():
+        part = w.part[syns]
+        answer = w.answer_at[part]
+        answered = w.answered[part] & (w.flags[answer] & SYN != 0)
+        theirs = np.where(w.side[syns], w.first[part], answer)
+        # Nobody scales unless both do.
+        none = (w.array["scale"][w.rows[theirs]] == NO_SCALE) & (w.side[syns] | answered)
+        unknown[syns] = (mine == CUT_SCALE) & ~none
+    return unknown
 
 
 def tokens(w: Work) -> Array:

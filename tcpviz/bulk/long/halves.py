@@ -96,7 +96,7 @@ class Half:
             end.sums,
             self.told,
             self.longest,
-            end.iss is not None,
+            end.iss is not None and not end.scale_cut,
         )
 
 

@@ -58,7 +58,7 @@ class Standing:
     ``ttls``     known of it, ``full`` if no others are told
     ``sums``     what its checksums are worth; ``told`` whether a wrong one was
     ``longest``  its longest data so far
-    ``opened``   whether its SYN was seen
+    ``opened``   whether its SYN was seen, with all that tells its window's unit
     """
 
     next: int

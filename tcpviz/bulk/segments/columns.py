@@ -258,12 +258,13 @@ class Columns:
             scope = tables.scope(version, one.scope)
             stamps = one.options.timestamps
             scale = one.options.window_scale
+            absent = options.CUT_SCALE if one.options.cut else options.NO_SCALE
             sacks = one.options.sack
             usual = not (
                 one.options.fast_open is not None
                 or one.options.unknown
                 or one.options.malformed
-                or scale == options.NO_SCALE
+                or scale in (options.CUT_SCALE, options.NO_SCALE)
             )
             right = {None: sums.UNKNOWN, True: sums.RIGHT, False: sums.WRONG}[one.checksum_ok]
             bits = (STAMPED if stamps else 0) | (0 if usual and not sacks else ODD)
@@ -276,7 +277,7 @@ class Columns:
                     one.time_ns, -1, 0, 0, one.frame, 0, scope, *ends, one.src.port, one.dst.port,
                     one.seq, one.ack, int(one.flags) | one.reserved << 9, one.window,
                     one.payload_len, one.ip_id or 0, one.ttl or 0, bits,
-                    options.NO_SCALE if scale is None else scale, value, echo,
+                    absent if scale is None else scale, value, echo,
                 )
             )  # fmt: skip
         table = np.array(rows, np.int64).reshape(len(rows), len(DTYPES))

@@ -16,8 +16,11 @@ Longs = NDArray[Any]
 _END, _NOP, _MSS, _SCALE, _PERMITTED, _SACK, _STAMPS = 0, 1, 2, 3, 4, 5, 8
 _USUAL_STAMPS = 0x0101080A
 _USUAL_SYN = 0x0204, 0x0402080A, 0x010303  # MSS; SACK-permitted and timestamps; NOP and scale
-NO_SCALE = 255
-"""In ``scale``: the option was absent. A SYN may really ask for 255, which counts as odd."""
+CUT_SCALE, NO_SCALE = 254, 255
+"""In ``scale``: the capture ends before the options do; the option was absent.
+
+A SYN may really ask for these, which counts as odd.
+"""
 
 
 @dataclass(slots=True)
@@ -53,6 +56,8 @@ def read(
         np.zeros(count, np.bool_),
         np.zeros(count, np.bool_),
     )
+    if cut is not None:
+        out.scale[cut] = CUT_SCALE
     if not size.any():
         return out
     words = at_every(data, 4)
@@ -71,7 +76,7 @@ def read(
         usual &= words[place + 4].view(">u4") == _USUAL_SYN[1]
         usual &= words[place + 16].view(">u4") >> 8 == _USUAL_SYN[2]
         asked = np.frombuffer(data, np.uint8)[place + 19]
-        usual &= asked != NO_SCALE
+        usual &= asked < CUT_SCALE
         known = twenty[usual]
         _stamps(out, words, known, place[usual] + 8)
         out.scale[known] = asked[usual]
@@ -134,6 +139,9 @@ def _one_by_one(
         # Of a kind without its length nothing is known where the snapshot was cut.
         done |= beyond & ~short & (most > end) & (lone | (place + length <= most))
         wrong = (beyond & ~done) | short
+        # Behind the list's own end, or where it cannot be read any more, there is nothing.
+        ended = rows[wrong | (kind == _END)]
+        out.scale[ended[out.scale[ended] == CUT_SCALE]] = NO_SCALE
         known = (
             single
             | done
@@ -151,7 +159,7 @@ def _one_by_one(
         if len(scales):
             asked = octets[place[scales] + 2]
             out.scale[rows[scales]] = asked
-            out.odd[rows[scales[asked == NO_SCALE]]] = True
+            out.odd[rows[scales[asked >= CUT_SCALE]]] = True
         stamps = np.flatnonzero((kind == _STAMPS) & mine)
         if len(stamps):
             _stamps(out, words, rows[stamps], place[stamps] + 2)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections import regular
 from tcpviz.bulk.connections.shapes import Ending
 from tcpviz.bulk.connections.work import Work
-from tcpviz.bulk.segments.options import NO_SCALE
+from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
 from tcpviz.bulk.tables.portions import Portion, portions
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.connection import Connection
@@ -113,7 +113,7 @@ def _window(work: Work, at: int) -> Array:
         scale[work.rows[work.first]],
         np.where(work.answered, scale[work.rows[work.answer_at]], NO_SCALE),
     )
-    agreed = (asked[0] != NO_SCALE) & (asked[1] != NO_SCALE) & (work.flags[latest] & SYN == 0)
+    agreed = (asked[0] < CUT_SCALE) & (asked[1] < CUT_SCALE) & (work.flags[latest] & SYN == 0)
     shift = np.where(agreed, np.minimum(asked[at], 14), 0).astype(np.int64)
     offered: Array = np.where(latest >= 0, work.window[latest].astype(np.int64) << shift, -1)
     return offered

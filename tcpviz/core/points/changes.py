@@ -25,7 +25,8 @@ def _changes(pair: Pair, left: Segment, arrived: Segment, read: Segment) -> Iter
     if left.window != arrived.window:
         yield f"window {left.window} to {arrived.window}"
     one, other = left.options, arrived.options
-    if one is not other and one != other:
+    # What one of two captures has cut off was not taken out.
+    if one is not other and one != other and not (one.cut or other.cut):
         if one.mss != other.mss:
             yield _option("MSS", one.mss, other.mss)
         if one.window_scale != other.window_scale:

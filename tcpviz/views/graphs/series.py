@@ -239,6 +239,7 @@ class Series:
         if segment.syn:
             return segment.window
         if me.window_scale is None or peer.window_scale is None:
-            flow.unscaled = me.iss is None or peer.iss is None
+            missed = me.iss is None or peer.iss is None
+            flow.unscaled = missed or me.scale_cut or peer.scale_cut
             return segment.window
         return segment.window << me.window_scale
