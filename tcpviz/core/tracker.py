@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tcpviz.core import routing
+from tcpviz.core.beforehand import Beforehand
 from tcpviz.core.calls import Applications, Shown, moves_silently
 from tcpviz.core.claims import Certainty, Claim, Disagreement, Phase, PhaseName, StateChange
 from tcpviz.core.connection import Connection, Moves
@@ -34,7 +35,7 @@ from tcpviz.core.records import (
     Unreachable,
 )
 from tcpviz.core.segment import Endpoint, FlowKey, Segment
-from tcpviz.core.states import Event, State, find
+from tcpviz.core.states import State
 from tcpviz.core.timeline import Step, StepKind, Timeline
 from tcpviz.core.timers import LEAP_NS, TIME_WAIT_NS, Timers
 from tcpviz.core.traced import Outcome, Traced
@@ -79,11 +80,7 @@ class Tracker:
         self._count = 0
         self._timers = Timers(time_wait_ns)
         self._gaps = 0
-        # How the ends stand before there is a connection: what calls and the kernel say.
-        self._before = {
-            Side.CLIENT: Claim(State.CLOSED, Certainty.INFERRED, "nothing sent yet"),
-            Side.SERVER: Claim(State.CLOSED, Certainty.UNKNOWN, "not looked at yet"),
-        }
+        self._before = Beforehand()
         self._applications = Applications()
         self._kernels = Kernels()
         self.followed = Followed(
@@ -224,10 +221,7 @@ class Tracker:
             connection, changes = self._shown(call, shown, connection)
         listens = call.name == "listen" and call.side is Side.SERVER
         if listens and call.returned and not call.failed and connection is None:
-            before = self._before[Side.SERVER]
-            after = Claim(State.LISTEN, Certainty.SEEN, "listen() returned")
-            self._before[Side.SERVER] = after
-            changes = self._change_before(Side.SERVER, before, after, Event.PASSIVE_OPEN)
+            changes = self._before.listens()
         kind = StepKind.RETURN if call.returned else StepKind.CALL
         return [self._step(call.time_ns, kind, connection, call.side, call=call, changes=changes)]
 
@@ -236,12 +230,7 @@ class Tracker:
     ) -> tuple[Connection | None, tuple[StateChange, ...]]:
         """Move an end that a call moved without a segment."""
         if shown.listener:
-            before = self._before[call.side]
-            row = find(before.state, shown.event)
-            if row is None:
-                return connection, ()
-            after = self._before[call.side] = Claim(row.after, Certainty.SEEN, shown.because)
-            return connection, self._change_before(call.side, before, after, shown.event)
+            return connection, self._before.called(call.side, shown.event, shown.because)
         if connection is None and shown.key is not None:
             connection = self._live.get(shown.key)
         if connection is None:
@@ -254,13 +243,6 @@ class Tracker:
         moves = Moves(connection, 0, call.time_ns)
         moves.move(end, shown.event, Certainty.SEEN, shown.because)
         return connection, moves.changes
-
-    def _change_before(
-        self, side: Side, before: Claim, after: Claim, event: Event
-    ) -> tuple[StateChange, ...]:
-        if before.state is after.state:
-            return ()
-        return (StateChange(side, before, after, find(before.state, event)),)
 
     def _reading(self, reading: KernelReading) -> list[Step]:
         """Compare what the kernel says with what is claimed; the kernel is right."""
@@ -276,24 +258,8 @@ class Tracker:
                 steps += self._compare(connection, reading, sockets)
         if steps:
             return steps
-        changes: list[StateChange] = []
-        for sock in reading.sockets:
-            if sock.peer is None:
-                before = self._before[sock.side]
-                after = Claim(sock.state or State.CLOSED, Certainty.SEEN, "the kernel says so")
-                self._before[sock.side] = after
-                event = Event.PASSIVE_OPEN if sock.state is State.LISTEN else Event.CLOSE
-                changes += self._change_before(sock.side, before, after, event)
-        return [
-            self._step(
-                reading.time_ns,
-                StepKind.KERNEL,
-                None,
-                None,
-                reading=reading,
-                changes=tuple(changes),
-            )
-        ]
+        facts = {"reading": reading, "changes": self._before.read(reading)}
+        return [self._step(reading.time_ns, StepKind.KERNEL, None, None, **facts)]
 
     def _compare(
         self,
@@ -403,8 +369,7 @@ class Tracker:
         """No segment tells of it: an end is gone, and its peer does not know."""
         steps = []
         why = "its host was switched off and on"
-        before = self._before[record.side]
-        self._before[record.side] = Claim(State.CLOSED, Certainty.SEEN, why)
+        beforehand = self._before.rebooted(record.side, why)
         for connection in self._live.values():
             end = self._kernels.end_on(connection, record.side)
             if end.state is not State.CLOSED:
@@ -414,11 +379,8 @@ class Tracker:
                 kind = StepKind.REBOOT
                 steps.append(self._step(record.time_ns, kind, connection, end.side, **facts))
         if not steps:
-            after = self._before[record.side]
-            change = StateChange(record.side, before, after, None)
-            changes = () if before.state is State.CLOSED else (change,)
             kind = StepKind.REBOOT
-            steps = [self._step(record.time_ns, kind, None, record.side, changes=changes)]
+            steps = [self._step(record.time_ns, kind, None, record.side, changes=beforehand)]
         return steps
 
     def _note(self, note: Note) -> list[Step]:
