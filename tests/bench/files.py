@@ -15,10 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.bench import generate, grow, traffic
+from tests.bench.memory import peak_mb
 from tests.bench.report import Row, give, number, say, spread
 
 MOST_RUNS = 5
@@ -154,7 +155,8 @@ def compare(name: str, path: Path, goals: dict[str, str], share_s: float, *, sho
     ``share_s``: seconds that one pair may take; no third run begins that would go beyond it.
     """
     mine = tcpviz(str(path))
-    once(mine)
+    # A process's own peak says nothing of those that it begins.
+    together = max(once(mine).mb, peak_mb(mine, ENVIRONMENT))
     others = peers(str(path))
     for peer, goal in goals.items():
         if peer not in others:
@@ -167,7 +169,7 @@ def compare(name: str, path: Path, goals: dict[str, str], share_s: float, *, sho
             if len(pairs) >= LEAST_RUNS and passed * (len(pairs) + 1) / len(pairs) > share_s:
                 break
             try:
-                pairs.append((once(mine), once(others[peer])))
+                pairs.append((replace(once(mine), mb=together), once(others[peer])))
             except SystemExit as error:
                 give(Row(f"{name}: {error}", peer))
                 break
@@ -209,11 +211,12 @@ def growth(folder: Path, packets: list[int]) -> None:
                 (once(tcpviz(str(path))) for _ in range(1 if count > 5_000_000 else 2)),
                 key=lambda r: r.cpu,
             )
+            together = max(run.mb, peak_mb(tcpviz(str(path)), ENVIRONMENT))
             path.unlink()
             words = f"{grouped(there)} packets in {grouped(flows)} connection{'s' * in_many}"
             cost = 1e6 * max(run.cpu - start, 0) / there
             told = (
-                f"{cost:.2f} us of CPU a packet beyond the start's {start:.2f} s, {run.mb:.0f} MB"
+                f"{cost:.2f} us of CPU a packet beyond the start's {start:.2f} s, {together:.0f} MB"
             )
             give(Row(words, measured=told, goal="flat a packet", short=count >= 1_000_000))
 

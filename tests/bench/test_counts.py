@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from tests.bench import grow
 from tests.bench.__main__ import PARTS, run
 from tests.bench.files import once
 from tests.bench.flood import TALK, frames
+from tests.bench.memory import peak_mb, pss_kb
 from tests.bench.report import Row, number, table, told
 from tests.bulk.ringed import stretch
 from tests.ui.fakes import FakeFeed, conversation
@@ -198,6 +200,14 @@ def test_a_part_that_fails_or_does_not_end_leaves_the_others_alone(monkeypatch):
     monkeypatch.setitem(PARTS, "start", ["http.server"])
     (row,) = run("start", ["0"], 0.5)
     assert "had not ended" in row.what
+
+
+@pytest.mark.skipif(not pss_kb(os.getpid()), reason="this system does not tell a process's PSS")
+def test_memory_is_that_of_all_processes():
+    two = "import os; os.fork(); data = b'x' * 50_000_000; sum(data)"
+    assert 95 < peak_mb([sys.executable, "-I", "-S", "-c", two]) < 140
+    one = two.replace("os.fork(); ", "")
+    assert 48 < peak_mb([sys.executable, "-I", "-S", "-c", one]) < 70
 
 
 def test_a_run_is_that_of_the_command_and_not_of_who_starts_it():
