@@ -106,8 +106,12 @@ def in_blocks(snaplen: int) -> bool:
 
 
 def frame_size(snaplen: int) -> int:
-    """Bytes of a frame with room for ``snaplen`` bytes of the packet; a multiple of 16."""
-    return -(-(IP_AT + snaplen) // 16) * 16
+    """Bytes of a frame with room for ``snaplen`` bytes of the packet; a multiple of 16.
+
+    And for the headers of IPv4 and TCP: who reads columns looks there before it knows whether
+    they were captured.
+    """
+    return -(-(IP_AT + max(snaplen, 40)) // 16) * 16
 
 
 def why_not(links: Sequence[int], *, compiled: bool) -> str:

@@ -239,3 +239,17 @@ def test_after_a_gap_nothing_old_is_sure_and_the_rest_is():
     found = list(LiveRows(table))
     assert {c.client.claim.certainty.value for c in found} == {"unknown"}
     assert all(isinstance(c, Counted) and c.client.state is State.SYN_SENT for c in found)
+
+
+@pytest.mark.parametrize("snaplen", [1, 14, 20, 39, 53, 54, 60])
+def test_however_little_of_each_packet_is_captured(snaplen):
+    """Of too little no segment is made, on the fast road as by the decoder."""
+    table, decoder = LiveTable(), Decoder(verify=False)
+    made = stretch(generated()[:40], snaplen=snaplen)
+    columns, rest = made.columns(table.mixer)
+    found = [decoder.decode(frame) is not None for frame in made.frames()]
+    assert sum(found) == (40 if snaplen >= 54 else 0)
+    assert [found[place] for place in columns.place.tolist()] == [True] * len(columns)
+    assert sorted([*columns.place.tolist(), *rest.tolist()]) == list(range(40))
+    table.take(made, columns)
+    assert table.packets.sum() == len(columns)
