@@ -350,7 +350,7 @@ class BulkPcapng(PcapngParser):
         kind = self._order + "u4"
         view = at_every(data, 28)
         fields = view[blocks[:-1]].view(kind).reshape(-1, 7)
-        ordinary = self._ordinary(data, blocks, fields)
+        ordinary, lost = self._ordinary(data, blocks, fields)
         edges = np.flatnonzero(ordinary[1:] != ordinary[:-1]) + 1
         edges = np.concatenate([[0], edges, [len(ordinary)]])
         done = 0  # up to here they are taken
@@ -359,6 +359,7 @@ class BulkPcapng(PcapngParser):
                 continue
             if not self._each(data, blocks[done : begin + 1], batches):
                 return int(blocks[begin])
+            self._lost_before(lost[begin:end])
             self._take_run(data, blocks[begin:end], fields[begin:end], batches)
             done = end
         self._each(data, blocks[done:], batches)
@@ -370,8 +371,11 @@ class BulkPcapng(PcapngParser):
             self._usual(data, int(blocks[0]), int(blocks[-1]), batches)
         return not self.ended
 
-    def _ordinary(self, data: bytes, blocks: Longs, fields: NDArray[Any]) -> NDArray[Any]:
-        """Which blocks have nothing odd, and no options of consequence."""
+    def _ordinary(
+        self, data: bytes, blocks: Longs, fields: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Which blocks have nothing odd, and what was lost before each of them."""
+        lost = np.zeros(len(fields), np.uint64)
         words = at_every(data, 4)
         again = words[blocks[1:] - 4].view(self._order + "u4").reshape(-1)
         captured = fields[:, 5].astype(np.int64)
@@ -385,8 +389,16 @@ class BulkPcapng(PcapngParser):
             from tcpviz.bulk.segments.blockoptions import silent  # few packets have options
 
             end = blocks[1:][some] - 4
-            fine[some] = silent(data, self._order, end - more[some], end)
-        return fine
+            fine[some], lost[some] = silent(data, self._order, end - more[some], end)
+        return fine, lost
+
+    def _lost_before(self, lost: NDArray[Any]) -> None:
+        """Note what was lost before the packets that come now."""
+        for place in np.flatnonzero(lost).tolist():
+            count, number = int(lost[place]), self.number + 1 + place
+            self._seen_drops += count
+            self.losses[number] = self.losses.get(number, 0) + count
+        self._count_drops()
 
     def _take_run(
         self, data: bytes, blocks: Longs, fields: NDArray[Any], batches: list[Batch]
