@@ -20,7 +20,6 @@ from tcpviz.sources.blockring import FRAME, chain
 from tcpviz.sources.packets import begins_with_tag
 from tcpviz.sources.parser import Interface
 from tcpviz.sources.ring import (
-    AT_ONCE,
     AT_ONCE_BYTES,
     COUNT,
     HEAD,
