@@ -41,4 +41,5 @@ def run(lab):
     client.setsockopt("SO_LINGER", 0)
     client.close()
     server.close()
-    lab.wait(1.5)  # and now the first one arrives
+    lab.cable.await_segment("client", "RST", nth=2)  # and now the first one has arrived
+    lab.wait(0.2)
