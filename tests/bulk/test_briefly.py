@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import struct
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,44 @@ def test_any_connections_variable_by_variable(tmp_path: Path, seed: int) -> None
     found, segments, taken = unlike(lossy(tmp_path / "losses.pcap", seed))
     assert found == []
     assert taken < segments * 0.8
+
+
+def altered(path: Path, change: Callable[[int, bytearray], list[tuple[int, bytes]]]) -> Path:
+    """The same capture with other packets or more of them, each with its microseconds."""
+    data, at = path.read_bytes(), 24
+    records: list[tuple[int, bytes, int]] = []
+    while at < len(data):
+        seconds, rest, size, wire = struct.unpack_from("<4I", data, at)
+        packet = bytearray(data[at + 16 : at + 16 + size])
+        at += 16 + size
+        records += [(*each, wire) for each in change(seconds * 10**6 + rest, packet)]
+    records.sort(key=lambda each: each[0])
+    heads = [struct.pack("<4I", *divmod(when, 10**6), len(one), w) for when, one, w in records]
+    bodies = [one for _, one, _ in records]
+    path.write_bytes(data[:24] + b"".join(a + b for a, b in zip(heads, bodies, strict=True)))
+    return path
+
+
+@pytest.mark.parametrize("size", [60, 68, 80])
+def test_what_the_snapshot_cut_off(tmp_path: Path, size: int) -> None:
+    path = lossy(tmp_path / "losses.pcap", 41)
+    found, segments, taken = unlike(altered(path, lambda when, one: [(when, bytes(one[:size]))]))
+    assert found == []
+    assert taken < segments * 0.8
+
+
+@pytest.mark.parametrize("names", [(0,), (0, 0, 1, 2, 3), (7,), range(60), None])
+def test_packets_that_were_captured_twice(tmp_path: Path, names: Sequence[int] | None) -> None:
+    """With identifications that say nothing, few of them, or their own (``None``)."""
+    dice = random.Random(5)
+
+    def again(when: int, packet: bytearray) -> list[tuple[int, bytes]]:
+        if names is not None and packet[12:14] == b"\x08\0":
+            struct.pack_into(">H", packet, 18, dice.choice(names))
+        copy = [] if dice.random() < 0.99 else [dice.choice((0, 9, 11, 900, 90_000))]
+        return [(when + later, bytes(packet)) for later in (0, *copy)]
+
+    assert unlike(altered(lossy(tmp_path / "losses.pcap", 42), again))[0] == []
 
 
 @pytest.mark.parametrize("seed", [3, 8, 24, 301])
