@@ -39,7 +39,7 @@ def disagreements(path: Path, frames: list[Frame]) -> tuple[list[object], int]:
     segments += decoder.extra
     reading = Reading(str(path), heads=True)
     reading.read()
-    columns, tables, mine = reading.columns, reading.columns.tables, reading._decoder
+    columns, tables, mine = reading.columns, reading.columns.tables, reading.decoder
     wrong: list[object] = []
     for name in ("frames", "segments"):
         if getattr(mine, name) != getattr(decoder, name):

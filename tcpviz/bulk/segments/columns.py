@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
+from socket import AF_INET6, inet_aton, inet_pton
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,6 +81,11 @@ def rows_at(array: Piece, rows: Column) -> Column:
     """These rows of ``array["row"]``, one behind the other."""
     whole: Column = array["row"].view(f"V{ROW.itemsize}").take(rows)
     return whole.view(ROW)
+
+
+def packed(address: str) -> bytes:
+    """The 4 or 16 bytes of an address that a segment has."""
+    return inet_pton(AF_INET6, address) if ":" in address else inet_aton(address)
 
 
 class Tables:
@@ -252,8 +257,7 @@ class Columns:
         for one in segments:
             ends = []
             for end in (one.src, one.dst):
-                packed = ipaddress.ip_address(end.addr).packed
-                ends.append(tables.address(packed))
+                ends.append(tables.address(packed(end.addr)))
             version = 6 if ":" in one.src.addr else 4
             scope = tables.scope(version, one.scope)
             stamps = one.options.timestamps

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-import ipaddress
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.segments.columns import Tables
+from tcpviz.bulk.segments.columns import Tables, packed
 from tcpviz.core.records import Unreachable
 from tcpviz.core.segment import Endpoint
 from tcpviz.wire.tcp import address
@@ -106,10 +105,10 @@ class Errors(Sequence[tuple[int, Unreachable]]):
                 "row": row,
                 "time": error.time_ns,
                 "frame": error.frame,
-                "reporter": number(_packed(error.reporter)),
-                "told": number(_packed(error.told)),
-                "src": number(_packed(error.src.addr)),
-                "dst": number(_packed(error.dst.addr)),
+                "reporter": number(packed(error.reporter)),
+                "told": number(packed(error.told)),
+                "src": number(packed(error.src.addr)),
+                "dst": number(packed(error.dst.addr)),
                 "sport": error.src.port,
                 "dport": error.dst.port,
                 "seq": error.seq,
@@ -162,7 +161,3 @@ class Errors(Sequence[tuple[int, Unreachable]]):
             told["frame"],
             self.scopes[told["scope"]],
         )
-
-
-def _packed(text: str) -> bytes:
-    return ipaddress.ip_address(text).packed
