@@ -192,12 +192,13 @@ def _end(forks: Iterable[Fork[Any]]) -> None:
         each.close()
 
 
-def in_order(call: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+def in_order(call: Callable[[T], R], items: Sequence[T], count: int = MOST) -> Iterator[R]:
     """What ``call`` makes of each item, in the order of the items, as :func:`map` has it.
 
-    With n processes each makes every n-th, and is as far ahead as its pipe is wide.
+    With n processes (``count`` at most) each makes every n-th, and is as far ahead as its pipe
+    is wide.
     """
-    count = min(_hands, len(items))
+    count = min(_hands, count, len(items))
     if count <= 1:
         yield from map(call, items)
         return

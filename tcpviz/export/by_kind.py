@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk import forks
+from tcpviz.bulk.connections.shares import hands
 from tcpviz.bulk.tables.branches import Kind, Kinds
 from tcpviz.bulk.tables.facts import Unfit
 from tcpviz.bulk.tables.portions import Portion, portions
@@ -22,6 +24,7 @@ from tcpviz.words import english
 
 Array = NDArray[Any]
 T = TypeVar("T")
+R = TypeVar("R")
 Filled = Callable[[Portion, Array], list[T]]
 """What some connections of a portion, given by their places in it, are written as."""
 
@@ -49,10 +52,23 @@ class ByKind(Generic[T]):
 
     def lines(self, places: Array) -> Iterator[list[T]]:
         """The lines of the connections at these places, some thousand at a time."""
-        for part, regular in portions(self._table, places):
-            with english():
-                made = self._lines(part, regular)
-            yield made
+        for part in portions(self._table, places):
+            yield self._made_of(part)
+
+    def made(self, places: Array, of: Callable[[list[T]], R]) -> Iterator[R]:
+        """The same, and ``of`` each time what it makes of them: where that is less, forks help."""
+
+        def make(part: tuple[Array, Array]) -> R:
+            return of(self._made_of(part))
+
+        parts = list(portions(self._table, places))
+        # Forms that are common are known from the first, and not made by each of them anew.
+        yield from map(make, parts[:1])
+        yield from forks.in_order(make, parts[1:], hands(self._table.building.reading))
+
+    def _made_of(self, part: tuple[Array, Array]) -> list[T]:
+        with english():
+            return self._lines(*part)
 
     def _lines(self, places: Array, regular: Array) -> list[T]:
         """A line for each place, in their order."""

@@ -49,8 +49,7 @@ def lines(table: Table) -> ByKind[str]:
 
 def texts(table: Table, places: Array) -> Iterator[list[str]]:
     """The lines of the connections at these places, some thousand at a time."""
-    for some in lines(table).lines(places):
-        yield [each for each in some if each]
+    return lines(table).made(places, lambda some: [each for each in some if each])
 
 
 def sums(table: Table, connection: Connection) -> ZeekSums:

@@ -31,7 +31,7 @@ def lines(table: Table) -> ByKind[str]:
 
 def texts(table: Table, places: Array) -> Iterator[str]:
     """The lines of the connections at these places, some thousand in each text."""
-    return map("".join, lines(table).lines(places))
+    return lines(table).made(places, "".join)
 
 
 def _line(connection: Connection, now_ns: int) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk import forks
+from tcpviz.bulk.connections.shares import hands
 from tcpviz.bulk.segments.flows import grouped
 from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.bulk.tables.cutting import stretches
@@ -359,6 +360,7 @@ def write(
             for title, size in zip(titles, sizes, strict=True)
         ]
         put(("  ".join(heading).rstrip() + "\n").encode())
+    processes = hands(table.building.reading)
     for some, chosen in parts:
         columns = cells(some, chosen) if alone is None else alone
         columns = columns if inside else without_inside(columns)
@@ -369,7 +371,7 @@ def write(
         fields.append(columns[-1].layout(0, b"\n"))
         rows = len(some) if chosen is None else len(chosen)
         spans = [slice(at, min(at + ROWS, rows)) for at in range(0, rows, ROWS)]
-        for text in forks.in_order(functools.partial(_rows, fields), spans):
+        for text in forks.in_order(functools.partial(_rows, fields), spans, processes):
             put(text)
     of_all = b"" if places is None else f"{count} of ".encode()
     put(of_all + ("\n".join(closing_lines(len(table), status, table.crowds)) + "\n").encode())

@@ -39,16 +39,20 @@ class Share(NamedTuple):
     segments: int
 
 
+def hands(reading: Reading) -> int:
+    """How many processes may work on what has been read, this one among them."""
+    columns = reading.root.columns
+    if columns.windows is None:
+        return forks.hands()
+    return min(forks.hands(), 1 + columns.windows.helpers(columns.count))
+
+
 def shares(reading: Reading, flows: Flows, spans: list[Span]) -> list[list[Span]]:
     """Stretches of flows dealt out to this process and to others, as they lie; all may be ours."""
-    columns = reading.root.columns
-    hands = forks.hands()
-    if columns.windows is not None:
-        hands = min(hands, 1 + columns.windows.helpers(columns.count))
     reached = [0]
     for begin, end in spans:
         reached.append(reached[-1] + int(flows.begin[end] - flows.begin[begin]))
-    count = max(1, min(hands, reached[-1] // WORTH, len(spans)))
+    count = max(1, min(hands(reading), reached[-1] // WORTH, len(spans)))
     out: list[list[Span]] = [[] for _ in range(count)]
     for span, before in zip(spans, reached, strict=False):
         out[before * count // reached[-1]].append(span)
