@@ -49,4 +49,5 @@ def run(lab):
     client.close()
     lab.cable.delay("client", "ACK", seconds=1.5)
     server.close()
-    lab.wait(2)
+    lab.cable.await_segment("server", "RST")  # the late ACK has arrived, and is answered
+    lab.wait(0.3)
