@@ -142,3 +142,20 @@ def test_data_can_do_nothing_to_the_terminal():
     assert "owned" in lines[16]
     assert len(lines) == 17
     assert plain_line(list(hexdump(b"a" * 5000, 78))[-1]) == "... 904 more bytes"
+
+
+def test_a_window_whose_unit_was_cut_off() -> None:
+    talk = Talk()
+    talk.client("S", options=Options(mss=1460, cut=True))
+    talk.server("SA", options=Options(mss=1460, cut=True))
+    talk.client("A", window=500)
+    first = " ".join(page(talk, 0).split())
+    assert "mss 1460 (the rest was not captured)" in first
+    assert "The capture has cut off its options: what else it offers is not known." in first
+    third = " ".join(page(talk, 2).split())
+    assert "in a unit that the SYNs told, whose options the capture has cut off" in third
+    talk = Talk()  # nobody scales unless both do
+    talk.client("S", options=Options(mss=1460))
+    talk.server("SA", options=Options(mss=1460, cut=True))
+    talk.client("A", window=500)
+    assert "not scaled: not both SYNs offered it" in " ".join(page(talk, 2).split())
