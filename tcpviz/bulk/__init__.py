@@ -8,8 +8,6 @@
 ``live``         of a busy link's, through a packet ring
 """
 
-import os
+from tcpviz.bulk.beforehand import settle
 
-# Numpy's linear algebra starts threads when it is imported; nobody here needs them, and a
-# process with one thread can give its privileges up as a whole.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+settle()

@@ -10,11 +10,13 @@ import argparse
 import contextlib
 import ctypes
 import gc
-import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from tcpviz.bulk import forks
+from tcpviz.bulk.segments.windows import windows_of
+from tcpviz.bulk.tables.load import Loaded, Unsuited, told
 from tcpviz.commands.stream import complain
 from tcpviz.export.table_text import connection_rows, encodes
 from tcpviz.sources.feed import FeedStatus, SourceError
@@ -27,15 +29,6 @@ if TYPE_CHECKING:
     from tcpviz.bulk.tables.table import Table
     from tcpviz.core.connection import Connection
     from tcpviz.views.filter import Filter
-
-# numpy starts a thread for each processor to multiply matrices, of which we have none.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-import numpy as np  # after the setting above
-
-from tcpviz.bulk import forks
-from tcpviz.bulk.segments.windows import windows_of
-from tcpviz.bulk.tables.load import Loaded, Unsuited, told
 
 _BEAT_S = 0.1
 
@@ -132,7 +125,7 @@ def _result(options: argparse.Namespace, loaded: Loaded, chosen: Filter | None) 
         remark(chosen, table.examples())
     if options.ladder is not None:
         return _ladder(options, loaded, plain)
-    places = np.arange(len(table)) if chosen is None else _places(table, chosen)
+    places = _all(table) if chosen is None else _places(table, chosen)
     if options.conn_log or options.parquet:
         from tcpviz.commands import read_outlets
         from tcpviz.export import conn_log_columns, parquet_columns
@@ -184,7 +177,7 @@ def _troubles(options: argparse.Namespace, table: Table, chosen: Filter | None) 
     from tcpviz.commands import read_troubles
     from tcpviz.export.gathering_columns import gather
 
-    places = np.arange(len(table)) if chosen is None else _places(table, chosen)
+    places = _all(table) if chosen is None else _places(table, chosen)
     gathering = gather(table, places)
     many = table.crowds if chosen is None else table.crowds_of(places)
     read_troubles.report(options, gathering, many)
@@ -197,6 +190,12 @@ def _answerable(chosen: Filter) -> bool:
     from tcpviz.bulk.tables import sieve
 
     return sieve.answerable(chosen)
+
+
+def _all(table: Table) -> NDArray[Any]:
+    import numpy as np  # tcpviz.bulk has told it what to begin with
+
+    return np.arange(len(table))
 
 
 def _places(table: Table, chosen: Filter) -> NDArray[Any]:

@@ -8,7 +8,6 @@ feed of its segments.
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,8 +74,6 @@ class BulkFeed:
         return FileFeed(self.path)
 
     def _by_columns(self, source: str | Pipe) -> Iterator[list[Record]]:
-        # numpy starts a thread for each processor to multiply matrices, of which we have none.
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from tcpviz.bulk.segments.windows import windows_of
         from tcpviz.bulk.tables.growing import Growing, Unsuited
 
