@@ -6,6 +6,7 @@
 ``spilling``     flows dealt out to disk where they are more than memory may take
 ``tables``       of a capture's connections: asked, sorted, sifted and looked at
 ``live``         of a busy link's, through a packet ring
+``forks``        of a process that only reads; ``crew``: others that help beside a screen, too
 """
 
 from tcpviz.bulk.beforehand import settle
