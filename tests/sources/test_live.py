@@ -648,9 +648,10 @@ def test_a_link_that_flaps_ends_no_capture(rings):
         ip("link", "set", "one", "down")
         told = frames = 0
         for batch in feed.batches():
-            if told == len(feed.status.notes):
-                continue
-            told = len(feed.status.notes)
+            notes = len(feed.status.notes)
+            if told == notes or (notes == 2 and not feed.status.frames):
+                continue  # it is asked three times, a second apart
+            told = notes
             if told == 1:
                 ip("link", "set", "one", "up")
                 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
