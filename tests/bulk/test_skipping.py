@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from tcpviz.bulk.connections import skipping
 from tcpviz.bulk.long import inorder
 from tests.bench.generate import stream
+from tests.bulk import variants
 from tests.bulk.compare import built, differences
+from tests.bulk.drawing import frames_of
 from tests.bulk.inside import unlike
-from tests.bulk.transfer import Manner, drawn, write
+from tests.bulk.transfer import ACK, Manner, drawn, write
 
 
 @pytest.mark.parametrize("seed", [3, 8, 13, 20, 24, 40, 301, 668, 3167, 4037, 5022])
@@ -36,6 +39,29 @@ def test_a_transfer_that_is_never_quiet_is_hardly_followed(tmp_path: Path) -> No
     found, segments, taken = unlike(path)
     assert (found, segments) == ([], packets)
     assert taken < packets / 20
+
+
+def test_one_ack_that_comes_much_too_late_is_doubted_and_the_rest_is_plain(
+    tmp_path: Path,
+) -> None:
+    """Its number is what all that is sent to its sender acknowledges from then on."""
+    path = tmp_path / "transfer.pcap"
+    stream(path, 4000)
+    frames = frames_of(path)
+    bare = min(len(each.data) for each in frames[100:])
+    late = next(at for at in range(100, len(frames)) if len(frames[at].data) == bare)
+    frame = frames.pop(late)
+    frames.insert(1500, replace(frame, time_ns=frames[1500].time_ns))
+    path.write_bytes(variants.pcap(frames))
+    found, segments, taken = unlike(path)
+    assert (found, segments) == ([], len(frames))
+    assert taken < len(frames) / 20
+    building = built(path)
+    ((_, connection),) = building.followed
+    (end,) = (each for each in (connection.client, connection.server) if each.doubted)
+    assert end.doubted[0].flags == ACK
+    assert not end.doubted[0].payload_len
+    building.reading.close()
 
 
 def test_of_losses_what_was_sent_again_is_followed(tmp_path: Path) -> None:

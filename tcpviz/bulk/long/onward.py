@@ -203,10 +203,12 @@ class Onward:
                 places = places[low:high]
                 end = first(places[stretch.ack[places] == peer.flow.probe_end], begin, end)
             for number in half.unsettled if half.end.doubted else ():
-                # Its peer would confirm it by acknowledging just that.
+                # Its peer would confirm it by acknowledging just that, and not all that it sent.
                 low, high = span(stretch.at[1 - side], begin, end)
                 places = stretch.at[1 - side][low:high]
-                end = first(places[stretch.ack[places] == number], begin, end)
+                places = places[stretch.ack[places] == number]
+                places = places[stretch.back[places] != stretch.theirs[places]]
+                end = first(places, begin, end)
             end = holes.before_hole(half, stretch, side, (begin, end), legs)
             end = holes.before_gap(half, stretch, side, (begin, end), legs)
         return end
