@@ -156,9 +156,9 @@ def test_a_table_is_the_same_whoever_made_it(
     joined: list[int] = []
     join = Building._join
 
-    def noted(building: Building, share: shares.Share, spans: list[shares.Span]) -> list[int]:
+    def noted(building: Building, share: shares.Share) -> list[int]:
         joined.append(len(share.array["first"]))
-        return join(building, share, spans)
+        return join(building, share)
 
     monkeypatch.setattr(Building, "_join", noted)
     made: list[list[object]] = []

@@ -147,7 +147,7 @@ class Building:
                 except forks.Lost:
                     yield from self._through(each, enough)
                 else:
-                    yield from self._join(share, each)
+                    yield from self._join(share)
 
     def _through(self, chunks: list[Span], enough: Callable[[], bool] | None) -> Iterator[int]:
         """The same of some stretches."""
@@ -166,19 +166,13 @@ class Building:
             {name: column[before : self._count] for name, column in self.array.items()},
             span,
             self.kept[span],
-            self.told.believed[self._about_those(chunks)],
             irregular,
             self.shapes.since(mark),
             self.follower.segments - segments,
         )
 
-    def _about_those(self, chunks: list[Span]) -> slice:
-        """Which ICMP errors are about the flows from the first of these stretches to the last."""
-        low, high = np.searchsorted(self.told.flow, [chunks[0][0], chunks[-1][1]])
-        return slice(int(low), int(high))
-
-    def _join(self, share: Share, chunks: list[Span]) -> list[int]:
-        """Enter what another has made of these; its flows that have to be followed."""
+    def _join(self, share: Share) -> list[int]:
+        """Enter what another has made; its flows that have to be followed."""
         start = self._count
         self._count += len(share.array["first"])
         for name, column in share.array.items():
@@ -187,7 +181,6 @@ class Building:
         shape = self.array["shape"][start : self._count]
         shape[:] = numbers[shape]
         self.kept[share.span] = share.kept
-        self.told.believed[self._about_those(chunks)] = share.believed
         self.follower.segments += share.segments
         return share.irregular
 

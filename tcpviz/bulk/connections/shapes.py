@@ -103,7 +103,6 @@ class Fresh(NamedTuple):
     kinds: list[Kind]
     rows: list[list[int]]
     offload: list[tuple[bool, bool]]
-    told: dict[int, tuple[int, Kept]]
     made: dict[tuple[int, Ending], Connection]
 
 
@@ -144,9 +143,9 @@ class Shapes:
         """What has come since then."""
         shapes, made = mark
         more = itertools.islice(self._made.items(), made, None)
-        told = {number: each for number, each in self._told.items() if number >= shapes}
-        kinds, rows = self._kinds[shapes:], self._rows[shapes:]
-        return Fresh(shapes, kinds, rows, self._offload[shapes:], told, dict(more))
+        return Fresh(
+            shapes, self._kinds[shapes:], self._rows[shapes:], self._offload[shapes:], dict(more)
+        )
 
     def join(self, fresh: Fresh) -> Array:
         """Take what has come to a copy of it; the number here of each that the copy knows."""
@@ -154,8 +153,6 @@ class Shapes:
         for kind, rows, offload in zip(fresh.kinds, fresh.rows, fresh.offload, strict=True):
             known = self._numbers.get(kind)
             numbers.append(self._add(kind, rows, offload) if known is None else known)
-        for number, (plain, kept) in fresh.told.items():
-            self._told.setdefault(numbers[number], (numbers[plain], kept))
         for (number, ending), connection in fresh.made.items():
             self._made.setdefault((numbers[number], ending), connection)
         return np.array(numbers, np.int64)

@@ -25,7 +25,6 @@ class Share(NamedTuple):
 
     ``array``      as the building's
     ``kept``       of its places ``span``
-    ``believed``   of the ICMP errors about its flows
     ``irregular``  flows that have to be followed
     ``shapes``     what it has come to know, and ``segments`` how many objects it has made for it
     """
@@ -33,7 +32,6 @@ class Share(NamedTuple):
     array: dict[str, Array]
     span: slice
     kept: Array
-    believed: Array
     irregular: list[int]
     shapes: Fresh
     segments: int

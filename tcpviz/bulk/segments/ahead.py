@@ -14,18 +14,16 @@ import os
 from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from tcpviz.bulk import forks
 from tcpviz.bulk.segments.columns import SMALLEST, Column, Columns, Piece, Scope, Tables
 from tcpviz.bulk.segments.icmp import ADDRESSES, Errors
+from tcpviz.bulk.segments.reading import PIECE, Reading
 from tcpviz.bulk.segments.records import Batch, BulkPcap, BulkPcapng
 from tcpviz.wire.decoder import Counts, Decoder
-
-if TYPE_CHECKING:
-    from tcpviz.bulk.segments.reading import Reading
 
 WORTH = 1 << 24
 """Bytes that are worth a fork: some 0.05 s of small packets."""
@@ -38,9 +36,6 @@ _STEP = 1 << 21
 
 _ROWS = 1 << 15
 """Rows that are given back at a time: they stay in the processor's cache."""
-
-PIECE = 1 << 20
-"""Bytes that a fork reads at a time."""
 
 
 class Head(NamedTuple):
@@ -75,11 +70,10 @@ class Ahead:
         self._forks: dict[int, forks.Fork[Any]] = {}
         capture, file = reading.capture, reading.file
         parser, size = capture.stream.parser, capture.size
-        plain = file is not None and not capture.stream.packed and size is not None
-        if not plain or not isinstance(parser, BulkPcap | BulkPcapng):
+        if file is None or size is None or capture.stream.packed:
             return
-        assert file is not None
-        assert size is not None
+        if not isinstance(parser, BulkPcap | BulkPcapng):
+            return
         count = min(forks.hands(), size // WORTH)
         windows = reading.columns.windows
         if windows is not None:
