@@ -11,20 +11,19 @@ from __future__ import annotations
 
 from tcpviz.bulk.brief.rows import KEPT, RIGHT, SELECTIVE, TIMED, Row, Rows
 from tcpviz.bulk.long.recall import PlacesOfData, Reader
+from tcpviz.bulk.views import Views
 from tcpviz.core.analysis import Analysis
 from tcpviz.core.claims import Certainty
 from tcpviz.core.connection import Connection
 from tcpviz.core.contents import HEAD, Contents
 from tcpviz.core.doubt import LEAST_REACH
-from tcpviz.core.flow import Flow
-from tcpviz.core.halfconn import End, Sums
+from tcpviz.core.halfconn import Sums
 from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side
 from tcpviz.core.segment import Segment
 from tcpviz.core.sendlog import MAX_UNACKED, Sent
 from tcpviz.core.states import State
-from tcpviz.core.vitals import MAX_TTLS, STRANGE_TICKS, Signs
-from tcpviz.core.zeek_end import End as ZeekEnd
+from tcpviz.core.vitals import MAX_TTLS, STRANGE_TICKS
 from tcpviz.core.zeek_end import ZeekState
 from tcpviz.core.zeek_gaps import (
     MAX_ABOVE_HOLE_WITHOUT_ACKS,
@@ -58,39 +57,20 @@ class _Data(PlacesOfData):
         return True
 
 
-class Half:
+class Half(Views):
     """One end in all views.
 
     ``knows``    its state is proved (2), or a segment without data may do so (1), or any (0)
     ``sacked``   the place of its latest segment, if its SACK blocks have not been read yet
-    ``letters``  of its data, and its ACKs, in the history
     """
 
-    __slots__ = (
-        "data",
-        "end",
-        "flow",
-        "gaps",
-        "knows",
-        "letters",
-        "sacked",
-        "side",
-        "signs",
-        "zeek",
-    )
+    __slots__ = ("data", "gaps", "knows", "sacked")
 
     def __init__(
         self, connection: Connection, analysis: Analysis, side: Side, reader: Reader, rows: Rows
     ) -> None:
-        marks, zeek = analysis.marks, analysis.zeek
-        self.side = side
-        self.end: End = connection.end(side)
-        self.flow: Flow = marks._client if side is Side.CLIENT else marks._server
-        self.signs: Signs = analysis.vitals.of(side)
-        first = side is zeek.originator
-        self.zeek: ZeekEnd = zeek._orig if first else zeek._resp
+        super().__init__(connection, analysis, side)
         self.gaps = self.zeek.gaps
-        self.letters = "DA" if first else "da"
         self.knows = 0
         self.sacked: int | None = None
         contents = self.flow.contents

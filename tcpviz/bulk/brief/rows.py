@@ -22,6 +22,7 @@ from tcpviz.bulk.segments.columns import (
     STAMPED,
     SUM_SHIFT,
     Piece,
+    clearly_captured,
     rows_at,
 )
 from tcpviz.bulk.segments.reading import Reading
@@ -44,8 +45,6 @@ RIGHT, TIMED, SELECTIVE, KEPT = 1, 2, 4, 8
 
 _ACK, _PSH, _SYN = 16, 8, 2
 _TOLD = np.uint16(0x1D)  # FIN, RST, PSH, ACK: what has no options of its own, nor urgent data
-
-_CUT_A_LITTLE = 64  # bytes that the capture lacks at an end: data, or what comes behind it
 
 
 class Rows:
@@ -125,7 +124,7 @@ def _kinds(array: Piece, rows: Array, row: Array) -> tuple[Array, Array, Array]:
     plain &= length < 1 << 24
     plain &= row["seq"] <= 0xFFFFFFFF - (1 << 24)
     lacks = array["wire"][rows].astype(np.int64) - array["captured"][rows]
-    clear = (lacks <= 0) | (lacks > _CUT_A_LITTLE) | (length == 0)
+    clear = clearly_captured(lacks, length)
     plain &= clear
     bare &= clear
     kind = (said == sums.RIGHT) * RIGHT + (bits & STAMPED != 0) * TIMED

@@ -7,31 +7,19 @@ from __future__ import annotations
 
 from tcpviz.bulk.long.inorder import Standing
 from tcpviz.bulk.long.recall import PlacesOfData, Reader, WaitingData
-from tcpviz.core.analysis import Analysis
+from tcpviz.bulk.views import Views
 from tcpviz.core.claims import Certainty
 from tcpviz.core.connection import Connection
 from tcpviz.core.flow import Flow
 from tcpviz.core.halfconn import End
-from tcpviz.core.records import Side
 from tcpviz.core.states import State
-from tcpviz.core.vitals import MAX_TTLS, Signs
-from tcpviz.core.zeek_end import End as ZeekEnd
+from tcpviz.core.vitals import MAX_TTLS
 
 
-class Half:
+class Half(Views):
     """One end with all that is kept of it."""
 
-    __slots__ = ("data", "end", "flow", "letters", "log", "side", "signs", "zeek")
-
-    def __init__(self, connection: Connection, analysis: Analysis, side: Side) -> None:
-        marks, zeek = analysis.marks, analysis.zeek
-        self.side = side
-        self.end: End = connection.end(side)
-        self.flow: Flow = marks._client if side is Side.CLIENT else marks._server
-        self.signs: Signs = analysis.vitals.of(side)
-        first = side is zeek.originator
-        self.zeek: ZeekEnd = zeek._orig if first else zeek._resp
-        self.letters = "DA" if first else "da"
+    __slots__ = ("data", "log")
 
     def remember_by(self, reader: Reader) -> None:
         """What is kept of single segments is told from the columns from now on."""

@@ -28,6 +28,7 @@ from tcpviz.bulk.segments.columns import (
     STAMPED,
     SUM_SHIFT,
     Columns,
+    clearly_captured,
     rows_at,
 )
 from tcpviz.core.doubt import LEAST_REACH, UNKNOWN_REACH
@@ -42,8 +43,6 @@ _ACK, _PSH, _SYN, _FIN, _RST = 16, 8, 2, 1, 4
 
 RECENT = 16
 """Packets among which the core looks for copies."""
-
-_CUT_A_LITTLE = 64  # bytes that the capture lacks at an end: data, or what comes behind it
 
 
 @dataclass(slots=True)
@@ -290,8 +289,7 @@ class Stretch:
         lacks = wire - array["captured"][self.rows]
         self._around = wire - self.length
         self.whole = lacks <= 0
-        clear: Array = (self.length == 0) | self.whole | (lacks > _CUT_A_LITTLE)
-        return clear
+        return clearly_captured(lacks, self.length)
 
     def _named(self, *, meaningless: bool, copies: bool) -> Array:
         """Whether it can be no packet that was captured just before.

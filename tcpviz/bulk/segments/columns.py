@@ -74,6 +74,9 @@ SMALLEST = 70
 
 _LEAST_ROOM = 1 << 12
 
+CUT_A_LITTLE = 64
+"""Bytes that the capture lacks of a packet: up to so many may be data, or what comes behind it."""
+
 Scope = tuple[int, tuple[str, ...]]
 
 
@@ -86,6 +89,12 @@ def rows_at(array: Piece, rows: Column) -> Column:
 def packed(address: str) -> bytes:
     """The 4 or 16 bytes of an address that a segment has."""
     return inet_pton(AF_INET6, address) if ":" in address else inet_aton(address)
+
+
+def clearly_captured(lacks: Column, length: Column) -> Column:
+    """Where it is clear how much of its data was captured of a packet that lacks so many bytes."""
+    clear: Column = (length == 0) | (lacks <= 0) | (lacks > CUT_A_LITTLE)
+    return clear
 
 
 class Tables:
