@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import heapq
 import os
 import pickle
 import signal
@@ -192,28 +193,48 @@ def _end(forks: Iterable[Fork[Any]]) -> None:
         each.close()
 
 
-def in_order(call: Callable[[T], R], items: Sequence[T], count: int = MOST) -> Iterator[R]:
+def in_order(
+    call: Callable[[T], R],
+    items: Sequence[T],
+    count: int = MOST,
+    costs: Sequence[int] | None = None,
+) -> Iterator[R]:
     """What ``call`` makes of each item, in the order of the items, as :func:`map` has it.
 
-    With n processes (``count`` at most) each makes every n-th, and is as far ahead as its pipe
-    is wide.
+    With n processes (``count`` at most) each makes every n-th, or by what they cost the next one
+    is whose work is least so far; and each is as far ahead as its pipe is wide.
     """
     count = min(_hands, count, len(items))
     if count <= 1:
         yield from map(call, items)
         return
+    whose = _dealt(costs or [1] * len(items), count)
     forks: list[Fork[R] | None] = [None]
-    forks += begun(partial(map, call, items[place::count]) for place in range(1, count))
+    forks += begun(
+        partial(map, call, [item for item, hand in zip(items, whose, strict=True) if hand == each])
+        for each in range(1, count)
+    )
     forks += [None] * (count - len(forks))
     try:
-        for place, item in enumerate(items):
-            fork = forks[place % count]
+        for item, hand in zip(items, whose, strict=True):
+            fork = forks[hand]
             if fork is not None:
                 try:
                     made = fork.take()
                 except Lost:
                     fork.close()
-                    fork = forks[place % count] = None
+                    fork = forks[hand] = None
             yield call(item) if fork is None else made
     finally:
         _end(each for each in forks if each is not None)
+
+
+def _dealt(costs: Sequence[int], count: int) -> list[int]:
+    """Who makes each: the one who has least to do so far, the first of them where several have."""
+    work = [(0, hand) for hand in range(count)]
+    whose = []
+    for cost in costs:
+        least, hand = work[0]
+        heapq.heapreplace(work, (least + cost, hand))
+        whose.append(hand)
+    return whose

@@ -51,6 +51,15 @@ def test_results_come_in_the_order_of_the_items(hands: int) -> None:
     assert list(forks.in_order(lambda n: n * n, range(200))) == [n * n for n in range(200)]
 
 
+def test_who_has_least_to_do_makes_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forks, "_hands", 3)
+    costs = [9, 1, 1, 5, 5, 5, 1]
+    made = list(forks.in_order(lambda _: os.getpid(), costs, costs=costs))
+    mine, other, third = made[0], made[1], made[2]
+    assert made == [mine, other, third, other, third, other, third]
+    assert len({mine, other, third}) == 3
+
+
 def test_an_exception_comes_after_the_results_before_it(hands: int) -> None:
     got: list[int] = []
     with pytest.raises(ZeroDivisionError):

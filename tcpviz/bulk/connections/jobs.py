@@ -2,7 +2,7 @@
 
 Nothing that it makes of one depends on another. So of a large file with many such flows other
 processes follow some (:mod:`tcpviz.bulk.crew`, :mod:`tcpviz.bulk.connections.hand`); what comes
-of it is the same, in the same order.
+of it is the same, in the same order. Where there may be forks these do: they have all they need.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tcpviz.bulk import forks
 from tcpviz.bulk.connections.briefly import Briefly
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.following import Follower
+from tcpviz.bulk.connections.shares import hands
 from tcpviz.bulk.processors import processors
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.bulk.segments.windows import ROW_BYTES
@@ -85,6 +86,11 @@ class Job(NamedTuple):
 
 def _size(job: Job) -> int:
     return len(job.rows)
+
+
+def _cost(job: Job) -> int:
+    """How many segments the core takes of it, or fewer."""
+    return len(job.rows) // SKIPPED if job.long else len(job.rows)
 
 
 def done(job: Job, reading: Reading, clock: Clock, follower: Follower) -> Opened:
@@ -178,6 +184,7 @@ class Jobs:
         self._crew: Crew[list[Job], Made] | None = None
         self._portions: list[tuple[list[Job], int]] = []
         self._size = self._cost = 0
+        self._hands = hands(reading)
         self._beside_screen = forks.beside_screen()
         self._enough = PORTION // 3 if self._beside_screen else PORTION
         self._largest = largest(reading)
@@ -199,18 +206,21 @@ class Jobs:
         count = len(job.rows)
         if count <= TINY or count > self._largest:
             return 0
-        return count // SKIPPED if job.long else count
+        return _cost(job)
 
     def results(self, enough: Callable[[], bool]) -> Iterator[Opened]:
         """Of each job; see :func:`followed`."""
         self._hand_over()
-        if self._crew is None:
-            for jobs, _ in self._portions:
-                if enough():
-                    return
-                yield from self._here(jobs).opened
-            return
-        for made in self._crew.results(enough):
+        if self._crew is not None:
+            every = iter(self._crew.results(enough))
+        else:
+            portions = [jobs for jobs, _ in self._portions]
+            costs = [sum(map(_cost, jobs)) for jobs in portions]
+            every = forks.in_order(self._done_here, portions, self._hands, costs)
+        while not enough():
+            made = next(every, None)
+            if made is None:
+                return
             self._follower.segments += made.segments
             yield from made.opened
 
@@ -220,7 +230,9 @@ class Jobs:
             self._crew.close()
 
     def _hand_over(self) -> None:
-        """Let others begin, once there is enough for one of them."""
+        """Let others begin, once there is enough for one of them; forks begin when all is known."""
+        if self._hands > 1:
+            return
         if self._crew is None:
             # Of a single portion nobody can take a part.
             worth = self._cost >= WORTH and len(self._portions) > 1
