@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+THEMES = ("dark", "light", "contrast", "safe", "ansi", "mono")
+"""What ``--theme`` takes: the names in ``tcpviz.ui.looks``, which costs too much to ask here."""
+
 
 def whole(name: str, low: int, high: int) -> Callable[[str], int]:
     """A whole number in these bounds; of a ``high`` beyond what anybody means nothing is said."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from tcpviz import output_arguments, point_arguments, presenter_arguments
-from tcpviz.argument_values import number, pace, size, whole
+from tcpviz.argument_values import THEMES, number, pace, size, whole
 
 USAGE = 2
 
@@ -28,11 +28,28 @@ class Parser(argparse.ArgumentParser):
         if self.rest and unknown and not any(word.startswith("-") for word in unknown):
             setattr(options, self.rest, [*getattr(options, self.rest), *unknown])
             unknown = []
+        if unknown:  # told here, where it is known which command's help to name
+            known = [name for action in self._actions for name in action.option_strings]
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{_near(unknown[0], known)}")
         return options, unknown
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            near = _near(str(value), [str(choice) for choice in action.choices or ()])
+            raise argparse.ArgumentError(action, error.message + near) from None
 
     def error(self, message: str) -> NoReturn:
         words = message.replace("argument COMMAND: ", "")
         self.exit(USAGE, f"tcpviz: {words} (see {self.prog} --help)\n")
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, known, 1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 Commands = argparse._SubParsersAction  # argparse has no public name for it
@@ -44,6 +61,7 @@ def _screen_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--theme",
         metavar="NAME",
+        choices=THEMES,
         help="dark, light, contrast (7 to 1), safe (for colour-blind eyes), ansi (the terminal's "
         "own 16 colours) or mono (the d key goes through them)",
     )
@@ -181,6 +199,8 @@ def _demo(commands: Commands[Parser]) -> None:
         "--pace", type=pace, metavar="SECONDS", help="seconds a step in playback (default 1.2)"
     )
     parser.add_argument("-6", dest="ipv6", action="store_true", help="use IPv6")
+    # Else -5 behind --delay would be an option, too, and not a number that cannot be.
+    parser._has_negative_number_optionals.clear()
     presenter_arguments.teaching(parser)
     _screen_options(parser)
     presenter_arguments.browser(parser)

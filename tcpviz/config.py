@@ -89,8 +89,15 @@ def apply(parsers: Mapping[str, argparse.ArgumentParser], tables: Mapping[str, A
                 known = {name for one in names for name in known_options(parsers[one])}
                 near = _near(key, sorted(known))
                 raise ConfigError(f"{path()}: [{section}] has no {key!r}{near}")
+            wrong = []
             for parser, option in found:
-                parser.set_defaults(**{option.dest: _value(section, key, value, option)})
+                try:
+                    parser.set_defaults(**{option.dest: _value(section, key, value, option)})
+                except ConfigError as error:
+                    wrong.append(error)
+            # Of every command: who cannot have it (pictures are light or dark) keeps its own.
+            if len(wrong) == len(found):
+                raise wrong[0]
 
 
 def known_options(parser: argparse.ArgumentParser) -> Iterator[str]:

@@ -113,6 +113,16 @@ def _table(rows: list[str], room: int) -> Iterator[str]:
             )
 
 
+def _near(name: str) -> str:
+    """What was probably meant, among topics and their sections; else all topics."""
+    import difflib
+
+    known = {heading.casefold(): heading for topic in names() for heading in sections(topic)}
+    known |= {topic: topic for topic in names()}
+    close = difflib.get_close_matches(name.casefold(), known, 1, 0.75)
+    return f"; did you mean {known[close[0]]}?" if close else f"; topics: {', '.join(names())}"
+
+
 def show(name: str, *, asked: bool = False) -> int:
     """Print a topic, or one section of any; returns the exit code, 2 where there is neither.
 
@@ -123,8 +133,7 @@ def show(name: str, *, asked: bool = False) -> int:
     try:
         found = text(name) if name in names() else section(name)
     except KeyError:
-        known = ", ".join(names())
-        print(f"tcpviz: no help on {name!r}; topics: {known}", file=sys.stderr)
+        print(f"tcpviz: no help on {name!r}{_near(name)}", file=sys.stderr)
         return 2
     width = shutil.get_terminal_size((80, 24)).columns
     for line in lines(found, width):

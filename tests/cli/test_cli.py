@@ -61,6 +61,13 @@ def test_help_and_version_import_nothing_heavy(words: list[str]) -> None:
         (["demo", "/no/such/file.py", "--text"], 2, "/no/such/file.py"),
         (["demo", "--pace", "soon"], 2, "SECONDS is 0.01 to 3600, not 'soon'"),
         (["demo", "--on", "mars"], 2, "mars"),
+        (["demo", "--delay", "-5"], 2, "MS is a number from 0 to 60000, not '-5'"),
+        (["read", "x", "--trouble"], 2, "did you mean --troubles? (see tcpviz read --help)"),
+        (["--verison"], 2, "did you mean --version? (see tcpviz --help)"),
+        (["raed", "x"], 2, "did you mean read? (see tcpviz --help)"),
+        (["help", "filtre"], 2, "did you mean filter?"),
+        (["read", "x", "--troubles", "--csv"], 2, "--csv"),
+        (["read", "x", "--text", "--theme", "pink"], 2, "pink"),
     ],
 )
 def test_a_wrong_request_is_one_line(words: list[str], code: int, says: str) -> None:

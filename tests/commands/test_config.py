@@ -37,6 +37,13 @@ def test_what_the_file_says_is_the_default_and_the_command_line_goes_before(said
     assert parsed("read", "x").theme == "light"
 
 
+def test_a_default_of_all_commands_is_for_those_that_can_have_it(said):
+    """The screen has more themes than pictures have."""
+    said('[defaults]\ntheme = "contrast"\n')
+    assert parsed("read", "x").theme == parsed("demo").theme == "contrast"
+    assert parsed("export", "x").theme is None
+
+
 def test_without_a_file_nothing_changes(tmp_path, monkeypatch):
     monkeypatch.setenv(config.VARIABLE, str(tmp_path / "none.toml"))
     assert config.load() == {}
@@ -57,6 +64,7 @@ def test_without_a_file_nothing_changes(tmp_path, monkeypatch):
         ("[capture]\nwrite = 'x'\n", "has no 'write'"),
         ("[defaults]\nascii = 'yes'\n", "is true or false"),
         ("[defaults]\nlang = 'fr'\n", "is one of en, zh"),
+        ("[defaults]\ntheme = 'pink'\n", "is one of dark, light, contrast"),
         ("[capture]\nsnaplen = [1]\n", "cannot be"),
         ("[keys]\nfaster = 3\n", "is a key or several"),
         ("[keys]\nfastr = 'x'\n", "did you mean faster?"),

@@ -186,7 +186,7 @@ def test_ascii_draws_with_nothing_else(trace: Path) -> None:
         (["read", "/nonexistent"], {}, 2, "no such file"),
         (["read", "/etc"], {}, 2, "directory"),
         (["read", "/etc/passwd"], {}, 1, "/passwd|passwd"),
-        (["read", "x.pcap", "--theme", "pink"], {}, 2, "no theme 'pink'"),
+        (["read", "x.pcap", "--theme", "pink"], {}, 2, "invalid choice: 'pink'"),
         (["read", "x.pcap"], {"TERM": "dumb"}, 2, "--text"),
     ],
 )

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tcpviz.argument_values import THEMES
 from tcpviz.core.states import State
 from tcpviz.sources.feed import SourceError
 from tcpviz.ui.gallery import STATES, write
@@ -33,6 +34,10 @@ def test_a_scene_that_does_not_come_about_is_told_and_counted(tmp_path):
     never = Scene("Never", "handshake", reaches("client", State.LAST_ACK))
     assert write(place, ("dark",), (never,)) == 1
     assert "no such step in handshake" in place.read_text("utf-8")
+
+
+def test_the_command_line_takes_every_theme():
+    assert tuple(LOOKS) == THEMES
 
 
 def test_what_cannot_be_is_one_line(tmp_path):
