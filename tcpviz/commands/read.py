@@ -28,7 +28,30 @@ def run(options: argparse.Namespace) -> int:
         return error.exit_code
 
 
+_GOES_WITH = {
+    "segments": ("json",),
+    "troubles": ("json",),
+    "ladder": ("until",),
+}
+"""What a run that prints one thing only can be asked for beside it."""
+
+
+def _check(options: argparse.Namespace) -> None:
+    """That nothing is asked for which would be left undone. Raises SourceError (2)."""
+    asked = [
+        name
+        for name in (*_GOES_WITH, "json", "csv", "conn_log", "parquet", "until", "serve")
+        if getattr(options, name) not in (None, False)
+    ]
+    if asked and asked[0] in _GOES_WITH:
+        for other in asked[1:]:
+            if other not in _GOES_WITH[asked[0]]:
+                words = f"--{asked[0]} and --{other.replace('_', '-')}"
+                raise SourceError(f"{words}: one run prints only one of them", 2)
+
+
 def _run(options: argparse.Namespace) -> int:
+    _check(options)
     # What is not asked for is not imported: a large file is read within a second.
     as_text = options.text or options.json or options.csv or options.ladder is not None
     serve = False

@@ -24,8 +24,6 @@ def run(options: argparse.Namespace) -> int:
             "the filter words away",
             2,
         )
-    if options.csv or options.ladder is not None:
-        raise SourceError("--segments prints lines of text or --json, not --csv or --ladder", 2)
     chosen = display_filter([options.segments], SEGMENTS)
     feed = feed_of(options)
     tracker, notes = Tracker(keep=False), Notes(feed)

@@ -20,8 +20,6 @@ from tcpviz.views import troubles
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code. Raises SourceError."""
-    if options.csv or options.ladder is not None:
-        raise SourceError("--troubles prints lines of text or --json, not --csv or --ladder", 2)
     chosen = display_filter(options.words)
     if other(options) is None:
         from tcpviz.commands import read

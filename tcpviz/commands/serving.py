@@ -55,9 +55,9 @@ def place(options: argparse.Namespace) -> Address:
 def run(options: argparse.Namespace, title: str) -> int:
     """Serve until Ctrl-C; ``title`` is the page's. Raises SourceError."""
     address: Address = options.address
-    for name in ("text", "json", "csv", "write", "ladder", "list", "check"):
+    for name in ("text", "json", "csv", "write", "list", "check", "conn_log", "parquet"):
         if getattr(options, name, None) not in (None, False):
-            said = "-w" if name == "write" else f"--{name}"
+            said = "-w" if name == "write" else f"--{name.replace('_', '-')}"
             raise SourceError(f"either --serve or {said}: visitors see a screen each", 2)
     import asyncio
 

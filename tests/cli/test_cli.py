@@ -66,7 +66,10 @@ def test_help_and_version_import_nothing_heavy(words: list[str]) -> None:
         (["--verison"], 2, "did you mean --version? (see tcpviz --help)"),
         (["raed", "x"], 2, "did you mean read? (see tcpviz --help)"),
         (["help", "filtre"], 2, "did you mean filter?"),
-        (["read", "x", "--troubles", "--csv"], 2, "--csv"),
+        (["read", "x", "--troubles", "--csv"], 2, "--troubles and --csv"),
+        (["read", "x", "--ladder", "1", "--conn-log", "y"], 2, "--ladder and --conn-log"),
+        (["read", "x", "--segments", "len>0", "--ladder", "1"], 2, "--segments and --ladder"),
+        (["read", __file__, "--serve", "--parquet", "y"], 2, "either --serve or --parquet"),
         (["read", "x", "--text", "--theme", "pink"], 2, "pink"),
     ],
 )

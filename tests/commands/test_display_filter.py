@@ -137,7 +137,7 @@ def test_segments_that_fit_are_printed_a_line_each(
         (["--segments", "mark:foo"], "foo is not a mark"),
         (["--segments", "state:"], "^"),
         (["--segments", "len>0", "port:80"], "leave the filter words away"),
-        (["--segments", "len>0", "--csv"], "not --csv"),
+        (["--segments", "len>0", "--csv"], "--segments and --csv: one run prints only one of them"),
     ],
 )
 def test_a_wrong_request_for_segments_says_so(
