@@ -123,6 +123,7 @@ def test_one_behind_the_other_on_the_same_ports(seed: int, stretches: bool) -> N
             return
         with (  # as those of very many segments are looked at
             patch.object(lengthy, "STRETCH", 5),
+            patch.object(lengthy, "BEGINNING", 2),
             patch.object(lengthy, "LEAST", 1),
             patch.object(buildings, "CHUNK", 1),
             patch.object(skipping, "LEAST", 12),

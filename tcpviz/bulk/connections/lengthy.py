@@ -4,12 +4,13 @@ Each stretch is worked on together with the few segments before it on which it
 rests: those that give both ends' first numbers, their latest ones and their
 FINs. What is kept of it are sums, and the segments that may count for the
 signature with those right before them; the rest of the work needs no others.
+Where both ends only go on, that is told at a tenth of the price
+(:mod:`tcpviz.bulk.connections.talking`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections import regular, signatures
 from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.connections.talking import Talk, Talking
 from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SUM_SHIFT, Columns
@@ -25,10 +27,13 @@ from tcpviz.core.segment import SYN
 Array = NDArray[Any]
 
 STRETCH = 1 << 16
-"""Segments that are worked on at a time."""
+"""Segments that are worked on at a time, at most: behind a short one twice as many each time."""
 
 BEGINNING = 1 << 11
-"""The first stretch is shorter: with most of those that are not in order it is the only one."""
+"""The first stretch is shorter: with most of those that are not in order it is the only one.
+
+So is the one behind talk; and less talk is not worth being looked at by itself.
+"""
 
 FEW = 16
 """SYNs of a flow that is not made of many connections."""
@@ -65,15 +70,60 @@ class _Sofar:
     fins: list[int] = field(default_factory=lambda: [-1, -1])
     answer: int = -1
     places: list[Array] = field(default_factory=list)
-    segments: list[int] = field(default_factory=lambda: [0, 0])
-    bytes: list[int] = field(default_factory=lambda: [0, 0])
-    marks: list[int] = field(default_factory=lambda: [0, 0, 0])
-    wrong: list[bool] = field(default_factory=lambda: [False, False])
-    right: list[bool] = field(default_factory=lambda: [False, False])
+    segments: Array = field(default_factory=lambda: np.zeros(2, np.int64))
+    bytes: Array = field(default_factory=lambda: np.zeros(2, np.int64))
+    marks: Array = field(default_factory=lambda: np.zeros(3, np.int64))
+    wrong: Array = field(default_factory=lambda: np.zeros(2, np.bool_))
+    right: Array = field(default_factory=lambda: np.zeros(2, np.bool_))
     back: bool = False
     repeats: bool = False
+    talking: Talking | None = None
 
-    def take(self, begin: int, end: int) -> bool:
+    def go_on(self, begin: int, end: int) -> int:
+        """Look at a stretch, or at talk up to somewhere in it; where it is done; or -1.
+
+        That is where not all is in order.
+        """
+        until = self._talk(begin, end)
+        if until < 0 or until - begin >= min(BEGINNING, end - begin):
+            return until
+        return end if self._take(begin, end) else -1
+
+    def _talk(self, begin: int, end: int) -> int:
+        """Look at a stretch of talk; where it ends, or -1 as before."""
+        if self.answer < 0 or max(self.fins) >= 0 or max(self.alive) >= min(self.latest):
+            return begin
+        if self.talking is None:
+            self.talking = Talking(self.columns, self.clock, self.rows, self.answer)
+        talk = self.talking.take(begin, end, self.latest, self.kinds)
+        if isinstance(talk, int) and talk - begin >= BEGINNING:
+            end = talk
+            talk = self.talking.take(begin, end, self.latest, self.kinds)
+        if isinstance(talk, int):
+            return begin
+        self._heed(talk)
+        return -1 if self.tangled else end
+
+    @property
+    def tangled(self) -> bool:
+        """Whether what one stretch has and what another has do not go together."""
+        return (self.back and self.repeats) or bool((self.wrong & self.right).any())
+
+    def _heed(self, talk: Talk) -> None:
+        """Remember what comes of talk."""
+        self.segments += talk.segments
+        self.bytes += talk.bytes
+        self.marks += talk.marks
+        self.wrong |= talk.wrong
+        self.right |= talk.right
+        self.back |= talk.back
+        self.kinds.update(talk.kinds)
+        self.places.append(np.array([*talk.kinds.values()], np.int64))
+        for end, place in enumerate(talk.latest):
+            if place >= 0:
+                self.latest[end] = self.spoke[end] = place
+
+    def _take(self, begin: int, end: int) -> bool:
         """Look at a stretch; false if not all in it is in order."""
         ends = *self.latest, *self.spoke, *self.alive, *self.fins
         known = {place for place in (0, self.answer, *ends) if place >= 0}
@@ -84,11 +134,8 @@ class _Sofar:
         mine = slice(len(before), None)
         if len(w.first) > 1 or w.wrong.any() or not regular.fits(w)[mine].all():
             return False
-        # What one stretch has and what another has must go together, too.
         self.back |= bool(len(regular.backward(w)))
         self.repeats |= bool(regular.repeats(w).any())
-        if self.back and self.repeats:
-            return False
         # Within a stretch its last segment looks like the connection's.
         resets = places[mine][w.rst[mine]]
         if len(resets) and resets[0] != len(self.rows) - 1:
@@ -100,7 +147,7 @@ class _Sofar:
             self.marks[at] += int(np.count_nonzero(each[mine]))
         self._add(w, mine)
         self._note(w, places, len(before))
-        return True
+        return not self.tangled
 
     def _add(self, w: Work, mine: slice) -> None:
         length, side = w.length[mine], w.side[mine]
@@ -139,17 +186,18 @@ class _Sofar:
 def look(columns: Columns, clock: Clock, rows: Array) -> Lengthy | None:
     """A flow of many segments; ``None`` unless it is one connection with all in order."""
     sofar = _Sofar(columns, clock, rows)
-    # What is not in order seldom begins late.
-    edges = [0, *range(min(BEGINNING, STRETCH), len(rows), STRETCH), len(rows)]
-    if not all(sofar.take(begin, end) for begin, end in pairwise(edges)):
-        return None
-    if any(wrong and right for wrong, right in zip(sofar.wrong, sofar.right, strict=True)):
-        return None
+    begin, size = 0, BEGINNING
+    while begin < len(rows):
+        end = min(begin + min(size, STRETCH), len(rows))
+        done = sofar.go_on(begin, end)
+        if done < 0:
+            return None
+        begin, size = done, 2 * size if done == end else BEGINNING
     ends = [place for place in (0, *sofar.latest, len(rows) - 1) if place >= 0]
     places = np.unique(np.concatenate([*sofar.places, np.array(ends, np.int64)]), return_index=True)
     one = [np.array([each]) for each in (*sofar.segments, *sofar.bytes, *sofar.marks)]
     made = regular.Sums((one[0], one[1]), (one[2], one[3]), one[4], one[5], one[6], one[0])
-    return Lengthy(places[0], made, (sofar.wrong[0], sofar.wrong[1]))
+    return Lengthy(places[0], made, (bool(sofar.wrong[0]), bool(sofar.wrong[1])))
 
 
 def few(columns: Columns, rows: Array) -> bool:

@@ -40,7 +40,8 @@ The shortest, TIME-WAIT's, is 60 s; see :mod:`tcpviz.core.timers`.
 PATIENCE_NS = 120 * SECOND
 """The same for a SYN without an answer, which is given up after 127 s."""
 
-_STRANGE = 10_000_000
+STRANGE = 10_000_000
+"""Ticks of a clock: an echo that is older is not in order."""
 
 
 @dataclass(slots=True)
@@ -198,7 +199,7 @@ def stamps(w: Work) -> Array:
     begun = np.where(w.side, stamped[w.first][part], stamped[w.answer_at][part])
     newest = value[theirs]
     age = newest - echo
-    fine = (age < _STRANGE) & had[theirs]
+    fine = (age < STRANGE) & had[theirs]
     fine &= begun & ((echo - oldest).view(np.int32) >= 0) | ~begun
     # Nothing is known of the other end's clock before it has told its time.
     fine |= (theirs < 0) | ~w.has_ack | (echo == 0) | bare[theirs]

@@ -122,6 +122,14 @@ def tokens(w: Work) -> Array:
     return made
 
 
+def talk_token(*, server: bool, data: bool, more: bool) -> int:
+    """The same of a plain segment before anybody has closed.
+
+    ``more``  the server acknowledges more than the SYN
+    """
+    return int(server) | int(data) << 1 | int(more) << 2
+
+
 def rests(token: Array) -> Array:
     """Which kinds of segments are told by what was said right before them, too."""
     group = token & _GROUP

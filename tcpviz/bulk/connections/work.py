@@ -26,7 +26,8 @@ _OPENING = FIN | SYN | RST | ACK
 ID_STEP = 4095
 """Of 16 identifications in a row that grow by no more, no two are alike."""
 
-_LONGEST = 1 << 24  # bytes of one segment; none is, and sums of two numbers stay in 32 bits
+LONGEST = 1 << 24
+"""Bytes of one segment; none is so long, and sums of two numbers stay in 32 bits."""
 
 
 _PASSING = (
@@ -150,7 +151,7 @@ class Work:
         self.end = (rel + took.view(np.uint32)).view(np.int32)
         # No number comes round, and none is further from the first than half of them all.
         self.odd = (own + self.end.view(np.uint32) < own) | (self.rel < 0) | (self.end < 0)
-        self.odd |= self.length.view(np.uint32) > _LONGEST
+        self.odd |= self.length.view(np.uint32) > LONGEST
 
     def _look_back(self) -> None:
         """What each end had said by its latest segment."""
