@@ -19,6 +19,10 @@ class ConnectionRows(Sequence[Connection]):
         """The connections at these places, each as :meth:`row` makes it."""
         return [self.row(place) for place in places]
 
+    def last_id(self) -> int:
+        """The number of the connection at the last place; there must be one."""
+        return self[-1].id
+
     def __iter__(self) -> Iterator[Connection]:
         return (self[place] for place in range(len(self)))
 

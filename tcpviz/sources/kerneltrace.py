@@ -16,10 +16,14 @@ from tcpviz.core.records import Record
 from tcpviz.core.segment import Endpoint
 from tcpviz.core.states import State
 from tcpviz.sources.linechild import LineChild
+from tcpviz.sources.tracepoints import PATIENT, QUICK
 
 HOLD_S: Final = 0.08
 """Seconds that packets wait for the kernel's events of the same moment, so that a cause is told
 before its effect: longer than the reading process sleeps, and not felt."""
+
+PATIENT_HOLD_S: Final = 0.2
+"""The same where that process sleeps longer, since nobody waits for each packet."""
 
 MOST_HELD: Final = 50_000
 """Records that wait, at most."""
@@ -57,7 +61,14 @@ class KernelTrace(LineChild):
         super().__init__("tcpviz.sources.tracechild", "kernel-events", "the kernel's events")
         self.ready = False
         self.tracepoints: list[str] = []
+        self._patient = False
         self.tell()
+
+    def be_patient(self, patient: bool) -> None:
+        """Nobody waits for each event; each waking costs as much as reading a hundred."""
+        if patient != self._patient:
+            self._patient = patient
+            self.say(PATIENT if patient else QUICK)
 
     def read(self) -> list[Record]:
         """The events that have come; never waits. Sets ``ended`` where no more will."""
@@ -111,10 +122,11 @@ class Interleaved:
     """Packets and kernel events put in the order of their moments, each kind in its own order.
 
     They come by different ways, and each way takes its time: what comes waits for
-    :data:`HOLD_S`, and goes on together with what happened before it.
+    ``hold_s`` seconds, and goes on together with what happened before it.
     """
 
     def __init__(self) -> None:
+        self.hold_s = HOLD_S
         self._records: deque[tuple[float, Record]] = deque()
         self._events: list[tuple[float, KernelEvent | EventsLost]] = []
 
@@ -132,7 +144,7 @@ class Interleaved:
     def take(self, now: float, *, everything: bool = False) -> list[Record]:
         """What has waited long enough, and the events that were before it."""
         due: list[Record] = []
-        held, long_ago = self._records, now - HOLD_S
+        held, long_ago = self._records, now - self.hold_s
         while held and (everything or held[0][0] <= long_ago or len(held) > MOST_HELD):
             due.append(held.popleft()[1])
         until = due[-1].time_ns if due else None

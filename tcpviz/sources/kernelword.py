@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from tcpviz.core.records import Record
 from tcpviz.sources.hosttable import HostTable, Wanted
-from tcpviz.sources.kerneltrace import HOLD_S, Interleaved, KernelTrace
+from tcpviz.sources.kerneltrace import HOLD_S, PATIENT_HOLD_S, Interleaved, KernelTrace
 
 Teller = HostTable | KernelTrace
 
@@ -70,11 +70,17 @@ class KernelWord:
             teller.close()
         return False
 
+    def be_patient(self, patient: bool) -> None:
+        """Nobody waits for each event, as long as they come in order."""
+        self._order.hold_s = PATIENT_HOLD_S if patient else HOLD_S
+        if self._trace is not None:
+            self._trace.be_patient(patient)
+
     # -- in order -----------------------------------------------------------
 
     def patience(self, idle: float) -> float:
         """Seconds after which :meth:`among` may have something: ``idle``, if nothing waits."""
-        return HOLD_S if len(self._order) else idle
+        return self._order.hold_s if len(self._order) else idle
 
     def among(self, packets: Iterable[Record], *, over: bool = False) -> list[Record]:
         """What has come and may go on; ``over``: nothing will come any more."""

@@ -70,6 +70,13 @@ class LineChild:
             self._process.stdin.write(json.dumps(told).encode() + b"\n")
             self._process.stdin.flush()
 
+    def say(self, word: bytes) -> None:
+        """A word for one that runs; it reads that when it comes to it."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            self._process.stdin.write(word)
+            self._process.stdin.flush()
+
     def messages(self) -> Iterator[dict[str, Any]]:
         """What it has said until now; never waits. What is no message is passed over."""
         while True:

@@ -7,7 +7,8 @@ everything that it had opened in the kernel. Where tracefs is not mounted, it mo
 itself alone, in a mount namespace of its own.
 
 Its lines: first ``{"ready": [names]}`` or ``{"error": why}``, then ``{"events": [...], "lost":
-n}``; an event is a list in the order that :mod:`tcpviz.sources.kerneltrace` reads.
+n}``; an event is a list in the order that :mod:`tcpviz.sources.kerneltrace` reads. Further bytes
+on its input are :data:`tcpviz.sources.tracepoints.PATIENT` or ``QUICK``: how often it is to look.
 """
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ from typing import Any
 
 from tcpviz.sources import confine, privileges, tracepoints
 from tcpviz.sources.perf import Lost, Named, Rings, Sample
-from tcpviz.sources.tracepoints import Fired
+from tcpviz.sources.tracepoints import PATIENT, Fired
 
 PLACES = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 """Where tracefs is; the second is where debugfs had it before Linux 4.1, and still shows it."""
 
 INTERVAL = 0.03
 """Seconds between two looks; packets wait that long, and a little, to be told in order."""
+
+PATIENT_INTERVAL = 0.15
+"""The same where nobody waits for each (:data:`tcpviz.sources.tracepoints.PATIENT`)."""
 
 SHARE = 0.1
 """Of one processor, at most; what comes meanwhile waits in the rings, or is counted as lost."""
@@ -213,11 +217,14 @@ def _go_on(teller: Teller, parent: int) -> int:
     poll.register(1, 0)
     for descriptor in teller.rings.fds:
         poll.register(descriptor, select.POLLIN)
-    rest = INTERVAL
+    rest = interval = INTERVAL
     while True:
-        for descriptor, event in poll.poll(rest * 1000):
-            if descriptor == 1 or (descriptor == 0 and event and not os.read(0, 4096)):
+        for descriptor, _ in poll.poll(rest * 1000):
+            word = os.read(0, 4096) if descriptor == 0 else b""
+            if descriptor in (0, 1) and not word:
                 return 0
+            if word:
+                interval = PATIENT_INTERVAL if word.endswith(PATIENT) else INTERVAL
         if os.getppid() != parent:
             return 0
         began = time.process_time()
@@ -225,8 +232,8 @@ def _go_on(teller: Teller, parent: int) -> int:
         if message["events"] or message["lost"]:
             _say(message)
         spent = time.process_time() - began
-        rest = INTERVAL
-        if spent / SHARE > INTERVAL:
+        rest = interval
+        if spent / SHARE > rest:
             time.sleep(min(spent / SHARE, 2.0))  # a full ring would wake us at once
             rest = 0.0
 

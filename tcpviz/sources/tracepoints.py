@@ -28,6 +28,11 @@ WANTED: Final = (STATE, RETRANSMIT, RESET_SENT, RESET_RECEIVED)
 HELPFUL: Final = (SYN_ACK, CONGESTION)
 """Newer ones: a repeated SYN,ACK, and why a segment is repeated."""
 
+PATIENT: Final = b"p"
+"""What the process that reads them may be told while it runs: nobody waits for each, ..."""
+QUICK: Final = b"q"
+"""... or somebody does, as in the beginning."""
+
 INTERRUPT: Final = 0x08 | 0x10 | 0x40
 """``common_flags``: a hardware interrupt, a software interrupt, an NMI (linux/trace_events.h).
 

@@ -11,6 +11,7 @@ from textual import events
 from textual.message import Message
 
 from tcpviz.core.connection import Connection
+from tcpviz.core.rows import ConnectionRows
 from tcpviz.ui.bulklist import BulkSifter
 from tcpviz.ui.lines import LinesView, Row, signed
 from tcpviz.ui.looks import RULE, RULE_FOCUS, TITLE_FOCUS, Looks
@@ -292,7 +293,12 @@ class ConnectionPane(PaneView):
     def _settle(self) -> None:
         everyone = self.session.visible()
         self._all = len(everyone)
-        self._digits = len(str(max(everyone[-1].id, self._all))) if self._all else 1
+        # Of rows that are made when they are looked at none is made for its number alone.
+        if isinstance(everyone, ConnectionRows):
+            last = everyone.last_id() if self._all else 0
+        else:
+            last = everyone[-1].id if self._all else 0
+        self._digits = len(str(max(last, self._all, 1)))
         sifter = self.session.sifter
         # Looking through very many takes its time: not more often than each second.
         now = int(self.session.clock()) if self._all > MANY else self.session.clock()

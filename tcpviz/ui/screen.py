@@ -200,6 +200,14 @@ class MainScreen(
         session, feed = self.session, self.session.feed.status
         if self.flashing is not None and self._flash is None and monotonic() >= self._lit_until:
             self._flash_over()
+        # Of a storm that is counted every figure changes at each beat: twice a second will do.
+        # Of a rush of segments one sees no more by looking twice as often.
+        if session.live and not session.pump.done:
+            counting = session.counted is not None and not session.resumed
+            rushing = len(session.timeline) - self._drawn_steps >= RUSH
+            pause = COUNTING_S if counting else RUSHING_S if rushing else 0.0
+            if monotonic() - self._drawn_at < pause:
+                return
         progress = session.progress  # a large file's goes on a few times a second only
         now = (
             len(session.timeline),
@@ -222,14 +230,6 @@ class MainScreen(
             self.lesson_state,
             self._lower.ticking(fast=self._chart.travelling),
         )
-        # Of a storm that is counted every figure changes at each beat: twice a second will do.
-        # Of a rush of segments one sees no more by looking twice as often.
-        if session.live and not session.pump.done:
-            counting = session.counted is not None and not session.resumed
-            rushing = len(session.timeline) - self._drawn_steps >= RUSH
-            pause = COUNTING_S if counting else RUSHING_S if rushing else 0.0
-            if monotonic() - self._drawn_at < pause:
-                return
         if now != self._seen:
             self._seen = now
             planned = (self._planned_for, self._handed, self.plan.host)

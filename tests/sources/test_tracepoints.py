@@ -25,9 +25,11 @@ from tcpviz.core.states import State
 from tcpviz.core.timeline import StepKind
 from tcpviz.core.tracker import Tracker
 from tcpviz.sources import perf, tracepoints
-from tcpviz.sources.kerneltrace import HOLD_S, Interleaved, KernelTrace
+from tcpviz.sources.kerneltrace import HOLD_S, PATIENT_HOLD_S, Interleaved, KernelTrace
+from tcpviz.sources.kernelword import KernelWord
 from tcpviz.sources.live import LiveFeed
 from tcpviz.sources.perf import Lost, Named, Sample
+from tcpviz.sources.tracechild import INTERVAL, PATIENT_INTERVAL
 from tests.sources.test_live import closed_port, exchange
 
 if sys.platform != "linux":
@@ -219,6 +221,22 @@ def test_events_and_packets_are_put_in_order_and_packets_stay_in_theirs():
     assert order.take(999.0) == []
 
 
+def test_where_nobody_waits_packets_are_held_longer_and_the_order_is_the_same():
+    word = KernelWord(sockets=False, keep=False, events=False)
+    word.be_patient(True)
+    order = word._order
+    order.put([at(1), at(3)], 100.0)
+    assert word.patience(0.5) == PATIENT_HOLD_S > PATIENT_INTERVAL
+    assert order.take(100.0 + HOLD_S) == []
+    order.put([at(2, Told.STATE)], 100.0 + PATIENT_INTERVAL)
+    taken = order.take(100.0 + PATIENT_HOLD_S)
+    assert [one.time_ns / 1e9 for one in taken] == [1, 2, 3]
+    word.be_patient(False)
+    order.put([at(4)], 200.0)
+    assert word.patience(0.5) == HOLD_S > INTERVAL
+    assert len(order.take(200.0 + HOLD_S)) == 1
+
+
 # -- for real
 
 
@@ -249,11 +267,14 @@ def allowed():
         pytest.skip("no events from this kernel: not root, or no tracefs or perf events")
 
 
-def test_a_real_connection_s_states_are_told_with_who_called(allowed):
+@pytest.mark.parametrize("words", [[], [True], [True, False]], ids=["", "patient", "quick again"])
+def test_a_real_connection_s_states_are_told_with_who_called(allowed, words):
     trace = KernelTrace()
     found: list = []
     try:
         assert wait_until(trace, lambda: trace.ready)
+        for patient in words:
+            trace.be_patient(patient)
         port = exchange()
         mine = [Told.STATE, State.LAST_ACK, State.CLOSED]
 

@@ -176,6 +176,7 @@ class RingFeed(LiveFeed):
                     self._count_waiting()
             if self._mapped is not None:
                 self._mapped.patient = wanted is not None
+                self._kernel.be_patient(wanted is not None)
             self._look_for_calm()
             if wanted is None and self._serving is not None:
                 yield Followed(batch, self._serving, fresh=False)

@@ -91,7 +91,9 @@ def _cut(order: Ints, keys: Words, columns: Columns) -> Groups:
     first = np.where(order[two] < order[one], two, one)
     one, two = ends[firsts] - 1, ends[lasts] - 1
     last = np.where(order[two] < order[one], one, two)
-    whose = np.repeat(np.arange(len(starts)), counts)
+    whose = np.zeros(len(keys), np.int64)
+    whose[starts[1:]] = 1
+    whose = np.cumsum(whose, out=whose)
     src = columns.src[order[starts]]
     return Groups(order, starts, counts, src, owner, flows[firsts], first, last, whose)
 

@@ -107,6 +107,9 @@ class LiveRows(ConnectionRows):
         with self._lock:
             return self._of(self._rows[list(places)])
 
+    def last_id(self) -> int:
+        return int(self._idents[-1])
+
     def place_of(self, ident: int) -> int | None:
         """Where the connection with that number is, in about no time."""
         place = int(np.searchsorted(self._idents, ident))

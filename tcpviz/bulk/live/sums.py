@@ -60,14 +60,16 @@ def count(table: LiveTable, c: Segments) -> None:
     """Add everything up."""
     groups = c.groups
     table.packets.reshape(-1)[c.place] += groups.counts
-    # Fewer than 2^15 segments of less than 2^16 bytes fit into 32 bits: a sixth of the time.
-    sizes = np.add.reduceat(c.size.view(np.uint32), groups.starts, dtype=np.uint32)
+    # Fewer than 2^15 segments of less than 2^16 bytes fit into 32 bits. What all have sent up to
+    # an end, less what all had sent before: half of the time of a sum of each.
+    sizes = c.size.view(np.uint32)
+    sent = np.cumsum(sizes, dtype=np.uint32)[groups.starts + groups.counts - 1]
+    sizes = np.diff(sent, prepend=np.uint32(0))
     table.octets.reshape(-1)[c.place] += sizes
     table.last_ns[c.row[groups.whose[groups.last]]] = c.when(groups.last)
-    special = (c.flags & (SYN | FIN | RST) != 0).nonzero()[0]
-    kinds = c.flags[special]
-    syns, fins = special[kinds & SYN != 0], special[kinds & FIN != 0]
-    resets = special[kinds & RST != 0]
+    syns = (c.flags & SYN != 0).nonzero()[0]
+    fins = (c.flags & FIN != 0).nonzero()[0]
+    resets = (c.flags & RST != 0).nonzero()[0]
     when = liveresets.reached(table, c, resets) if len(resets) else None
     if len(syns):
         _syns(table, c, syns)
