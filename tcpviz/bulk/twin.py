@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import operator
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
 Put = Callable[[Any, Any], None]
 
 
+class _Slots(NamedTuple):
+    """The slots of a class: what reads all of them at once, their names, how each is written."""
+
+    read: Callable[[Any], tuple[Any, ...]]
+    names: tuple[str, ...]
+    puts: tuple[Put, ...]
+
+
 @functools.cache
-def _slots(kind: type) -> tuple[tuple[Callable[[Any], Any], Put], ...]:
-    """How each slot of this class is read and written, frozen or not."""
-    found = []
+def _slots(kind: type) -> _Slots:
+    """Those of this class, frozen or not."""
+    found: dict[str, Put] = {}
     for each in kind.__mro__:
         names = each.__dict__.get("__slots__", ())
         for name in (names,) if isinstance(names, str) else names:
             if name not in ("__dict__", "__weakref__"):
-                slot = each.__dict__[
-                    f"_{each.__name__.lstrip('_')}{name}" if _private(name) else name
-                ]
-                found.append((slot.__get__, slot.__set__))
-    return tuple(found)
+                own = f"_{each.__name__.lstrip('_')}{name}" if _private(name) else name
+                found[own] = each.__dict__[own].__set__
+    # Of one name or none attrgetter would give no tuple.
+    read = operator.attrgetter(*found, "__class__", "__class__")
+    return _Slots(read, tuple(found), tuple(found.values()))
 
 
 def _private(name: str) -> bool:
@@ -34,11 +44,16 @@ def twin(one: T) -> T:
     """A shallow copy, of an object that says nothing about how it is to be copied."""
     kind: Any = type(one)
     made: T = kind.__new__(kind)
-    for get, put in _slots(kind):
-        try:
-            put(made, get(one))
-        except AttributeError:  # not set
-            continue
+    read, names, puts = _slots(kind)
+    try:
+        values = read(one)
+    except AttributeError:  # some are not set
+        for name, put in zip(names, puts, strict=True):
+            with contextlib.suppress(AttributeError):
+                put(made, getattr(one, name))
+    else:
+        for put, value in zip(puts, values, strict=False):
+            put(made, value)
     own = getattr(one, "__dict__", None)
     if own:
         made.__dict__.update(own)

@@ -1,21 +1,18 @@
 """The table of connections as text, made from columns: the same characters as :mod:`text` writes.
 
 A row is put together from pieces of fixed width, thousands of rows at a time. What
-stands at the end of a row, and is not as long in all, is padded with zero bytes, which are
-left out then.
+stands at the end of a row, and is not as long in all, is padded with zero bytes, over which
+the next row is written.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk import forks
-from tcpviz.bulk.connections.shares import hands
 from tcpviz.bulk.segments.flows import grouped
 from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.bulk.tables.cutting import stretches
@@ -42,16 +39,28 @@ ROWS = 1 << 13
 
 _SPACE, _POINT, _COLON, _ZERO = 32, 46, 58, 48
 
-Fill = Callable[[slice, Array, int], None]
-Layout = tuple[int, Fill]
+_MICRO, _STANDS = "µ".encode(), b"\xff"
+"""While rows are made each letter is one byte: this, which is in no UTF-8, stands for a "µ"."""
+
+
+class Layout(NamedTuple):
+    """How a column's part of each row is made.
+
+    ``size``   how many bytes each row has of it
+    ``fill``   writes those of a stretch of rows, from where they begin in a row
+    ``short``  how many of them are padding at its end; ``None`` where nobody asks, or none are
+    """
+
+    size: int
+    fill: Callable[[slice, Array, int], None]
+    short: Callable[[slice], Array] | None = None
 
 
 class Cells:
     """One column: how many cells the widest of its texts takes, and how rows are made.
 
     ``layout`` is asked once, with the cells that there are and what stands behind the
-    column; it tells how many bytes each row has, and what fills in those of a stretch of rows
-    from where they begin in a row. Columns are filled in from left to right.
+    column. Columns are filled in from left to right.
     """
 
     def __init__(self, width: int, layout: Callable[[int, bytes], Layout]) -> None:
@@ -83,10 +92,11 @@ def _words(which: Array, texts: Sequence[str], *, right: bool = False) -> Cells:
         padded = []
         for text, width in zip(texts, widths, strict=True):
             blank = b" " * (size - width)
-            said = text.encode()
+            said = text.encode().replace(_MICRO, _STANDS)
             padded.append((blank + said if right else said + blank) + behind)
         table = np.array(padded or [b"\0"])
         table = table.view(f"V{table.itemsize}")
+        lacks = np.array([table.itemsize - len(each) for each in padded])
 
         def fill(rows: slice, out: Array, begin: int) -> None:
             some = which[rows]
@@ -95,7 +105,9 @@ def _words(which: Array, texts: Sequence[str], *, right: bool = False) -> Cells:
                 table.take(some[:1] if _alike(some) else some),
             )
 
-        return table.itemsize, fill
+        return Layout(
+            table.itemsize, fill, (lambda rows: lacks[which[rows]]) if lacks.any() else None
+        )
 
     return Cells(max(widths, default=0), layout)
 
@@ -157,7 +169,7 @@ def _counts(values: Array) -> Cells:
             _digits(some, out[:, :size])
             out[:, size:] = end
 
-        return wide, fill
+        return Layout(wide, fill)
 
     return Cells(_size(values), layout)
 
@@ -182,7 +194,7 @@ def _seconds(values: Array) -> Cells:
             _put(out[:, size - 4 : size], _THOUSANDTHS[thousandths - whole * 1000])
             out[:, size:] = end
 
-        return wide, fill
+        return Layout(wide, fill)
 
     return Cells(width, layout)
 
@@ -257,7 +269,7 @@ def _endpoints(table: Table, addresses: Array, ports: Array) -> Cells:
             text |= _FOUR.take(high)
             words[at] = _eight(text & _LETTERS.take(count), count)
 
-        return wide, fill
+        return Layout(wide, fill)
 
     return Cells(int(width.max(initial=0)), layout)
 
@@ -360,7 +372,6 @@ def write(
             for title, size in zip(titles, sizes, strict=True)
         ]
         put(("  ".join(heading).rstrip() + "\n").encode())
-    processes = hands(table.building.reading)
     for some, chosen in parts:
         columns = cells(some, chosen) if alone is None else alone
         columns = columns if inside else without_inside(columns)
@@ -371,8 +382,8 @@ def write(
         fields.append(columns[-1].layout(0, b"\n"))
         rows = len(some) if chosen is None else len(chosen)
         spans = [slice(at, min(at + ROWS, rows)) for at in range(0, rows, ROWS)]
-        for text in forks.in_order(functools.partial(_rows, fields), spans, processes):
-            put(text)
+        for span in spans:  # to give one away through a pipe takes as long as to make it
+            put(_rows(fields, span))
     of_all = b"" if places is None else f"{count} of ".encode()
     put(of_all + ("\n".join(closing_lines(len(table), status, table.crowds)) + "\n").encode())
 
@@ -397,11 +408,24 @@ def _widths(part: _Part, columns: tuple[Cells, ...] | None) -> list[int]:
 
 
 def _rows(fields: list[Layout], rows: slice) -> bytes:
-    out = np.empty((rows.stop - rows.start, sum(size for size, _ in fields)), np.uint8)
+    count, wide = rows.stop - rows.start, sum(each.size for each in fields)
+    out = np.empty((count, wide), np.uint8)
     at = 0
-    for size, fill in fields:
-        fill(rows, out, at)
-        at += size
-    # Zeros are where texts differ in their bytes: at the end, and before "µs" stands.
-    text = out.tobytes()
-    return text if out.all() else text.translate(None, b"\0")
+    for field in fields:
+        field.fill(rows, out, at)
+        at += field.size
+    short = fields[-1].short
+    if short is not None:
+        out = _together(out, wide - short(rows))
+    text = out.tobytes().replace(_STANDS, _MICRO)
+    # A text that is longer in bytes than in cells left others shorter, somewhere in the row.
+    return text.translate(None, b"\0") if b"\0" in text else text
+
+
+def _together(out: Array, sizes: Array) -> Array:
+    """Rows of which only the first so many bytes count, one behind the other."""
+    wide, ends = out.shape[1], np.cumsum(sizes)
+    made = np.empty(int(ends[-1]) + wide, np.uint8)
+    # In their order: each is written over what the one before has too much.
+    at_every(made, wide)[ends - sizes] = out.view(f"V{wide}")[:, 0]
+    return made[: ends[-1]]

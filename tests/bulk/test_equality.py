@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tcpviz.bulk.segments.reading import Unsuited
+from tcpviz.bulk.tables import signs
 from tests.bench.generate import connections, stream, syns, visits
 from tests.bulk.compare import built, differences, tables
 
@@ -44,6 +45,19 @@ def test_checksums_that_a_card_fills_in_are_regular(tmp_path: Path) -> None:
     # A checksum of zero is right once in 65536 times.
     assert len(building.followed) <= 1
     assert differences(path, building) == []
+
+
+@pytest.mark.parametrize(("few", "stretch"), [(1, 3), (4, 1 << 14)])
+def test_signs_of_long_connections_rest_on_few_segments(
+    few: int, stretch: int, captures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signs, "FEW", few)
+    monkeypatch.setattr(signs, "STRETCH", stretch)
+    path = tmp_path / "visits.pcap"
+    visits(path, 150, 3, odd=0.02)
+    names = ("zeek-wikipedia.pcap", "zeek-pop3.pcap", "zeek-localhost-bad-chksum.pcap")
+    for each in (path, *(captures / name for name in names)):
+        assert differences(each) == [], each.name
 
 
 def slowed(path: Path, seconds: int) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk import forks
 from tcpviz.bulk.connections import alone, lengthy, regular
+from tcpviz.bulk.connections.beginnings import ends_at
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.errors import Told, scopes_met, told
 from tcpviz.bulk.connections.following import Follower
@@ -224,18 +225,22 @@ class Building:
         """The VLANs and tunnels in the order in which the core would meet them."""
         return scopes_met(self.reading)
 
-    def first(self, name: str) -> Array:
-        """A column of the capture, of each connection's first segment."""
-        column: Array = self.reading.columns.array[name][self.array["first"].astype(np.int64)]
-        return column
+    @functools.cached_property
+    def firsts(self) -> dict[str, Array]:
+        """Who talks in each: see :mod:`tcpviz.bulk.connections.beginnings`."""
+        return ends_at(self.reading.columns, self.array["first"])
+
+    def by_place(self) -> Array:
+        """What brings ``array`` into the order of the connections' places."""
+        if self._placed is None:
+            self._placed = np.argsort(self.array["place"])
+        return self._placed
 
     def next(self, at: int) -> int:
         """Which of ``array`` came next on the same addresses and ports; there is one."""
-        place = self.array["place"]
-        if self._placed is None:
-            self._placed = np.argsort(place)
+        place, order = self.array["place"], self.by_place()
         after = place[at] + self.array["size"][at]
-        return int(self._placed[np.searchsorted(place, after, sorter=self._placed)])
+        return int(order[np.searchsorted(place, after, sorter=order)])
 
     def _alone(self) -> None:
         """Enter the flows that are nothing but a SYN, where there are many."""

@@ -41,14 +41,15 @@ class Older:
     def __init__(self, building: Building, numbers: Array) -> None:
         self._building = building
         self._numbers = numbers
-        self._order = np.argsort(building.array["place"])
+        self._order = building.by_place()
 
     def of(self, at: int) -> tuple[int, ...]:
         """Those before the one at ``at`` in the array, which was answered; the latest first."""
         array, begins = self._building.array, self._building.flows.begin
-        place = int(array["place"][at])
+        mine = array["place"][at]  # of the column's own kind, which is searched as it is
+        place = int(mine)
         lead = int(begins[np.searchsorted(begins, place, "right") - 1])
-        turn = int(np.searchsorted(array["place"], place, sorter=self._order))
+        turn = int(np.searchsorted(array["place"], mine, sorter=self._order))
         out: list[int] = []
         while place > lead and len(out) < MOST_OLDER:
             turn -= 1

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.connections.beginnings import ENDS
 from tcpviz.bulk.connections.building import FIELDS, MAX_LEAPS, Building
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.errors import Told, joined
@@ -28,10 +29,6 @@ from tcpviz.bulk.spilling.dealing import STEP, Buckets, Part
 from tcpviz.core.connection import Connection
 
 Array = NDArray[Any]
-
-
-_FIRST = ("scope", "src", "dst", "sport", "dport")
-"""Columns that are asked of each connection's first segment."""
 
 
 def built(
@@ -77,7 +74,6 @@ class Dealt(Building):
         places = windows.empty(count, "u4")
         begins = [np.zeros(1, np.int64)]
         made: list[dict[str, Array]] = []
-        self._firsts: dict[str, Array] = {}
         buckets = Buckets(reading, self.clock, windows)
         base = 0
         try:
@@ -102,13 +98,11 @@ class Dealt(Building):
         order = order.astype(np.uint32)
         for name, kind in FIELDS.items():
             self.array[name] = _joined([each.pop(name) for each in made], kind)[order]
-        for name in _FIRST:
+        self.firsts = {}
+        for name in ENDS:
             kind = reading.columns.array[name].dtype.str
-            self._firsts[name] = _joined([each.pop(name) for each in made], kind)[order]
+            self.firsts[name] = _joined([each.pop(name) for each in made], kind)[order]
         windows.trim()
-
-    def first(self, name: str) -> Array:
-        return self._firsts[name] if name in self._firsts else super().first(name)
 
     def _add(
         self,
@@ -131,7 +125,7 @@ class Dealt(Building):
         array = {name: column.copy() for name, column in one.array.items()}
         narrow_all(array)
         # They lie together here; in the capture they are far between.
-        array |= {name: part.columns.array[name][array["first"]] for name in _FIRST}
+        array |= {name: part.columns.array[name][array["first"]] for name in ENDS}
         array["first"] = part.whole[array["first"]]
         array["place"] += np.uint32(base)
         made.append(array)

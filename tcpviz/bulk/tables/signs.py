@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.segments import sums
-from tcpviz.bulk.segments.columns import SUM_SHIFT
+from tcpviz.bulk.segments.columns import SUM_SHIFT, rows_at
 from tcpviz.bulk.twin import twin
 from tcpviz.core import seq as seqno
+from tcpviz.core.connection import Connection
 from tcpviz.core.halfconn import Sums
 from tcpviz.core.records import Side
 from tcpviz.core.segment import ACK, FIN, RST, SYN
@@ -19,127 +20,202 @@ from tcpviz.core.vitals import Signs, Vitals
 
 Array = NDArray[Any]
 
+FEW = 96
+"""Segments of a connection of which each is looked at; of more only those that tell something."""
 
-def own_vitals(
-    like: Vitals, columns: dict[str, Array], rows: Array, frame: Callable[[int], int]
-) -> Vitals:
-    """The vital signs of a connection of these rows, given its shape's.
+STRETCH = 1 << 14
+"""Of more, so many at a time: what is asked of them stays in the processor's cache."""
 
-    ``frame`` tells frame numbers by the example's.
+_ASKED = ["time", "src", "sport", "flags", "seq", "ack", "length", "ttl", "bits"]
+_SPECIAL = SYN | FIN | RST
+
+
+class _Said:
+    """What one end's own segments tell, taken one after the other.
+
+    ``first``, ``ttl``  the first one's number and TTL
+    ``syns``, ``fins``, ``rst``  time and frame of each, of the last reset
+    ``last``, ``before``  the same of its last segment, and the time of the one before that;
+                          ``None`` where there was none
+    ``end``    the number behind what it sent last; resets do not count
+    ``ack``    what it acknowledged last
+    ``data``   how many have data
+    ``right``, ``wrong``  whether a checksum was right; the first frame that had a wrong one
     """
-    begin, end = int(rows[0]), int(rows[-1]) + 1
-    # One behind the other in the capture they need not be picked out.
-    which = slice(begin, end) if end - begin == len(rows) else rows
-    server = (columns["src"][which] != columns["src"][begin]) | (
-        columns["sport"][which] != columns["sport"][begin]
+
+    __slots__ = (
+        *("first", "ttl", "syns", "fins", "rst", "last", "before", "end", "ack", "data"),
+        *("right", "wrong"),
     )
-    flags = columns["flags"][which]
-    times, frames = columns["time"][which], columns["frame"][which]
-    length, said = columns["length"][which], columns["bits"][which] >> SUM_SHIFT & 3
+
+    def __init__(self) -> None:
+        self.first = self.ttl = self.end = self.data = 0
+        self.syns: list[tuple[int, int]] = []
+        self.fins: list[tuple[int, int]] = []
+        self.rst: tuple[int, int] | None = None
+        self.last: tuple[int, int] | None = None
+        self.before: int | None = None
+        self.ack: int | None = None
+        self.right = False
+        self.wrong: int | None = None
+
+
+def own_signs(
+    shape: Connection,
+    columns: dict[str, Array],
+    rows: Array,
+    kept: Array,
+    frame: Callable[[int], int],
+) -> tuple[Vitals, Sums, Sums]:
+    """The vital signs of a connection of these rows, given its shape's; what checksums are worth.
+
+    ``kept`` are those that count for its signature; ``frame`` tells frame numbers by
+    the example's.
+    """
+    assert shape.analysis is not None
+    like, data = shape.analysis.vitals, None
+    if len(rows) > FEW:
+        places, data = _telling(columns, rows, kept)
+        rows = rows[places]
+    flags, ends = _said(columns, rows)
+    if data is not None:
+        ends[0].data, ends[1].data = data
     made = twin(like)
-    made.first_flags = int(flags[0]) & 0x1FF
-    special, wrong = np.flatnonzero(flags & (SYN | FIN | RST)), np.flatnonzero(said == sums.WRONG)
-    places = np.flatnonzero(~server), np.flatnonzero(server)
-    seq, ack = columns["seq"][which], columns["ack"][which]
+    made.first_flags = flags
     signs = {}
-    for side, mine, theirs in zip(Side, places, places[::-1], strict=True):
-        if not len(mine):
-            continue
-        at_end = side is Side.SERVER
-        own = special[server[special] == at_end]
-        end, heard = int(seq[mine[0]]), _latest(theirs, flags, ACK, ACK)
-        una = end if heard is None else int(ack[heard])
-        last = _latest(mine, flags, RST, 0)
-        if last is not None:
-            bits = int(flags[last])
-            took = int(length[last]) + (bits & 1) + (bits >> 1 & 1)
-            end = (int(seq[last]) + took) & 0xFFFFFFFF
-        if like.of(side).keep_alives:
-            end = seqno.later(end, una)  # a keep-alive is one below what was acknowledged
-        signs[side] = _signs(
-            like.of(side),
-            _Own(
-                flags[own],
-                times[own],
-                frames[own],
-                int(columns["ttl"][rows[mine[0]]]),
-                times[mine[-2:]],
-                int(frames[mine[-1]]),
-                (end, una),
-                int(np.count_nonzero(length[mine])),
-                frames[wrong[server[wrong] == at_end]],
-                frame,
-            ),
-        )
+    for side, mine, theirs in zip(Side, ends, ends[::-1], strict=True):
+        if mine.last is not None:
+            signs[side] = _signs(like.of(side), mine, theirs, frame)
     made.take_signs(signs)
-    return made
+    return made, _sums(shape.client.sums, ends[0]), _sums(shape.server.sums, ends[1])
 
 
-def own_sums(like: Sums, columns: dict[str, Array], rows: Array) -> Sums:
-    """What an end's checksums are worth, of whose segments these are the rows.
+def _said(columns: dict[str, Array], rows: Array) -> tuple[int, tuple[_Said, _Said]]:
+    """The first one's flags, and what each end's segments tell, of these rows."""
+    asked = rows_at(columns, rows)[_ASKED].tolist()
+    client = asked[0][1:3]
+    ends = _Said(), _Said()
+    for one, number in zip(asked, columns["frame"][rows].tolist(), strict=True):
+        time, src, sport, flags, seq, ack, length, ttl, bits = one
+        me = ends[0 if client == (src, sport) else 1]
+        if me.last is None:
+            me.first = me.end = seq
+            me.ttl = ttl
+        else:
+            me.before = me.last[0]
+        me.last = time, number
+        if flags & ACK:
+            me.ack = ack
+        if flags & _SPECIAL:
+            if flags & SYN:
+                me.syns.append((time, number))
+            if flags & FIN:
+                me.fins.append((time, number))
+            if flags & RST:
+                me.rst = time, number
+        if length:
+            me.data += 1
+        if not flags & RST:
+            me.end = (seq + length + (flags & 1) + (flags >> 1 & 1)) & 0xFFFFFFFF
+        said = bits >> SUM_SHIFT & 3
+        if said == sums.RIGHT:
+            me.right = True
+        elif said == sums.WRONG and me.wrong is None:
+            me.wrong = number
+    return asked[0][3] & 0x1FF, ends
 
-    As its shape has it where they are wrong, all of them.
-    """
-    said = columns["bits"][rows] >> SUM_SHIFT & 3
-    if (said == sums.WRONG).any():
+
+def _telling(columns: dict[str, Array], rows: Array, kept: Array) -> tuple[Array, tuple[int, int]]:
+    """Places of those segments of many on which signs rest; how many of each end's have data."""
+    count, data = len(rows), [0, 0]
+    # SYNs, FINs and resets count for a signature, and so does the first of each end.
+    begin, contiguous = int(rows[0]), int(rows[-1]) - int(rows[0]) + 1 == count
+    places = np.flatnonzero(kept)
+    special = columns["flags"][rows[places]] & _SPECIAL != 0
+    special[np.flatnonzero(_theirs(columns, rows[places], begin))[:1]] = True
+    found = [np.zeros(1, np.int64), places[special], *_latest(columns, rows)]
+    # All of an end's checksums are wrong, or none.
+    unsure = [True, True]
+    for at in range(0, count, STRETCH):
+        end = min(at + STRETCH, count)
+        some = slice(begin + at, begin + end) if contiguous else rows[at:end]
+        full = columns["length"][some] > 0
+        server = _theirs(columns, some, begin)
+        both, theirs = int(np.count_nonzero(full)), int(np.count_nonzero(full & server))
+        data[0] += both - theirs
+        data[1] += theirs
+        if any(unsure):
+            said = columns["bits"][some] >> SUM_SHIFT & 3
+            tried = (said == sums.RIGHT) | (said == sums.WRONG)
+            for side in (0, 1):
+                first = np.flatnonzero(tried & (server == bool(side)))[:1]
+                if unsure[side] and len(first):
+                    unsure[side] = False
+                    found.append(at + first)
+    return np.unique(np.concatenate(found)), (data[0], data[1])
+
+
+def _theirs(columns: dict[str, Array], rows: slice | Array, first: int) -> Array:
+    """Which of these rows the server sent, in a connection that begins with ``first``."""
+    # Where the addresses are the same, ports tell.
+    name = "sport" if columns["src"][first] == columns["dst"][first] else "src"
+    there: Array = columns[name][rows] != columns[name][first]
+    return there
+
+
+def _latest(columns: dict[str, Array], rows: Array) -> list[Array]:
+    """Places of each end's last two, its last acknowledgement, and its last that is no reset."""
+    count, tail = len(rows), FEW
+    while True:
+        begin = max(count - tail, 0)
+        some = rows[begin:]
+        flags, server = columns["flags"][some], _theirs(columns, some, int(rows[0]))
+        out, enough = [], True
+        for mine in (~server, server):
+            for which, few in (
+                (mine, 2),
+                (mine & (flags & ACK != 0), 1),
+                (mine & (flags & RST == 0), 1),
+            ):
+                out.append(begin + np.flatnonzero(which)[-few:])
+                enough = enough and len(out[-1]) == few
+        if enough or not begin:
+            return out
+        tail *= 8
+
+
+def _sums(like: Sums, own: _Said) -> Sums:
+    """What an end's checksums are worth: as its shape has it where they are wrong, all of them."""
+    if own.wrong is not None:
         return like
-    return Sums.RIGHT if (said == sums.RIGHT).any() else Sums.UNTRIED
+    return Sums.RIGHT if own.right else Sums.UNTRIED
 
 
-def _latest(places: Array, flags: Array, bits: int, value: int) -> int | None:
-    """The last of these places whose flags have these ``bits`` at ``value``."""
-    for few in (places[-4:], places):
-        found = few[flags[few] & bits == value]
-        if len(found):
-            return int(found[-1])
-    return None
-
-
-class _Own(NamedTuple):
-    """What an end's signs take from its connection's own segments.
-
-    ``flags``, ``times``, ``frames``  of its segments with SYN, FIN or RST, in their order
-    ``ttl``     of all that it sent
-    ``latest``  the times of its last two, ``last`` the last one's frame
-    ``reach``   the number behind what it sent last, and up to where the other one acknowledged it
-    ``data``    how many have data, ``wrong`` the frames of those with a wrong checksum
-    ``frame``   frame numbers by the example's
-    """
-
-    flags: Array
-    times: Array
-    frames: Array
-    ttl: int
-    latest: Array
-    last: int
-    reach: tuple[int, int]
-    data: int
-    wrong: Array
-    frame: Callable[[int], int]
-
-
-def _signs(like: Signs, own: _Own) -> Signs:
+def _signs(like: Signs, own: _Said, theirs: _Said, frame: Callable[[int], int]) -> Signs:
     made = twin(like)
     made.data = own.data
     # Whatever was sent again has been acknowledged since.
     made.retries = made.stuck = 0
     if made.frames is not None:
-        made.frames = {what: own.frame(number) for what, number in made.frames.items()}
-        if len(own.wrong):
-            made.frames["sum"] = int(own.wrong[0])
+        made.frames = {what: frame(number) for what, number in made.frames.items()}
+        if own.wrong is not None:
+            made.frames["sum"] = own.wrong
     if made.next is not None:
-        made.next, made.una = own.reach
-    made.last_ns, made.last_frame = int(own.latest[-1]), own.last
-    made.before_ns = int(own.latest[0]) if len(own.latest) > 1 else None
-    for bit, name in ((SYN, "syn"), (FIN, "fin")):
-        where = np.flatnonzero(own.flags & bit)
-        for which, at in (("first", 0), ("last", -1)):
-            if len(where):
-                setattr(made, f"{which}_{name}_ns", int(own.times[where[at]]))
-                setattr(made, f"{which}_{name}_frame", int(own.frames[where[at]]))
-    where = np.flatnonzero(own.flags & RST)
-    if len(where):
-        made.rst_ns, made.rst_frame = int(own.times[where[-1]]), int(own.frames[where[-1]])
+        end, una = own.end, own.first if theirs.ack is None else theirs.ack
+        if like.keep_alives:
+            end = seqno.later(end, una)  # a keep-alive is one below what was acknowledged
+        made.next, made.una = end, una
+    if own.last is not None:
+        made.last_ns, made.last_frame = own.last
+    made.before_ns = own.before
+    if own.syns:
+        made.first_syn_ns, made.first_syn_frame = own.syns[0]
+        made.last_syn_ns, made.last_syn_frame = own.syns[-1]
+    if own.fins:
+        made.first_fin_ns, made.first_fin_frame = own.fins[0]
+        made.last_fin_ns, made.last_fin_frame = own.fins[-1]
+    if own.rst is not None:
+        made.rst_ns, made.rst_frame = own.rst
     if made.syn_ttl is not None:
         made.syn_ttl = own.ttl
     if made.rst_ttl is not None:

@@ -11,9 +11,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import operator
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,15 +20,11 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections import former
 from tcpviz.bulk.connections.building import Building
 from tcpviz.bulk.connections.narrowing import narrow, narrow_all
-from tcpviz.bulk.connections.shapes import SUCCESSOR, Ending
+from tcpviz.bulk.connections.shapes import Ending
 from tcpviz.bulk.tables.crowding import FATES, Facts, crowds_of
-from tcpviz.bulk.tables.signs import own_sums, own_vitals
-from tcpviz.bulk.twin import twin
+from tcpviz.bulk.tables.dressing import dressed
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowd, crowds, fate
-from tcpviz.core.halfconn import End
-from tcpviz.core.marks import MarkName
-from tcpviz.core.segment import Endpoint, FlowKey
 from tcpviz.core.watch import PAUSE_NS
 from tcpviz.wire.tcp import address
 
@@ -53,7 +47,6 @@ class Table:
 
     def __init__(self, building: Building) -> None:
         self._building = building
-        self._placed: Array | None = None
         self._array = building.array
         narrow_all(self._array)
         self._columns = building.reading.columns
@@ -168,11 +161,9 @@ class Table:
 
     def _neighbours(self, places: Array, step: int) -> Array:
         """The regular connections that begin at these places of the flows' order, or beside."""
-        begins = self._array["place"]
-        if self._placed is None:
-            self._placed = np.argsort(begins)
-        rank = np.searchsorted(begins, places, sorter=self._placed)
-        found: Array = self._placed[rank + step]
+        order = self._building.by_place()
+        rank = np.searchsorted(self._array["place"], places, sorter=order)
+        found: Array = order[rank + step]
         return found
 
     def formers(self, at: Array) -> Array:
@@ -244,7 +235,7 @@ class Table:
         """(address, port) of each client and of each server; :meth:`address` tells which."""
         tables, first = self._columns.tables, self._first
         six = np.array([version == 6 for version, _ in tables.scopes] or [False])
-        base = six[first("scope")].astype(np.int64) << 32
+        base = six[first("scope")].astype(np.int64) << 32 if six.any() else np.int64(0)
         number = functools.cache(self._number)
 
         def both(name: str, address: str, port: str) -> tuple[Array, Array]:
@@ -297,7 +288,7 @@ class Table:
 
     def _first(self, name: str) -> Array:
         """A column of the capture, of each regular connection's first segment."""
-        return self._building.first(name)
+        return self._building.firsts[name]
 
     def crowds_of(self, places: Array) -> list[Crowd]:
         """Those of ``crowds`` of which one of these is a member."""
@@ -325,43 +316,10 @@ class Table:
         return self._dressed(place, source)
 
     def _dressed(self, place: int, at: int) -> Connection:
-        array = self._array
-        ending = Ending(int(array["ending"][at]))
-        shape = self._building.shapes.connection(int(array["shape"][at]), ending)
-        made = twin(shape)
+        made = dressed(self._building, at, lambda at: self._older.of(at))
         made.id = place + 1
-        made.first_ns, made.last_ns = int(array["first_ns"][at]), int(array["last_ns"][at])
-        client, server, scope = self._ends(int(array["first"][at]))
-        made.key = FlowKey.of(client, server, scope)
-        frames = self._frames(at)
-        made.client = _end(shape.client, client, array, "client", at, frames)
-        made.server = _end(shape.server, server, array, "server", at, frames)
-        if shape.handshake_rtt_ns is not None:
-            made.handshake_rtt_ns = int(array["rtt"][at])
-        if shape.older:
-            made.older = self._older.of(at)
-        made.observation = None
         which = int(self.crowd[place])
         made.crowd = None if which < 0 else self._joined[which]
-        analysis = shape.analysis
-        assert analysis is not None
-        made.analysis = analysis = twin(analysis)
-        if self._building.shapes.with_errors(int(array["shape"][at])) is not False:
-            flow = int(np.searchsorted(self._building.flows.begin, array["place"][at], "right")) - 1
-            analysis.errors, analysis.error_count, analysis.forged_errors = (
-                self._building.told.kept(flow)
-            )
-        analysis.marks = twin(analysis.marks)
-        analysis.marks.count_as(self._marks(shape, at))
-        place = int(array["place"][at])
-        rows = self._building.flows.order[place : place + int(array["size"][at])]
-        columns = self._columns.array
-        analysis.vitals = own_vitals(analysis.vitals, columns, rows, frames)
-        up = (columns["src"][rows] == columns["src"][rows[0]]) & (
-            columns["sport"][rows] == columns["sport"][rows[0]]
-        )
-        made.client.sums = own_sums(shape.client.sums, columns, rows[up])
-        made.server.sums = own_sums(shape.server.sums, columns, rows[~up])
         return made
 
     @functools.cached_property
@@ -369,82 +327,12 @@ class Table:
         regular = np.flatnonzero(self._source < FOLLOWED)
         return former.Older(self._building, regular + 1)
 
-    def _frames(self, at: int) -> Callable[[int], int]:
-        """From a frame number of the shape's example to this connection's."""
-        building, array = self._building, self._array
-        number, place = int(array["shape"][at]), int(array["place"][at])
-        span = slice(place, place + int(array["size"][at]))
-        own = self._columns.array["frame"][building.flows.order[span][building.kept[span]]]
-
-        def frame(of: int) -> int:
-            if of == SUCCESSOR:
-                return self._successor(at)
-            which = building.shapes.place(number, of)
-            return 0 if which is None else int(own[which])
-
-        return frame
-
-    def _successor(self, at: int) -> int:
-        """The frame by which the next connection of the same ends stands when it is answered."""
-        array, order = self._array, self._building.flows.order
-        at = self._building.next(at)
-        while not array["answered"][at]:
-            at = self._building.next(at)
-        place = int(array["place"][at])
-        if self._building.shapes.connection(int(array["shape"][at])).refused:
-            place += int(array["size"][at]) - 1
-        return int(self._columns.array["frame"][order[place]])
-
-    def _ends(self, row: int) -> tuple[Endpoint, Endpoint, tuple[str, ...]]:
-        array, tables = self._columns.array, self._columns.tables
-        scope = int(array["scope"][row])
-        src, dst = (
-            Endpoint(address(tables.packed(int(array[name][row]), scope)), int(array[port][row]))
-            for name, port in (("src", "sport"), ("dst", "dport"))
-        )
-        return src, dst, tables.scopes[scope][1]
-
-    def _marks(self, shape: Connection, at: int) -> Counter[str]:
-        assert shape.marks is not None
-        counts = Counter(shape.marks)
-        for name, column in _COUNTED:
-            number = int(self._array[column][at])
-            counts.pop(name, None)
-            if number:
-                counts[name] = number
-        return counts
-
-
-_COUNTED = (
-    (MarkName.WINDOW_UPDATE.value, "updates"),
-    (MarkName.DUPLICATE_ACK.value, "repeats"),
-    (MarkName.WINDOW_FULL.value, "full"),
-)
-
 
 def _fate(c: Connection) -> int:
     """Its number in FATES, -1 for an answer without a question: that is of another kind."""
     if c.client.iss is None and c.server.iss is not None and not c.established:
         return -1
     return FATES.index(fate(c))
-
-
-def _end(
-    like: End,
-    endpoint: Endpoint,
-    array: dict[str, Array],
-    name: str,
-    at: int,
-    frame: Callable[[int], int],
-) -> End:
-    made = twin(like)
-    made.endpoint = endpoint
-    claim = like.claim
-    others = tuple(frame(each) for each in claim.others)
-    made.claim = replace(claim, frame=frame(claim.frame), others=others)
-    made.segments = int(array[f"{name}_segments"][at])
-    made.bytes = int(array[f"{name}_bytes"][at])
-    return made
 
 
 def _until(first: Array, last: Array) -> Array:
