@@ -16,7 +16,7 @@ from tcpviz.ui.session import Session
 from tcpviz.ui.words import explanation, wrap
 from tcpviz.views.ladder_index import ChartIndex
 from tcpviz.views.progress import bar
-from tcpviz.views.spans import Line, Span, clean, fit, line
+from tcpviz.views.spans import Line, Span, clean, fit, fit_text, line
 from tcpviz.words import _, language
 
 NAMES = ("divider", "banner", "hand", "explain", "status", "keys", "small")
@@ -81,8 +81,11 @@ class LowerBars:
         stroke = "|" if self._ascii else "│"
         views["divider"].show([Row((Span(stroke, RULE),))] * plan.height)
         if banner:
-            said = Span(f" {clean(banner, self._ascii)}  (Esc)", BAR_ALARM)
-            views["banner"].show([Row(fit((said,), width, BAR_ALARM))])
+            dots, leave = "..." if self._ascii else "…", "  (Esc)"
+            said = fit_text(clean(banner, self._ascii), width - len(leave) - 1, dots)
+            views["banner"].show(
+                [Row(fit((Span(f" {said}{leave}", BAR_ALARM),), width, BAR_ALARM))]
+            )
         if self.hand_shown:
             if session.at_latest:
                 hand = session.hand.line(

@@ -24,7 +24,7 @@ from tcpviz.views.layouts_large import LARGE
 from tcpviz.views.layouts_medium import MEDIUM
 from tcpviz.views.layouts_tall import TALL
 from tcpviz.views.numbers import count, short_duration
-from tcpviz.views.spans import Line, Span, fit, line, pad, text_width
+from tcpviz.views.spans import Line, Span, fit, line, pad, text_width, width
 from tcpviz.words import _
 
 TABLE: Final = 47
@@ -120,7 +120,7 @@ def _table(board: Board, cells: int, rows: int) -> tuple[list[Line], dict[int, S
     made = made[:rows]
     room = rows - len(made)
     if room > 1:
-        made += [(), line("  ", *_summary(board, found))]
+        made += [(), *_summary(board, found, cells)[: room - 1]]
     return (made + [()] * rows)[:rows], places
 
 
@@ -196,7 +196,8 @@ def _rate(rate: float) -> str:
     return f"{rate:.1f}" if rate < 100 else count(round(rate))
 
 
-def _summary(board: Board, found: Mapping[State | None, Unusual | None]) -> Line:
+def _summary(board: Board, found: Mapping[State | None, Unusual | None], cells: int) -> list[Line]:
+    """On one row, or where that is too narrow a row for each thing said."""
     ends = sum(each.count for each in board.tallies)
     odd = sum(each is not None for each in found.values())
     said = _("{connections} connections, {ends} ends").format(
@@ -210,7 +211,9 @@ def _summary(board: Board, found: Mapping[State | None, Unusual | None]) -> Line
         spans.append(Span(text, roles.MARK_WARNING))
     if board.note:
         spans.append(Span(f"  {board.note}", roles.TIME))
-    return line(*spans)
+    if width(spans) + 2 <= cells:
+        return [line("  ", *spans)]
+    return [line(Span("  " + each.text.lstrip(" "), each.role)) for each in spans]
 
 
 def told(board: Board) -> Line:

@@ -322,11 +322,12 @@ async def test_an_error_before_anything_ends_the_program_with_its_code() -> None
 
 async def test_an_error_later_is_a_line_on_the_screen_and_what_was_read_stays() -> None:
     app = TcpvizApp(
-        FakeFeed(conversation(), error=broken("trace.pcap: cut [off] in a record", 1)),
+        FakeFeed(conversation(), error=broken("trace.pcap: cut [off] in a record" + "!" * 80, 1)),
         behaviour=QUIET,
     )
     async with running(app, size=(80, 24)) as pilot:
         assert "cut [off] in a record" in text(app, "banner")
+        assert text(app, "banner").rstrip().endswith("!…  (Esc)")  # the way out is never cut off
         assert app.session.place == (7, 7)
         assert screen(app).query_one("#banner").display
         await pilot.press("escape")

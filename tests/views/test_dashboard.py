@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tcpviz.core.census import STATES, Tally
@@ -78,6 +80,13 @@ def test_a_table_at_80_by_15():
     assert "6121 connections, 12242 ends  unusual: 2" in text
     assert plain_line(told(board)).startswith("SYN-RECEIVED !! Half-open")
     assert [made.state_at(5, y) for y in range(1, 12)] == list(State)
+
+
+def test_beside_the_diagram_what_is_counted_has_rows_enough():
+    board = Board(tallies(SYN_SENT=(1799, 38), TIME_WAIT=(110_000, 39)), NOW, 130_682)
+    text = plain(draw(board, 120, 26).lines)
+    assert "130682 connections, 111799 ends\n" in text
+    assert re.search(r"  unusual: 2$", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("size", [(37, 13), (80, 15), (120, 30), (130, 24), (200, 45), (20, 3)])
