@@ -18,7 +18,7 @@ from typing import Protocol
 from tcpviz.sources.feed import SourceError
 
 PIECE = 256 * 1024
-"""Most bytes of output at a time."""
+"""Most bytes of output at a time, where nothing else is said."""
 
 _MAGIC = {
     b"\x1f\x8b": "gzip",
@@ -124,13 +124,14 @@ _UNPACKERS: dict[str, Callable[[], _Unpacker]] = {
 
 
 class Decompressor:
-    """Unpacks one stream, and those behind it if several were joined.
+    """Unpacks one stream, and those behind it if several were joined, a ``piece`` at a time.
 
     ``damaged`` tells after what was wrong, if anything was: what had been
     unpacked until there has been given, the rest is ignored.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, piece: int = PIECE) -> None:
+        self._piece = piece
         self._new = _UNPACKERS[name]
         self._unpacker = self._new()
         self._name = name
@@ -139,14 +140,14 @@ class Decompressor:
         self.damaged: str | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Pieces of what these bytes unpack to, each of at most ``PIECE`` bytes."""
+        """Pieces of what these bytes unpack to, each of at most so many bytes."""
         while not self.damaged:
             if self._between:
                 data = self._next_stream(data)
                 if self._between:
                     return
             try:
-                output = self._unpacker.decompress(data, PIECE)
+                output = self._unpacker.decompress(data, self._piece)
             except _DamagedError as error:
                 if error.output:
                     yield error.output

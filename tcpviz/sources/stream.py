@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from tcpviz.sources.compressed import Decompressor, compression
+from tcpviz.sources.compressed import PIECE, Decompressor, compression
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.parser import CaptureParser, Interface
 from tcpviz.sources.pcap import PcapParser, is_pcap
@@ -34,7 +34,8 @@ class CaptureStream:
 
     Raises SourceError from ``feed`` or ``finish`` where the bytes are not a
     capture; once it gave a frame, it ends with a note instead. ``pcap`` and
-    ``pcapng`` may be parsers that take the same records in another way.
+    ``pcapng`` may be parsers that take the same records in another way, ``piece`` how many bytes
+    of a compressed one they are given at a time.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class CaptureStream:
         *,
         pcap: type[PcapParser] = PcapParser,
         pcapng: type[PcapngParser] = PcapngParser,
+        piece: int = PIECE,
     ) -> None:
         self.name = name
+        self._piece = piece
         self._formats = (pcap, pcapng)
         self._head = b""
         self._unpack: Decompressor | None = None
@@ -143,7 +146,7 @@ class CaptureStream:
             data, self._head = self._head, b""
             packing = compression(data)
             if packing:
-                self._unpack = Decompressor(packing)
+                self._unpack = Decompressor(packing, self._piece)
         if self._unpack is None:
             yield from self._parse(data)
             return
