@@ -80,12 +80,16 @@ def build_parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name; returns the exit code."""
     # Ended by a signal or by the reader of its output, it ends quietly and in order.
+    heard: list[_AsInterrupt] = []
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
-            signal.signal(getattr(signal, name), _AsInterrupt())
+            heard.append(_AsInterrupt())
+            signal.signal(getattr(signal, name), heard[-1])
     _open_what_is_closed()
     with _whole_output():
-        return _answered(argv)
+        code = _answered(argv)
+    asked = max((each.asked for each in heard), default=0)
+    return 128 + asked if asked and code == INTERRUPTED else code
 
 
 def _answered(argv: Sequence[str] | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,22 @@ def test_no_command_shows_the_help() -> None:
     done = run()
     assert done.returncode == 0
     assert "examples:" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_while_it_waits_for_a_capture_is_its_exit_code(number: signal.Signals) -> None:
+    # Nobody takes as much as the pipe can hold, and more, before the program waits for it.
+    argv = [sys.executable, "-m", "tcpviz", "read", "-", "--text"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(bytes(100_000))
+        process.stdin.flush()
+        process.send_signal(number)
+        said = process.stderr.read()
+        assert process.wait(60) == 128 + number
+    assert said.count(b"\n") <= 1
+    assert b"Traceback" not in said
 
 
 PRINTING = [["demo", "--list"], ["--help"], ["help", "marks"], ["doctor"], ["completion", "fish"]]
