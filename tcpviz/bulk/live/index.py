@@ -71,8 +71,20 @@ class FlowIndex:
         Where there may be too many, use :meth:`make` instead: see :attr:`full`.
         """
         slots, mask = self._slots, self._mask
-        at = (keys >> SHIFT).astype(np.int64) & mask if at is None else at.copy()
-        left, step = np.arange(len(keys)), _steps(keys)
+        if at is None:
+            at, left = (keys >> SHIFT).astype(np.int64) & mask, np.arange(len(keys))
+        else:
+            # All fit where they ended; of several that want one free slot one has it.
+            free = slots[at] < 0
+            slots[at] = rows
+            now = slots[at]
+            kept = now == rows
+            if not kept.all():
+                kept |= flows[now] == keys
+            self._used += int((kept & free).sum())
+            left = (~kept).nonzero()[0]
+            at = at.copy()
+        step = _steps(keys) if len(left) else at
         while len(left):
             here = at[left]
             held = slots[here]

@@ -182,17 +182,15 @@ def _acknowledge(
     sifted = told is not None
     told = c.flags & ACK != 0 if told is None else told
     # Of each direction the first one that acknowledges; some have none.
-    first, tells = starts, told[starts]
-    asked = (~tells).nonzero()[0]
-    if len(asked):
+    first, tells = starts, np.ones(len(starts), np.bool_)
+    lasts = starts + counts - 1
+    if not told.all():
         acks = told.nonzero()[0]
         if not len(acks):
             return None
-        begin = starts[asked]
-        later = acks[np.minimum(np.searchsorted(acks, begin), len(acks) - 1)]
-        tells[asked] = (later >= begin) & (later < begin + counts[asked])
-        first = starts.copy()
-        first[asked] = later
+        before, upto = _numbers(told, starts, lasts)
+        tells = upto > before
+        first = acks[np.minimum(before, len(acks) - 1)]
     former = known[place]
     base = np.where(former < 0, c.ack[first], former).astype(np.uint32)
     ahead: Steps = (c.ack - base.take(whose)).view(np.int32)
@@ -202,10 +200,8 @@ def _acknowledge(
     before[0] = 0
     before[1:] = ahead[:-1]
     before[starts] = 0
-    if (ahead < before).any():
-        highest = np.maximum(np.maximum.reduceat(ahead, starts), 0)
-    else:
-        highest = ahead[starts + counts - 1]
+    ordered = not (ahead < before).any()
+    highest = ahead[lasts] if ordered else np.maximum(np.maximum.reduceat(ahead, starts), 0)
     highest_ack = base + highest.view(np.uint32)
     sent = table.nxt.reshape(-1)[place ^ 1]
     # One that acknowledges nothing here, a SYN alone, is not beyond anything.
@@ -216,16 +212,28 @@ def _acknowledge(
         told = told & ~(beyond[whose] & far)
         return _acknowledge(table, c, starts, counts, whose, place, told)
     known[place] = np.where(tells, highest_ack, former)
-    highest = np.maximum.reduceat(
-        np.where(told & (c.flags & (SYN | FIN) == 0), ahead, _NEVER), starts
-    )
-    said = (highest != _NEVER).nonzero()[0]
-    where, highest, base = place[said], highest[said], base[said]
+    bare = told & (c.flags & (SYN | FIN) == 0)
+    if ordered:
+        which = bare.nonzero()[0]
+        before, upto = _numbers(bare, starts, lasts)
+        said = (upto > before).nonzero()[0]
+        highest, where = ahead[which[upto[said] - 1]], place[said]
+    else:
+        highest = np.maximum.reduceat(np.where(bare, ahead, _NEVER), starts)
+        said = (highest != _NEVER).nonzero()[0]
+        highest, where = highest[said], place[said]
+    base = base[said]
     former = plain[where]
     held = (former.astype(np.uint32) - base).view(np.int32)
     moved = np.where(former < 0, highest, np.maximum(highest, held))
     plain[where] = base + moved.view(np.uint32)
     return None
+
+
+def _numbers(those: Mask, starts: Ints, lasts: Ints) -> tuple[Ints, Ints]:
+    """How many of those there are before the first segment of each direction, and to its last."""
+    number: Ints = np.cumsum(those)
+    return number[starts] - those[starts], number[lasts]
 
 
 def _before(table: LiveTable, c: Segments, places: Ints, ended: Ended) -> Mask:
@@ -248,9 +256,10 @@ def _thirds(table: LiveTable, c: Segments, ended: Ended) -> None:
     asked = asked[waits]
     if not len(asked):
         return
-    fit = (c.flags & (SYN | ACK | RST) == ACK).nonzero()[0]
+    third = c.flags & (SYN | ACK | RST) == ACK
+    fit = third.nonzero()[0]
     starts = c.groups.starts[asked]
-    at = np.searchsorted(fit, starts)
+    at = np.cumsum(third)[starts] - third[starts]
     inside = at < len(fit)
     asked, starts, first = asked[inside], starts[inside], fit[at[inside]]
     found = (first < starts + c.groups.counts[asked]) & _before(table, c, first, ended)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -103,9 +104,9 @@ class _Look:
         for place in self._places(self.server, waits):
             rows = self.rows[place]
             once = self.table.syns[rows, 0] == 1
-            sources = len(np.unique(self.client.of(place)))
+            sources = len(_counts(self.client.of(place)))
             first = self.table.first_ns[rows[once]]
-            burst = np.unique(first // FLOOD_NS, return_counts=True)[1]
+            burst = _counts(first // FLOOD_NS)
             where, total = self._service(place), self._total(self.server, place)
             half = int((self.table.iss[rows, 1] >= 0).sum())
             if burst.max(initial=0) >= FLOOD and once.sum() * 2 >= len(place):
@@ -126,7 +127,7 @@ class _Look:
         at = self._are(OPENED, DONE)
         pair = _mix(self.client.of(at), self.server_host.of(at))
         for place in _groups(at, pair):
-            ports = len(np.unique(self.server.of(place)))
+            ports = len(_counts(self.server.of(place)))
             if ports >= SCAN:
                 self.scanned[place] = True
                 who, target = self._client(place), self._host(place)
@@ -237,6 +238,18 @@ def _groups(at: Ints, keys: Keys) -> list[Ints]:
     cuts = np.flatnonzero(np.diff(keys[order])) + 1
     groups = np.split(at[order], cuts)
     return sorted(groups, key=len, reverse=True)[:MOST_PLACES]
+
+
+def _counts(values: npt.NDArray[Any]) -> Ints:
+    """How often each of the different ones is there.
+
+    (numpy's ``unique`` imports all of its masked arrays first, 10 to 20 ms in which no key is
+    answered.)
+    """
+    values = np.sort(values)
+    begins = np.ones(len(values), np.bool_)
+    np.not_equal(values[1:], values[:-1], out=begins[1:])
+    return np.diff(begins.nonzero()[0], append=len(values))
 
 
 def _key(octets: npt.NDArray[np.uint8]) -> Keys:
