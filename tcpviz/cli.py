@@ -45,7 +45,8 @@ exit codes:
   output went away (tcpviz help exit-codes)
 
 tcpviz help COMMAND tells more, so does tcpviz help verdicts (or filter, marks, states, certainty,
-teaching, points, privilege, outputs, service, exit-codes); in the program, ? does.
+troubles, chart, graphs, large, teaching, points, privilege, outputs, service, exit-codes); in the
+program, ? does.
 """
 
 
@@ -69,9 +70,9 @@ def build_parser() -> Parser:
         "topic",
         nargs="?",
         metavar="COMMAND|TOPIC",
-        help="demo, capture, read, doctor; filter, verdicts, marks, states, certainty, chart, "
-        "teaching, points, privilege, outputs, service, exit-codes, or one of those, such as "
-        "refused or close-wait",
+        help="demo, capture, read, doctor; filter, verdicts, marks, states, certainty, troubles, "
+        "chart, graphs, large, teaching, points, privilege, outputs, service, exit-codes, or one "
+        "of those, such as refused or close-wait",
     )
     language_option(helper)
     return parser

@@ -27,6 +27,16 @@ def test_the_topics() -> None:
     assert set(topics.names()) >= {"verdicts", "marks", "states", "certainty"}
 
 
+def test_the_help_names_every_topic(capsys: pytest.CaptureFixture[str]) -> None:
+    helps = []
+    for argv in (["--help"], ["help", "--help"]):
+        with pytest.raises(SystemExit):
+            cli.main(argv)
+        helps.append(set(re.findall(r"[\w-]+", capsys.readouterr().out)))
+    for name in topics.names():
+        assert all(name in said for said in helps), name
+
+
 def test_every_verdict_has_a_section_that_says_three_things() -> None:
     sections = topics.sections("verdicts")
     assert list(sections) == [str(code) for code in Code]
