@@ -199,16 +199,25 @@ def _seconds(values: Array) -> Cells:
     return Cells(width, layout)
 
 
+_LEAST = (*(10**power for power in range(3, 11)), 59_000_000_000)
+_HALVES = np.array([1, *(5 * 10 ** (power - 3) for power in range(3, 11)), 1 << 62])
+_CODES = 2000  # each step has fewer halves
+"""Nanoseconds from which on the digits written are others; half a step of the last one of them."""
+
+
 def _durations(values: Array, none: Array | None = None) -> Cells:
     """As ``numbers.duration``; "-" where ``none``."""
     # Three digits are written, rounded half up: what lies in one half of the last one's step
-    # is written alike, so that few different ones are left.
-    steps = np.ones(len(values), np.int64)
-    for power in range(3, 11):
-        steps[values >= 10**power] = 5 * 10 ** (power - 3)
-    steps[values >= 59_000_000_000] = 1
-    unique, _, back = grouped(values // steps * steps)
-    texts = [numbers.duration(each) for each in unique.tolist()]
+    # is written alike, so that few different ones are left. From a minute on it is not so.
+    power = np.zeros(len(values), np.uint8)
+    for least in _LEAST:
+        power += values >= least
+    code = values // _HALVES.take(power) + power.astype(np.int64) * _CODES
+    long = np.flatnonzero(power == len(_LEAST))
+    if len(long):
+        code[long] = len(_HALVES) * _CODES + np.unique(values[long], return_inverse=True)[1]
+    _, first, back = grouped(code)
+    texts = [numbers.duration(each) for each in values[first].tolist()]
     if none is not None:
         back = np.where(none, len(texts), back)
         texts.append("-")

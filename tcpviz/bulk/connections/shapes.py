@@ -62,6 +62,9 @@ class Ending(enum.IntEnum):
     BOTH = 3
 
 
+_BEFORE = {Ending.REPLACED: Ending.NOTHING, Ending.BOTH: Ending.TIMERS}
+
+
 class After(enum.IntEnum):
     """What there was of the same addresses and ports before: nothing, or a connection."""
 
@@ -234,10 +237,10 @@ class Shapes:
         made = self._made.get((number, ending))
         if made is None:
             told = self._told.get(number)
-            if told is None:
-                made = self._follow(number, ending)
-            else:
+            if told is not None:
                 made = _with(self.connection(told[0], ending), told[1])
+            else:
+                made = self._followed_by(number, ending) or self._follow(number, ending)
             self._made[number, ending] = made
         return made
 
@@ -303,6 +306,32 @@ class Shapes:
         if doubt is Doubt.LATE:
             connection.doubt()
         return connection
+
+    def _followed_by(self, number: int, ending: Ending) -> Connection | None:
+        """The example when another has taken its addresses and ports, from how it stood before.
+
+        No segment of it has come since: only its ends may have moved. ``None`` where that is
+        not all, or not what came.
+        """
+        before = _BEFORE.get(ending)
+        if before is None or self._kinds[number].doubt is Doubt.LATE:
+            return None
+        like = self.connection(number, before)
+        if like.former is not None:
+            return None
+        made = twin(like)
+        made.client, made.server = twin(like.client), twin(like.server)
+        tracker = Tracker(keep=False)
+        tracker.connections[made.id] = tracker.followed.live[made.key] = made
+        tracker.number_from(made.id + 1)
+        first = next(iter(self._reading.segments(self._rows[number][:1], self._decoder)))
+        for segment in _after(first, like.last_ns + _EXPIRED_NS):
+            tracker.feed(SegmentRecord(segment.time_ns, segment))
+        if made.superseded:
+            return made
+        # A number that fits by chance, or was chosen to: it has changed what both share.
+        del self._made[number, before]
+        return None
 
 
 def _with(like: Connection, kept: Kept) -> Connection:

@@ -75,10 +75,7 @@ def _groups(
     Only groups large enough; counted from the first failure on.
     """
     failed = (facts.fate > 0) & (member < 0)
-    if not failed.any():
-        return []
-    asked = np.flatnonzero(facts.fate >= 0)
-    asked = asked[_perhaps(one[asked], other[asked], failed[asked], least)]
+    asked = _perhaps(facts.fate, one, other, failed, least)
     if not len(asked):
         return []
     order, fresh = _sorted(one[asked], other[asked])
@@ -97,15 +94,25 @@ def _groups(
     return [(members, total) for _, members, total in out]
 
 
-def _perhaps(one: Array, other: Array, failed: Array, least: int) -> Array:
-    """False where so many cannot have failed: counted by a part of the key alone."""
+def _perhaps(fate: Array, one: Array, other: Array, failed: Array, least: int) -> Array:
+    """Those that were asked and may be of so many that failed: counted by a part of the key."""
+    where = np.flatnonzero(failed)
+    # More of it tell more apart, but cost more than they spare.
+    bits = min(len(where).bit_length() + 3, _BUCKETS)
+    counts = np.bincount(_bucket(one[where], other[where], bits), minlength=1 << bits)
+    if counts.max() < least:
+        return where[:0]
+    asked = np.flatnonzero(fate >= 0)
+    there: Array = asked[counts[_bucket(one[asked], other[asked], bits)] >= least]
+    return there
+
+
+def _bucket(one: Array, other: Array, bits: int) -> Array:
     code = one.astype(np.uint64) * _ODD[0]
     code += other.astype(np.uint64) * _ODD[1]
-    code >>= np.uint64(64 - _BUCKETS)
-    code = code.astype(np.int64)
-    counts = np.bincount(code[failed], minlength=1 << _BUCKETS)
-    there: Array = counts[code] >= least
-    return there
+    code >>= np.uint64(64 - bits)
+    number: Array = code.astype(np.int64)
+    return number
 
 
 def _sorted(one: Array, other: Array) -> tuple[Array, Array]:

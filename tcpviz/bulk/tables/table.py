@@ -54,17 +54,18 @@ class Table:
         self._source = np.arange(count, dtype=np.uint32)
         if others:
             rows = np.array([row for row, _ in building.followed], np.uint32)
-            order = np.argsort(np.concatenate([self._array["first"], rows]), kind="stable")
-            followed = np.arange(others, dtype=np.uint32) | np.uint32(FOLLOWED)
-            self._source = np.concatenate([self._source, followed])[order]
-            self._from = order.astype(np.uint32)
+            turn = np.argsort(rows, kind="stable").astype(np.uint32)
+            # The regular ones are in their order; the others come in between.
+            before = np.searchsorted(self._array["first"], rows[turn])
+            self._from = np.insert(self._source, before, turn + np.uint32(count))
+            self._source = np.insert(self._source, before, turn | np.uint32(FOLLOWED))
             order = np.flatnonzero(self._source >= FOLLOWED)
             numbers = np.empty(others, np.int64)
             numbers[self._source[order] - np.uint32(FOLLOWED)] = order + 1
             former.number(building.followed, numbers.tolist())
         kinds = self._array["shape"].astype(np.int64) << 2 | self._array["ending"]
-        present = np.flatnonzero(np.bincount(kinds)) if count else np.zeros(0, np.int64)
-        self._shapes = present, narrow(np.searchsorted(present, kinds))
+        there = np.bincount(kinds) > 0
+        self._shapes = np.flatnonzero(there), narrow((np.cumsum(there) - 1)[kinds])
         del kinds
         self.first_ns = self._times("first_ns")
         self.origin = int(self.first_ns.min()) if len(self) else 0
