@@ -149,34 +149,27 @@ def _special(w: Work, at: Array, both: Array, heard: Array) -> Array:
 
 def _ttls(w: Work) -> Array:
     """Every segment of an end came with the same TTL as its first."""
-    ttl = w.row["ttl"]
-    part = w.part
-    same: Array = ttl == np.where(w.side, ttl[w.answer_at][part], ttl[w.first][part])
+    ttl = np.ascontiguousarray(w.row["ttl"])
+    same: Array = ttl == w.of_sender(ttl[w.first], ttl[w.answer_at])
     return same
 
 
 def timely(w: Work) -> Array:
     """Connections in which no timer could have run out between segments."""
-    steady = w.clock.steady
-    began = steady[w.rows[w.first]]
+    began = w.steady(w.first)
     # Until the client's first segment after its SYN the handshake's timers run.
-    third = third_of(w)
+    third = w.third
     # A round trip that took less than nothing is looked at one by one.
     ok = (third == w.count) | (w.time[np.minimum(third, w.last)] >= w.time[w.first])
     third = np.minimum(third, w.last)
     limit = np.where(w.answered, ANSWER_NS, PATIENCE_NS)
-    ok &= steady[w.rows[third]] - began < limit
+    ok &= w.steady(third) - began < limit
     closing = np.minimum(*w.fin_at)
     closes = np.flatnonzero(closing < w.count)
-    since = steady[w.rows[w.last[closes]]] - steady[w.rows[closing[closes]]]
+    since = w.steady(w.last[closes]) - w.steady(closing[closes])
     ok[closes] &= since < ANSWER_NS
     in_time: Array = ok
     return in_time
-
-
-def third_of(w: Work) -> Array:
-    """Of each connection the client's first segment after its SYN; ``count`` if there is none."""
-    return w.firsts(np.flatnonzero(~(w.side | w.opening)))
 
 
 def stamps(w: Work) -> Array:
@@ -188,26 +181,32 @@ def stamps(w: Work) -> Array:
     stamped = w.bits & STAMPED != 0
     if not stamped.any():
         return np.ones(w.count, np.bool_)
-    value, echo = np.ascontiguousarray(w.row["value"]), w.row["echo"]
-    part, mine, theirs = w.part, w.mine_at, w.theirs_at
+    value, echo = (np.ascontiguousarray(w.row[name]) for name in ("value", "echo"))
+    oldest = w.of_sender(value[w.answer_at], value[w.first])
+    age = value[w.theirs_at] - echo
+    grown = (value - value[w.mine_at]).view(np.int32) >= 0
+    fresh = (age < STRANGE) & ((echo - oldest).view(np.int32) >= 0)
+    lacking = np.zeros(len(w.first), np.bool_)
+    lacking[w.part[np.flatnonzero(~stamped)]] = True
+    # Where all have them that is all there is to it, but for the first ones.
+    ok = grown & fresh
+    if lacking.any():
+        ok &= ~lacking[w.part]
+    at = np.flatnonzero(~ok)
+    mine, theirs = w.mine_at[at], w.theirs_at[at]
     # Behind the last place there is one that stands for none.
     had = np.append(stamped, True)
     bare = _bare(w, stamped)
-    before = value[mine]
-    ok = (had[mine] & ((value - before).view(np.int32) >= 0)) | bare[mine] | (mine < 0)
-    oldest = np.where(w.side, value[w.first][part], value[w.answer_at][part])
-    begun = np.where(w.side, stamped[w.first][part], stamped[w.answer_at][part])
-    newest = value[theirs]
-    age = newest - echo
-    fine = (age < STRANGE) & had[theirs]
-    fine &= begun & ((echo - oldest).view(np.int32) >= 0) | ~begun
+    begun = np.where(w.side[at], stamped[w.first][w.part[at]], stamped[w.answer_at][w.part[at]])
+    growing = (had[mine] & grown[at]) | bare[mine] | (mine < 0)
+    fine = (age[at] < STRANGE) & had[theirs]
+    fine &= fresh[at] | ~begun
     # Nothing is known of the other end's clock before it has told its time.
-    fine |= (theirs < 0) | ~w.has_ack | (echo == 0) | bare[theirs]
-    ok &= fine
-    ok |= ~stamped
+    fine |= (theirs < 0) | ~w.has_ack[at] | (echo[at] == 0) | bare[theirs]
+    ok[at] = (growing & fine) | ~stamped[at]
     # What answers a SYN echoes the latest.
     answers = w.answer[w.answered]
-    known = stamped[answers] & had[theirs[answers]] & (echo[answers] != 0) & w.has_ack[answers]
+    known = stamped[answers] & had[w.theirs_at[answers]] & (echo[answers] != 0) & w.has_ack[answers]
     ok[answers] &= ~known | (age[answers] == 0)
     ordinary: Array = ok
     return ordinary
@@ -216,7 +215,7 @@ def stamps(w: Work) -> Array:
 def _bare(w: Work, stamped: Array) -> Array:
     """SYNs without a timestamp, where no other of their sender has one; and a false one behind."""
     bare = np.zeros(w.count + 1, np.bool_)
-    syns = np.flatnonzero(w.flags & SYN)
+    syns = w.syns
     bare[syns] = ~stamped[syns]
     other = w.again[stamped[w.again] != stamped[w.first[w.part[w.again]]]]
     bare[syns[np.isin(w.part[syns], w.part[other])]] = False
@@ -244,7 +243,7 @@ def sums_of(work: Work, regular: Array) -> tuple[Sums, Array]:
 
 def round_trip(w: Work) -> Array:
     """From each connection's last SYN to the segment that completes the handshake, or -1."""
-    third = third_of(w)
+    third = w.third
     safe = np.minimum(third, w.count - 1)
     syn = w.first.copy()
     syn[w.part[w.again]] = w.again  # the last one stays
@@ -264,9 +263,8 @@ def windows(w: Work) -> tuple[Array, Array, Array, Array]:
         for each, told in zip(asked, known, strict=True)
     ]
     part = w.part
-    offered = w.window << np.where(w.side, shift[1][part], shift[0][part])
-    syns = np.flatnonzero(w.flags & SYN)
-    offered[syns] = w.window[syns]
+    offered = w.window << w.of_sender(*shift)
+    offered[w.syns] = w.window[w.syns]
     ok = np.ones(w.count, np.bool_)
     ok[w.again] = scale[w.rows[w.again]] == asked[0][part[w.again]]
     control = w.flags & (SYN | FIN | RST) != 0

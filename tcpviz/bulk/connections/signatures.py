@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.connections.regular import third_of
-from tcpviz.bulk.connections.work import Work
+from tcpviz.bulk.connections.work import Work, changes
 from tcpviz.bulk.segments.flows import mixed
 from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
 from tcpviz.core.segment import SYN
@@ -30,6 +29,8 @@ _TALK, _SYN, _SYN_ACK, _RESET, _CLOSE, _AFTER, _AGAIN, _ALIVE, _ANSWER = (
     np.uint16(n << 9) for n in range(9)
 )
 _GROUP = np.uint16(0xFE00)
+_PLAIN = 7
+"""The greatest token of segments that do nothing but talk, most of all."""
 _TORN = np.uint64(1 << 15)
 """Packets were lost right before it."""
 _CUT = np.uint64(1 << 14)
@@ -52,13 +53,14 @@ def signatures(work: Work) -> tuple[Array, Array]:
     idle = np.flatnonzero(work.alive | work.answers | work.goes_on)
     kept[work.mine_at[idle]] = True
     # With whatever follows upon the handshake the data phase begins.
-    third = third_of(work)
+    third = work.third
     kept[third[third < work.last] + 1] = True
     if work.torn is not None:
         kept |= work.torn
     counting = np.flatnonzero(kept)
-    begin = np.searchsorted(counting, work.first)
-    place = np.arange(len(counting)) - begin[work.part[counting]]
+    part = work.part[counting]
+    begin = np.flatnonzero(changes(part))  # the first one of each counts
+    place = np.arange(len(counting)) - begin[part]
     said = token[counting] | place.astype(np.uint64) << np.uint64(16)
     if work.torn is not None:
         said[work.torn[counting]] |= _TORN
@@ -73,7 +75,7 @@ def signatures(work: Work) -> tuple[Array, Array]:
 def _unknown_scale(w: Work) -> Array:
     """SYNs of ends whose window scale the capture has cut off: as ``End.scale_cut`` is left."""
     unknown = np.zeros(w.count, np.bool_)
-    syns = np.flatnonzero(w.flags & SYN)
+    syns = w.syns
     mine = w.array["scale"][w.rows[syns]]
     if (mine == CUT_SCALE).any():
         part = w.part[syns]
@@ -101,7 +103,7 @@ def tokens(w: Work) -> Array:
         token[answers] |= _ANSWER | same.astype(np.uint16) << three
         # Once its sender goes on, nothing answers it any more.
         token[w.goes_on] |= _ANSWER | one << np.uint16(4)
-    syns = np.flatnonzero(w.flags & SYN)
+    syns = w.syns
     token[syns] |= np.where(w.opening[syns], _SYN, _SYN_ACK)
     late = np.flatnonzero(w.closed | w.ended | w.fin | w.rst)
     fin, rst, closed, ended = w.fin[late], w.rst[late], w.closed[late], w.ended[late]
@@ -171,12 +173,14 @@ def _new(work: Work, token: Array) -> Array:
     if work.torn is not None:
         # Nothing is as sure as before, and whatever comes may make it so again.
         part = part + np.cumsum(work.torn, dtype=np.int32)
-    for one in _present(token):
+    for one in range(_PLAIN + 1):
         where = np.flatnonzero(token == one)
-        parts = part[where]
-        fresh = np.ones(len(where), np.bool_)
-        fresh[1:] = parts[1:] != parts[:-1]
-        new[where[fresh]] = True
+        new[where[np.flatnonzero(changes(part[where]))]] = True
+    # The others are many kinds, and few segments.
+    others = np.flatnonzero(token > _PLAIN)
+    others = others[np.argsort(token[others], kind="stable")]
+    fresh = changes(token[others]) | changes(part[others])
+    new[others[np.flatnonzero(fresh)]] = True
     return new
 
 

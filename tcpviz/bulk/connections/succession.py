@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.gaps import FIRST_NS
 from tcpviz.bulk.connections.shapes import Ending, Shapes
-from tcpviz.bulk.connections.work import Work
+from tcpviz.bulk.connections.work import Work, changes
 from tcpviz.bulk.segments.flows import distinct
 from tcpviz.core.segment import SYN
 from tcpviz.core.timers import SYN_GIVE_UP_NS, TIME_WAIT_NS
@@ -88,8 +88,9 @@ def flows_fine(work: Work, fine: Array) -> Array:
     # What answers the new SYN must not fit the connection before by chance: that is, the
     # latest that was answered or came first; unanswered ones between count for nothing.
     mine = np.flatnonzero(~work.side)
-    number = work.seq[first]
-    number[work.part[mine]] = work.seq[first][work.part[mine]] + work.end[mine].view(np.uint32)
+    latest = mine[np.flatnonzero(changes(work.part[mine]))[1:] - 1]
+    latest = np.append(latest, mine[-1])  # each has one, which opened it
+    number = work.seq[first] + work.end[latest].view(np.uint32)
     later = np.flatnonzero(~leads)
     if len(later):
         standing: Array = np.where(work.answered | leads, np.arange(len(first)), 0)
@@ -105,7 +106,7 @@ def flows_fine(work: Work, fine: Array) -> Array:
     flow = work.flow[which]
     numbers = (work.seq[first], np.where(syn, work.seq[answer], np.int64(-1)))
     for number in (each[which].astype(np.int64) for each in numbers):
-        order = np.lexsort((number, flow))
+        order = np.argsort(flow << 33 | number + 1, kind="stable")
         one, other = order[1:], order[:-1]
         same = (number[one] == number[other]) & (flow[one] == flow[other]) & (number[one] >= 0)
         fine[which[one[same]]] = False

@@ -7,6 +7,7 @@ right as long as everything came in order.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,15 @@ _PASSING = (
         "side",
     ),
     *("rel", "back", "end", "odd", "theirs_at", "mine", "theirs", "acked", "heard", "closed"),
-    *("ended", "damaged", "index", "alive", "answers", "at_once", "goes_on", "refin"),
+    *("_sender", "ended", "damaged", "index", "alive", "answers", "at_once", "goes_on", "refin"),
 )
+
+
+def changes(values: Array) -> Array:
+    """Where one is another than the one before; so is the first."""
+    other = np.ones(len(values), np.bool_)
+    np.not_equal(values[1:], values[:-1], out=other[1:])
+    return other
 
 
 class Work:
@@ -65,7 +73,7 @@ class Work:
                number, -1 before the first segment
     ``acked``, ``heard``  what its sender, and the other end, had acknowledged before; or -1
     ``closed``, ``ended``  whether its sender, and the other end, had sent a FIN before
-    ``again``  places of SYNs that repeat the one before
+    ``syns``   places of SYNs and what answers them; ``again`` of SYNs that repeat the one before
     ``resent``  it repeats its sender's segment before it, whose data was acknowledged later on
     ``alive``  it is a keep-alive: no data, one number below its sender's next; its ``end`` is that
                next number. ``answers``: what the other end sends next after one; ``at_once``:
@@ -91,6 +99,7 @@ class Work:
         self.opening = self.flags & _OPENING == SYN
         self.has_ack = self.flags & ACK != 0
         self.fin, self.rst = self.flags & FIN != 0, self.flags & RST != 0
+        self.syns = np.flatnonzero(self.flags & SYN != 0)
         self._split()
         self._number(array["ack"])
         self._look_back()
@@ -116,7 +125,6 @@ class Work:
         again &= (seq[before] == seq[syns]) & (up[before] == up[syns])
         fresh[syns[~again]] = True
         self.again = syns[again & ~fresh[syns]]
-        self._syns = syns
         self.first = first = np.flatnonzero(fresh)
         self.last = np.append(first[1:], self.count) - 1
         self.part = np.cumsum(fresh, dtype=np.int32) - np.int32(1)
@@ -128,24 +136,43 @@ class Work:
         self.wrong |= (sport[first] == 0) | (dport[first] == 0)
         self.wrong |= (src[first] == dst[first]) & (sport[first] == dport[first])
         self.side = up != up[first][self.part]
+        self._sender = 2 * self.part.astype(np.intp)
+        self._sender += self.side
 
     def firsts(self, which: Array) -> Array:
         """Of each connection the first of the given places (in their order); else ``count``."""
         out = np.full(len(self.first), self.count, np.int64)
-        out[self.part[which][::-1]] = which[::-1]
+        part = self.part[which]
+        begin = np.flatnonzero(changes(part))
+        out[part[begin]] = which[begin]
         return out
 
+    @cached_property
+    def third(self) -> Array:
+        """Of each connection the client's first segment after its SYN; ``count`` if none is."""
+        return self.firsts(np.flatnonzero(~(self.side | self.opening)))
+
+    def of_sender(self, client: Array, server: Array) -> Array:
+        """What is known of each connection's client and server, by segment of who sent it."""
+        pairs = np.empty((len(self.first), 2), client.dtype)
+        pairs[:, 0], pairs[:, 1] = client, server
+        return pairs.ravel().take(self._sender)
+
+    def steady(self, places: Array) -> Array:
+        """The tracker's clock without its leaps, at these segments."""
+        clock = self.clock
+        times: Array = self.time[places] if clock.plain else clock.steady[self.rows[places]]
+        return times
+
     def _number(self, ack: Array) -> None:
-        part, side = self.part, self.side
-        self.answer = self.firsts(np.flatnonzero(side))
+        self.answer = self.firsts(np.flatnonzero(self.side))
         self.answered = self.answer < self.count
         self.answer_at = answer = np.minimum(self.answer, self.count - 1)
         base = self.seq[self.first], self.seq[answer]
-        one, other = base[0][part], base[1][part]
-        own = np.where(side, other, one)
+        own = self.of_sender(*base)
         rel = self.seq - own
         self.rel = rel.view(np.int32)
-        self.back = (ack - np.where(side, one, other)).view(np.int32)
+        self.back = (ack - self.of_sender(*base[::-1])).view(np.int32)
         took = self.length + (self.flags & FIN) + (self.flags >> 1 & 1)
         took[self.rst] = 0
         self.end = (rel + took.view(np.uint32)).view(np.int32)
@@ -156,20 +183,11 @@ class Work:
     def _look_back(self) -> None:
         """What each end had said by its latest segment."""
         side, index, part = self.side, self.index, self.part
-        latest = []
-        for mine in (~side, side):
-            seen = np.maximum.accumulate(np.where(mine, index, np.int32(-1)))
-            earlier = np.empty_like(seen)
-            earlier[0], earlier[1:] = -1, seen[:-1]
-            latest.append(earlier)
-        start = self.first.astype(np.int32)[part]
-        self.mine_at = np.where(side, latest[1], latest[0])
-        self.theirs_at = np.where(side, latest[0], latest[1])
-        self.mine_at[self.mine_at < start] = -1
-        self.theirs_at[self.theirs_at < start] = -1
+        self._find_latest()
         # Behind the last place there is one that stands for none.
         sent = np.append(self.end, np.int32(-1))
-        said = np.append(np.where(self.has_ack, self.back, np.int32(-1)), np.int32(-1))
+        said = np.append(self.back, np.int32(-1))
+        said[np.flatnonzero(~self.has_ack)] = -1
         self.mine = sent[self.mine_at]
         self._low = np.flatnonzero(self.rel < self.mine)
         self.alive = self._alive()
@@ -184,6 +202,7 @@ class Work:
                 for mine in (~side, side)
             ]
             since = np.where(side, latest[0], latest[1])
+            start = self.first.astype(np.int32)[part]
             self.answers = self.at_once | ((since > self.mine_at) & (since >= start))
         self.theirs = sent[self.theirs_at]
         self.acked, self.heard = said[self.mine_at], said[self.theirs_at]
@@ -193,9 +212,27 @@ class Work:
         self.closed = np.zeros(self.count, np.bool_)
         self.ended = np.zeros(self.count, np.bool_)
         if len(fins):
-            client, server = (index > each.astype(np.int32)[part] for each in self.fin_at)
-            self.closed = np.where(side, server, client)
-            self.ended = np.where(side, client, server)
+            fin_at = [each.astype(np.int32) for each in self.fin_at]
+            self.closed = index > self.of_sender(*fin_at)
+            self.ended = index > self.of_sender(*reversed(fin_at))
+
+    def _find_latest(self) -> None:
+        """Where each end had spoken last, told by where the other one begins to."""
+        begins = np.zeros(self.count, np.bool_)
+        begins[self.first] = True
+        turns = changes(self.side)
+        turns |= begins
+        turn = np.flatnonzero(turns)
+        opens = begins[turn]
+        theirs = turn - 1
+        theirs[opens] = -1
+        mine = np.roll(theirs, 1)
+        mine[opens] = -1
+        self.theirs_at = np.zeros(self.count, np.intp)
+        self.theirs_at[turn] = np.diff(theirs, prepend=0)  # summed up it is the latest one's
+        np.cumsum(self.theirs_at, out=self.theirs_at)
+        self.mine_at = np.arange(-1, self.count - 1)
+        self.mine_at[turn] = mine
 
     def _alive(self) -> Array:
         """Keep-alives, where nothing else went back in their connection; sets their ``end``."""
@@ -240,12 +277,22 @@ class Work:
         later = self.time[maybe] - self.time[before] > SAME_PACKET_NS
         fine &= later | ((now > 0) & (step > 0) & (step <= ID_STEP))
         fine &= self.time[maybe] - self.time[other] >= FAST_NS
-        acks = [np.where((self.side == side) & self.has_ack, self.back, -1) for side in (1, 0)]
-        last = [np.maximum.reduceat(each, self.first) for each in acks]
-        part = self.part[maybe]
-        fine &= np.where(self.side[maybe], last[1][part], last[0][part]) >= self.end[maybe]
+        fine &= self._acked_at_last(maybe) >= self.end[maybe]
         out[maybe[fine]] = True
         return out
+
+    def _acked_at_last(self, which: Array) -> Array:
+        """How far the other end has acknowledged, in the end, what these ones' senders sent."""
+        part = self.part[which]
+        some = np.flatnonzero(np.bincount(part))
+        sizes = self.last[some] - self.first[some] + 1
+        begin = np.cumsum(sizes) - sizes
+        at = np.arange(sizes.sum()) + np.repeat(self.first[some] - begin, sizes)
+        said, side = np.where(self.has_ack[at], self.back[at], -1), self.side[at]
+        last = [np.maximum.reduceat(np.where(side == by, said, -1), begin) for by in (1, 0)]
+        place = np.searchsorted(some, part)
+        furthest: Array = np.where(self.side[which], last[1][place], last[0][place])
+        return furthest
 
     def _refin(self) -> Array:
         """The same of a FIN that was sent before."""
