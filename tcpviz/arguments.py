@@ -34,6 +34,9 @@ class Parser(argparse.ArgumentParser):
         return options, unknown
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
+        # As of -w "$OUT" where OUT is not set: as if it had not been asked for, nothing is saved.
+        if value == "" != action.const and action.option_strings and action.dest != "filter":
+            raise argparse.ArgumentError(action, f"{action.metavar or action.dest} is empty")
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError as error:

@@ -184,9 +184,10 @@ class ParquetSink:
             self.lost += len(rows) + self.written
 
     def _fail(self, error: OSError) -> None:
+        if not self.lost:  # ending the file fails for the same reason again
+            name = clean(str(self._path))
+            self._tell(f"{name}: cannot be written: {error.strerror or error}; it is not there")
         self.lost = self.lost or 1
-        name = clean(str(self._path))
-        self._tell(f"{name}: cannot be written: {error.strerror or error}; it is not there")
 
 
 def row(connection: Connection, now_ns: int) -> Row:

@@ -82,7 +82,7 @@ def opened(path: str) -> tuple[BinaryIO | io.RawIOBase, str]:
 def _cannot_open(name: str, error: OSError | ValueError) -> SourceError:
     match error:
         case FileNotFoundError():
-            return SourceError(f"{name}: no such file", 2)
+            return SourceError(f"{name or repr(name)}: no such file", 2)
         case PermissionError():
             return SourceError(
                 f"{name}: no permission to read it; ask its owner, or read it as them: "

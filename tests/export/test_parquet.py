@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -74,3 +75,20 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     with pytest.raises(SourceError, match="cannot be written: No such file"):
         parquet.ParquetSink(str(tmp_path / "no" / "a.parquet"))
+
+
+def test_a_disk_that_is_full_is_told_once_and_leaves_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    path, out = tmp_path / "a.pcap", tmp_path / "a.parquet"
+    connections(path, 250)
+    code = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+        "from tcpviz.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    argv = [sys.executable, "-c", code, "read", str(path), "--parquet", str(out)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1
+    assert done.stderr == f"tcpviz: {out}: cannot be written: File too large; it is not there\n"
+    assert list(tmp_path.iterdir()) == [path]
