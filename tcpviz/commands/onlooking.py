@@ -42,6 +42,8 @@ def check(options: argparse.Namespace, *, screen: bool) -> Filter | None:
 
     Raises SourceError (2).
     """
+    if getattr(options, "quiet", False):
+        _check_quiet(options)
     lines = [name for name in ("text", "json", "csv", "quiet") if getattr(options, name, False)]
     if options.conn_log == "-" and (screen or lines not in ([], ["quiet"])):
         other = "the screen" if screen else f"--{lines[0]}"
@@ -55,6 +57,26 @@ def check(options: argparse.Namespace, *, screen: bool) -> Filter | None:
 
         address(options.metrics)
     return display_filter([options.until]) if options.until else None
+
+
+_WITHOUT_A_WORD = (
+    *("write", "conn_log", "parquet", "metrics", "pcap_over_ip"),
+    *("csv", "until", "autostop", "count"),
+)
+"""What ``--quiet`` still does: files, figures, or an end that tells something by itself."""
+
+
+def _check_quiet(options: argparse.Namespace) -> None:
+    """Raises SourceError (2) where nothing would ever be seen of what is asked for."""
+    for name in ("text", "json"):
+        if getattr(options, name):
+            raise SourceError(f"--quiet prints no story, and --{name} asks for it: only one", 2)
+    if not any(getattr(options, name) for name in _WITHOUT_A_WORD):
+        raise SourceError(
+            "--quiet, and nothing is asked for: add -w, --conn-log, --parquet, --metrics, "
+            "--pcap-over-ip or --until",
+            2,
+        )
 
 
 def make(
