@@ -52,6 +52,11 @@ it has come in a tenth of a second, and to follow it takes two at least."""
 SHARE = 0.25
 """Of a ring so much may fill between two passes, at the rate of the last one."""
 
+PASSES = 1.75
+"""Passes' worth of packets for which nobody who is patient wakes: the first one after a tenth of a
+second of sleep, in which the caches have forgotten all, costs 2 to 3 ms more than one that follows
+at once. A quarter is left for what varies."""
+
 LEFT_S = 5.0
 """Seconds for which what still lies in the rings is read when the capture has ended."""
 
@@ -311,7 +316,8 @@ class MappedReader(Reader):
     ``crowded``  at the last pass a third of a ring was left waiting, or more than CROWD packets
              had come and were not all: to follow them all would take longer than the ring lasts
     ``patient``  nobody waits for each packet: passes are as large as they may be, at most
-             PATIENT_S apart. A packet costs a third less in five times as large a pass
+             PATIENT_S apart, but for a glance as often as a flood might fill the ring. A packet
+             costs a third less in five times as large a pass
     """
 
     def __init__(
@@ -332,10 +338,10 @@ class MappedReader(Reader):
         # Frames of a pass; of several rings each has its share.
         longest = max(1, *(ring.size for ring in rings))
         self._most = max(min(maker.most, AT_ONCE_BYTES // longest), 2)
-        self._patience = min(PATIENT_S, *(ring.lasts_s for ring in rings))
-        self._began = self._until = self._share = 0.0
+        self._lasts = min(ring.lasts_s for ring in rings)
+        self._began = self._until = self._share = self._next = 0.0
         self._rest = -1
-        self._passed = 0
+        self._passed = self._before = 0
         self._full = False
 
     def read(self) -> list[Any] | None:
@@ -361,44 +367,55 @@ class MappedReader(Reader):
 
     def pull(self) -> list[Any]:
         """One pass: what has come since the last one. It says when the next one is due."""
-        before, began = self._passed, time.monotonic()
+        began = time.monotonic()
+        if began < self._next and not self._fuller(SHARE):
+            self.due = min(self._next, began + (1 - SHARE) * self._lasts)
+            return []
         made = self._take(self._most if self.patient else self._most // 2, asks=True)
-        since, self._began = began - self._began, began
         if self._full:
-            self.due = began  # more has come already
-        elif self._passed > before:
-            pause = self._pause(self._passed - before, since)
-            self.due = began + min(pause, SHARE * since / self._share)
+            self._next = self.due = began  # more has come already
+            return made
+        count, since = self._passed - self._before, began - self._began
+        self._began, self._before = began, self._passed
+        share, self._share = self._share, 0.0
+        if count:
+            self._next = began + min(self._pause(count, since), SHARE * since / share)
+            # In the meantime it is only looked whether a flood has begun.
+            self.due = min(self._next, began + self._lasts) if self.patient else self._next
         elif self.due is not None:
-            self.due = None
+            self.due, self._next = None, 0.0
             self._ask(WAKE)
         return made
 
     @property
     def pressed(self) -> bool:
         """So much waits that whoever follows had better leave it at counting."""
+        return self._fuller(PRESSED)
+
+    def _fuller(self, share: float) -> bool:
+        """More than so much of a ring waits."""
         with self._lock:
-            return any(ring.fuller(PRESSED) for ring in self._rings)
+            return any(ring.fuller(share) for ring in self._rings)
 
     def _pause(self, count: int, since: float) -> float:
         """Seconds until the next pass, when ``count`` frames have come in ``since`` seconds."""
         if not self.patient:
             # Of a rush nobody looks at each: the screen's own beat takes several passes together.
             return 2 * PASS_S if count in RUSH else PASS_S
-        # A quarter is left for what varies: a pass that is full is followed by another at once.
-        return max(min(0.75 * self._most * since / count, self._patience), PASS_S)
+        return max(min(PASSES * self._most * since / count, PATIENT_S), PASS_S)
 
     def _take(self, most: int, *, asks: bool) -> list[Any]:
         with self._lock:
             parts = []
             before = self._passed
-            self._full, self.crowded, self._share = False, False, 0.0
+            self._full = self.crowded = False
+            share = 0.0
             most = max(min(most, self._most) // max(len(self._rings), 1), 1)
             for number, ring in enumerate(self._rings):
                 count = ring.ready(most)
                 self._full = self._full or ring.more or count == most
                 if count:
-                    self._share = max(self._share, ring.share(count))
+                    share = max(share, ring.share(count))
                     data = self._maker.copied(ring.stretches(count))
                     ring.release(count)
                     self.crowded = self.crowded or ring.fuller(CROWDED)
@@ -407,6 +424,7 @@ class MappedReader(Reader):
                     skip = ring.skip_outgoing
                     part = self._maker.part(number, data, ring.size, skip_outgoing=skip)
                     parts.append((number, part))
+            self._share += share
             taken = self._passed - before
             self.crowded = self.crowded or (self._full and taken >= CROWD)
         if asks and any(self._maker.loses(part) for _, part in parts):

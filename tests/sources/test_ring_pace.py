@@ -3,6 +3,7 @@ cheap, and never so seldom that it could be full before."""
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 
 import pytest
@@ -60,53 +61,85 @@ class Counts:
         return [0], 1
 
 
-def pauses(monkeypatch, lies: Waiting, rate: float, *, patient: bool) -> float:
-    """Seconds between passes after some of them, at so many packets a second."""
+def paces(monkeypatch, lies: Waiting, rate: float, *, patient: bool) -> tuple[float, float]:
+    """At so many packets a second, after some passes: seconds to the next look, and for which
+    nothing was taken."""
     now = [1000.0]
     monkeypatch.setattr(ringread.time, "monotonic", lambda: now[0])
     reader = MappedReader(0, b"", ["lo"], Counts(), [lies], lambda _: None)
     reader.patient = patient
     reader.due = now[0]
-    for _ in range(9):
-        step = max(reader.due - now[0], 0.001)
-        now[0] += step
-        lies.waits += round(rate * step)
-        assert lies.waits <= lies.frames
+    lies.waits, came = 1, now[0] * rate
+    taken = [now[0]]
+    while len(taken) < 9:
+        now[0] = max(reader.due, now[0] + 0.0001)
+        lies.waits += round(now[0] * rate - came)
+        came = round(now[0] * rate)
+        before = lies.waits
+        assert before <= lies.frames
         reader.pull()
         assert reader.due is not None
-    return round(reader.due - now[0], 6)
+        if patient:  # a flood that begins now does not fill it before the next look
+            assert lies.waits + (reader.due - now[0]) * ring.FLOOD <= lies.frames * 1.001
+        if lies.waits < before:
+            taken.append(now[0])
+    steps = [two - one for one, two in itertools.pairwise(taken[-5:])]
+    return round(reader.due - now[0], 6), round(max(steps), 6)
 
 
 @pytest.mark.parametrize(("rate", "passes"), [(600, 1), (1000, 2), (10_000, 2), (200_000, 1)])
 def test_who_waits_for_each_packet_need_not_wait_long(monkeypatch, rate, passes):
-    pause = pauses(monkeypatch, Waiting(300_000), rate, patient=False)
+    pause, _ = paces(monkeypatch, Waiting(300_000), rate, patient=False)
     assert pause == pytest.approx(passes * ring.PASS_S)
 
 
+@pytest.mark.parametrize("frames", [300_000, 160_000])
 @pytest.mark.parametrize("rate", [1000, 100_000, 200_000, 700_000])
-def test_who_does_not_gets_passes_as_large_as_they_may_be(monkeypatch, rate):
-    pause = pauses(monkeypatch, Waiting(300_000), rate, patient=True)
-    assert ring.PASS_S <= pause <= ring.PATIENT_S
-    assert rate * pause < ring.AT_ONCE
-    assert pause == ring.PATIENT_S or rate * pause > 0.6 * ring.AT_ONCE
+def test_who_does_not_gets_passes_as_large_as_they_may_be(monkeypatch, rate, frames):
+    _, rest = paces(monkeypatch, Waiting(frames), rate, patient=True)
+    assert ring.PASS_S <= rest <= ring.PATIENT_S
+    assert rate * rest < 2 * ring.AT_ONCE  # two passes, one behind the other
+    enough = min(1.6 * ring.AT_ONCE, 0.24 * frames)
+    assert rest == ring.PATIENT_S or rate * rest > enough
 
 
 def test_a_small_ring_is_not_left_until_it_is_full(monkeypatch):
-    pause = pauses(monkeypatch, Waiting(60_000), 20_000, patient=True)
-    assert pause * ring.FLOOD <= 60_000 + ring.FLOOD / 1000
+    look, rest = paces(monkeypatch, Waiting(60_000), 20_000, patient=True)
+    assert look < rest == ring.PATIENT_S
+
+
+def test_a_flood_that_begins_between_two_passes_is_taken_at_the_next_look(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(ringread.time, "monotonic", lambda: now[0])
+    lies = Waiting(160_000)
+    lies.waits = 100
+    reader = MappedReader(0, b"", ["lo"], Counts(), [lies], lambda _: None)
+    reader.patient, reader.due = True, now[0]
+    reader.pull()
+    now[0] = reader.due  # a look
+    lies.waits = 1000
+    assert reader.pull() == []
+    assert lies.waits == 1000
+    now[0] = reader.due
+    assert now[0] < 1000 + ring.PATIENT_S
+    lies.waits = 100_000
+    while lies.waits:  # one pass behind the other
+        assert reader.pull()
+        assert reader.due == now[0] or not lies.waits
 
 
 def test_of_long_frames_fewer_are_taken_together(monkeypatch):
     lies = Waiting(300_000, 2128)
-    pauses(monkeypatch, lies, 20_000, patient=True)
+    paces(monkeypatch, lies, 20_000, patient=True)
     assert lies.most * lies.size <= ring.AT_ONCE_BYTES
 
 
 @pytest.mark.parametrize("patient", [False, True])
 def test_what_would_fill_it_before_the_next_pass_is_looked_at_sooner(monkeypatch, patient):
     rate = 300_000
-    pause = pauses(monkeypatch, Waiting(20_000), rate, patient=patient)
-    assert 0.2 * 20_000 < rate * pause < 0.3 * 20_000
+    look, _ = paces(monkeypatch, Waiting(20_000), rate, patient=patient)
+    assert rate * look < 0.3 * 20_000
+    assert patient or rate * look > 0.2 * 20_000
 
 
 @pytest.mark.parametrize("lies", [100, 10_000, 20_000])

@@ -78,11 +78,9 @@ class FlowIndex:
             free = slots[at] < 0
             slots[at] = rows
             now = slots[at]
-            kept = now == rows
-            if not kept.all():
-                kept |= flows[now] == keys
-            self._used += int((kept & free).sum())
-            left = (~kept).nonzero()[0]
+            left = (now != rows).nonzero()[0]
+            left = left[flows[now[left]] != keys[left]]
+            self._used += int(free.sum()) - int(free[left].sum())
             at = at.copy()
         step = _steps(keys) if len(left) else at
         while len(left):
@@ -109,7 +107,8 @@ class FlowIndex:
         while slots < 12 * len(rows):  # four times as many as before
             slots *= 2
         self._empty(slots)
-        self.put(flows[rows], rows, flows)
+        keys = flows[rows]
+        self.put(keys, rows, flows, (keys >> SHIFT).astype(np.int64) & self._mask)
 
 
 def _steps(keys: Words) -> Ints:

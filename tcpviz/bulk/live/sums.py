@@ -62,9 +62,9 @@ def count(table: LiveTable, c: Segments) -> None:
     table.packets.reshape(-1)[c.place] += groups.counts
     # Fewer than 2^15 segments of less than 2^16 bytes fit into 32 bits. What all have sent up to
     # an end, less what all had sent before: half of the time of a sum of each.
-    sizes = c.size.view(np.uint32)
-    sent = np.cumsum(sizes, dtype=np.uint32)[groups.starts + groups.counts - 1]
-    sizes = np.diff(sent, prepend=np.uint32(0))
+    every = np.cumsum(c.size.view(np.uint32), dtype=np.uint32)
+    sizes = every[groups.starts + groups.counts - 1]
+    sizes[1:] -= sizes[:-1].copy()
     table.octets.reshape(-1)[c.place] += sizes
     table.last_ns[c.row[groups.whose[groups.last]]] = c.when(groups.last)
     syns = (c.flags & SYN != 0).nonzero()[0]
