@@ -24,7 +24,19 @@ SECTIONS = ("defaults", "demo", "capture", "read", "export", "keys")
 # What is asked for anew each time is nobody's default.
 _NEVER = frozenset(
     (
-        *("help", "list", "check", "text", "json", "csv", "write", "ladder", "count", "number"),
+        *(
+            "help",
+            "list",
+            "check",
+            "gallery",
+            "text",
+            "json",
+            "csv",
+            "write",
+            "ladder",
+            "count",
+            "number",
+        ),
         *("out", "form", "file", "words", "bpf", "scenario", "server", "client", "filter"),
         *("segments", "pid", "process", "netns", "container", "story", "notes", "serve"),
     )
@@ -86,7 +98,7 @@ def apply(parsers: Mapping[str, argparse.ArgumentParser], tables: Mapping[str, A
         for key, value in table.items():
             found = [(parsers[one], each) for one in names for each in _options(parsers[one], key)]
             if not found:
-                known = {name for one in names for name in known_options(parsers[one])}
+                known = {name for one in names for name, _ in known_options(parsers[one])}
                 near = _near(key, sorted(known))
                 raise ConfigError(f"{path()}: [{section}] has no {key!r}{near}")
             wrong = []
@@ -100,11 +112,11 @@ def apply(parsers: Mapping[str, argparse.ArgumentParser], tables: Mapping[str, A
                 raise wrong[0]
 
 
-def known_options(parser: argparse.ArgumentParser) -> Iterator[str]:
-    """The names that a command's section may have."""
+def known_options(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:
+    """The names that a command's section may have, and what each stands for."""
     for action in parser._actions:
         if action.option_strings and action.dest not in _NEVER:
-            yield _name(action)
+            yield _name(action), action
 
 
 def _name(action: argparse.Action) -> str:

@@ -49,18 +49,30 @@ def _check_keys(chosen: Mapping[str, tuple[str, ...]]) -> None:
             raise config.ConfigError(f"{config.path()}: [keys] {error}") from None
 
 
+def _line(name: str, action: argparse.Action) -> str:
+    """An option as a comment that is TOML without its first two letters; what it may be, behind."""
+    if action.nargs == 0:
+        return f"# {name} = true"
+    if action.choices is not None:
+        words = [str(each) for each in action.choices]
+        return f'# {name} = "{words[0]}"  # {", ".join(words)}'
+    if isinstance(action.default, int | float):
+        return f"# {name} = {action.default}  # {action.metavar}"
+    value = f'"{action.metavar or name}"'
+    return f"# {name} = {f'[{value}]' if isinstance(action.default, list) else value}"
+
+
 def _example(parsers: Mapping[str, argparse.ArgumentParser]) -> list[str]:
     """Every name that may stand in the file, each as a comment."""
     from tcpviz.ui.keys import TABLE
 
     lines = [f"# {config.path() or 'config.toml'}", "", "[defaults]  # of every command"]
-    common = set.intersection(
-        *(set(config.known_options(parsers[name])) for name in ("demo", "capture", "read"))
-    )
-    lines += [f"# {name} =" for name in sorted(common)]
-    for command in config.SECTIONS[1:-1]:
-        own = [name for name in config.known_options(parsers[command]) if name not in common]
-        lines += ["", f"[{command}]", *(f"# {name} =" for name in own)]
+    known = {name: dict(config.known_options(parsers[name])) for name in config.SECTIONS[1:-1]}
+    common = set.intersection(*(set(known[name]) for name in ("demo", "capture", "read")))
+    lines += [_line(name, known["read"][name]) for name in sorted(common)]
+    for command, options in known.items():
+        own = [_line(name, action) for name, action in options.items() if name not in common]
+        lines += ["", f"[{command}]", *own]
     lines += ["", "[keys]  # of the screen"]
     for action in TABLE:
         given = ", ".join(f'"{key}"' for key in action.keys)

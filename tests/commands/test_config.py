@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
 from tcpviz import config
@@ -104,8 +106,11 @@ def test_a_key_that_is_taken_goes_to_who_asked_for_it():
 def test_the_example_is_a_file_that_may_be_used(said, capsys):
     assert main(["config", "--example"]) == 0
     example = capsys.readouterr().out
-    keys = [line[2:] for line in example.splitlines() if line.startswith("# ") and "= [" in line]
+    keys = [line[2:] for line in example.partition("[keys]")[2].splitlines()[1:]]
     assert len(keys) == len(TABLE)
+    whole = tomllib.loads("\n".join(line.removeprefix("# ") for line in example.splitlines()[1:]))
+    assert whole["defaults"]["theme"] == "dark"
+    assert set(whole) == set(config.SECTIONS)
     said("[keys]\n" + "\n".join(line for line in keys if not line.startswith("quit ")))
     assert main(["config"]) == 0
     assert "is in order" in capsys.readouterr().out
