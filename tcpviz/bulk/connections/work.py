@@ -308,16 +308,13 @@ class Work:
     def _checked(self) -> tuple[Array, Array]:
         """Checksums wrong where their sender's others are right; whether all of an end's are."""
         said = self.bits >> SUM_SHIFT & 3
-        offload = np.zeros((2, len(self.first)), np.bool_)
         wrong = said == sums.WRONG
-        if not wrong.any():
-            return wrong, offload
-        for side in (False, True):
-            mine = self.side == side
-            offload[int(side)] = np.logical_or.reduceat(wrong & mine, self.first)
-            right = np.logical_or.reduceat((said == sums.RIGHT) & mine, self.first)
-            wrong[mine] &= right[self.part[mine]]
-        return wrong, offload
+        some, right = np.zeros((2, 2 * len(self.first)), np.bool_)
+        if wrong.any():
+            some[self._sender[np.flatnonzero(wrong)]] = True
+            right[self._sender[np.flatnonzero(said == sums.RIGHT)]] = True
+            wrong &= right.take(self._sender)
+        return wrong, some.reshape(-1, 2).T
 
     def let_go(self) -> None:
         """Keep of each segment but the row, the time, and what :attr:`resent` is about."""
