@@ -63,8 +63,8 @@ class Cut(Table):
     def _first(self, name: str) -> Array:
         return self._whole._first(name)[self._span]
 
-    def connection(self, place: int) -> Connection:
-        return self._whole.connection(self.begin + place)
+    def connection(self, place: int, *, counted: bool = True) -> Connection:
+        return self._whole.connection(self.begin + place, counted=counted)
 
     def first_row(self, place: int) -> int:
         return self._whole.first_row(self.begin + place)

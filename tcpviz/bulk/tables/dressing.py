@@ -31,10 +31,18 @@ _COUNTED = (
 )
 
 
-def dressed(building: Building, at: int, older: Callable[[int], tuple[int, ...]]) -> Connection:
+def dressed(
+    building: Building,
+    at: int,
+    older: Callable[[int], tuple[int, ...]],
+    *,
+    counted: bool = True,
+) -> Connection:
     """The connection at ``at`` of a building's columns, but for its number and its crowd.
 
-    ``older`` tells who had its addresses and ports before.
+    ``older`` tells who had its addresses and ports before. What takes a look at every
+    segment of a long one is its shape's unless it is to be ``counted``: how many have data (of
+    the example there may be fewer), and what the checksums are worth.
     """
     own = {name: column[at].item() for name, column in building.array.items()}
     number, ending = own["shape"], Ending(own["ending"])
@@ -68,7 +76,7 @@ def dressed(building: Building, at: int, older: Callable[[int], tuple[int, ...]]
         analysis.errors, analysis.error_count, analysis.forged_errors = building.told.kept(flow)
     analysis.marks = twin(analysis.marks)
     analysis.marks.count_as(_marks(shape, own))
-    signs = own_signs(shape, columns, rows, kept, frame)
+    signs = own_signs(shape, columns, rows, kept, frame, counted=counted)
     analysis.vitals, made.client.sums, made.server.sums = signs
     return made
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.segments.flows import grouped
+from tcpviz.bulk.tables.signs import FEW
 from tcpviz.bulk.tables.table import Table
 from tcpviz.bulk.tables.telling import sentences
 from tcpviz.core.connection import Connection
@@ -41,8 +42,7 @@ def headlines(table: Table) -> tuple[Array, list[str]]:
         numbers = np.zeros(len(unique), np.int64)
         for at, where in enumerate(first.tolist()):
             place = int(places[where])
-            connection = table.connection(place)
-            said = verdicts(connection, int(table.until_ns[place]))
+            connection, said = _asked(table, place)
             own = any(map(tells_time, said))
             text = _sentence(connection, said)
             numbers[at] = -1 if own else texts.setdefault(text, len(texts))
@@ -57,10 +57,21 @@ def headlines(table: Table) -> tuple[Array, list[str]]:
                 out[where] = [texts.setdefault(text, len(texts)) for text in said_of]
             continue
         for place in found.tolist():
-            connection = table.connection(place)
-            text = _sentence(connection, verdicts(connection, int(table.until_ns[place])))
+            text = _sentence(*_asked(table, place))
             out[place] = texts.setdefault(text, len(texts))
     return out, list(texts)
+
+
+def _asked(table: Table, place: int) -> tuple[Connection, list[Verdict]]:
+    """The connection at ``place``, and what is said of it."""
+    until = int(table.until_ns[place])
+    connection = table.connection(place, counted=False)
+    said = verdicts(connection, until)
+    long = connection.client.segments + connection.server.segments > FEW
+    if long and any("data" in verdict.facts for verdict in said):
+        connection = table.connection(place)
+        said = verdicts(connection, until)
+    return connection, said
 
 
 def _sentence(connection: Connection, said: list[Verdict]) -> str:

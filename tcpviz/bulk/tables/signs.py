@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -66,20 +66,25 @@ def own_signs(
     rows: Array,
     kept: Array,
     frame: Callable[[int], int],
+    *,
+    counted: bool = True,
 ) -> tuple[Vitals, Sums, Sums]:
     """The vital signs of a connection of these rows, given its shape's; what checksums are worth.
 
     ``kept`` are those that count for its signature; ``frame`` tells frame numbers by
-    the example's.
+    the example's. Unless they are to be ``counted`` of a long one the segments with data, and
+    what checksums are worth, are the example's.
     """
     assert shape.analysis is not None
-    like, data = shape.analysis.vitals, None
+    like, whole = shape.analysis.vitals, rows
     if len(rows) > FEW:
-        places, data = _telling(columns, rows, kept)
-        rows = rows[places]
+        rows = rows[_telling(columns, rows, kept, counted=counted)]
     flags, ends = _said(columns, rows)
-    if data is not None:
-        ends[0].data, ends[1].data = data
+    if rows is not whole:
+        if counted:
+            ends[0].data, ends[1].data = _data(columns, whole)
+        else:
+            ends[0].data, ends[1].data = (like.of(side).data for side in Side)
     made = twin(like)
     made.first_flags = flags
     signs = {}
@@ -87,6 +92,8 @@ def own_signs(
         if mine.last is not None:
             signs[side] = _signs(like.of(side), mine, theirs, frame)
     made.take_signs(signs)
+    if rows is not whole and not counted:
+        return made, shape.client.sums, shape.server.sums
     return made, _sums(shape.client.sums, ends[0]), _sums(shape.server.sums, ends[1])
 
 
@@ -125,34 +132,44 @@ def _said(columns: dict[str, Array], rows: Array) -> tuple[int, tuple[_Said, _Sa
     return asked[0][3] & 0x1FF, ends
 
 
-def _telling(columns: dict[str, Array], rows: Array, kept: Array) -> tuple[Array, tuple[int, int]]:
-    """Places of those segments of many on which signs rest; how many of each end's have data."""
-    count, data = len(rows), [0, 0]
+def _telling(columns: dict[str, Array], rows: Array, kept: Array, *, counted: bool) -> Array:
+    """Places of those segments of many on which signs rest, those of checksums if ``counted``."""
     # SYNs, FINs and resets count for a signature, and so does the first of each end.
-    begin, contiguous = int(rows[0]), int(rows[-1]) - int(rows[0]) + 1 == count
-    places = np.flatnonzero(kept)
+    begin, places = int(rows[0]), np.flatnonzero(kept)
     special = columns["flags"][rows[places]] & _SPECIAL != 0
     special[np.flatnonzero(_theirs(columns, rows[places], begin))[:1]] = True
     found = [np.zeros(1, np.int64), places[special], *_latest(columns, rows)]
-    # All of an end's checksums are wrong, or none.
-    unsure = [True, True]
+    unsure = [False, True] if counted else []
+    for at, some in _stretches(rows):
+        if not unsure:
+            break
+        said = columns["bits"][some] >> SUM_SHIFT & 3
+        tried, server = (said == sums.RIGHT) | (said == sums.WRONG), _theirs(columns, some, begin)
+        for side in tuple(unsure):
+            first = np.flatnonzero(tried & (server == side))[:1]
+            if len(first):  # all of an end's checksums are wrong, or none
+                unsure.remove(side)
+                found.append(at + first)
+    return np.array(sorted(set(np.concatenate(found).tolist())))
+
+
+def _data(columns: dict[str, Array], rows: Array) -> tuple[int, int]:
+    """How many of the client's segments have data, and how many of the server's."""
+    both = theirs = 0
+    for _, some in _stretches(rows):
+        full = columns["length"][some] > 0
+        both += int(np.count_nonzero(full))
+        theirs += int(np.count_nonzero(full & _theirs(columns, some, int(rows[0]))))
+    return both - theirs, theirs
+
+
+def _stretches(rows: Array) -> Iterator[tuple[int, slice | Array]]:
+    """These rows a stretch at a time, each with its place among them."""
+    begin, count = int(rows[0]), len(rows)
+    together = int(rows[-1]) - begin + 1 == count  # they need not be picked out
     for at in range(0, count, STRETCH):
         end = min(at + STRETCH, count)
-        some = slice(begin + at, begin + end) if contiguous else rows[at:end]
-        full = columns["length"][some] > 0
-        server = _theirs(columns, some, begin)
-        both, theirs = int(np.count_nonzero(full)), int(np.count_nonzero(full & server))
-        data[0] += both - theirs
-        data[1] += theirs
-        if any(unsure):
-            said = columns["bits"][some] >> SUM_SHIFT & 3
-            tried = (said == sums.RIGHT) | (said == sums.WRONG)
-            for side in (0, 1):
-                first = np.flatnonzero(tried & (server == bool(side)))[:1]
-                if unsure[side] and len(first):
-                    unsure[side] = False
-                    found.append(at + first)
-    return np.unique(np.concatenate(found)), (data[0], data[1])
+        yield at, slice(begin + at, begin + end) if together else rows[at:end]
 
 
 def _theirs(columns: dict[str, Array], rows: slice | Array, first: int) -> Array:

@@ -309,15 +309,15 @@ class Table:
 
     # -- one of them --------------------------------------------------------
 
-    def connection(self, place: int) -> Connection:
-        """The connection at ``place``."""
+    def connection(self, place: int, *, counted: bool = True) -> Connection:
+        """The connection at ``place``; :func:`~tcpviz.bulk.tables.dressing.dressed` tells more."""
         source = int(self._source[place])
         if source >= FOLLOWED:
             return self._object(place)
-        return self._dressed(place, source)
+        return self._dressed(place, source, counted)
 
-    def _dressed(self, place: int, at: int) -> Connection:
-        made = dressed(self._building, at, lambda at: self._older.of(at))
+    def _dressed(self, place: int, at: int, counted: bool) -> Connection:
+        made = dressed(self._building, at, lambda at: self._older.of(at), counted=counted)
         made.id = place + 1
         which = int(self.crowd[place])
         made.crowd = None if which < 0 else self._joined[which]
