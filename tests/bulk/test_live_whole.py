@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("numpy")
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcpviz.bulk.live.mixing import Mixer
@@ -42,6 +42,7 @@ def alike(one: Stretch, other: Stretch) -> None:
         assert getattr(columns, name).tolist() == getattr(also, name).tolist(), name
 
 
+@settings(deadline=None)
 @given(
     st.lists(packets, max_size=20),
     st.integers(1, 9),
@@ -123,6 +124,7 @@ def test_losses_stand_before_the_first_packet_of_their_block() -> None:
     assert frames == list(made.frames())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.lists(packets, min_size=1, max_size=5), st.randoms())
 def test_whatever_is_in_blocks_nothing_beyond_them_is_read(garbage, rows, dice) -> None:
     data = bytearray(blocks(of_one(rows), 3) + garbage)

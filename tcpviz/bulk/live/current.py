@@ -56,10 +56,16 @@ def bring_up_to_date(table: LiveTable) -> None:
     table.tallied = table.passes
     rows = changed.nonzero()[0]
     for begin in range(0, len(rows), _TOGETHER):
-        _look(table, rows[begin : begin + _TOGETHER])
+        _look(table, _nearly_all(rows[begin : begin + _TOGETHER]))
 
 
-def _look(table: LiveTable, rows: Ints) -> None:
+def _nearly_all(rows: Ints) -> Ints | slice:
+    """Where few between the first and the last are left out, those too: nothing is gathered."""
+    first, end = int(rows[0]), int(rows[-1]) + 1
+    return slice(first, end) if 8 * (end - first) <= 9 * len(rows) else rows
+
+
+def _look(table: LiveTable, rows: Ints | slice) -> None:
     known: Known = table.known(rows)
     opened = known.iss[:, 0] >= 0
     begun = opened | (known.iss[:, 1] >= 0)

@@ -60,8 +60,10 @@ class Known(NamedTuple):
 
 def beyond(one: Ints, two: Ints) -> Mask:
     """``one`` is known and comes after ``two`` (which is known), modulo 2^32."""
-    ahead = (one - two) & 0xFFFFFFFF
-    return np.asarray((one >= 0) & (two >= 0) & (ahead > 0) & (ahead < 1 << 31))
+    found = (one - two).astype(np.int32) > 0  # the lowest 32 bits, with their sign
+    found &= one >= 0
+    found &= two >= 0
+    return np.asarray(found, np.bool_)
 
 
 def fins_acked(known: Known) -> tuple[Mask, Mask]:
