@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.segments.columns import Columns, rows_at
+from tcpviz.bulk.segments.columns import ROW, Columns, rows_at
 
 Array = NDArray[Any]
 
@@ -19,6 +19,16 @@ _ODD: tuple[np.uint64, ...] = tuple(np.frombuffer(os.urandom(32), np.uint64) | n
 
 _STEP = 1 << 16
 """Rows that are worked on at a time; they stay in the processor's caches."""
+
+_AT: Any = ROW.fields
+_LAYOUT: Any = {
+    "names": ["hosts", "ports", "scope"],
+    "formats": ["u8", "u4", "u2"],
+    "offsets": [_AT["src"][1], _AT["sport"][1], _AT["scope"][1]],
+    "itemsize": ROW.itemsize,
+}
+_ENDS = np.dtype(_LAYOUT)
+"""What tells a row's flow: source and destination lie side by side, and so do the ports."""
 
 
 def mixed(numbers: Array, which: int = 0) -> Array:
@@ -112,6 +122,9 @@ def grouped(values: Array) -> tuple[Array, Array, Array]:
 def flows_of(columns: Columns) -> Flows:
     """Sort all rows by flow."""
     count, array = columns.count, columns.array
+    kind = np.uint32 if count < 1 << 32 else np.uint64
+    if _all_one(array["row"]):
+        return Flows(np.arange(count, dtype=kind), np.array([0, count]))
     bits = np.uint64(max(count, 1).bit_length())
     several = len(columns.tables.scopes) > 1
     packed = np.empty(count, np.uint64)
@@ -122,9 +135,7 @@ def flows_of(columns: Columns) -> Flows:
         code <<= bits
         code |= np.arange(part.start, part.stop, dtype=np.uint64)
         packed[part] = code
-    if not (packed[1:] > packed[:-1]).all():  # as it is where there is one flow
-        packed.sort()
-    kind = np.uint32 if count < 1 << 32 else np.uint64
+    packed.sort()
     order = (packed & np.uint64((1 << int(bits)) - 1)).astype(kind)
     packed >>= bits
     alike = np.zeros(count, np.bool_)
@@ -139,6 +150,23 @@ def flows_of(columns: Columns) -> Flows:
 
 def _parts(count: int) -> list[slice]:
     return [slice(at, min(at + _STEP, count)) for at in range(0, count, _STEP)]
+
+
+def _all_one(row: Array) -> bool:
+    """Whether all are of one flow. Where they are not, the first ones mostly tell."""
+    if not len(row):
+        return False
+    turned = row[:1].copy()
+    for one, other in (("src", "dst"), ("sport", "dport")):
+        turned[one], turned[other] = row[other][0], row[one][0]
+    ways = [each.view(_ENDS)[0] for each in (row[:1], turned)]
+    for part in _parts(len(row)):
+        ends = row[part].view(_ENDS)
+        hosts, ports = ends["hosts"], ends["ports"]
+        one, other = ((hosts == way["hosts"]) & (ports == way["ports"]) for way in ways)
+        if not ((one | other) & (ends["scope"] == ways[0]["scope"])).all():
+            return False
+    return True
 
 
 def _changes(array: dict[str, Array], order: Array) -> Array:
