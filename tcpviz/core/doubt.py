@@ -33,6 +33,12 @@ LEAST_REACH = 1 << 16
 UNKNOWN_REACH = 1 << 30
 """Where the window's scale is not known: the largest there can be (RFC 7323 section 2.3)."""
 
+MANY_WRONG = 8
+"""Wrong checksums from the first on after which a right one is right by chance, one in 65 536 is.
+
+What is damaged on its way has right ones before it.
+"""
+
 _HALF = 1 << 31
 _MASK = 0xFFFFFFFF
 
@@ -47,11 +53,14 @@ def reach(receiver: End) -> int:
 
 def damaged(me: End, segment: Segment) -> bool:
     """Whether its checksum is wrong in itself, where that was looked at (``checksum_ok``)."""
-    if segment.checksum_ok:
-        if me.sums is Sums.UNTRIED:
+    if me.sums is Sums.UNTRIED:
+        if not segment.checksum_ok:
+            me.wrong_sums = min(me.wrong_sums + 1, MANY_WRONG)
+        elif me.wrong_sums < MANY_WRONG:
             me.sums = Sums.RIGHT
-        return False
-    return me.sums is Sums.RIGHT
+        else:
+            me.sums = Sums.OFFLOAD
+    return not segment.checksum_ok and me.sums is Sums.RIGHT
 
 
 def believable(me: End, peer: End, segment: Segment) -> bool:

@@ -21,7 +21,8 @@ class Sums(enum.Enum):
 
     ``UNTRIED``  none was right so far (and none was believed in spite of being wrong)
     ``RIGHT``    some were right: a wrong one is wrong in itself
-    ``OFFLOAD``  wrong ones were acknowledged: the card fills them in after the capture
+    ``OFFLOAD``  wrong ones were acknowledged, or none of many was right: the card fills them in
+                 after the capture, and a right one is right by chance
     """
 
     UNTRIED = "untried"
@@ -114,6 +115,7 @@ class End:
     ``reset_ns``      when a reset that it sent, or that was sent to it, closed it
     ``doubted``       segments in its name that nobody needs to believe yet
     ``sums``          what its checksums are worth: see :mod:`tcpviz.core.doubt`
+    ``wrong_sums``    how many were wrong before any was right, as far as that is asked
     """
 
     __slots__ = (
@@ -158,6 +160,7 @@ class End:
         "ts_sent",
         "window",
         "window_scale",
+        "wrong_sums",
     )
 
     def __init__(self, side: Side, endpoint: Endpoint, claim: Claim) -> None:
@@ -197,6 +200,7 @@ class End:
         self.reset_ns: int | None = None
         self.doubted: list[Segment] | None = None
         self.sums = Sums.UNTRIED
+        self.wrong_sums = 0
         self.segments = 0
         self.bytes = 0
         self.syns = 0
@@ -214,7 +218,7 @@ class End:
     def begin_again(self) -> None:
         """A listener has gone back to LISTEN and answers another SYN: nothing holds any more."""
         blank = End(self.side, self.endpoint, self.claim)
-        blank.sums, blank.doubted = self.sums, None
+        blank.sums, blank.wrong_sums, blank.doubted = self.sums, self.wrong_sums, None
         self.take(blank)
 
     @property

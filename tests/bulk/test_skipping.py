@@ -10,6 +10,7 @@ import pytest
 
 from tcpviz.bulk.connections import skipping
 from tcpviz.bulk.long import inorder
+from tcpviz.core.halfconn import Sums
 from tests.bench.generate import stream
 from tests.bulk import variants
 from tests.bulk.compare import built, differences
@@ -61,6 +62,34 @@ def test_one_ack_that_comes_much_too_late_is_doubted_and_the_rest_is_plain(
     (end,) = (each for each in (connection.client, connection.server) if each.doubted)
     assert end.doubted[0].flags == ACK
     assert not end.doubted[0].payload_len
+    building.reading.close()
+
+
+@pytest.mark.parametrize("seed", [1, 3, 8, 24, 301])
+def test_a_checksum_that_is_right_by_chance(tmp_path: Path, seed: int) -> None:
+    """Where a card fills them in later; of what only acknowledges none is ever vindicated."""
+    path = tmp_path / "transfer.pcap"
+    write(path, replace(drawn(seed), sums="by chance"), 600)
+    assert unlike(path)[0] == []
+
+
+def test_of_checksums_right_by_chance_only_the_first_is_followed(tmp_path: Path) -> None:
+    path = tmp_path / "transfer.pcap"
+    stream(path, 6000, size=30)
+    frames = frames_of(path)
+    acks = [at for at, each in enumerate(frames) if each.data[26:30] == frames[0].data[26:30]]
+    for number, at in enumerate(acks):
+        if number % 300 != 299:  # the others are as they were
+            data = frames[at].data
+            frames[at] = replace(frames[at], data=data[:50] + b"\0\0" + data[52:])
+    path.write_bytes(variants.pcap(frames))
+    found, segments, taken = unlike(path)
+    assert (found, segments) == ([], len(frames))
+    assert taken < len(frames) / 20
+    building = built(path)
+    ((_, connection),) = building.followed
+    assert connection.client.doubted is None
+    assert connection.client.sums is Sums.OFFLOAD
     building.reading.close()
 
 

@@ -361,6 +361,8 @@ class Transfer:
 
     def wrong(self, side: int, size: int) -> bool:
         kind = self.manner.sums
+        if kind == "by chance":  # all of the client's are filled in later, and some are right
+            return side == 0 and self.dice.random() > 0.004
         if kind == "late":
             return side == 0 and size > 0 and len(self.packets) > self.count // 3
         return (

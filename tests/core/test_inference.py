@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from tcpviz.core import doubt
 from tcpviz.core.claims import Certainty
 from tcpviz.core.records import Gap, Side
 from tcpviz.core.segment import Options
@@ -211,6 +212,22 @@ def test_checksums_wrong_on_data_only_are_believed_once_they_are_acknowledged() 
         made = talk.segment(side, flags, data)
         talk.feed(dataclasses.replace(made, checksum_ok=not (side is C and made.seq_len > 1)))
     assert talk.states == ("FIN-WAIT-2", "CLOSE-WAIT")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "state"),
+    [(doubt.MANY_WRONG, "FIN-WAIT-1"), (doubt.MANY_WRONG - 1, "ESTABLISHED")],
+)
+def test_a_checksum_is_right_by_chance_where_many_before_were_wrong(wrong: int, state: str) -> None:
+    """Then the next wrong one is believed as those before; else it was damaged on its way."""
+    talk = Talk()
+    talk.feed(dataclasses.replace(talk.segment(C, "S"), checksum_ok=False))
+    talk.feed(talk.segment(S, "SA"))
+    for number in range(1, wrong + 1):
+        made = talk.segment(C, "A")
+        talk.feed(dataclasses.replace(made, checksum_ok=number == wrong))
+    talk.feed(dataclasses.replace(talk.segment(C, "FA"), checksum_ok=False))
+    assert talk.states[0] == state
 
 
 def test_a_reset_is_taken_back_when_its_receiver_goes_on_for_seconds() -> None:

@@ -10,8 +10,9 @@ from tcpviz.bulk.long.recall import PlacesOfData, Reader, WaitingData
 from tcpviz.bulk.views import Views
 from tcpviz.core.claims import Certainty
 from tcpviz.core.connection import Connection
+from tcpviz.core.doubt import MANY_WRONG
 from tcpviz.core.flow import Flow
-from tcpviz.core.halfconn import End
+from tcpviz.core.halfconn import End, Sums
 from tcpviz.core.states import State
 from tcpviz.core.vitals import MAX_TTLS
 
@@ -36,8 +37,9 @@ class Half(Views):
 
     @property
     def told(self) -> bool:
-        """Whether a wrong checksum of it is among the evidence."""
-        return self.signs.frames is not None and "sum" in self.signs.frames
+        """Whether one more wrong checksum of it is only counted."""
+        known = self.signs.frames is not None and "sum" in self.signs.frames
+        return known and (self.end.sums is not Sums.UNTRIED or self.end.wrong_sums >= MANY_WRONG)
 
     @property
     def longest(self) -> int:

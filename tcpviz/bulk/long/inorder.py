@@ -55,7 +55,7 @@ class Standing:
     ``ticks``    its latest timestamp, ``None`` if it has sent none
     ``idents``   IP identifications of its latest packets, and how far before the stretch they were
     ``ttls``     known of it, ``full`` if no others are told
-    ``sums``     what its checksums are worth; ``told`` whether a wrong one was
+    ``sums``     what its checksums are worth; ``told`` whether one more wrong one is only counted
     ``longest``  its longest data so far
     ``opened``   whether its SYN was seen, with all that tells its window's unit
     """
