@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.segments.flows import grouped
+from tcpviz.bulk.segments.flows import grouped, mixed
 from tcpviz.bulk.segments.pieces import at_every
 from tcpviz.bulk.tables.cutting import stretches
 from tcpviz.bulk.tables.headlines import headlines
@@ -207,6 +207,9 @@ _CODES = 2000  # each step has fewer halves
 
 def _durations(values: Array, none: Array | None = None) -> Cells:
     """As ``numbers.duration``; "-" where ``none``."""
+    if len(values) and _alike(values) and (none is None or _alike(none)):
+        text = "-" if none is not None and none[0] else numbers.duration(int(values[0]))
+        return _words(np.zeros(len(values), np.uint8), [text], right=True)
     # Three digits are written, rounded half up: what lies in one half of the last one's step
     # is written alike, so that few different ones are left. From a minute on it is not so.
     power = np.zeros(len(values), np.uint8)
@@ -229,6 +232,9 @@ def _little(texts: Sequence[str]) -> Array:
     return np.array([int.from_bytes(each.encode(), "little") for each in texts], np.uint64)
 
 
+_FEW_BITS, _MOST_FEW, _TRIED = 16, 256, 1 << 12
+"""Of a number by which ends are told apart; ends that are written once; rows tried at first."""
+
 # Each octet with what stands behind it.
 _OCTET, _LAST = (_little([f"{each}{mark}" for each in range(256)]) for mark in ".:")
 _BITS = np.array([8 * len(f"{each}.") for each in range(256)], np.uint64)
@@ -238,12 +244,31 @@ _LETTERS = np.array([256**size - 1 for size in range(9)], np.uint64)
 _BLANK = ~_LETTERS & np.uint64(0x2020202020202020)
 
 
+def _few(addresses: Array, ports: Array) -> tuple[Array, list[int]] | None:
+    """Which of few different ends each is, and where each of those is first; ``None``: many."""
+    for part in (slice(_TRIED), slice(None)):  # what is many is so from the beginning
+        address, port = addresses[part], ports[part]
+        code = (mixed(address) ^ mixed(port, 1)) >> np.uint64(64 - _FEW_BITS)
+        _, first, which = grouped(code.astype(np.int64))
+        if len(first) > _MOST_FEW:
+            return None
+        alike = (address[first][which] == address) & (port[first][which] == port)
+        if not alike.all():
+            return None
+    return which, first.tolist()
+
+
 def _endpoints(table: Table, addresses: Array, ports: Array) -> Cells:
     if (addresses >> 32).any():
         both = np.stack([addresses, ports], axis=1)
         unique, back = np.unique(both, axis=0, return_inverse=True)
         ends = [str(Endpoint(table.address(int(a)), int(p))) for a, p in unique.tolist()]
         return _words(back.reshape(-1), ends)
+    few = _few(addresses, ports)
+    if few is not None:
+        which, firsts = few
+        said = [str(Endpoint(table.address(int(addresses[at])), int(ports[at]))) for at in firsts]
+        return _words(which, said)
     octets = addresses.astype("<u4").view(np.uint8).reshape(-1, 4)
     digits = np.ones(len(addresses), np.uint8)
     for bound in (10, 100, 1000, 10_000):

@@ -96,14 +96,16 @@ def _groups(
 
 def _perhaps(fate: Array, one: Array, other: Array, failed: Array, least: int) -> Array:
     """Those that were asked and may be of so many that failed: counted by a part of the key."""
-    where = np.flatnonzero(failed)
+    where, asked = np.flatnonzero(failed), np.flatnonzero(fate >= 0)
     # More of it tell more apart, but cost more than they spare.
     bits = min(len(where).bit_length() + 3, _BUCKETS)
-    counts = np.bincount(_bucket(one[where], other[where], bits), minlength=1 << bits)
+    code = _bucket(one[where], other[where], bits)
+    counts = np.bincount(code, minlength=1 << bits)
     if counts.max() < least:
         return where[:0]
-    asked = np.flatnonzero(fate >= 0)
-    there: Array = asked[counts[_bucket(one[asked], other[asked], bits)] >= least]
+    if len(asked) > len(where):
+        code = _bucket(one[asked], other[asked], bits)
+    there: Array = asked[counts[code] >= least]
     return there
 
 
@@ -145,16 +147,26 @@ def _different(values: Array) -> int:
     return 1 + int((ordered[1:] != ordered[:-1]).sum())
 
 
+def _counted(values: Array) -> tuple[Array, Array]:
+    """The different ones, ascending, and how many there are of each; there are some."""
+    if (values[1:] < values[:-1]).any():  # connections stand in the order in which they begin
+        values = np.sort(values)
+    begins = np.append(0, np.flatnonzero(values[1:] != values[:-1]) + 1)
+    return values[begins], np.diff(begins, append=len(values))
+
+
 def _times(facts: Facts, members: Array) -> tuple[int, int]:
     begun = facts.first_ns[members]
     return int(begun.min()), int(begun.max())
 
 
 def _flood(facts: Facts, members: Array, total: int) -> Crowd | None:
-    once = members[np.isin(facts.fate[members], _WAITING) & (facts.syns[members] == 1)]
+    fate = facts.fate[members]
+    waits = (fate == _WAITING[0]) | (fate == _WAITING[1])
+    once = members[waits & (facts.syns[members] == 1)]
     if len(once) < FLOOD or len(once) * 2 < len(members):
         return None
-    at, bursts = np.unique(facts.first_ns[once] // FLOOD_NS, return_counts=True)
+    at, bursts = _counted(facts.first_ns[once] // FLOOD_NS)
     following = np.zeros(len(at), np.int64)
     following[:-1] = np.where(np.diff(at) == 1, bursts[1:], 0)
     if (bursts + following).max() < FLOOD:
