@@ -25,6 +25,7 @@ DEFAULT = "echo"
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     try:
+        _one_of_them(options)
         if options.list:
             return _list()
         if options.gallery is not None:
@@ -49,6 +50,22 @@ def run(options: argparse.Namespace) -> int:
     except SourceError as error:
         complain(str(error))
         return error.exit_code
+
+
+def _one_of_them(options: argparse.Namespace) -> None:
+    """That of what shows no run only one thing is asked for. Raises SourceError (2)."""
+    asked = [
+        name
+        for name, value in (
+            ("--list", options.list or None),
+            ("--gallery", options.gallery),
+            ("--check", options.check),
+            ("-w", options.write),
+        )
+        if value is not None
+    ]
+    if len(asked) > 1:
+        raise SourceError(f"{asked[0]} and {asked[1]}: only one of them at a time", 2)
 
 
 def _sort_out(options: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ def go_there(options: argparse.Namespace) -> tuple[str, list[str]]:
 
     The filter is empty where no process was asked for. Raises SourceError.
     """
-    asked = [name for name in ("pid", "process", "netns", "container") if _given(options, name)]
+    asked = _asked(options)
     if len(asked) > 1:
         words = " and ".join(f"--{name}" for name in asked)
         raise SourceError(f"{words}: name one place to look", exit_code=2)
@@ -40,8 +40,15 @@ def go_there(options: argparse.Namespace) -> tuple[str, list[str]]:
     return "", _entered(entered, f"container {printable(options.container)}")
 
 
-def _given(options: argparse.Namespace, name: str) -> bool:
-    return getattr(options, name, None) is not None
+def not_at(options: argparse.Namespace, source: str) -> None:
+    """Another host's processes and namespaces are not ours to enter. Raises SourceError (2)."""
+    for name in _asked(options):
+        raise SourceError(f"--{name} looks on this machine, and not at {source}", exit_code=2)
+
+
+def _asked(options: argparse.Namespace) -> list[str]:
+    names = ("pid", "process", "netns", "container")
+    return [name for name in names if getattr(options, name, None) is not None]
 
 
 def _processes(name: str) -> tuple[str, list[str]]:

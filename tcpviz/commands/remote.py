@@ -11,6 +11,7 @@ from pathlib import Path
 from tcpviz.commands import onlooking, points
 from tcpviz.commands.capture import on_screen, tell_story
 from tcpviz.commands.display_filter import display_filter
+from tcpviz.commands.place import not_at
 from tcpviz.sources.feed import Feed, SourceError
 from tcpviz.sources.files import CaptureFile, FileFeed
 from tcpviz.sources.keeping import Keeping
@@ -95,6 +96,7 @@ def run(options: argparse.Namespace) -> int:
         raise SourceError(f"two points of view, and no more: {', '.join(sources)}", 2)
     if options.interfaces:
         raise SourceError(f"name the interface behind the host: {sources[0]}/eth0", 2)
+    not_at(options, sources[0])
     wishes = _Wishes(options, len(sources))
     wishes.words = " ".join(word for word in options.bpf if not word.startswith(PREFIX))
     chosen = display_filter([options.filter] if options.filter else [])

@@ -64,6 +64,13 @@ def test_help_and_version_import_nothing_heavy(words: list[str]) -> None:
         (["demo", "--on", "mars"], 2, "mars"),
         (["demo", "--delay", "-5"], 2, "MS is a number from 0 to 60000, not '-5'"),
         (["read", "x", "--trouble"], 2, "did you mean --troubles? (see tcpviz read --help)"),
+        (
+            ["capture", "ssh://x", "--pid", "1"],
+            2,
+            "--pid looks on this machine, and not at ssh://x",
+        ),
+        (["demo", "--check", "echo", "-w", "x"], 2, "--check and -w: only one"),
+        (["demo", "--list", "--gallery", "x"], 2, "--list and --gallery: only one"),
         (["capture", "-q"], 2, "--quiet, and nothing is asked for: add -w"),
         (["capture", "-q", "--json", "-c", "1"], 2, "--quiet prints no story, and --json"),
         (["capture", "-w", ""], 2, "argument -w: OUT is empty"),
