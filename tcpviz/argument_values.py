@@ -1,12 +1,59 @@
-"""Numbers and sizes on the command line, and what is said of those that cannot be."""
+"""The command line's words: what may be one, and what is said, in one line, of what may not."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 THEMES = ("dark", "light", "contrast", "safe", "ansi", "mono")
 """What ``--theme`` takes: the names in ``tcpviz.ui.looks``, which costs too much to ask here."""
+
+
+USAGE = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors in one line, with exit code 2.
+
+    ``rest``: the argument that takes words also from behind an option, where
+    argparse would not know them any more (``read FILE --text port:443``).
+    """
+
+    rest = ""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        options, unknown = super().parse_known_args(args, namespace)
+        if self.rest and unknown and not any(word.startswith("-") for word in unknown):
+            setattr(options, self.rest, [*getattr(options, self.rest), *unknown])
+            unknown = []
+        if unknown:  # told here, where it is known which command's help to name
+            known = [name for action in self._actions for name in action.option_strings]
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{_near(unknown[0], known)}")
+        return options, unknown
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        # As of -w "$OUT" where OUT is not set: as if it had not been asked for, nothing is saved.
+        if value == "" != action.const and action.option_strings and action.dest != "filter":
+            raise argparse.ArgumentError(action, f"{action.metavar or action.dest} is empty")
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            near = _near(str(value), [str(choice) for choice in action.choices or ()])
+            raise argparse.ArgumentError(action, error.message + near) from None
+
+    def error(self, message: str) -> NoReturn:
+        words = message.replace("argument COMMAND: ", "")
+        self.exit(USAGE, f"tcpviz: {words} (see {self.prog} --help)\n")
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, known, 1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def whole(name: str, low: int, high: int) -> Callable[[str], int]:

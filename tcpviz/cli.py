@@ -16,7 +16,8 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from tcpviz import __version__
-from tcpviz.arguments import BUILDERS, USAGE, Parser, language_option
+from tcpviz.argument_values import USAGE, Parser
+from tcpviz.arguments import BUILDERS, language_option
 
 FAILURE, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 

@@ -229,7 +229,7 @@ def test_what_cannot_be_is_said_in_a_line_with_code_2(words, says, capsys) -> No
 
 def test_the_codes_are_as_the_help_has_them() -> None:
     from tcpviz import cli
-    from tcpviz.arguments import USAGE
+    from tcpviz.argument_values import USAGE
     from tcpviz.commands import topics
     from tcpviz.views.until import NEVER
 
