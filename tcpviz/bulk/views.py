@@ -14,13 +14,14 @@ from tcpviz.core.zeek_end import End as ZeekEnd
 class Views:
     """``letters``: of its data, and its ACKs, in Zeek's history."""
 
-    __slots__ = ("end", "flow", "letters", "side", "signs", "zeek")
+    __slots__ = ("end", "flow", "letters", "side", "signs", "vitals", "zeek")
 
     def __init__(self, connection: Connection, analysis: Analysis, side: Side) -> None:
         marks, zeek = analysis.marks, analysis.zeek
         self.side = side
         self.end: End = connection.end(side)
         self.flow: Flow = marks._client if side is Side.CLIENT else marks._server
+        self.vitals = analysis.vitals
         self.signs: Signs = analysis.vitals.of(side)
         first = side is zeek.originator
         self.zeek: ZeekEnd = zeek._orig if first else zeek._resp

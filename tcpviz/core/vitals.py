@@ -26,6 +26,11 @@ _CONGESTION_EXPERIENCED = 3
 _URG, _ECE = int(Flags.URG), int(Flags.ECE)
 _SYN_RST, _SYN_FIN = SYN | RST, SYN | FIN
 _ODD = int(Flags.URG | Flags.ECE | Flags.FIN)
+_SYN_ACK = SYN | ACK
+_ECN = int(Flags.AE | Flags.CWR | Flags.ECE)
+_ASKS_ACCURATE = SYN | _ECN
+_ACCURATE = frozenset(map(int, (Flags.CWR, Flags.CWR | Flags.ECE, Flags.AE, Flags.AE | Flags.CWR)))
+"""What a SYN,ACK answers that agrees to accurate ECN (RFC 9768 section 3.1.1, table 2)."""
 _ALIVE = (MarkName.KEEP_ALIVE, MarkName.ZERO_WINDOW_PROBE)
 
 
@@ -164,8 +169,10 @@ class Signs:
             return self.zero_ns
         return self.zero_ns + max(0, now_ns - self.zero_since_ns)
 
-    def take_sent(self, segment: Segment, observation: Observation | None) -> None:
-        """A segment that this end sent."""
+    def take_sent(
+        self, segment: Segment, observation: Observation | None, *, accurate: bool = False
+    ) -> None:
+        """A segment that this end sent; ``accurate`` as in :class:`Vitals`."""
         flags, now = int(segment.flags), segment.time_ns
         self.before_ns, self.last_ns = self.last_ns, now
         self.last_frame = segment.frame
@@ -174,7 +181,7 @@ class Signs:
         elif segment.ttl is not None and segment.ttl not in self.ttls:
             self.ttls = (*self.ttls, segment.ttl)[:MAX_TTLS]
         if flags & _ODD:
-            self._take_odd_flags(segment.frame, flags, now)
+            self._take_odd_flags(segment.frame, flags & ~_ECE if accurate else flags, now)
         if segment.ecn == _CONGESTION_EXPERIENCED:
             self.marked += 1
             self.show("marked", segment.frame)
@@ -316,10 +323,13 @@ class Vitals:
     ``copies``        packets that the capture saw twice; they count for nothing else
     ``first_flags``   the flags of the very first segment, and ``first_len`` its data
     ``late_syns``     SYNs with another number into a connection that has one already
+    ``accurate``      ECE is one digit of a counter of marks (RFC 9768), and no echo by itself
     ``frames``        the first ``copy``, and the first ``gap`` that an ACK shows
     """
 
-    __slots__ = ("_sides", "copies", "first_flags", "first_len", "frames", "late_syns")
+    __slots__ = (
+        *("_sides", "accurate", "copies", "first_flags", "first_len", "frames", "late_syns"),
+    )
 
     def __init__(self) -> None:
         self._sides: dict[Side, Signs] = {}
@@ -327,6 +337,7 @@ class Vitals:
         self.first_flags: int | None = None
         self.first_len = 0
         self.late_syns = 0
+        self.accurate = False
         self.frames: dict[str, int] | None = None
 
     def of(self, side: Side) -> Signs:
@@ -357,7 +368,9 @@ class Vitals:
         peer = sides.get(Side.SERVER if side is Side.CLIENT else Side.CLIENT)
         if flags & SYN and not flags & RST and peer is not None and peer.last_ns is not None:
             self.late_syns += me.iss not in (None, segment.seq)
-        me.take_sent(segment, observation)
+        if flags & _SYN_ACK == _SYN_ACK and self.first_flags & _ASKS_ACCURATE == _ASKS_ACCURATE:
+            self.accurate = flags & _ECN in _ACCURATE
+        me.take_sent(segment, observation, accurate=self.accurate)
         if peer is not None:
             peer.take_received(segment, me)
 

@@ -461,6 +461,22 @@ def test_a_lost_reset_is_not_called_ignored() -> None:
     assert "resets-ignored" not in codes(talk)
 
 
+@pytest.mark.parametrize(("answer", "told"), [
+    (Flags(0), True), (Flags.ECE, True), (Flags.CWR, False), (Flags.AE | Flags.CWR, False),
+])  # fmt: skip
+def test_an_echo_of_congestion_where_accurate_ecn_was_asked_for(answer: Flags, told: bool) -> None:
+    """If the answer agrees, ECE is a digit of a counter (RFC 9768), and says nothing by itself."""
+    talk = Talk()
+    every = Flags.AE | Flags.CWR | Flags.ECE
+    feed(talk, replace(talk.segment(C, "S"), flags=Flags.SYN | every))
+    feed(talk, replace(talk.segment(S, "SA"), flags=Flags.SYN | Flags.ACK | answer))
+    feed(talk, replace(talk.segment(C, "A"), flags=Flags.ACK | every))
+    assert ("congestion-marked" in codes(talk)) is told
+    if not told:
+        odd(talk, S, "A", 5, ecn=3)
+        assert the(talk, Code.CONGESTION_MARKED).facts == {"packets": 1, "echoes": 0}
+
+
 def test_small_things() -> None:
     talk = Talk(client=CLIENT._replace(port=0)).handshake()
     talk.client("AU", 1)

@@ -9,7 +9,7 @@ the segment itself.
 
 from __future__ import annotations
 
-from tcpviz.bulk.brief.rows import KEPT, RIGHT, SELECTIVE, TIMED, Row, Rows
+from tcpviz.bulk.brief.rows import ECHOED, KEPT, MARKED, RIGHT, SELECTIVE, TIMED, Row, Rows
 from tcpviz.bulk.long.recall import PlacesOfData, Reader
 from tcpviz.bulk.views import Views
 from tcpviz.core.analysis import Analysis
@@ -157,6 +157,8 @@ class Past:
         assert self._halves is not None
         one, two = self._halves
         me, peer = (two, one) if server else (one, two)
+        if told[0] & ECHOED and me.vitals.accurate:
+            told = (told[0] & ~ECHOED, *told[1:])
         if not self._stays(me, peer, told):
             return False
         self._go(me, peer, told)
@@ -247,6 +249,10 @@ class Past:
                 return False
         if kind & RIGHT and mine.sums is Sums.UNTRIED:
             return False
+        if kind >= MARKED:  # the first one is shown
+            signs = me.signs
+            if (kind & MARKED and not signs.marked) or (kind & ECHOED and not signs.echoed):
+                return False
         if not length:
             # One that repeats may be an answer to a keep-alive.
             return ack != fwd.last_ack or not rev.kept_alive
@@ -289,6 +295,10 @@ class Past:
             signs.ttls = (*signs.ttls, ttl)[:MAX_TTLS]
         if kind & RIGHT:
             signs.summed += 1
+        if kind & MARKED:
+            signs.marked += 1
+        if kind & ECHOED:
+            signs.echoed += 1
         if kind & TIMED:
             ticks = signs.ticks
             if ticks is None or (value - ticks) & _MASK < _HALF:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import (
-    ECN_SHIFT,
+    CONGESTED,
+    ECN_FLAGS,
     HEADS,
     ODD,
     SACKED,
@@ -40,10 +41,13 @@ timestamps' value and echo, and its IP packet's length (its data's, unless it wa
 Scope = tuple[str, ...]
 """VLANs and tunnels."""
 
-RIGHT, TIMED, SELECTIVE, KEPT = 1, 2, 4, 8
-"""Bits of a row's kind: its checksum is right; it has timestamps, SACK blocks, data as captured."""
+RIGHT, TIMED, SELECTIVE, KEPT, MARKED, ECHOED = 1, 2, 4, 8, 16, 32
+"""Bits of a row's kind: its checksum is right; it has timestamps, SACK blocks, data as captured.
 
-_ACK, _PSH, _SYN = 16, 8, 2
+And it met congestion on its way, or tells of that.
+"""
+
+_ACK, _PSH, _SYN, _ECE = 16, 8, 2, 64
 _TOLD = np.uint16(0x1D)  # FIN, RST, PSH, ACK: what has no options of its own, nor urgent data
 
 
@@ -114,10 +118,10 @@ def _kinds(array: Piece, rows: Array, row: Array) -> tuple[Array, Array, Array]:
     """Which segments may be plain, which are bare, and their kinds."""
     bits, length, flags = row["bits"], row["length"], row["flags"]
     said = bits >> SUM_SHIFT & 3
-    usual = (bits & (3 << ECN_SHIFT) != 3 << ECN_SHIFT) & (said != sums.WRONG)
-    usual &= array["where"][rows] != -1
-    bare = usual & (bits & ODD == 0) & (flags & _TOLD == flags)
-    plain = usual & (flags & np.uint16(0xFFFF ^ _PSH) == _ACK)
+    usual = (said != sums.WRONG) & (array["where"][rows] != -1)
+    marked = bits & CONGESTED == CONGESTED
+    bare = usual & ~marked & (bits & ODD == 0) & (flags & _TOLD == flags)
+    plain = usual & (flags & np.uint16(0xFFFF ^ (_PSH | ECN_FLAGS)) == _ACK)
     plain &= (bits & ODD == 0) | (bits & SACKED != 0)
     plain &= (row["window"] > 0) & (row["ack"] != 0)
     # Where numbers come round others see to it.
@@ -129,6 +133,7 @@ def _kinds(array: Piece, rows: Array, row: Array) -> tuple[Array, Array, Array]:
     bare &= clear
     kind = (said == sums.RIGHT) * RIGHT + (bits & STAMPED != 0) * TIMED
     kind += (bits & SACKED != 0) * SELECTIVE + ((lacks <= 0) & (length > 0)) * KEPT
+    kind += marked * MARKED + (flags & _ECE != 0) * ECHOED
     return plain, bare, kind
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.work import ID_STEP, Work
-from tcpviz.bulk.segments.columns import ECN_SHIFT, ODD, STAMPED
+from tcpviz.bulk.segments.columns import ECN_FLAGS, ECN_SHIFT, ODD, STAMPED
 from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
 from tcpviz.core.doubt import LEAST_REACH, UNKNOWN_REACH
 from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
@@ -112,8 +112,11 @@ def repeats(w: Work) -> Array:
 
 
 def asks(flags: Array) -> Array:
-    """SYNs that open a connection, with or without asking for ECN (RFC 3168 section 6.1.1)."""
-    syns: Array = (flags == SYN) | (flags == SYN | _ECN_SETUP)
+    """SYNs that open a connection, with or without asking for ECN (RFC 3168 section 6.1.1).
+
+    Or for accurate ECN, which a SYN,ACK that is in order does not agree to (RFC 9768).
+    """
+    syns: Array = (flags == SYN) | (flags == SYN | _ECN_SETUP) | (flags == SYN | ECN_FLAGS)
     return syns
 
 

@@ -42,6 +42,11 @@ class Half(Views):
         return known and (self.end.sums is not Sums.UNTRIED or self.end.wrong_sums >= MANY_WRONG)
 
     @property
+    def echoed(self) -> bool:
+        """Whether one more ECE is only counted, if that."""
+        return self.signs.echoed > 0 or self.vitals.accurate
+
+    @property
     def longest(self) -> int:
         """Its longest data, acknowledged or not."""
         biggest = self.signs._biggest
@@ -51,14 +56,16 @@ class Half(Views):
     def shape(self) -> tuple[object, ...]:
         """What decides which of its segments are plain, besides numbers."""
         ticks = self.signs.ticks is None
-        return self.end.sums, self.told, self.signs.ttls, self.flow.scale, ticks, self.flow
+        told = self.told, self.signs.marked > 0, self.echoed
+        return self.end.sums, told, self.signs.ttls, self.flow.scale, ticks, self.flow
 
     @property
     def stood(self) -> tuple[object, ...]:
         """What a segment with ACK alone can change of its shape, and of its being ready."""
         end, signs = self.end, self.signs
         fins = end.fin, end.fin_acked, end.got_fin
-        return end.claim, *fins, end.sums, self.told, signs.ttls, signs.ticks is None
+        told = self.told, signs.marked > 0, self.echoed
+        return end.claim, *fins, end.sums, told, signs.ttls, signs.ticks is None
 
     @property
     def unsettled(self) -> set[int]:
@@ -85,6 +92,8 @@ class Half(Views):
             len(signs.ttls) >= MAX_TTLS,
             end.sums,
             self.told,
+            signs.marked > 0,
+            self.echoed,
             self.longest,
             end.iss is not None and not end.scale_cut,
         )

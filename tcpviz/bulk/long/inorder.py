@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import (
-    ECN_SHIFT,
+    CONGESTED,
+    ECN_FLAGS,
     ODD,
     SACKED,
     STAMPED,
@@ -39,7 +40,7 @@ from tcpviz.core.zeek_gaps import MAX_WITHOUT_FURTHER_ACKS
 Array = NDArray[Any]
 Span = tuple[int, int]
 
-_ACK, _PSH, _SYN, _FIN, _RST = 16, 8, 2, 1, 4
+_ECE, _ACK, _PSH, _SYN, _FIN, _RST = 64, 16, 8, 2, 1, 4
 
 RECENT = 16
 """Packets among which the core looks for copies."""
@@ -56,6 +57,7 @@ class Standing:
     ``idents``   IP identifications of its latest packets, and how far before the stretch they were
     ``ttls``     known of it, ``full`` if no others are told
     ``sums``     what its checksums are worth; ``told`` whether one more wrong one is only counted
+    ``marked``   whether it met congestion before, ``echoed`` whether one more ECE is only counted
     ``longest``  its longest data so far
     ``opened``   whether its SYN was seen, with all that tells its window's unit
     """
@@ -72,6 +74,8 @@ class Standing:
     full: bool
     sums: Sums
     told: bool
+    marked: bool
+    echoed: bool
     longest: int
     opened: bool
 
@@ -92,6 +96,7 @@ class Stretch:
     ``back``     what it acknowledges, counted as the other end's numbers are
     ``quiet``    places by sender of what acknowledges all that the other end had sent
     ``recent``   by sender: its timestamp is the other end's TS.Recent from then on
+    ``congested``, ``echoes``  met congestion on its way; tells of that
     ``repeats``, ``updates``, ``full``  duplicate ACKs, window updates, full windows
     ``shut``     places by sender of windows of zero; ``closes`` the first ones of them in a row,
                  ``opens`` what comes behind each row
@@ -127,6 +132,8 @@ class Stretch:
         self.window = row["window"].astype(np.int64)
         self.flags = np.ascontiguousarray(row["flags"])
         self.bits = np.ascontiguousarray(row["bits"])
+        self.congested = self.bits & CONGESTED == CONGESTED
+        self.echoes = self.flags & np.uint16(_ECE) != 0
         self.at = np.flatnonzero(~side), np.flatnonzero(side)
         ahead = np.cumsum(side)
         self._before = np.arange(self.count) - (ahead - side), ahead - side
@@ -249,12 +256,11 @@ class Stretch:
     def _fits(self, *, older: bool) -> Array:
         """Which segments go on where their sender stands, and are odd in nothing."""
         bits, flags, back, length = self.bits, self.flags, self.back, self.length
-        ok = (flags & np.uint16(0xFFFF ^ _PSH) == _ACK) & (self.rel == self.mine)
+        ok = (flags & np.uint16(0xFFFF ^ (_PSH | ECN_FLAGS)) == _ACK) & (self.rel == self.mine)
         ok &= (back <= self.theirs) & (self.ack != 0)
         # A byte into a closed window is a probe.
         ok &= (length > 1) | (self.offered > 0) | (length == 0)
         ok &= (bits & ODD == 0) | (bits & SACKED != 0)
-        ok &= bits & (3 << ECN_SHIFT) != 3 << ECN_SHIFT
         ok &= ~self._late & ~self._far
         # What acknowledges so little that nobody need believe it.
         room = np.full(self.count, LEAST_REACH, np.int64)
@@ -276,6 +282,10 @@ class Stretch:
                 ok[at] &= said[at] != sums.RIGHT
             if me.sums is Sums.RIGHT or not me.told:
                 ok[at] &= said[at] != sums.WRONG
+            if not me.marked:
+                ok[at] &= ~self.congested[at]
+            if not me.echoed:
+                ok[at] &= ~self.echoes[at]
             # The longest data so far may be told of.
             longest = _most(me.longest, length[at])
             ok[at] &= length[at] <= longest[:-1]

@@ -350,6 +350,9 @@ class Onward:
             known = stretch.bits[mine] >> SUM_SHIFT & 3
             signs.summed += int(np.count_nonzero(known != sums.UNKNOWN))
             signs.bad_sums += int(np.count_nonzero(known == sums.WRONG))
+            signs.marked += int(np.count_nonzero(stretch.congested & mine))
+            if not half.vitals.accurate:
+                signs.echoed += int(np.count_nonzero(stretch.echoes & mine))
             for name, each in zip(counts, marked, strict=True):
                 number = int(np.count_nonzero(each & mine))
                 if number:

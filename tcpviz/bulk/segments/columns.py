@@ -62,6 +62,12 @@ STAMPED, ODD, SACKED = 1, 2, 64
 SUM_SHIFT, ECN_SHIFT = 2, 4
 """In ``bits``: two bits of :mod:`tcpviz.bulk.segments.sums`' and two of ECN's."""
 
+CONGESTED = 3 << ECN_SHIFT
+"""In ``bits``: congestion was experienced on the way (RFC 3168 section 5)."""
+
+ECN_FLAGS = 0x1C0
+"""In ``flags``: AE, CWR and ECE. Of these nobody is told but of the last one."""
+
 Column = NDArray[Any]
 
 _SPACES: dict[str, Any] = {"row": ROW} | {
@@ -275,7 +281,7 @@ class Columns:
             sacks = one.options.sack
             usual = not (
                 one.options.fast_open is not None
-                or one.options.unknown
+                or not all(options.ignored(*each) for each in one.options.unknown)
                 or one.options.malformed
                 or scale in (options.CUT_SCALE, options.NO_SCALE)
             )

@@ -14,6 +14,12 @@ from tcpviz.core.vitals import FAR
 Longs = NDArray[Any]
 
 _END, _NOP, _MSS, _SCALE, _PERMITTED, _SACK, _STAMPS = 0, 1, 2, 3, 4, 5, 8
+_MPTCP, _FAST_OPEN, _EXPERIMENTS = 30, 34, (253, 254)
+_MAGIC = 0xF9, 0x89
+"""What an option for experiments begins with that is Fast Open's (RFC 7413 appendix A)."""
+
+_DSS = 2
+"""MPTCP's subtype that stands on data and its acknowledgements (RFC 8684 section 3.3)."""
 _USUAL_STAMPS = 0x0101080A
 _USUAL_SYN = 0x0204, 0x0402080A, 0x010303  # MSS; SACK-permitted and timestamps; NOP and scale
 CUT_SCALE, NO_SCALE = 254, 255
@@ -28,8 +34,9 @@ class Read:
     """What the options of each segment say.
 
     ``stamped`` whether there are timestamps, ``value`` and ``echo`` which, the ``scale`` as sent,
-    and ``odd`` for anything besides MSS, window scale, SACK-permitted and timestamps. Where that
-    is nothing but SACK blocks near what is acknowledged, it is ``sacked``, too.
+    and ``odd`` for anything besides MSS, window scale, SACK-permitted, timestamps, and what is
+    :func:`ignored`. Where that is nothing but SACK blocks near what is acknowledged, it is
+    ``sacked``, too.
     """
 
     stamped: NDArray[Any]
@@ -93,6 +100,33 @@ def read(
     return out
 
 
+def _known_kinds() -> NDArray[Any]:
+    known = np.ones(256, np.bool_)
+    known[: _STAMPS + 1] = [False] * 6 + [True] * 2 + [False]
+    known[[_MPTCP, _FAST_OPEN, *_EXPERIMENTS]] = False
+    return known
+
+
+_IGNORED = _known_kinds()
+
+
+def ignored(kind: int, data: bytes) -> bool:
+    """Whether nothing depends on an option: a signature (RFC 2385), a user timeout, an unknown one.
+
+    Something does on Fast Open's, and on MPTCP's but for what stands on its data.
+    """
+    if kind == _MPTCP:
+        return bool(data) and data[0] >> 4 == _DSS
+    return bool(_IGNORED[kind]) or kind in _EXPERIMENTS  # those that are Fast Open's are no unknown
+
+
+def _fast_open(octets: NDArray[Any], place: Longs) -> NDArray[Any]:
+    """Whether an option for experiments may be Fast Open's, by its first two bytes."""
+    first, second = (octets[np.minimum(place + at, len(octets) - 1)] for at in (2, 3))
+    magic: NDArray[Any] = (first == _MAGIC[0]) & (second == _MAGIC[1])
+    return magic
+
+
 def _stamps(out: Read, words: NDArray[Any], rows: Longs, place: Longs) -> None:
     out.stamped[rows] = True
     out.value[rows] = words[place].view(">u4")
@@ -152,6 +186,10 @@ def _one_by_one(
         )
         blocks = (kind == _SACK) & (length >= 10) & (length % 8 == 2)
         known |= blocks
+        known |= _IGNORED[kind]
+        several = np.flatnonzero((kind == _MPTCP) & (length > 2) & ~wrong)
+        known[several] = octets[place[several] + 2] >> 4 == _DSS
+        known |= (kind >= _EXPERIMENTS[0]) & (kind <= _EXPERIMENTS[1]) & ~_fast_open(octets, place)
         out.odd[rows[wrong | ~known]] = True
         whole = ~wrong & ~done
         mine = whole & known
