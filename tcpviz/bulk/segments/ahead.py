@@ -9,6 +9,7 @@ datagram in fragments, packets that were lost, other interfaces. From there on i
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 from collections.abc import Iterator
 from functools import partial
@@ -18,9 +19,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from tcpviz.bulk import forks
-from tcpviz.bulk.segments.columns import SMALLEST, Piece, Scope, Tables
+from tcpviz.bulk.segments.columns import SMALLEST, Column, Columns, Piece, Scope, Tables
 from tcpviz.bulk.segments.icmp import ADDRESSES, Errors
-from tcpviz.bulk.segments.passing import Passing
 from tcpviz.bulk.segments.reading import PIECE, Reading
 from tcpviz.bulk.segments.records import Batch, BulkPcap, BulkPcapng
 from tcpviz.wire.decoder import Counts, Decoder
@@ -31,8 +31,11 @@ WORTH = 1 << 24
 LOOK = 1 << 20
 """Bytes in which the beginning of a record is looked for."""
 
-_LEAST = 56
-"""Bytes of a capture that a segment takes at least, in raw IP; fewer are of one cut short."""
+_STEP = 1 << 21
+"""Bytes of memory that are given back at a time: a large page."""
+
+_ROWS = 1 << 15
+"""Rows that are given back at a time: they stay in the processor's cache."""
 
 
 class Head(NamedTuple):
@@ -40,8 +43,7 @@ class Head(NamedTuple):
 
     ``state``    by what the parser took its first record
     ``end``      the place in the file behind its last record, ``records`` how many there are
-    ``rows``     how many segments, ``wide`` if some take 32 bits for their length; ``singly`` of
-                 them read one by one
+    ``rows``     how many segments; ``singly`` of them read one by one
     ``counts``   the decoder's
     ``long``, ``scopes``, ``sources``  as of :class:`Tables`
     ``errors``   how many ICMP errors; ``quoting`` are the VLANs and tunnels of such
@@ -51,7 +53,6 @@ class Head(NamedTuple):
     end: int
     records: int
     rows: int
-    wide: bool
     singly: int
     counts: Counts
     long: list[bytes]
@@ -66,7 +67,7 @@ class Ahead:
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._parts: dict[int, tuple[forks.Fork[Any], Passing]] = {}
+        self._forks: dict[int, forks.Fork[Any]] = {}
         capture, file = reading.capture, reading.file
         parser, size = capture.stream.parser, capture.size
         if file is None or size is None or capture.stream.packed:
@@ -83,43 +84,58 @@ class Ahead:
             found = parser.find(os.pread(file, LOOK, at))
             if found is not None and at + found > max([capture.position, *begins]):
                 begins.append(at + found)
-        spans = list(pairwise([*begins, size]))
-        heads = reading.columns.heads
-        rooms = [Passing((end - begin) // _LEAST, heads=heads) for begin, end in spans]
-        makes = [
-            partial(_part, reading, room, *span) for room, span in zip(rooms, spans, strict=True)
-        ]
-        # There may be room for fewer forks.
-        begun = zip(forks.begun(makes), rooms, strict=False)
-        self._parts = dict(zip(begins, begun, strict=False))
-        capture.until = min(self._parts, default=None)
+        makes = [partial(_part, reading, *each) for each in pairwise([*begins, size])]
+        self._forks = dict(zip(begins, forks.begun(makes), strict=False))
+        capture.until = min(self._forks, default=None)
 
     def look(self) -> None:
         """Take what a fork has read, if this reading has come to where that begins."""
         capture = self._reading.capture
         while capture.until is not None and capture.position >= capture.until:
-            fork, room = self._parts.pop(capture.until)
+            fork = self._forks.pop(capture.until)
             parser = capture.stream.parser
             if parser is not None and parser.between == capture.until:
                 with contextlib.suppress(forks.Lost):  # it is read here then
-                    _join(self._reading, fork, room)
+                    _join(self._reading, fork)
             fork.close()
-            capture.until = min(self._parts, default=None)
+            capture.until = min(self._forks, default=None)
 
     def close(self) -> None:
         """End them all."""
-        for fork, _ in self._parts.values():
+        for fork in self._forks.values():
             fork.close()
-        self._parts = {}
+        self._forks = {}
 
 
-def _part(reading: Reading, columns: Passing, begin: int, end: int) -> Iterator[Head | Piece]:
-    """In a fork: read what lies from ``begin`` to ``end``, into these columns, and tell of it."""
+class _Passing(Columns):
+    """Columns in memory that is given back from the front on, before another has them."""
+
+    def _empty(self, count: int, kind: str) -> Column:
+        room = mmap.mmap(
+            -1, max(count * np.dtype(kind).itemsize, 1), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        )
+        with contextlib.suppress(OSError, AttributeError, ValueError):
+            room.madvise(mmap.MADV_HUGEPAGE)
+        return np.frombuffer(room, kind, count)
+
+    def let_go(self, rows: int) -> None:
+        """The first rows are not asked for any more."""
+        for space in self._space.values():
+            room = space.base.obj if isinstance(space.base, memoryview) else None
+            gone = rows * space.itemsize // _STEP * _STEP
+            if gone and isinstance(room, mmap.mmap):
+                with contextlib.suppress(OSError, AttributeError, ValueError):
+                    room.madvise(mmap.MADV_DONTNEED, 0, gone)
+
+
+def _part(reading: Reading, begin: int, end: int) -> Iterator[Head | Piece]:
+    """In a fork: read what lies from ``begin`` to ``end``, and give it back."""
     capture, file = reading.capture, reading.file
     parser = capture.stream.parser
     assert parser is not None
     assert file is not None
     parser.go_on(begin, 0)
+    columns = _Passing((end - begin) // SMALLEST, heads=reading.columns.heads)
     reading.begin_anew(columns, decoder := Decoder())
     state, before, at = parser.state, parser.traces, begin
     head = _head(reading, state)
@@ -133,11 +149,12 @@ def _part(reading: Reading, columns: Passing, begin: int, end: int) -> Iterator[
             break
         at += len(data)
         head = _head(reading, state)
-    if not columns.fits:
-        return
-    yield head._replace(wide=columns.wide)
+    yield head
     if head.errors:
         yield reading.errors.of(head.errors)
+    for row in range(0, head.rows, _ROWS):
+        columns.let_go(row)
+        yield columns.spaces(row, min(row + _ROWS, head.rows))
 
 
 def _head(reading: Reading, state: tuple[object, ...]) -> Head:
@@ -145,11 +162,11 @@ def _head(reading: Reading, state: tuple[object, ...]) -> Head:
     assert parser is not None
     told = tables.long, tables.scopes, tables.sources
     errors = len(reading.errors), reading.errors.scopes
-    counts = reading.columns.count, False, reading.singly, reading.decoder.counts
+    counts = reading.columns.count, reading.singly, reading.decoder.counts
     return Head(state, parser.offset, parser.number, *counts, *told, *errors)
 
 
-def _join(reading: Reading, fork: forks.Fork[Any], room: Passing) -> None:
+def _join(reading: Reading, fork: forks.Fork[Any]) -> None:
     """Take a part that begins where the reading has come to. Raises Lost; then nothing is taken."""
     columns, capture, parser = reading.columns, reading.capture, reading.capture.stream.parser
     assert parser is not None
@@ -160,8 +177,8 @@ def _join(reading: Reading, fork: forks.Fork[Any], room: Passing) -> None:
     numbers = _Numbers(columns.tables, head)
     try:
         errors = numbers.errors(fork.take(), reading.errors) if head.errors else None
-        for piece in room.pieces(head.rows, wide=head.wide):
-            rows = columns.extend(piece)
+        while columns.count - before < head.rows:
+            rows = columns.extend(fork.take())
             rows["frame"] += np.uint32(number)
             numbers.change(rows)
         if not reading.decoder.add(head.counts):
