@@ -279,6 +279,20 @@ def test_forks_that_die_lose_nothing(
     assert joined == []
 
 
+def test_frames_above_64_kib_where_forks_read(
+    tmp_path: Path, joined: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, path = tmp_path / "visits.pcap", tmp_path / "capture"
+    visits(source, 60)
+    frames = frames_of(source)
+    for place in (3, len(frames) // 2, len(frames) - 2):
+        made = list(frames)
+        made[place] = replace(made[place], wire_len=70_000)
+        path.write_bytes(variants.pcap(made))
+        compared(path, monkeypatch)
+    assert len(joined) == 3 * (HANDS - 1)
+
+
 def test_the_table_of_it_is_the_core_s(
     tmp_path: Path, joined: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
