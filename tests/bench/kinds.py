@@ -22,6 +22,7 @@ from tcpviz.sources.files import open_capture
 from tcpviz.wire.frame import Frame
 from tests.bench.generate import visits
 from tests.bulk import clocks, tunnels, variants
+from tests.bulk.signals import OPTIONS, accurate, classic, signalled, with_option
 from tests.wire import packets
 
 VISITS = 24_000
@@ -153,6 +154,11 @@ def _scan(frames: Frames) -> bytes:
     return variants.pcap(out)
 
 
+def _twice(frames: Frames) -> Frames:
+    """As of a mirror port that sends what it gets and what it gives."""
+    return [copy for each in frames for copy in (each, replace(each, time_ns=each.time_ns + 1000))]
+
+
 def _cut(frames: Frames, snaplen: int, change: Callable[[bytes], bytes], vlan: bool) -> bytes:
     """Snapshots of other packets than those of plain IPv4."""
     out = []
@@ -196,6 +202,13 @@ def kinds() -> Iterator[tuple[str, Callable[[Frames], bytes]]]:
     yield "drop counters, ten", lambda f: _dropped(f, len(f) // 10)
     yield "drop counters, a thousand", lambda f: _dropped(f, len(f) // 1000)
     yield "a scan, and ICMP errors", _scan
+    for name, made in (("congestion signals", classic), ("accurate ECN", accurate)):
+        yield name, lambda f, s=made: variants.pcap(signalled(f, s, 1))
+    for name in OPTIONS:
+        yield f"option: {name}", lambda f, n=name: variants.pcap(with_option(f, n))
+    yield "every packet twice", lambda f: variants.pcap(_twice(f))
+    yield "one direction", lambda f: variants.pcap([e for e in f if e.data[34:36] < e.data[36:38]])
+    yield "no SYNs", lambda f: variants.pcap([each for each in f if not each.data[47] & 2])
     yield "clock leaps, one", lambda f: _often(f, 1, MONTH)
     yield "clock leaps, a hundred", lambda f: _often(f, 100, MONTH)
     yield "clock set back, ten times", lambda f: _often(f, 10, -3 * clocks.SECOND)

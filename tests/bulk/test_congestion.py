@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import struct
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,65 +11,14 @@ from tests.bulk import variants
 from tests.bulk.compare import built, differences
 from tests.bulk.drawing import frames_of
 from tests.bulk.inside import unlike
-
-_SYN, _ACK = 2, 16
-_AE, _CWR, _ECE, _ALL = 0x100, 0x80, 0x40, 0x1C0
-
-Signals = Callable[[int, bool, random.Random], tuple[int, int]]
-"""By a segment's flags, and whether the server sent it: flags to set, and ECN's two bits."""
-
-
-def changed(data: bytes, flags: int = 0, ecn: int = 0, option: bytes = b"") -> bytes:
-    """An Ethernet frame with more flags and options, its checksum brought up to date (RFC 1624)."""
-    head = data[46] >> 4
-    (old,) = struct.unpack_from("!H", data, 46)
-    total = struct.unpack_from("!H", data, 16)[0] + len(option)
-    new = (old | flags) + (len(option) // 4 << 12)
-    told = int.from_bytes(data[50:52], "big")
-    more = sum(struct.unpack(f"!{len(option) // 2}H", option)) + len(option)
-    sum_ = 65535 - (65535 - told + 65535 - old + new + more) % 65535
-    made = bytearray(data[: 34 + 4 * head] + option + data[34 + 4 * head :])
-    made[15] = made[15] & 0xFC | ecn
-    struct.pack_into("!H", made, 16, total)
-    struct.pack_into("!H", made, 46, new)
-    struct.pack_into("!H", made, 50, sum_)
-    return bytes(made)
-
-
-def classic(flags: int, server: bool, dice: random.Random) -> tuple[int, int]:
-    """ECN as RFC 3168 has it, on a link that marks much."""
-    if flags & _SYN:
-        return (_ECE if server else _ECE | _CWR), 0
-    extra = (_ECE if dice.random() < 0.3 else 0) | (_CWR if dice.random() < 0.1 else 0)
-    return extra, 3 if dice.random() < 0.3 else 2
-
-
-def accurate(flags: int, server: bool, dice: random.Random) -> tuple[int, int]:
-    """A counter in three flags of every segment (RFC 9768)."""
-    if flags & _SYN:
-        return (_CWR if server else _ALL), 1
-    return dice.randrange(8) << 6, 3 if dice.random() < 0.05 else 1
-
-
-def refused(flags: int, server: bool, dice: random.Random) -> tuple[int, int]:
-    """Accurate ECN was asked for, and nobody has heard of it."""
-    return (_ALL if flags & _SYN and not server else 0), 0
-
-
-def signalled(path: Path, signals: Signals, seed: int) -> None:
-    dice = random.Random(seed)
-    made = []
-    for each in frames_of(path):
-        flags, server = each.data[47], each.data[34:36] < each.data[36:38]
-        made.append(replace(each, data=changed(each.data, *signals(flags, server, dice))))
-    path.write_bytes(variants.pcap(made))
+from tests.bulk.signals import OPTIONS, Signals, accurate, classic, refused, signalled, with_option
 
 
 @pytest.mark.parametrize("signals", [classic, accurate])
 def test_a_long_transfer_is_hardly_followed(tmp_path: Path, signals: Signals) -> None:
     path = tmp_path / "transfer.pcap"
     packets = stream(path, 4000, lost=3)
-    signalled(path, signals, 5)
+    path.write_bytes(variants.pcap(signalled(frames_of(path), signals, 5)))
     found, segments, taken = unlike(path)
     assert (found, segments) == ([], packets)
     assert taken < packets / 20
@@ -83,23 +28,12 @@ def test_a_long_transfer_is_hardly_followed(tmp_path: Path, signals: Signals) ->
 def test_short_connections(tmp_path: Path, signals: Signals) -> None:
     path = tmp_path / "visits.pcap"
     visits(path, 150, odd=0.2)
-    signalled(path, signals, 6)
+    path.write_bytes(variants.pcap(signalled(frames_of(path), signals, 6)))
     building = built(path)
     assert differences(path, building) == []
     assert (len(building.followed) < 60) is (signals is refused)
 
 
-OPTIONS: dict[str, tuple[bytes, bytes]] = {  # of a SYN, of all others
-    "a signature": (b"\1\1\x13\x12" + bytes(range(16)),) * 2,
-    "a user timeout": (b"\x1c\4\0\x10",) * 2,
-    "an experiment": (b"\xfd\4\x12\x34",) * 2,
-    "Fast Open's experiment": (b"\xfe\4\xf9\x89", b"\xfe\4\xf9\x89"),
-    "MPTCP": (b"\x1e\x0c\1\x81" + bytes(8), b"\x1e\x08\x20\1" + bytes(4)),
-    "MPTCP without DSS": (b"\x1e\4\1\x81", b"\x1e\4\x30\1"),
-    "one that nobody knows": (b"\x63\4ab",) * 2,
-    "a known one of another length": (b"\2\5\5\xb4\1\1\1\1",) * 2,
-    "no length": (b"\x63\0\0\0",) * 2,
-}
 SAY_NOTHING = {"a signature", "a user timeout", "an experiment", "one that nobody knows"}
 
 
@@ -107,13 +41,7 @@ SAY_NOTHING = {"a signature", "a user timeout", "an experiment", "one that nobod
 def test_options_on_every_segment(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "visits.pcap"
     visits(path, 60, odd=0.1)
-    syn, other = OPTIONS[kind]
-    made = []
-    for each in frames_of(path):
-        option = syn if each.data[47] & _SYN else other
-        longer = changed(each.data, option=option)
-        made.append(replace(each, data=longer, wire_len=each.wire_len + len(option)))
-    path.write_bytes(variants.pcap(made))
+    path.write_bytes(variants.pcap(with_option(frames_of(path), kind)))
     building = built(path)
     assert differences(path, building) == []
     assert (len(building.followed) < 20) is (kind in SAY_NOTHING)
@@ -122,13 +50,7 @@ def test_options_on_every_segment(tmp_path: Path, kind: str) -> None:
 def test_a_transfer_of_mptcp_is_hardly_followed(tmp_path: Path) -> None:
     path = tmp_path / "transfer.pcap"
     packets = stream(path, 4000, lost=2)
-    frames = frames_of(path)
-    for place, each in enumerate(frames):
-        syn, other = OPTIONS["MPTCP"]
-        option = syn if each.data[47] & _SYN else other
-        longer = changed(each.data, option=option)
-        frames[place] = replace(each, data=longer, wire_len=each.wire_len + len(option))
-    path.write_bytes(variants.pcap(frames))
+    path.write_bytes(variants.pcap(with_option(frames_of(path), "MPTCP")))
     found, segments, taken = unlike(path)
     assert (found, segments) == ([], packets)
     assert taken < packets / 20
