@@ -37,6 +37,9 @@ FIN, SYN, RST, PSH, ACK = (
 )
 """Some as plain numbers: what is done with a flag is a call of Python, many times a segment."""
 
+ECN = int(Flags.AE | Flags.CWR | Flags.ECE)
+"""The flags of ECN (RFC 3168 section 6.1, RFC 9768 section 3.1)."""
+
 _SPOKEN_ORDER = (
     Flags.SYN,
     Flags.FIN,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from tcpviz.core import seq as seqno
 from tcpviz.core.marks import MarkName, Observation
 from tcpviz.core.records import Side
-from tcpviz.core.segment import ACK, FIN, RST, SYN, Flags, Segment
+from tcpviz.core.segment import ACK, ECN, FIN, RST, SYN, Flags, Segment
 
 FAR = 1 << 26
 """No SACK block lies further than this from its ACK: 64 MB, more than Linux' largest buffers."""
@@ -27,8 +27,7 @@ _URG, _ECE = int(Flags.URG), int(Flags.ECE)
 _SYN_RST, _SYN_FIN = SYN | RST, SYN | FIN
 _ODD = int(Flags.URG | Flags.ECE | Flags.FIN)
 _SYN_ACK = SYN | ACK
-_ECN = int(Flags.AE | Flags.CWR | Flags.ECE)
-_ASKS_ACCURATE = SYN | _ECN
+_ASKS_ACCURATE = SYN | ECN
 _ACCURATE = frozenset(map(int, (Flags.CWR, Flags.CWR | Flags.ECE, Flags.AE, Flags.AE | Flags.CWR)))
 """What a SYN,ACK answers that agrees to accurate ECN (RFC 9768 section 3.1.1, table 2)."""
 _ALIVE = (MarkName.KEEP_ALIVE, MarkName.ZERO_WINDOW_PROBE)
@@ -369,7 +368,7 @@ class Vitals:
         if flags & SYN and not flags & RST and peer is not None and peer.last_ns is not None:
             self.late_syns += me.iss not in (None, segment.seq)
         if flags & _SYN_ACK == _SYN_ACK and self.first_flags & _ASKS_ACCURATE == _ASKS_ACCURATE:
-            self.accurate = flags & _ECN in _ACCURATE
+            self.accurate = flags & ECN in _ACCURATE
         me.take_sent(segment, observation, accurate=self.accurate)
         if peer is not None:
             peer.take_received(segment, me)

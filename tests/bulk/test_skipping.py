@@ -10,7 +10,9 @@ import pytest
 
 from tcpviz.bulk.connections import skipping
 from tcpviz.bulk.long import inorder
+from tcpviz.core.connection import Connection
 from tcpviz.core.halfconn import Sums
+from tcpviz.wire.frame import Frame
 from tests.bench.generate import stream
 from tests.bulk import variants
 from tests.bulk.compare import built, differences
@@ -42,6 +44,18 @@ def test_a_transfer_that_is_never_quiet_is_hardly_followed(tmp_path: Path) -> No
     assert taken < packets / 20
 
 
+def hardly_followed(path: Path, frames: list[Frame]) -> Connection:
+    """The only connection of these, of which the core takes few segments; it is equal."""
+    path.write_bytes(variants.pcap(frames))
+    found, segments, taken = unlike(path)
+    assert (found, segments) == ([], len(frames))
+    assert taken < len(frames) / 20
+    building = built(path)
+    building.reading.close()
+    ((_, connection),) = building.followed
+    return connection
+
+
 def test_one_ack_that_comes_much_too_late_is_doubted_and_the_rest_is_plain(
     tmp_path: Path,
 ) -> None:
@@ -53,16 +67,10 @@ def test_one_ack_that_comes_much_too_late_is_doubted_and_the_rest_is_plain(
     late = next(at for at in range(100, len(frames)) if len(frames[at].data) == bare)
     frame = frames.pop(late)
     frames.insert(1500, replace(frame, time_ns=frames[1500].time_ns))
-    path.write_bytes(variants.pcap(frames))
-    found, segments, taken = unlike(path)
-    assert (found, segments) == ([], len(frames))
-    assert taken < len(frames) / 20
-    building = built(path)
-    ((_, connection),) = building.followed
+    connection = hardly_followed(path, frames)
     (end,) = (each for each in (connection.client, connection.server) if each.doubted)
     assert end.doubted[0].flags == ACK
     assert not end.doubted[0].payload_len
-    building.reading.close()
 
 
 @pytest.mark.parametrize("seed", [1, 3, 8, 24, 301])
@@ -82,15 +90,9 @@ def test_of_checksums_right_by_chance_only_the_first_is_followed(tmp_path: Path)
         if number % 300 != 299:  # the others are as they were
             data = frames[at].data
             frames[at] = replace(frames[at], data=data[:50] + b"\0\0" + data[52:])
-    path.write_bytes(variants.pcap(frames))
-    found, segments, taken = unlike(path)
-    assert (found, segments) == ([], len(frames))
-    assert taken < len(frames) / 20
-    building = built(path)
-    ((_, connection),) = building.followed
+    connection = hardly_followed(path, frames)
     assert connection.client.doubted is None
     assert connection.client.sums is Sums.OFFLOAD
-    building.reading.close()
 
 
 def test_of_losses_what_was_sent_again_is_followed(tmp_path: Path) -> None:

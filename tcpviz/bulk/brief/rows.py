@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import (
-    CONGESTED,
-    ECN_FLAGS,
     HEADS,
     ODD,
     SACKED,
@@ -24,10 +22,11 @@ from tcpviz.bulk.segments.columns import (
     SUM_SHIFT,
     Piece,
     clearly_captured,
+    congested,
     rows_at,
 )
 from tcpviz.bulk.segments.reading import Reading
-from tcpviz.core.segment import NO_OPTIONS, Endpoint, Options, Segment
+from tcpviz.core.segment import ECN, NO_OPTIONS, Endpoint, Options, Segment
 from tcpviz.core.twice import AT_ONCE_NS, RECENT
 from tcpviz.wire.decoder import Decoder
 from tcpviz.wire.tcp import FLAGS
@@ -119,9 +118,9 @@ def _kinds(array: Piece, rows: Array, row: Array) -> tuple[Array, Array, Array]:
     bits, length, flags = row["bits"], row["length"], row["flags"]
     said = bits >> SUM_SHIFT & 3
     usual = (said != sums.WRONG) & (array["where"][rows] != -1)
-    marked = bits & CONGESTED == CONGESTED
+    marked = congested(bits)
     bare = usual & ~marked & (bits & ODD == 0) & (flags & _TOLD == flags)
-    plain = usual & (flags & np.uint16(0xFFFF ^ (_PSH | ECN_FLAGS)) == _ACK)
+    plain = usual & (flags & np.uint16(0xFFFF ^ (_PSH | ECN)) == _ACK)
     plain &= (bits & ODD == 0) | (bits & SACKED != 0)
     plain &= (row["window"] > 0) & (row["ack"] != 0)
     # Where numbers come round others see to it.

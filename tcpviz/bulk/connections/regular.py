@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.work import ID_STEP, Work
-from tcpviz.bulk.segments.columns import ECN_FLAGS, ECN_SHIFT, ODD, STAMPED
+from tcpviz.bulk.segments.columns import ODD, STAMPED, congested
 from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
 from tcpviz.core.doubt import LEAST_REACH, UNKNOWN_REACH
-from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
+from tcpviz.core.segment import ACK, ECN, FIN, PSH, RST, SYN
 from tcpviz.core.twice import SAME_PACKET_NS
 
 Array = NDArray[Any]
@@ -116,13 +116,13 @@ def asks(flags: Array) -> Array:
 
     Or for accurate ECN, which a SYN,ACK that is in order does not agree to (RFC 9768).
     """
-    syns: Array = (flags == SYN) | (flags == SYN | _ECN_SETUP) | (flags == SYN | ECN_FLAGS)
+    syns: Array = (flags == SYN) | (flags == SYN | _ECN_SETUP) | (flags == SYN | ECN)
     return syns
 
 
 def plain(bits: Array) -> Array:
     """No odd options, and no congestion on the way."""
-    ordinary: Array = (bits & ODD == 0) & (bits & (3 << ECN_SHIFT) != 3 << ECN_SHIFT)
+    ordinary: Array = (bits & ODD == 0) & ~congested(bits)
     return ordinary
 
 

@@ -36,15 +36,12 @@ class Half(Views):
         return self.end.fin is not None
 
     @property
-    def told(self) -> bool:
-        """Whether one more wrong checksum of it is only counted."""
-        known = self.signs.frames is not None and "sum" in self.signs.frames
-        return known and (self.end.sums is not Sums.UNTRIED or self.end.wrong_sums >= MANY_WRONG)
-
-    @property
-    def echoed(self) -> bool:
-        """Whether one more ECE is only counted, if that."""
-        return self.signs.echoed > 0 or self.vitals.accurate
+    def counted(self) -> tuple[bool, bool, bool]:
+        """Whether one more wrong checksum, mark of congestion and ECE is only counted, if that."""
+        end, signs = self.end, self.signs
+        wrong = signs.frames is not None and "sum" in signs.frames
+        wrong = wrong and (end.sums is not Sums.UNTRIED or end.wrong_sums >= MANY_WRONG)
+        return wrong, signs.marked > 0, signs.echoed > 0 or self.vitals.accurate
 
     @property
     def longest(self) -> int:
@@ -56,16 +53,14 @@ class Half(Views):
     def shape(self) -> tuple[object, ...]:
         """What decides which of its segments are plain, besides numbers."""
         ticks = self.signs.ticks is None
-        told = self.told, self.signs.marked > 0, self.echoed
-        return self.end.sums, told, self.signs.ttls, self.flow.scale, ticks, self.flow
+        return self.end.sums, self.counted, self.signs.ttls, self.flow.scale, ticks, self.flow
 
     @property
     def stood(self) -> tuple[object, ...]:
         """What a segment with ACK alone can change of its shape, and of its being ready."""
         end, signs = self.end, self.signs
         fins = end.fin, end.fin_acked, end.got_fin
-        told = self.told, signs.marked > 0, self.echoed
-        return end.claim, *fins, end.sums, told, signs.ttls, signs.ticks is None
+        return end.claim, *fins, end.sums, self.counted, signs.ttls, signs.ticks is None
 
     @property
     def unsettled(self) -> set[int]:
@@ -91,9 +86,7 @@ class Half(Views):
             signs.ttls,
             len(signs.ttls) >= MAX_TTLS,
             end.sums,
-            self.told,
-            signs.marked > 0,
-            self.echoed,
+            *self.counted,
             self.longest,
             end.iss is not None and not end.scale_cut,
         )

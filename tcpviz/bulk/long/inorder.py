@@ -22,18 +22,18 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import (
-    CONGESTED,
-    ECN_FLAGS,
     ODD,
     SACKED,
     STAMPED,
     SUM_SHIFT,
     Columns,
     clearly_captured,
+    congested,
     rows_at,
 )
 from tcpviz.core.doubt import LEAST_REACH, UNKNOWN_REACH
 from tcpviz.core.halfconn import Sums
+from tcpviz.core.segment import ECN
 from tcpviz.core.vitals import STRANGE_TICKS
 from tcpviz.core.zeek_gaps import MAX_WITHOUT_FURTHER_ACKS
 
@@ -132,7 +132,7 @@ class Stretch:
         self.window = row["window"].astype(np.int64)
         self.flags = np.ascontiguousarray(row["flags"])
         self.bits = np.ascontiguousarray(row["bits"])
-        self.congested = self.bits & CONGESTED == CONGESTED
+        self.congested = congested(self.bits)
         self.echoes = self.flags & np.uint16(_ECE) != 0
         self.at = np.flatnonzero(~side), np.flatnonzero(side)
         ahead = np.cumsum(side)
@@ -256,7 +256,7 @@ class Stretch:
     def _fits(self, *, older: bool) -> Array:
         """Which segments go on where their sender stands, and are odd in nothing."""
         bits, flags, back, length = self.bits, self.flags, self.back, self.length
-        ok = (flags & np.uint16(0xFFFF ^ (_PSH | ECN_FLAGS)) == _ACK) & (self.rel == self.mine)
+        ok = (flags & np.uint16(0xFFFF ^ (_PSH | ECN)) == _ACK) & (self.rel == self.mine)
         ok &= (back <= self.theirs) & (self.ack != 0)
         # A byte into a closed window is a probe.
         ok &= (length > 1) | (self.offered > 0) | (length == 0)

@@ -21,8 +21,8 @@ import numpy as np
 from tcpviz.bulk import forks
 from tcpviz.bulk.segments.columns import SMALLEST, Column, Columns, Piece, Scope, Tables
 from tcpviz.bulk.segments.icmp import ADDRESSES, Errors
-from tcpviz.bulk.segments.reading import PIECE, Reading
-from tcpviz.bulk.segments.records import Batch, BulkPcap, BulkPcapng
+from tcpviz.bulk.segments.reading import Reading
+from tcpviz.bulk.segments.records import PIECE, Batch, BulkPcap, BulkPcapng
 from tcpviz.wire.decoder import Counts, Decoder
 
 WORTH = 1 << 24

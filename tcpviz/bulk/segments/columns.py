@@ -62,11 +62,7 @@ STAMPED, ODD, SACKED = 1, 2, 64
 SUM_SHIFT, ECN_SHIFT = 2, 4
 """In ``bits``: two bits of :mod:`tcpviz.bulk.segments.sums`' and two of ECN's."""
 
-CONGESTED = 3 << ECN_SHIFT
-"""In ``bits``: congestion was experienced on the way (RFC 3168 section 5)."""
-
-ECN_FLAGS = 0x1C0
-"""In ``flags``: AE, CWR and ECE. Of these nobody is told but of the last one."""
+_CONGESTED = 3 << ECN_SHIFT
 
 Column = NDArray[Any]
 
@@ -80,7 +76,7 @@ SMALLEST = 70
 
 _LEAST_ROOM = 1 << 12
 
-CUT_A_LITTLE = 64
+_CUT_A_LITTLE = 64
 """Bytes that the capture lacks of a packet: up to so many may be data, or what comes behind it."""
 
 Scope = tuple[int, tuple[str, ...]]
@@ -97,9 +93,15 @@ def packed(address: str) -> bytes:
     return inet_pton(AF_INET6, address) if ":" in address else inet_aton(address)
 
 
+def congested(bits: Column) -> Column:
+    """Where congestion was experienced on the way (RFC 3168 section 5), by the column ``bits``."""
+    marked: Column = bits & _CONGESTED == _CONGESTED
+    return marked
+
+
 def clearly_captured(lacks: Column, length: Column) -> Column:
     """Where it is clear how much of its data was captured of a packet that lacks so many bytes."""
-    clear: Column = (length == 0) | (lacks <= 0) | (lacks > CUT_A_LITTLE)
+    clear: Column = (length == 0) | (lacks <= 0) | (lacks > _CUT_A_LITTLE)
     return clear
 
 

@@ -100,14 +100,9 @@ def read(
     return out
 
 
-def _known_kinds() -> NDArray[Any]:
-    known = np.ones(256, np.bool_)
-    known[: _STAMPS + 1] = [False] * 6 + [True] * 2 + [False]
-    known[[_MPTCP, _FAST_OPEN, *_EXPERIMENTS]] = False
-    return known
-
-
-_IGNORED = _known_kinds()
+_IGNORED = np.ones(256, np.bool_)
+_IGNORED[[_END, _NOP, _MSS, _SCALE, _PERMITTED, _SACK, _STAMPS]] = False
+_IGNORED[[_MPTCP, _FAST_OPEN, *_EXPERIMENTS]] = False
 
 
 def ignored(kind: int, data: bytes) -> bool:

@@ -17,7 +17,7 @@ from tcpviz.bulk.segments.columns import SMALLEST, Columns, Piece, Tables
 from tcpviz.bulk.segments.headers import Gathered, gather
 from tcpviz.bulk.segments.icmp import SIZE as ERROR_SIZE
 from tcpviz.bulk.segments.icmp import Errors
-from tcpviz.bulk.segments.records import Batch, Longs, bulk_stream
+from tcpviz.bulk.segments.records import PIECE, Batch, Longs, bulk_stream
 from tcpviz.bulk.segments.windows import Windows
 from tcpviz.core.records import Gap, Unreachable
 from tcpviz.core.segment import Segment
@@ -27,9 +27,6 @@ from tcpviz.sources.pipes import Pipe, PipeCapture
 from tcpviz.sources.spool import Spool
 from tcpviz.wire.decoder import Decoder
 from tcpviz.wire.frame import Frame
-
-PIECE = 1024 * 1024
-"""Bytes read at a time."""
 
 MAX_KEPT = 200_000
 """Segments that no frame holds alone and that are kept as objects, 1 kB each and more."""

@@ -44,8 +44,8 @@ _WORTH = 16
 """Packet blocks in a row that are worth being taken as a batch of their own."""
 
 
-UNPACKED = 1 << 20
-"""Bytes of a compressed capture at a time: what is done once a piece is then little beside it."""
+PIECE = 1 << 20
+"""Bytes of a capture at a time, unpacked: what is done once a piece is then little beside it."""
 
 _ANYWHERE = 1 << 18
 """Bytes among which the beginning of a record is looked for: more than any packet has,"""
@@ -446,4 +446,4 @@ def _ticks(fields: NDArray[Any]) -> NDArray[Any]:
 
 def bulk_stream(name: str) -> CaptureStream:
     """A stream whose ``feed`` gives :class:`Batch` where others give frames."""
-    return CaptureStream(name, pcap=BulkPcap, pcapng=BulkPcapng, piece=UNPACKED)
+    return CaptureStream(name, pcap=BulkPcap, pcapng=BulkPcapng, piece=PIECE)
