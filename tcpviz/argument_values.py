@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
             unknown = []
         if unknown:  # told here, where it is known which command's help to name
             known = [name for action in self._actions for name in action.option_strings]
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{_near(unknown[0], known)}")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{near(unknown[0], known)}")
         return options, unknown
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
@@ -41,15 +41,16 @@ class Parser(argparse.ArgumentParser):
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError as error:
-            near = _near(str(value), [str(choice) for choice in action.choices or ()])
-            raise argparse.ArgumentError(action, error.message + near) from None
+            meant = near(str(value), [str(choice) for choice in action.choices or ()])
+            raise argparse.ArgumentError(action, error.message + meant) from None
 
     def error(self, message: str) -> NoReturn:
         words = message.replace("argument COMMAND: ", "")
         self.exit(USAGE, f"tcpviz: {words} (see {self.prog} --help)\n")
 
 
-def _near(word: str, known: Sequence[str]) -> str:
+def near(word: str, known: Sequence[str]) -> str:
+    """What was probably meant by a word, as the end of a sentence; empty where nothing is near."""
     import difflib
 
     close = difflib.get_close_matches(word, known, 1)

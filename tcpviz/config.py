@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tcpviz.argument_values import near
+
 VARIABLE = "TCPVIZ_CONFIG"
 """Names another file; empty: none is read."""
 
@@ -173,7 +175,4 @@ def keys(tables: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def _near(word: str, known: tuple[str, ...] | list[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(word, known, 1)
-    return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
+    return near(word, known) or f"; there are {', '.join(known)}"

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.connections.work import Work, changes
-from tcpviz.bulk.segments.flows import mixed
+from tcpviz.bulk.connections.work import Work
+from tcpviz.bulk.segments.flows import changes, mixed
 from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
 from tcpviz.core.segment import SYN
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.gaps import FIRST_NS
 from tcpviz.bulk.connections.shapes import Ending, Shapes
-from tcpviz.bulk.connections.work import Work, changes
-from tcpviz.bulk.segments.flows import distinct
+from tcpviz.bulk.connections.work import Work
+from tcpviz.bulk.segments.flows import changes, distinct
 from tcpviz.core.segment import SYN
 from tcpviz.core.timers import SYN_GIVE_UP_NS, TIME_WAIT_NS
 

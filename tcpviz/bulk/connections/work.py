@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SUM_SHIFT, Columns, rows_at
+from tcpviz.bulk.segments.flows import changes
 from tcpviz.core.marks import FAST_NS
 from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
 from tcpviz.core.twice import SAME_PACKET_NS
@@ -48,13 +49,6 @@ _PASSING = (
     *("rel", "back", "end", "odd", "theirs_at", "mine", "theirs", "acked", "heard", "closed"),
     *("_sender", "ended", "damaged", "index", "alive", "answers", "at_once", "goes_on", "refin"),
 )
-
-
-def changes(values: Array) -> Array:
-    """Where one is another than the one before; so is the first."""
-    other = np.ones(len(values), np.bool_)
-    np.not_equal(values[1:], values[:-1], out=other[1:])
-    return other
 
 
 class Work:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +25,7 @@ from tcpviz.bulk.live.current import (
 )
 from tcpviz.bulk.live.rows import endpoint
 from tcpviz.bulk.live.table import LiveTable
+from tcpviz.bulk.segments.flows import counted
 from tcpviz.core.crowds import FLOOD, FLOOD_NS, SCAN
 from tcpviz.core.troubles_many import ENOUGH, SLOW_NS, Trouble
 from tcpviz.core.verdict_codes import BAD, SECOND, WARNING, Fact, Severity
@@ -104,9 +104,9 @@ class _Look:
         for place in self._places(self.server, waits):
             rows = self.rows[place]
             once = self.table.syns[rows, 0] == 1
-            sources = len(_counts(self.client.of(place)))
+            sources = len(counted(self.client.of(place))[0])
             first = self.table.first_ns[rows[once]]
-            burst = _counts(first // FLOOD_NS)
+            burst = counted(first // FLOOD_NS)[1]
             where, total = self._service(place), self._total(self.server, place)
             half = int((self.table.iss[rows, 1] >= 0).sum())
             if burst.max(initial=0) >= FLOOD and once.sum() * 2 >= len(place):
@@ -127,7 +127,7 @@ class _Look:
         at = self._are(OPENED, DONE)
         pair = _mix(self.client.of(at), self.server_host.of(at))
         for place in _groups(at, pair):
-            ports = len(_counts(self.server.of(place)))
+            ports = len(counted(self.server.of(place))[0])
             if ports >= SCAN:
                 self.scanned[place] = True
                 who, target = self._client(place), self._host(place)
@@ -238,18 +238,6 @@ def _groups(at: Ints, keys: Keys) -> list[Ints]:
     cuts = np.flatnonzero(np.diff(keys[order])) + 1
     groups = np.split(at[order], cuts)
     return sorted(groups, key=len, reverse=True)[:MOST_PLACES]
-
-
-def _counts(values: npt.NDArray[Any]) -> Ints:
-    """How often each of the different ones is there.
-
-    (numpy's ``unique`` imports all of its masked arrays first, 10 to 20 ms in which no key is
-    answered.)
-    """
-    values = np.sort(values)
-    begins = np.ones(len(values), np.bool_)
-    np.not_equal(values[1:], values[:-1], out=begins[1:])
-    return np.diff(begins.nonzero()[0], append=len(values))
 
 
 def _key(octets: npt.NDArray[np.uint8]) -> Keys:

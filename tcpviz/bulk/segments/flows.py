@@ -95,13 +95,30 @@ def _keys(array: dict[str, Array] | Array, rows: Array | slice) -> tuple[Array, 
     return np.minimum(one, other), np.maximum(one, other), array["scope"][rows]
 
 
+def changes(values: Array) -> Array:
+    """Where one is another than the one before; so is the first."""
+    other = np.ones(len(values), np.bool_)
+    np.not_equal(values[1:], values[:-1], out=other[1:])
+    return other
+
+
 def distinct(values: Array) -> list[int]:
     """The different ones, ascending."""
     ordered = np.sort(values)
-    fresh = np.ones(len(ordered), np.bool_)
-    fresh[1:] = ordered[1:] != ordered[:-1]
-    out: list[int] = ordered[fresh].tolist()
+    out: list[int] = ordered[changes(ordered)].tolist()
     return out
+
+
+def counted(values: Array) -> tuple[Array, Array]:
+    """The different ones, ascending, and how many there are of each.
+
+    (numpy's ``unique`` imports all of its masked arrays first, where nothing else is asked of it:
+    10 to 20 ms in which no key is answered.)
+    """
+    if (values[1:] < values[:-1]).any():  # times mostly stand in their order
+        values = np.sort(values)
+    begins = np.flatnonzero(changes(values))
+    return values[begins], np.diff(begins, append=len(values))
 
 
 def grouped(values: Array) -> tuple[Array, Array, Array]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.segments.flows import mixed
+from tcpviz.bulk.segments.flows import counted, mixed
 from tcpviz.core.crowds import FLOOD, FLOOD_NS, SCAN, Crowd
 
 Array = NDArray[Any]
@@ -147,14 +147,6 @@ def _different(values: Array) -> int:
     return 1 + int((ordered[1:] != ordered[:-1]).sum())
 
 
-def _counted(values: Array) -> tuple[Array, Array]:
-    """The different ones, ascending, and how many there are of each; there are some."""
-    if (values[1:] < values[:-1]).any():  # connections stand in the order in which they begin
-        values = np.sort(values)
-    begins = np.append(0, np.flatnonzero(values[1:] != values[:-1]) + 1)
-    return values[begins], np.diff(begins, append=len(values))
-
-
 def _times(facts: Facts, members: Array) -> tuple[int, int]:
     begun = facts.first_ns[members]
     return int(begun.min()), int(begun.max())
@@ -166,7 +158,7 @@ def _flood(facts: Facts, members: Array, total: int) -> Crowd | None:
     once = members[waits & (facts.syns[members] == 1)]
     if len(once) < FLOOD or len(once) * 2 < len(members):
         return None
-    at, bursts = _counted(facts.first_ns[once] // FLOOD_NS)
+    at, bursts = counted(facts.first_ns[once] // FLOOD_NS)
     following = np.zeros(len(at), np.int64)
     following[:-1] = np.where(np.diff(at) == 1, bursts[1:], 0)
     if (bursts + following).max() < FLOOD:
