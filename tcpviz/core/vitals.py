@@ -28,7 +28,7 @@ _SYN_RST, _SYN_FIN = SYN | RST, SYN | FIN
 _ODD = int(Flags.URG | Flags.ECE | Flags.FIN)
 _SYN_ACK = SYN | ACK
 _ASKS_ACCURATE = SYN | ECN
-_ACCURATE = frozenset(map(int, (Flags.CWR, Flags.CWR | Flags.ECE, Flags.AE, Flags.AE | Flags.CWR)))
+ACCURATE = frozenset(map(int, (Flags.CWR, Flags.CWR | Flags.ECE, Flags.AE, Flags.AE | Flags.CWR)))
 """What a SYN,ACK answers that agrees to accurate ECN (RFC 9768 section 3.1.1, table 2)."""
 _ALIVE = (MarkName.KEEP_ALIVE, MarkName.ZERO_WINDOW_PROBE)
 
@@ -368,7 +368,7 @@ class Vitals:
         if flags & SYN and not flags & RST and peer is not None and peer.last_ns is not None:
             self.late_syns += me.iss not in (None, segment.seq)
         if flags & _SYN_ACK == _SYN_ACK and self.first_flags & _ASKS_ACCURATE == _ASKS_ACCURATE:
-            self.accurate = flags & ECN in _ACCURATE
+            self.accurate = flags & ECN in ACCURATE
         me.take_sent(segment, observation, accurate=self.accurate)
         if peer is not None:
             peer.take_received(segment, me)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.shapes import SUCCESSOR
+from tcpviz.bulk.tables import signals
 from tcpviz.bulk.tables.branches import Kind
 from tcpviz.bulk.tables.community_ids import community_ids
 from tcpviz.bulk.tables.facts import MOST_TEXTS, Column, Fill, Unfit, text
@@ -196,6 +197,10 @@ def _frame(kind: Kind, side: Side, name: str) -> Picked | None:
     if shown is None:
         return None
     found = _counting(kind, shown[name]) if name in shown else None
+    if name in signals.NAMES:
+        if name not in shown:
+            return None
+        return lambda portion, which: portion.frame(name, which_end)[which]
     if name != "sum":
         return found
 

@@ -17,6 +17,7 @@ from tcpviz.bulk.connections.shapes import Ending
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SUM_SHIFT, Columns, rows_at
 from tcpviz.bulk.segments.flows import Flows
+from tcpviz.core.segment import SYN
 from tcpviz.core.timers import SYN_GIVE_UP_NS
 
 Array = NDArray[Any]
@@ -59,8 +60,8 @@ def syns(columns: Columns, clock: Clock, flows: Flows, tied: Array) -> tuple[Arr
 def _plain(columns: Columns, rows: Array) -> Array:
     """What :func:`tcpviz.bulk.connections.regular.fits` says of a SYN without any other."""
     row = rows_at(columns.array, rows)
-    flags, bits = row["flags"] & np.uint16(0x1FF), row["bits"]
-    fine = regular.asks(flags)
+    flags, bits = row["flags"] & np.uint16(0x3F), row["bits"]
+    fine = flags == SYN
     fine &= row["length"] == 0
     fine &= row["window"] > 0
     fine &= regular.plain(bits)

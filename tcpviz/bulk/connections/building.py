@@ -15,6 +15,7 @@ from tcpviz.bulk import forks
 from tcpviz.bulk.connections import alone, lengthy, regular
 from tcpviz.bulk.connections.beginnings import ends_at
 from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.connections.common import common
 from tcpviz.bulk.connections.errors import Told, scopes_met, told
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.gaps import Gaps
@@ -156,7 +157,20 @@ class Building:
             looked = self._look(chunk)
             if enough is not None and enough():
                 return
-            yield from [looked] if isinstance(looked, int) else self._take(looked)
+            rest = [looked] if isinstance(looked, int) else self._take(looked)
+            yield from self._partly(rest) if rest else ()
+
+    def _partly(self, rest: list[int]) -> Iterator[int]:
+        """Enter those of these flows of which a part was captured; the others."""
+        if not self.gaps:
+            from tcpviz.bulk.connections import partial  # not wanted where all is regular
+
+            columns, flows = self.reading.columns, self.flows
+            some, rest = partial.among(columns, flows, rest, self._tied)
+            for which, at, edges in partial.chunks(flows, some):
+                work = partial.Partial(columns, self.clock, flows.order[at].astype(np.int64), edges)
+                rest += self._take(self._looked(which, work, *partial.check(work), at))
+        yield from rest
 
     def _share(self, chunks: list[Span]) -> Share:
         """What another process makes of some stretches."""
@@ -308,6 +322,13 @@ class Building:
             sums, fine = long.sums, regular.timely(work)
             sums.rtt = regular.round_trip(work)
         fine = flows_fine(work, fine)
+        return self._looked(flows, work, sums, fine, at)
+
+    @staticmethod
+    def _looked(
+        flows: Array, work: Work, sums: regular.Sums, fine: Array, at: slice | Array
+    ) -> _Looked:
+        work.common = common(work)
         codes, kept = signatures(work)
         if isinstance(at, slice):
             at = np.arange(at.start, at.stop)
@@ -420,12 +441,12 @@ class Building:
         numbers = np.zeros(len(unique), np.int64)
         for at, code in enumerate(unique.tolist()):
             example = int(which[where[at]])
-            kind = Kind(code, After(int(after[example])))
+            kind = Kind(code, After(int(after[example])), partial=work.partial)
             known = self.shapes.known(kind)
             if known is None:
                 span = slice(int(work.first[example]), int(work.last[example]) + 1)
-                offload = bool(work.offload[0][example]), bool(work.offload[1][example])
-                known = self.shapes.number(kind, work.rows[span], looked.kept[span], offload)
+                said = int(work.common[example])
+                known = self.shapes.number(kind, work.rows[span], looked.kept[span], said)
             numbers[at] = known
         shape[which] = numbers[back]
 

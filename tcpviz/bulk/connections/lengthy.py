@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections import regular, signatures
 from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.connections.common import telling
 from tcpviz.bulk.connections.talking import Talk, Talking
 from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments import sums
@@ -134,6 +135,8 @@ class _Sofar:
         mine = slice(len(before), None)
         if len(w.first) > 1 or w.wrong.any() or not regular.fits(w)[mine].all():
             return False
+        if telling(w)[mine].any():
+            return False  # what one stretch has of it the others would have to know
         self.back |= bool(len(regular.backward(w)))
         self.repeats |= bool(regular.repeats(w).any())
         # Within a stretch its last segment looks like the connection's.

@@ -23,12 +23,10 @@ from tcpviz.bulk.connections.work import ID_STEP, Work
 from tcpviz.bulk.segments.columns import ODD, STAMPED, congested
 from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
 from tcpviz.core.doubt import LEAST_REACH, UNKNOWN_REACH
-from tcpviz.core.segment import ACK, ECN, FIN, PSH, RST, SYN
+from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
 from tcpviz.core.twice import SAME_PACKET_NS
 
 Array = NDArray[Any]
-
-_ECN_SETUP = 0xC0
 
 SECOND = 1_000_000_000
 ANSWER_NS = 60 * SECOND
@@ -71,7 +69,7 @@ def fits(work: Work) -> Array:
     flags, rel, mine, theirs, back = w.flags, w.rel, w.mine, w.theirs, w.back
     heard = (back <= theirs) & (back >= np.maximum(w.acked, 1))
     both = (rel == mine) & (theirs >= 0)  # what has a number has said something before
-    talk = (flags & (0x1FF - FIN - PSH) == ACK) & both & heard
+    talk = (flags & (0x3F - FIN - PSH) == ACK) & both & heard
     talk &= ~w.closed | ((w.length == 0) & ~w.fin)
     talk |= (w.resent | w.refin) & heard
     if w.alive.any():
@@ -80,9 +78,9 @@ def fits(work: Work) -> Array:
     talk[special] = _special(w, special, both[special], heard[special])
     ok = talk & ~w.odd
     ok &= (w.window > 0) | w.rst
-    ok &= plain(w.bits)
+    ok &= w.bits & ODD == 0
     ok &= ~w.damaged
-    ok &= _ttls(w)
+    ok &= same_ttl(w)
     back = backward(w)
     if len(back):
         ok[back] &= ~repeats(w)[w.part[back]]
@@ -111,15 +109,6 @@ def repeats(w: Work) -> Array:
     return again
 
 
-def asks(flags: Array) -> Array:
-    """SYNs that open a connection, with or without asking for ECN (RFC 3168 section 6.1.1).
-
-    Or for accurate ECN, which a SYN,ACK that is in order does not agree to (RFC 9768).
-    """
-    syns: Array = (flags == SYN) | (flags == SYN | _ECN_SETUP) | (flags == SYN | ECN)
-    return syns
-
-
 def plain(bits: Array) -> Array:
     """No odd options, and no congestion on the way."""
     ordinary: Array = (bits & ODD == 0) & ~congested(bits)
@@ -139,10 +128,10 @@ def _special(w: Work, at: Array, both: Array, heard: Array) -> Array:
     flags, side, length = w.flags[at], w.side[at], w.length[at]
     rel, mine, theirs, back = w.rel[at], w.mine[at], w.theirs[at], w.back[at]
     empty = length == 0
-    syn = asks(flags)
+    syn = flags == SYN
     syn &= (rel == 0) & empty & ~side & (theirs < 0)
     new = side & (mine < 0) & (back == theirs)
-    answer = ((flags == SYN | ACK) | (flags == SYN | ACK | 0x40)) & new & empty
+    answer = (flags == SYN | ACK) & new & empty
     reset = ((flags == RST) & both) | ((flags == RST | ACK) & both & heard)
     reset |= new & (w.seq[at] == 0) & (flags == RST | ACK)
     reset &= empty & (at == w.last[w.part[at]])
@@ -150,7 +139,7 @@ def _special(w: Work, at: Array, both: Array, heard: Array) -> Array:
     return ok
 
 
-def _ttls(w: Work) -> Array:
+def same_ttl(w: Work) -> Array:
     """Every segment of an end came with the same TTL as its first."""
     ttl = np.ascontiguousarray(w.row["ttl"])
     same: Array = ttl == w.of_sender(ttl[w.first], ttl[w.answer_at])

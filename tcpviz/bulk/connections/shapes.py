@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.connections.common import WRONG, tell
 from tcpviz.bulk.connections.following import Follower
-from tcpviz.bulk.connections.thinning import thin
+from tcpviz.bulk.connections.thinning import thin, thin_partial
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.bulk.twin import twin
 from tcpviz.core import routing
@@ -82,12 +83,16 @@ class Doubt(enum.IntEnum):
 
 
 class Kind(NamedTuple):
-    """A signature, what it came after, and whether it is in doubt; what errors say makes others."""
+    """A signature, what it came after, and whether it is in doubt; what errors say makes others.
+
+    ``partial``  its beginning, or one end's segments, were not captured
+    """
 
     signature: int
     after: After
     doubt: Doubt = Doubt.NONE
     told: int = 0
+    partial: bool = False
 
 
 Kept = tuple[tuple[tuple[Unreachable, bool], ...], int, int]
@@ -98,14 +103,14 @@ that are believed and of those that are not: see :class:`tcpviz.core.analysis.An
 class Fresh(NamedTuple):
     """What a copy of :class:`Shapes` has come to know, whose first ``before`` shapes we have.
 
-    ``kinds``, ``rows``, ``offload``  of each shape from ``before`` on: as :meth:`Shapes.number`
+    ``kinds``, ``rows``, ``common``  of each shape from ``before`` on: as :meth:`Shapes.number`
     takes them, the rows that count
     """
 
     before: int
     kinds: list[Kind]
     rows: list[list[int]]
-    offload: list[tuple[bool, bool]]
+    common: list[int]
     made: dict[tuple[int, Ending], Connection]
 
 
@@ -123,7 +128,7 @@ class Shapes:
         self._numbers: dict[Kind, int] = {}
         self._rows: list[list[int]] = []
         self._kinds: list[Kind] = []
-        self._offload: list[tuple[bool, bool]] = []
+        self._common: list[int] = []
         self._places: list[dict[int, int]] = []
         self._made: dict[tuple[int, Ending], Connection] = {}
         self._told: dict[int, tuple[int, Kept]] = {}
@@ -133,7 +138,7 @@ class Shapes:
         made = Shapes(reading, follower)
         made._numbers, made._made = dict(self._numbers), dict(self._made)
         made._rows, made._kinds = list(self._rows), list(self._kinds)
-        made._offload, made._places = list(self._offload), list(self._places)
+        made._common, made._places = list(self._common), list(self._places)
         made._told = dict(self._told)
         return made
 
@@ -147,15 +152,15 @@ class Shapes:
         shapes, made = mark
         more = itertools.islice(self._made.items(), made, None)
         return Fresh(
-            shapes, self._kinds[shapes:], self._rows[shapes:], self._offload[shapes:], dict(more)
+            shapes, self._kinds[shapes:], self._rows[shapes:], self._common[shapes:], dict(more)
         )
 
     def join(self, fresh: Fresh) -> Array:
         """Take what has come to a copy of it; the number here of each that the copy knows."""
         numbers = list(range(fresh.before))
-        for kind, rows, offload in zip(fresh.kinds, fresh.rows, fresh.offload, strict=True):
+        for kind, rows, common in zip(fresh.kinds, fresh.rows, fresh.common, strict=True):
             known = self._numbers.get(kind)
-            numbers.append(self._add(kind, rows, offload) if known is None else known)
+            numbers.append(self._add(kind, rows, common) if known is None else known)
         for (number, ending), connection in fresh.made.items():
             self._made.setdefault((numbers[number], ending), connection)
         return np.array(numbers, np.int64)
@@ -167,22 +172,20 @@ class Shapes:
         """The shape's number, if one of its kind has been met."""
         return self._numbers.get(kind)
 
-    def number(
-        self, kind: Kind, rows: Array, kept: Array, offload: tuple[bool, bool] = (False, False)
-    ) -> int:
+    def number(self, kind: Kind, rows: Array, kept: Array, common: int = 0) -> int:
         """The number of a new shape, whose first example has these rows; which of them count.
 
-        ``offload``: all checksums of the client, of the server, are wrong.
+        ``common``: what is so in the whole of it (:mod:`tcpviz.bulk.connections.common`).
         """
-        return self._add(kind, rows[kept].tolist(), offload)
+        return self._add(kind, rows[kept].tolist(), common)
 
-    def _add(self, kind: Kind, rows: list[int], offload: tuple[bool, bool]) -> int:
+    def _add(self, kind: Kind, rows: list[int], common: int) -> int:
         frames = self._reading.columns.array["frame"][rows]
         self._places.append({frame: place for place, frame in enumerate(frames.tolist())})
         number = self._numbers[kind] = len(self._rows)
         self._rows.append(rows)
         self._kinds.append(kind)
-        self._offload.append(offload)
+        self._common.append(common)
         return number
 
     def doubted(self, number: int, doubt: Doubt) -> int:
@@ -228,7 +231,7 @@ class Shapes:
         if made == len(self._rows):
             self._rows.append(self._rows[number])
             self._kinds.append(kind)
-            self._offload.append(self._offload[number])
+            self._common.append(self._common[number])
             self._places.append(self._places[number])
         return made
 
@@ -276,9 +279,11 @@ class Shapes:
 
     def _follow(self, number: int, ending: Ending) -> Connection:
         rows = self._rows[number]
-        segments = thin(list(self._reading.segments(rows, self._decoder)))
-        if any(self._offload[number]):
-            segments = list(_summed(segments, self._offload[number]))
+        thinned = thin_partial if self._kinds[number].partial else thin
+        segments = thinned(list(self._reading.segments(rows, self._decoder)))
+        common = self._common[number]
+        if common & sum(WRONG):
+            segments = list(_summed(segments, common))
         self._follower.segments += len(segments)
         tracker = Tracker(keep=False)
         first = segments[0]
@@ -305,6 +310,7 @@ class Shapes:
                 tracker.feed(SegmentRecord(segment.time_ns, segment))
         if doubt is Doubt.LATE:
             connection.doubt()
+        tell(connection, common)
         return connection
 
     def _followed_by(self, number: int, ending: Ending) -> Connection | None:
@@ -358,11 +364,11 @@ def longest_ns(connection: Connection) -> int:
     return max(_TIMED.get(end.state, 0) for end in (connection.client, connection.server))
 
 
-def _summed(segments: list[Segment], wrong: tuple[bool, bool]) -> Iterator[Segment]:
+def _summed(segments: list[Segment], common: int) -> Iterator[Segment]:
     """The same with wrong checksums: the client's, the server's."""
     client = segments[0].src
     for one in segments:
-        yield replace(one, checksum_ok=False) if wrong[one.src != client] else one
+        yield replace(one, checksum_ok=False) if common & WRONG[one.src != client] else one
 
 
 def _said(like: Segment, time_ns: int, flags: Flags, seq: int, ack: int, *, back: bool) -> Segment:

@@ -4,7 +4,7 @@ Of a regular connection (:mod:`tcpviz.bulk.connections.regular`) the states, the
 the bits depend on who sends what kind of segment after which others: SYNs, the
 first data and the first plain ACK of each end, what follows upon the handshake,
 data sent again, keep-alives and what comes upon them, FINs and what is
-acknowledged then, a reset; and on whether all checksums of an end are wrong.
+acknowledged then, a reset; and on what is so in all of it (:mod:`.common`).
 They do not depend on how often the same is repeated: of each kind of segment
 only the first counts, and once an end has closed the first two between two new
 things. That connections of one signature
@@ -67,8 +67,10 @@ def signatures(work: Work) -> tuple[Array, Array]:
     said[_unknown_scale(work)[counting]] |= _CUT
     codes = mixed(said)
     codes = np.add.reduceat(codes, begin)
-    if work.offload.any():
-        codes ^= mixed(work.offload[0] + 2 * work.offload[1].astype(np.int64), 2)
+    if work.common.any():
+        codes ^= mixed(work.common, 2)
+    if work.variety is not None:
+        codes ^= mixed(work.variety, 2)
     return codes, kept
 
 
@@ -93,8 +95,7 @@ def tokens(w: Work) -> Array:
     one, two, three = np.uint16(1), np.uint16(2), np.uint16(3)
     token = w.side.astype(np.uint16)
     token |= (w.length > 0).astype(np.uint16) << one
-    # Whether the server acknowledges more than the SYN: the client's own ACKs always do.
-    token |= (w.side & w.has_ack & (w.back > 1)).astype(np.uint16) << two
+    token |= w.more.astype(np.uint16) << two
     token[w.resent] |= _AGAIN
     if w.alive.any():
         token[w.alive] |= _ALIVE

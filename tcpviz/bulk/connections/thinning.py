@@ -40,7 +40,7 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
         begin = (one.seq - mine) & _MASK
         resent = bool(one.payload_len) and not again and begin < far[me]
         # One number below the next, without data: a keep-alive.
-        alive = int(one.flags) == ACK and not one.payload_len and begin + 1 == far[me]
+        alive = int(one.flags) & 0x3F == ACK and not one.payload_len and begin + 1 == far[me]
         refin = one.fin and fin[me] is not None
         back = alive or refin or resent * one.payload_len
         seq = (mine + (0 if again else sent[me] - back)) & _MASK
@@ -63,6 +63,38 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
             steps[me].append((far[me], sent[me]))
         # With the gaps closed two may be alike that were not: they are no copies. And what
         # a timestamp echoes may be left out: those that fit say nothing.
+        options = one.options if one.syn else NO_OPTIONS
+        out.append(replace(one, seq=seq, ack=ack, ip_id=len(out) + 1, options=options))
+    return out
+
+
+def thin_partial(segments: Sequence[Segment]) -> list[Segment]:
+    """The same of a connection whose beginning, or one end of which, was not captured.
+
+    Where both ends were, an acknowledgement is of everything, of nothing captured, or of all
+    but the FIN; of an end that was not it is left as it is.
+    """
+    client = segments[0].src
+    alone = all(one.src == client for one in segments)
+    first = [segments[0].seq, segments[0].ack]  # both ends' first numbers,
+    sent = [0, 0]  # how far each has come now,
+    end: list[int | None] = [None, None]  # and where its FIN was
+    out: list[Segment] = []
+    for one in segments:
+        me = int(one.src != client)
+        peer = 1 - me
+        ack = one.ack
+        if one.has_ack and not alone:
+            said, last = (one.ack - first[peer]) & _MASK, end[peer]
+            place = sent[peer] if said else 0
+            if last is not None and said <= last:
+                place = min(place, sent[peer] - 1)
+            ack = (first[peer] + place) & _MASK
+        seq = (first[me] + sent[me]) & _MASK
+        if one.fin:
+            end[me] = (one.seq + one.payload_len - first[me]) & _MASK
+        if not one.rst:
+            sent[me] += one.seq_len
         options = one.options if one.syn else NO_OPTIONS
         out.append(replace(one, seq=seq, ack=ack, ip_id=len(out) + 1, options=options))
     return out

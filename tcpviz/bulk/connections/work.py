@@ -18,7 +18,7 @@ from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SUM_SHIFT, Columns, rows_at
 from tcpviz.bulk.segments.flows import changes
 from tcpviz.core.marks import FAST_NS
-from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
+from tcpviz.core.segment import ACK, ECN, FIN, PSH, RST, SYN
 from tcpviz.core.twice import SAME_PACKET_NS
 
 Array = NDArray[Any]
@@ -36,6 +36,7 @@ _PASSING = (
     *(
         "row",
         "flags",
+        "signals",
         "seq",
         "length",
         "window",
@@ -75,16 +76,24 @@ class Work:
     ``refin``  a FIN sent again by a timer, without data
     ``damaged``  its checksum is wrong, and others of its sender's are right; ``offload``: by
                client, server and connection, whether all are wrong that can be checked
+    ``flags``  as they are, but for ECN's, which are its ``signals``
+    ``common`` of each connection what is so in the whole of it (:mod:`.common`), once that is known
     ``torn``   packets were lost between it and the one before; ``None``: nowhere
     ``wrong``  connections against which something speaks; ``odd`` such segments
     """
+
+    partial = False
+    """They are of connections of which all was captured that was said in order."""
+
+    variety: Array | None = None
 
     def __init__(self, columns: Columns, clock: Clock, rows: Array, begin: Array) -> None:
         self.array, self.rows, self.begin, self.clock = columns.array, rows, begin, clock
         self.row = array = rows_at(columns.array, rows)
         self.count = count = len(rows)
         self.index = np.arange(count, dtype=np.int32)
-        self.flags = array["flags"] & np.uint16(0x1FF)
+        self.flags = array["flags"] & np.uint16(0x3F)
+        self.signals = array["flags"] & np.uint16(ECN)
         self.seq = np.ascontiguousarray(array["seq"])
         self.length = array["length"].astype(np.int32)
         self.time = np.ascontiguousarray(array["time"])
@@ -101,6 +110,7 @@ class Work:
         self.refin = self._refin()
         self.damaged, self.offload = self._checked()
         self.torn: Array | None = None
+        self.common = np.zeros(0, np.int64)
 
     def _split(self) -> None:
         """Into connections: each SYN with a new number begins one."""
@@ -161,8 +171,8 @@ class Work:
     def _number(self, ack: Array) -> None:
         self.answer = self.firsts(np.flatnonzero(self.side))
         self.answered = self.answer < self.count
-        self.answer_at = answer = np.minimum(self.answer, self.count - 1)
-        base = self.seq[self.first], self.seq[answer]
+        self.answer_at = np.minimum(self.answer, self.count - 1)
+        base = self._begun(ack)
         own = self.of_sender(*base)
         rel = self.seq - own
         self.rel = rel.view(np.int32)
@@ -173,6 +183,16 @@ class Work:
         # No number comes round, and none is further from the first than half of them all.
         self.odd = (own + self.end.view(np.uint32) < own) | (self.rel < 0) | (self.end < 0)
         self.odd |= self.length.view(np.uint32) > LONGEST
+
+    def _begun(self, ack: Array) -> tuple[Array, Array]:  # noqa: ARG002
+        """Of each connection the numbers from which its client's and its server's are counted."""
+        return self.seq[self.first], self.seq[self.answer_at]
+
+    @property
+    def more(self) -> Array:
+        """Whether the server acknowledges more than the SYN: the client's own ACKs always do."""
+        more: Array = self.side & self.has_ack & (self.back > 1)
+        return more
 
     def _look_back(self) -> None:
         """What each end had said by its latest segment."""
@@ -255,7 +275,7 @@ class Work:
         maybe = self._low[self.length[self._low] > 1]
         maybe = maybe[
             (self.end[maybe] == self.mine[maybe])
-            & (self.flags[maybe] & (0x1FF - PSH) == ACK)
+            & (self.flags[maybe] & (0x3F - PSH) == ACK)
             & (self.mine_at[maybe] >= 0)
             & (self.theirs_at[maybe] >= 0)
             & ~(self.closed[maybe] | self.ended[maybe])

@@ -90,6 +90,13 @@ _OF: Final[dict[tuple[Code, str], Callable[[int], Column]]] = {
 }
 
 
+_SIGNALS: Final[dict[str, Callable[[int], Column]]] = {
+    "packets": lambda end: lambda p: p.signals("marked", end),
+    "echoes": lambda end: lambda p: p.signals("echoed", end),
+}
+"""Facts of Code.CONGESTION_MARKED, where they are not zero: that they are the shape tells."""
+
+
 def facts(verdict: Verdict) -> dict[str, Column]:
     """Those facts of a verdict that differ within its kind. Raises Unfit."""
     who = _end(verdict.side)
@@ -101,6 +108,11 @@ def facts(verdict: Verdict) -> dict[str, Column]:
         elif verdict.code is Code.RESET and name == "bytes":
             sender = who if verdict.how == "sending" else 1 - who
             found[name] = _outstanding(sender)
+        elif verdict.code is Code.CONGESTION_MARKED:
+            # It is about the signs of who sent what was marked, or of who tells of it.
+            end = who if verdict.facts["packets"] else 1 - who
+            if verdict.facts[name]:
+                found[name] = _SIGNALS[name](end)
         elif name == "reporter":
             found[name] = lambda p: p.reporter()
         elif name not in _SAME:

@@ -27,6 +27,9 @@ from tcpviz.views.verdict import sentence
 
 Array = NDArray[Any]
 
+_OWN = frozenset({"bytes", "packets", "echoes"})
+"""Facts that count what each has of its own."""
+
 LOST = 3
 """Segments sent again from which on :mod:`tcpviz.core.findings` looks at their share."""
 
@@ -81,7 +84,7 @@ def _sentence(connection: Connection, said: list[Verdict]) -> str:
 def tells_time(verdict: Verdict) -> bool:
     """A fact of it may be another one in a connection of the same kind."""
     return any(
-        name == "bytes" or (name.endswith("_ns") and (name != "span_ns" or value))
+        name in _OWN or (name.endswith("_ns") and (name != "span_ns" or value))
         for name, value in verdict.facts.items()
     )
 

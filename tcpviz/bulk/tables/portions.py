@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import HEADS, SUM_SHIFT, rows_at
+from tcpviz.bulk.tables import signals
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.segment import ACK, FIN, RST, SYN
 
@@ -132,7 +133,8 @@ class Portion:
         """A place among the portion's segments, -1 where there is none.
 
         Names are those of ``Signs``: ``first_syn``, ``last_syn``, ``first_fin``, ``last_fin``,
-        ``rst``, ``last``, ``before``; ``sum`` is the first with a wrong checksum.
+        ``rst``, ``last``, ``before``; ``sum`` is the first with a wrong checksum, ``marked``
+        and ``echoed`` the first of :mod:`.signals`.
         """
         known = self._known.get((name, side))
         if known is None:
@@ -149,6 +151,8 @@ class Portion:
         elif name == "sum":
             wrong = self._row["bits"] >> SUM_SHIFT & 3 == sums.WRONG
             yield name, self._picks(mine & wrong, (0,))[0]
+        elif name in signals.NAMES:
+            yield name, self._picks(mine & self._signals(name), (0,))[0]
         else:
             which = name.rpartition("_")[2]
             bit = {"syn": SYN, "fin": FIN, "rst": RST}[which]
@@ -217,6 +221,18 @@ class Portion:
             return np.add.reduceat(full, self._begin, dtype=np.int64)
 
         return self.worked("data", side, made)
+
+    def signals(self, name: str, side: int) -> Array:
+        """Signals of congestion that an end's segments have; see :mod:`.signals`."""
+
+        def made() -> Array:
+            those = self._signals(name) & (self._side == bool(side))
+            return np.add.reduceat(those, self._begin, dtype=np.int64)
+
+        return self.worked(name, side, made)
+
+    def _signals(self, name: str) -> Array:
+        return signals.places(name, self._row["bits"], self._flags)
 
     def outstanding(self, side: int) -> Array:
         """Sequence numbers sent by an end and not acknowledged."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SUM_SHIFT, rows_at
+from tcpviz.bulk.tables import signals
 from tcpviz.bulk.twin import twin
 from tcpviz.core import seq as seqno
 from tcpviz.core.connection import Connection
@@ -92,6 +93,7 @@ def own_signs(
         if mine.last is not None:
             signs[side] = _signs(like.of(side), mine, theirs, frame)
     made.take_signs(signs)
+    signals.take(made, columns, whole)
     if rows is not whole and not counted:
         return made, shape.client.sums, shape.server.sums
     return made, _sums(shape.client.sums, ends[0]), _sums(shape.server.sums, ends[1])

@@ -1,0 +1,83 @@
+"""What is so in the whole of a connection, whatever the order of its segments.
+
+Wrong checksums are, and signals of congestion: how often there was one, and where the first was,
+each connection tells by itself (:mod:`tcpviz.bulk.tables.signals`). Nothing else depends on them,
+so that a shape's example need not have its own where the others have theirs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.connections.work import Work
+from tcpviz.bulk.segments.columns import congested
+from tcpviz.core.connection import Connection
+from tcpviz.core.records import Side
+from tcpviz.core.segment import ECN, SYN, Flags
+from tcpviz.core.vitals import ACCURATE
+
+Array = NDArray[Any]
+
+WRONG = 1, 2
+"""All checksums of the client, of the server, are wrong."""
+
+MARKED, ECHOED = (4, 8), (16, 32)
+"""Packets of the client, of the server, met congestion; its segments echo that."""
+
+_AGREED = 64
+"""ECE is a digit of a counter (RFC 9768)."""
+
+_ECE = int(Flags.ECE)
+_SIGNALS = (("marked", MARKED), ("echoed", ECHOED))
+
+
+def common(work: Work) -> Array:
+    """Of each connection the sum of those above that hold."""
+    w = work
+    out: Array = w.offload[0] * WRONG[0] + w.offload[1].astype(np.int64) * WRONG[1]
+    _enter(w, out, MARKED, np.flatnonzero(congested(w.bits)))
+    told = np.flatnonzero(w.signals & _ECE)
+    told = told[w.flags[told] & SYN == 0]
+    if len(told):
+        agreed = _agreed(w)
+        out[agreed] += _AGREED
+        _enter(w, out, ECHOED, told[~agreed[w.part[told]]])
+    return out
+
+
+def telling(work: Work) -> Array:
+    """Which segments speak of congestion, or may do so."""
+    echoes = (work.signals & _ECE != 0) & (work.flags & SYN == 0)
+    signals: Array = congested(work.bits) | echoes
+    return signals
+
+
+def _enter(w: Work, out: Array, what: tuple[int, int], places: Array) -> None:
+    """Note of whom these segments are."""
+    if not len(places):
+        return
+    there = w.side[places]
+    for bit, mine in zip(what, (~there, there), strict=True):
+        out[w.part[places[mine]]] |= bit
+
+
+def _agreed(w: Work) -> Array:
+    """Connections whose ends agree to accurate ECN."""
+    answer = w.answer_at
+    agreed: Array = w.answered & (w.signals[w.first] == ECN) & (w.flags[answer] & SYN != 0)
+    agreed &= np.isin(w.signals[answer], np.array(sorted(ACCURATE), np.uint16))
+    return agreed
+
+
+def tell(connection: Connection, said: int) -> None:
+    """Give a shape's example the signals of congestion that all of the shape have."""
+    assert connection.analysis is not None
+    for name, bits in _SIGNALS:
+        for side, bit in zip(Side, bits, strict=True):
+            if said & bit:
+                signs = connection.analysis.vitals.of(side)
+                setattr(signs, name, 1)
+                signs.show(name, signs.last_frame)
