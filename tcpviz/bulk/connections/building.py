@@ -157,20 +157,7 @@ class Building:
             looked = self._look(chunk)
             if enough is not None and enough():
                 return
-            rest = [looked] if isinstance(looked, int) else self._take(looked)
-            yield from self._partly(rest) if rest else ()
-
-    def _partly(self, rest: list[int]) -> Iterator[int]:
-        """Enter those of these flows of which a part was captured; the others."""
-        if not self.gaps:
-            from tcpviz.bulk.connections import partial  # not wanted where all is regular
-
-            columns, flows = self.reading.columns, self.flows
-            some, rest = partial.among(columns, flows, rest, self._tied)
-            for which, at, edges in partial.chunks(flows, some):
-                work = partial.Partial(columns, self.clock, flows.order[at].astype(np.int64), edges)
-                rest += self._take(self._looked(which, work, *partial.check(work), at))
-        yield from rest
+            yield from [looked] if isinstance(looked, int) else self._take(looked)
 
     def _share(self, chunks: list[Span]) -> Share:
         """What another process makes of some stretches."""
