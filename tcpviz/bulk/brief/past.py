@@ -9,6 +9,7 @@ the segment itself.
 
 from __future__ import annotations
 
+from tcpviz.bulk.brief import elsewhere
 from tcpviz.bulk.brief.rows import ECHOED, KEPT, MARKED, RIGHT, SELECTIVE, TIMED, Row, Rows
 from tcpviz.bulk.long.recall import PlacesOfData, Reader
 from tcpviz.bulk.views import Views
@@ -159,9 +160,12 @@ class Past:
         me, peer = (two, one) if server else (one, two)
         if told[0] & ECHOED and me.vitals.accurate:
             told = (told[0] & ~ECHOED, *told[1:])
-        if not self._stays(me, peer, told):
+        if self._stays(me, peer, told):
+            self._go(me, peer, told)
+        elif elsewhere.stays(me, peer, told):
+            elsewhere.go(self.connection, self._analysis, me, peer, told, self._sack)
+        else:
             return False
-        self._go(me, peer, told)
         kind, flow = told[0], me.flow
         if kind & KEPT:
             me.data.add_place(place)
@@ -197,9 +201,14 @@ class Past:
     def settle(self) -> None:
         """Read the SACK blocks that were said latest."""
         for half in self._halves or ():
-            if half.sacked is not None:
-                half.flow.sack = self.rows.segment(half.sacked).options.sack
-                half.sacked = None
+            self._sack(half)
+
+    def _sack(self, half: Half) -> elsewhere.Blocks:
+        """Those that an end has said latest."""
+        if half.sacked is not None:
+            half.flow.sack = self.rows.segment(half.sacked).options.sack
+            half.sacked = None
+        return half.flow.sack
 
     def close(self) -> None:
         """Nothing comes any more: forget what was kept to judge it."""

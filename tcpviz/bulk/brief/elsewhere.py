@@ -1,0 +1,306 @@
+"""The core taken past what lies elsewhere than where its sender stands, in an open connection.
+
+Data sent again, data that others have overtaken or that comes behind a hole, what fills a hole and
+what acknowledges it, ACKs in another order. As :mod:`tcpviz.bulk.brief.past`, of more kinds: here,
+too, it is asked of the core as it stands whether it would do only what is done, and each part is as
+the core's module that it names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tcpviz.bulk.brief.rows import ECHOED, MARKED, RIGHT, SELECTIVE, TIMED, Row
+from tcpviz.core.analysis import Analysis
+from tcpviz.core.connection import Connection
+from tcpviz.core.doubt import LEAST_REACH, reach
+from tcpviz.core.flow import Flow
+from tcpviz.core.halfconn import End, Sums
+from tcpviz.core.marks import FAST_NS, REORDER_NS, MarkAnalyzer, MarkName
+from tcpviz.core.vitals import MAX_TTLS, STRANGE_TICKS, Signs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tcpviz.bulk.brief.past import Half
+
+_MASK, _HALF = 0xFFFFFFFF, 1 << 31
+
+Blocks = tuple[tuple[int, int], ...]
+"""SACK blocks."""
+
+
+def stays(me: Half, peer: Half, told: Row) -> bool:
+    """Whether the core does nothing of a segment but what :func:`go` does. Both ends stand."""
+    kind, _, _, seq, ack, length, _, _, value, echo, _ = told
+    fwd, rev, mine, theirs = me.flow, peer.flow, me.end, peer.end
+    if length == 1 or me.knows < (1 if length else 2):
+        return False
+    sent, captured, heard, nxt = theirs.snd_nxt, rev.next_seq, peer.signs.next, mine.snd_nxt
+    if sent is None or captured is None or heard is None or nxt is None or fwd.next_seq is None:
+        return False
+    # doubt.believable
+    behind = (sent - ack) & _MASK
+    if behind > LEAST_REACH and behind > max(reach(theirs), reach(mine)):
+        return False
+    if (captured - ack) & _MASK >= _HALF or (heard - ack) & _MASK >= _HALF:
+        return False
+    ahead = ((seq - nxt + _HALF) & _MASK) - _HALF
+    if not -LEAST_REACH <= ahead <= LEAST_REACH:
+        room = reach(theirs)
+        if not -room <= ahead <= room:
+            return False
+    # Numbers come round nowhere.
+    zeek, my_zeek = peer.zeek, me.zeek
+    start = zeek.start_seq
+    if not (start <= zeek.ack_seq < start + _HALF and start <= ack < start + _HALF):
+        return False
+    start = my_zeek.start_seq
+    if not (start <= my_zeek.last_seq and start <= my_zeek.ack_seq):
+        return False
+    if not (start <= seq < start + (_HALF >> 1) and my_zeek.last_seq < start + (_HALF >> 1)):
+        return False
+    if kind & TIMED:
+        recent, ticks = theirs.ts_recent, peer.signs.ticks
+        if recent is not None and (value - recent) & _MASK >= _HALF:
+            return False
+        strange = ticks is not None and (echo - ticks + STRANGE_TICKS) & _MASK
+        if echo and strange > 2 * STRANGE_TICKS:
+            return False
+    if kind & RIGHT and mine.sums is Sums.UNTRIED:
+        return False
+    if kind >= MARKED:  # the first one is shown
+        signs = me.signs
+        if (kind & MARKED and not signs.marked) or (kind & ECHOED and not signs.echoed):
+            return False
+    before = (fwd.next_seq - seq) & _MASK
+    if not length:
+        # A keep-alive, or an answer to one.
+        return before != 1 and not rev.kept_alive
+    # What may have come with other data before is compared with it.
+    return not 0 < before < _HALF or not me.data.near(seq, length)
+
+
+def go(
+    connection: Connection,
+    analysis: Analysis,
+    me: Half,
+    peer: Half,
+    told: Row,
+    sack: Callable[[Half], Blocks],
+) -> None:
+    """All views take the segment; ``sack`` tells what an end has said of that latest."""
+    _, time, frame, seq, ack, length, window, _, _, _, size = told
+    end = seq + length
+    _in_zeek(analysis, me, peer, time, (seq, ack, length, size))
+    # marks.MarkAnalyzer
+    fwd, rev = me.flow, peer.flow
+    marks = analysis.marks
+    rev.flight_known = True
+    _say(marks, me, rev, told)
+    if ack != fwd.last_ack:
+        fwd.dup_frame, fwd.dup_acks = frame, 0
+    if rev.vouched is None or (rev.vouched - ack) & _MASK >= _HALF:
+        hole = rev.log.first_hole
+        if hole is not None and (ack - hole - 1) & _MASK < _HALF - 1:
+            _count(marks, me, MarkName.ACK_LOST_SEGMENT)
+            rev.vouched = ack
+            analysis.vitals._show("gap", frame)
+    known = fwd.next_seq
+    assert known is not None
+    before = (known - seq) & _MASK
+    old, again, spurious = 0, False, False
+    if 0 < before < _HALF:
+        old = min(length, before) - fwd.log.fill(seq, end)
+    if length:
+        spurious = rev.last_ack is not None and (rev.last_ack - end) & _MASK < _HALF
+        if spurious:
+            _count(marks, me, MarkName.SPURIOUS_RETRANSMISSION)
+            _count(marks, me, MarkName.RETRANSMISSION)
+        elif 1 < before < _HALF:
+            again = _again(marks, me, peer, told, sack)
+        fwd.log.add(seq, end, frame, time)
+    if (end - known - 1) & _MASK < _HALF - 1:
+        fwd.next_seq, fwd.next_frame, fwd.next_ns = end, frame, time
+    fwd.probed = fwd.kept_alive = False
+    fwd.window, fwd.window_bytes = window, window << (fwd.scale or 0)
+    fwd.last_ack, fwd.last_ack_ns = ack, time
+    rev.log.acknowledge(ack, time)
+    # vitals.Signs
+    _sent(me.signs, told)
+    if length:
+        repeated = old > 0
+        if repeated or again:
+            _sent_again(me.signs, told, repeated=repeated, spurious=spurious)
+        _waits(me.signs, told)
+    _heard(peer.signs, ack, time)
+    # halfconn.End, connection.Connection, completeness.Completeness
+    _in_end(me.end, peer.end, told)
+    connection.last_ns = time
+    if connection._third:
+        connection._data_began = True
+    analysis.completeness._value |= 8 if length else 4
+
+
+def _count(marks: MarkAnalyzer, me: Half, name: MarkName) -> None:
+    """There are no counts of a connection without marks."""
+    marks.counts[me.side][name] += 1
+
+
+def _say(marks: MarkAnalyzer, me: Half, rev: Flow, told: Row) -> None:
+    """As ``marks._windows_and_repeats``."""
+    kind, _, _, seq, ack, length, window, *_ = told
+    fwd = me.flow
+    known = fwd.next_seq
+    if known is not None and (seq - known - 1) & _MASK < _HALF - 1:
+        _count(marks, me, MarkName.LOST_SEGMENT)
+        fwd.log.missed(known, seq, fwd.vouched)
+        fwd.flight_known = False
+    if length:
+        edge = None if rev.scale is None else rev.last_ack
+        if edge is not None and not (edge + rev.window_bytes - seq - length) & _MASK:
+            _count(marks, me, MarkName.WINDOW_FULL)
+    elif seq == known and ack == fwd.last_ack:
+        if window != fwd.window and not kind & SELECTIVE:
+            _count(marks, me, MarkName.WINDOW_UPDATE)
+        else:
+            fwd.dup_acks += 1
+            _count(marks, me, MarkName.DUPLICATE_ACK)
+
+
+def _again(
+    marks: MarkAnalyzer, me: Half, peer: Half, told: Row, sack: Callable[[Half], Blocks]
+) -> bool:
+    """As ``marks.MarkAnalyzer._sent_again``, of what lies before the furthest; not if overtaken."""
+    _, time, _, seq, _, length, *_ = told
+    fwd, rev, end = me.flow, peer.flow, (seq + length) & _MASK
+    if rev.dup_acks >= 2 and 0 <= time - rev.last_ack_ns < FAST_NS:
+        fast = rev.last_ack == seq
+        if not fast:
+            blocks = sack(peer)
+            fast = bool(blocks) and not any(
+                (seq - left) & _MASK < _HALF and (right - end) & _MASK < _HALF
+                for left, right in blocks
+            )
+        if fast:
+            _count(marks, me, MarkName.FAST_RETRANSMISSION)
+            _count(marks, me, MarkName.RETRANSMISSION)
+            return True
+    limit = marks.initial_rtt_ns
+    known = end == fwd.next_seq or fwd.log.covers(seq, end)
+    if not known and 0 <= time - fwd.next_ns < (REORDER_NS if limit is None else limit):
+        _count(marks, me, MarkName.OUT_OF_ORDER)
+        return False
+    _count(marks, me, MarkName.RETRANSMISSION)
+    return True
+
+
+def _in_zeek(
+    analysis: Analysis, me: Half, peer: Half, time: int, numbers: tuple[int, int, int, int]
+) -> None:
+    """As ``zeek.ZeekView.observe``."""
+    seq, ack, length, size = numbers
+    view, zeek, other = analysis.zeek, me.zeek, peer.zeek
+    view._last_ns = time
+    zeek.packets += 1
+    zeek.ip_bytes += size
+    slot = me.letters[0 if length else 1]
+    if slot not in view._taken:
+        view._once(slot.upper(), slot.upper(), zeek)
+    other.ack_seq = max(other.ack_seq, ack)
+    end = seq + length
+    if end > zeek.last_seq:
+        zeek.last_seq = end
+    elif length:
+        zeek.retransmitted += 1
+        view._scaled("T", zeek, zeek.retransmitted)
+    view._find_gaps(ack - other.start_seq, zeek, other)
+    if length:
+        begin = seq - zeek.start_seq
+        acked, nothing = zeek.ack_seq - zeek.start_seq, zeek.nothing_acked
+        me.gaps.seen(begin, begin + length, acked=acked, any_acked=not nothing)
+
+
+def _sent(signs: Signs, told: Row) -> None:
+    """As ``vitals.Signs.take_sent``."""
+    kind, time, frame, _, _, length, _, ttl, value, _, _ = told
+    signs.before_ns, signs.last_ns, signs.last_frame = signs.last_ns, time, frame
+    if ttl not in signs.ttls:
+        signs.ttls = (*signs.ttls, ttl)[:MAX_TTLS]
+    if kind & RIGHT:
+        signs.summed += 1
+    if kind & MARKED:
+        signs.marked += 1
+    if kind & ECHOED:
+        signs.echoed += 1
+    if kind & TIMED:
+        ticks = signs.ticks
+        if ticks is None or (value - ticks) & _MASK < _HALF:
+            signs.ticks = value
+    if length:
+        signs.data += 1
+
+
+def _sent_again(signs: Signs, told: Row, *, repeated: bool, spurious: bool) -> None:
+    frame, seq, length = told[2], told[3], told[5]
+    signs.again += 1
+    signs.again_unseen += not repeated
+    signs.show("again", frame)
+    signs.show("last again", frame, latest=True)
+    if spurious:
+        signs.needless += 1
+        signs.show("needless", frame)
+    una = signs.una
+    if una is not None and (una - seq) & _MASK < _HALF:
+        signs.retries += 1
+        signs.stuck += 1
+        signs.stuck_len = length
+
+
+def _waits(signs: Signs, told: Row) -> None:
+    """The rest of ``vitals.Signs._take_data``."""
+    time, seq, length = told[1], told[3], told[5]
+    end, una = (seq + length) & _MASK, signs.una
+    biggest = signs._biggest
+    if length > signs.largest_acked and (biggest is None or length > biggest[1]):
+        signs._biggest = end, length
+    if signs.next is None or (end - signs.next - 1) & _MASK < _HALF - 1:
+        signs.next = end
+    if signs.waiting_ns is None and una is not None and (end - una - 1) & _MASK < _HALF - 1:
+        signs.waiting_ns = time
+
+
+def _heard(signs: Signs, ack: int, time: int) -> None:
+    """As ``vitals.Signs.take_received``."""
+    signs.unanswered_alive = signs.retries = 0
+    una = signs.una
+    if una is None or (ack - una - 1) & _MASK < _HALF - 1:
+        signs.una = ack
+        signs.stuck = 0
+        signs.waiting_ns = None if ack == signs.next else time
+        biggest = signs._biggest
+        if biggest is not None and (ack - biggest[0]) & _MASK < _HALF:
+            signs.largest_acked = max(signs.largest_acked, biggest[1])
+            signs._biggest = None
+
+
+def _in_end(mine: End, theirs: End, told: Row) -> None:
+    """As ``halfconn.End.count`` and ``note_sent``."""
+    kind, _, _, seq, ack, length, window, _, value, _, _ = told
+    end = seq + length
+    mine.segments += 1
+    if mine.snd_nxt is None or (end - mine.snd_nxt - 1) & _MASK < _HALF - 1:
+        mine.snd_nxt = end
+    if length:
+        mine.bytes += length
+        if seq == mine.solid:
+            mine.solid = end
+        else:
+            mine._note_solid(seq, end)
+    scale = mine.window_scale
+    mine.window = window << scale if scale and theirs.window_scale is not None else window
+    mine._note_ack(ack, theirs)
+    if kind & TIMED:
+        known = theirs.rcv_nxt
+        if known is None or (known - seq) & _MASK < _HALF:
+            theirs.ts_recent = value
