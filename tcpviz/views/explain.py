@@ -282,6 +282,11 @@ _GENERAL: Final[dict[str, set[str]]] = {
 }
 """Marks that say nothing beside one of these."""
 
+_AGAIN: Final = {
+    *("retransmission", "fast_retransmission", "spurious_retransmission", "out_of_order"),
+}
+"""Marks of data that its receiver may have had, or have more beyond: its ACK tells of all that."""
+
 _WHOLE: Final = {"keep_alive", "captured_twice"}
 """Marks after which the flags' meaning would mislead: no new data, no new event."""
 
@@ -329,7 +334,8 @@ def _segment(
     if names & _WHOLE:
         return
     third = not both and is_third(step, kind)
-    yield fill(KINDS["ack-of-syn" if third else kind], **values)
+    again = kind == "data" and names & _AGAIN
+    yield fill(KINDS["ack-of-syn" if third else "data-again" if again else kind], **values)
     for name in (*_additions(segment), *remarks(step)):
         yield fill(ADDITIONS[name], **values)
 

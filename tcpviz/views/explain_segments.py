@@ -38,6 +38,10 @@ KINDS: Final[dict[str, str]] = {
         "{Who} sends {bytes} of data, {numbers}, and acknowledges everything before "
         "{ack}; {peer} will acknowledge with {next}."
     ),
+    "data-again": (
+        "{Who} sends {bytes} of data, {numbers}, and acknowledges everything before "
+        "{ack}; {peer} will acknowledge with {next}, or with more if it has what follows already."
+    ),
     "fin": (
         "{Who} sends its FIN: 'that was all from me'. It has the number {fin} and takes up one, so "
         "it will be acknowledged with {next} and repeated if need be."

@@ -151,7 +151,7 @@ def test_every_combination_of_flags_has_a_text():
                 assert text != OTHER["nothing"]
                 assert set("{}").isdisjoint(text)
             seen.add(kind_of(segment(Flags(bits), length)))
-    assert seen == set(explain_segments.KINDS) - {"ack-of-syn"}
+    assert seen == set(explain_segments.KINDS) - {"ack-of-syn", "data-again"}
 
 
 @pytest.mark.parametrize(
@@ -226,6 +226,16 @@ def test_a_fast_retransmission_is_not_told_twice():
     text = explain_text(replace(made, observation=seen))
     assert "fast retransmission" in text
     assert "timer went off" not in text
+
+
+def test_what_fills_a_hole_may_be_acknowledged_with_all_that_lies_beyond():
+    """In the scenario fast-retransmission 1:1449 comes again, and the answer is ACK 14481."""
+    made = of_segment(Flags.ACK, 5)
+    assert "will acknowledge with 15." in explain_text(made)
+    for name in ("FAST_RETRANSMISSION", "RETRANSMISSION", "OUT_OF_ORDER"):
+        seen = Observation(1, C, (Mark(MarkName[name]),))
+        text = explain_text(replace(made, observation=seen))
+        assert "will acknowledge with 15, or with more" in text
 
 
 def test_the_third_segment_is_told_as_such():
