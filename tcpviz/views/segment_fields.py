@@ -185,7 +185,7 @@ def computed(step: Step, segment: Segment, since_ns: int | None) -> Iterator[Fie
     if seen is None:
         return
     if seen.bytes_in_flight is not None:
-        text = _("in flight: sent by this end, this segment with it, and not acknowledged")
+        text = _("sent by this end and not acknowledged, up to this segment's last byte")
         yield Field(_("In flight"), plural(seen.bytes_in_flight, "byte"), text)
     if seen.ack_rtt_ns is not None:
         text = _("from frame {frame} to this acknowledgement of it, where it was captured").format(
