@@ -98,7 +98,7 @@ class ExportScreen(SheetScreen):
     def _switches(self) -> list[Line]:
         redact = _("yes") if self.redacting else _("no")
         ground = _("light") if self.theme == "light" else _("dark")
-        said = _("other addresses and ports, no data:")
+        said = _("other addresses and ports in place of the real ones, data left out:")
         return [
             line(Span(" x ", roles.KEY), f" {said} ", Span(redact, roles.TITLE)),
             line(Span(" b ", roles.KEY), f" {_('pictures are')} ", Span(ground, roles.TITLE)),
