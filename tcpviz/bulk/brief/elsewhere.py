@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcpviz.bulk.brief.rows import ECHOED, MARKED, RIGHT, SELECTIVE, TIMED, Row
+from tcpviz.bulk.brief.rows import ECHOED, MARKED, RIGHT, SELECTIVE, TIMED, WRONG, Row
 from tcpviz.core.analysis import Analysis
 from tcpviz.core.connection import Connection
-from tcpviz.core.doubt import LEAST_REACH, reach
+from tcpviz.core.doubt import LEAST_REACH, MANY_WRONG, reach
 from tcpviz.core.flow import Flow
 from tcpviz.core.halfconn import End, Sums
 from tcpviz.core.marks import FAST_NS, REORDER_NS, MarkAnalyzer, MarkName
@@ -50,16 +50,6 @@ def stays(me: Half, peer: Half, told: Row) -> bool:
         room = reach(theirs)
         if not -room <= ahead <= room:
             return False
-    # Numbers come round nowhere.
-    zeek, my_zeek = peer.zeek, me.zeek
-    start = zeek.start_seq
-    if not (start <= zeek.ack_seq < start + _HALF and start <= ack < start + _HALF):
-        return False
-    start = my_zeek.start_seq
-    if not (start <= my_zeek.last_seq and start <= my_zeek.ack_seq):
-        return False
-    if not (start <= seq < start + (_HALF >> 1) and my_zeek.last_seq < start + (_HALF >> 1)):
-        return False
     if kind & TIMED:
         recent, ticks = theirs.ts_recent, peer.signs.ticks
         if recent is not None and (value - recent) & _MASK >= _HALF:
@@ -69,16 +59,28 @@ def stays(me: Half, peer: Half, told: Row) -> bool:
             return False
     if kind & RIGHT and mine.sums is Sums.UNTRIED:
         return False
-    if kind >= MARKED:  # the first one is shown
-        signs = me.signs
-        if (kind & MARKED and not signs.marked) or (kind & ECHOED and not signs.echoed):
-            return False
+    if kind >= MARKED and not counted(me, kind):
+        return False
     before = (fwd.next_seq - seq) & _MASK
     if not length:
         # A keep-alive, or an answer to one.
         return before != 1 and not rev.kept_alive
-    # What may have come with other data before is compared with it.
-    return not 0 < before < _HALF or not me.data.near(seq, length)
+    # What may have come with other data before is compared with it, if it is not damaged.
+    return not 0 < before < _HALF or kind & WRONG != 0 or not me.data.near(seq, length)
+
+
+def counted(me: Half, kind: int) -> bool:
+    """Whether a mark of congestion, its echo and a wrong checksum are only counted.
+
+    The first one is shown; and what checksums are worth is known, or nobody asks any more.
+    """
+    signs, end = me.signs, me.end
+    if (kind & MARKED and not signs.marked) or (kind & ECHOED and not signs.echoed):
+        return False
+    if not kind & WRONG:
+        return True
+    known = end.sums is Sums.OFFLOAD or (end.sums is Sums.UNTRIED and end.wrong_sums >= MANY_WRONG)
+    return known and signs.frames is not None and "sum" in signs.frames
 
 
 def go(
@@ -91,7 +93,7 @@ def go(
 ) -> None:
     """All views take the segment; ``sack`` tells what an end has said of that latest."""
     _, time, frame, seq, ack, length, window, _, _, _, size = told
-    end = seq + length
+    end = (seq + length) & _MASK
     _in_zeek(analysis, me, peer, time, (seq, ack, length, size))
     # marks.MarkAnalyzer
     fwd, rev = me.flow, peer.flow
@@ -207,17 +209,25 @@ def _in_zeek(
     slot = me.letters[0 if length else 1]
     if slot not in view._taken:
         view._once(slot.upper(), slot.upper(), zeek)
-    other.ack_seq = max(other.ack_seq, ack)
-    end = seq + length
-    if end > zeek.last_seq:
+    begin = zeek.relative(seq, zeek.last_seq, zeek.seq_wraps)
+    said = other.relative(ack, other.ack_seq, other.ack_wraps)
+    if said >= 0 and (ack - other.ack_seq - 1) & _MASK < _HALF - 1:
+        if ack < other.ack_seq:
+            other.ack_wraps += 1
+            peer.round = True
+        other.ack_seq = ack
+    end = (seq + length) & _MASK
+    if (end - zeek.last_seq - 1) & _MASK < _HALF - 1:
+        if end < zeek.last_seq:
+            zeek.seq_wraps += 1
+            me.round = True
         zeek.last_seq = end
     elif length:
         zeek.retransmitted += 1
         view._scaled("T", zeek, zeek.retransmitted)
-    view._find_gaps(ack - other.start_seq, zeek, other)
-    if length:
-        begin = seq - zeek.start_seq
-        acked, nothing = zeek.ack_seq - zeek.start_seq, zeek.nothing_acked
+    view._find_gaps(max(0, said), zeek, other)
+    if length and begin >= 0:
+        acked, nothing = (zeek.ack_wraps << 32) + zeek.ack_seq - zeek.start_seq, zeek.nothing_acked
         me.gaps.seen(begin, begin + length, acked=acked, any_acked=not nothing)
 
 
@@ -233,6 +243,9 @@ def _sent(signs: Signs, told: Row) -> None:
         signs.marked += 1
     if kind & ECHOED:
         signs.echoed += 1
+    if kind & WRONG:
+        signs.summed += 1
+        signs.bad_sums += 1
     if kind & TIMED:
         ticks = signs.ticks
         if ticks is None or (value - ticks) & _MASK < _HALF:
@@ -287,7 +300,7 @@ def _heard(signs: Signs, ack: int, time: int) -> None:
 def _in_end(mine: End, theirs: End, told: Row) -> None:
     """As ``halfconn.End.count`` and ``note_sent``."""
     kind, _, _, seq, ack, length, window, _, value, _, _ = told
-    end = seq + length
+    end = (seq + length) & _MASK
     mine.segments += 1
     if mine.snd_nxt is None or (end - mine.snd_nxt - 1) & _MASK < _HALF - 1:
         mine.snd_nxt = end

@@ -10,13 +10,12 @@ the segment itself.
 from __future__ import annotations
 
 from tcpviz.bulk.brief import elsewhere
-from tcpviz.bulk.brief.rows import ECHOED, KEPT, MARKED, RIGHT, SELECTIVE, TIMED, Row, Rows
-from tcpviz.bulk.long.recall import PlacesOfData, Reader
+from tcpviz.bulk.brief.rows import ECHOED, KEPT, MARKED, RIGHT, SELECTIVE, TIMED, WRONG, Row, Rows
+from tcpviz.bulk.long.recall import PlacesOfData, Reader, WaitingData
 from tcpviz.bulk.views import Views
 from tcpviz.core.analysis import Analysis
 from tcpviz.core.claims import Certainty
 from tcpviz.core.connection import Connection
-from tcpviz.core.contents import HEAD, Contents
 from tcpviz.core.doubt import LEAST_REACH
 from tcpviz.core.halfconn import Sums
 from tcpviz.core.marks import MarkName
@@ -37,46 +36,29 @@ _MASK, _HALF = 0xFFFFFFFF, 1 << 31
 _TALKING = (ZeekState.ESTABLISHED, ZeekState.PARTIAL)
 
 
-class _Data(PlacesOfData):
-    """The latest data of one end, found among the rows."""
-
-    __slots__ = ("_rows",)
-
-    def __init__(self, known: Contents | None, reader: Reader, rows: Rows) -> None:
-        super().__init__(known, reader)
-        self._rows = rows
-
-    def add_place(self, place: int) -> None:
-        """That there had all been captured."""
-        self._places.append(place)
-
-    def near(self, seq: int, length: int) -> bool:
-        """Whether it may hold anything that data of these numbers has to be compared with."""
-        told, first, size = self._rows.told, seq - HEAD + 1, length + HEAD - 1
-        if self._older.is_empty:
-            return any((told[place][3] - first) & _MASK < size for place in self._places)
-        return True
-
-
 class Half(Views):
     """One end in all views.
 
     ``knows``    its state is proved (2), or a segment without data may do so (1), or any (0)
     ``sacked``   the place of its latest segment, if its SACK blocks have not been read yet
+    ``parted``   what of it is not acknowledged is not all in one list
+    ``round``    its numbers have come round
     """
 
-    __slots__ = ("data", "gaps", "knows", "sacked")
+    __slots__ = ("data", "gaps", "knows", "parted", "round", "sacked")
 
     def __init__(
-        self, connection: Connection, analysis: Analysis, side: Side, reader: Reader, rows: Rows
+        self, connection: Connection, analysis: Analysis, side: Side, reader: Reader
     ) -> None:
         super().__init__(connection, analysis, side)
         self.gaps = self.zeek.gaps
         self.knows = 0
         self.sacked: int | None = None
+        self.parted = isinstance(self.flow.log, WaitingData)
+        self.round = False
         contents = self.flow.contents
-        if not isinstance(contents, _Data):
-            contents = self.flow.contents = _Data(contents, reader, rows)
+        if not isinstance(contents, PlacesOfData):
+            contents = self.flow.contents = PlacesOfData(contents, reader)
         self.data = contents
 
     @property
@@ -86,6 +68,7 @@ class Half(Views):
         self.knows = 2 if claim.certainty is Certainty.SEEN else 1
         if claim.certainty is Certainty.UNKNOWN or end.assumed_from is not None:
             self.knows = 0
+        self.round = zeek.seq_wraps > 0 or zeek.ack_wraps > 0
         return (
             claim.state is State.ESTABLISHED
             and None not in (end.snd_nxt, end.snd_una, end.rcv_nxt, end.first_seq, flow.next_seq)
@@ -94,7 +77,7 @@ class Half(Views):
             and flow.probe_end is None
             and self.signs.zero_since_ns is None
             and zeek.state in _TALKING
-            and not (zeek.fin_count or zeek.seq_wraps or zeek.ack_wraps)
+            and not zeek.fin_count
             and end.segments > 0
         )
 
@@ -117,8 +100,8 @@ class Past:
     def _both(self) -> tuple[Half, Half]:
         connection, analysis = self.connection, self._analysis
         return (
-            Half(connection, analysis, Side.CLIENT, self.reader, self.rows),
-            Half(connection, analysis, Side.SERVER, self.reader, self.rows),
+            Half(connection, analysis, Side.CLIENT, self.reader),
+            Half(connection, analysis, Side.SERVER, self.reader),
         )
 
     def took(self, segment: Segment, place: int) -> bool:
@@ -206,7 +189,7 @@ class Past:
     def _sack(self, half: Half) -> elsewhere.Blocks:
         """Those that an end has said latest."""
         if half.sacked is not None:
-            half.flow.sack = self.rows.segment(half.sacked).options.sack
+            half.flow.sack = self.reader.read(half.sacked).options.sack
             half.sacked = None
         return half.flow.sack
 
@@ -223,7 +206,7 @@ class Past:
         """Whether the core does nothing of a segment but what is done here."""
         kind, _, _, seq, ack, length, _, _, value, echo, _ = told
         fwd, rev, mine, theirs, my_zeek = me.flow, peer.flow, me.end, peer.end, me.zeek
-        if me.knows < (1 if length else 2):
+        if me.knows < (1 if length else 2) or me.round or peer.round:
             return False
         # It goes on, and acknowledges what was sent and captured, not much less than all.
         if not seq == fwd.next_seq == mine.snd_nxt == my_zeek.last_seq:
@@ -258,10 +241,8 @@ class Past:
                 return False
         if kind & RIGHT and mine.sums is Sums.UNTRIED:
             return False
-        if kind >= MARKED:  # the first one is shown
-            signs = me.signs
-            if (kind & MARKED and not signs.marked) or (kind & ECHOED and not signs.echoed):
-                return False
+        if kind >= MARKED and not elsewhere.counted(me, kind):
+            return False
         if not length:
             # One that repeats may be an answer to a keep-alive.
             return ack != fwd.last_ack or not rev.kept_alive
@@ -308,6 +289,9 @@ class Past:
             signs.marked += 1
         if kind & ECHOED:
             signs.echoed += 1
+        if kind & WRONG:
+            signs.summed += 1
+            signs.bad_sums += 1
         if kind & TIMED:
             ticks = signs.ticks
             if ticks is None or (value - ticks) & _MASK < _HALF:
@@ -371,7 +355,7 @@ class Past:
         if length:
             log = fwd.log
             waiting = log._unacked
-            if len(waiting) >= MAX_UNACKED or (waiting and waiting[-1].seq > seq):
+            if me.parted or len(waiting) >= MAX_UNACKED or (waiting and waiting[-1].seq > seq):
                 log.add(seq, end, frame, time)
             else:
                 waiting.append(Sent(seq, end, frame, time))
@@ -382,7 +366,7 @@ class Past:
         fwd.window, fwd.window_bytes = window, window << (fwd.scale or 0)
         fwd.last_ack, fwd.last_ack_ns = ack, time
         log = rev.log
-        if log._holes or (log._unacked and log._unacked[0].seq != ack):
+        if peer.parted or log._holes or (log._unacked and log._unacked[0].seq != ack):
             log.acknowledge(ack, time)
         # zeek.ZeekView
         letters, zeek = analysis.zeek, me.zeek

@@ -33,6 +33,12 @@ from tcpviz.wire.tcp import FLAGS
 
 Array = NDArray[Any]
 
+LONGEST = 1 << 24
+"""Bytes of data that no segment has."""
+
+LAST = 0xFFFFFFFF - LONGEST
+"""Behind a segment with this number, or a lesser one, numbers do not come round."""
+
 Row = tuple[int, int, int, int, int, int, int, int, int, int, int]
 """Of a segment that may be plain: its kind's bits, time, frame, seq, ack, length, window, TTL, the
 timestamps' value and echo, and its IP packet's length (its data's, unless it was asked for)."""
@@ -40,10 +46,10 @@ timestamps' value and echo, and its IP packet's length (its data's, unless it wa
 Scope = tuple[str, ...]
 """VLANs and tunnels."""
 
-RIGHT, TIMED, SELECTIVE, KEPT, MARKED, ECHOED = 1, 2, 4, 8, 16, 32
+RIGHT, TIMED, SELECTIVE, KEPT, MARKED, ECHOED, WRONG = 1, 2, 4, 8, 16, 32, 64
 """Bits of a row's kind: its checksum is right; it has timestamps, SACK blocks, data as captured.
 
-And it met congestion on its way, or tells of that.
+And it met congestion on its way, or tells of that; its checksum is wrong.
 """
 
 _ACK, _PSH, _SYN, _ECE = 16, 8, 2, 64
@@ -77,7 +83,9 @@ class Rows:
         twice = _twice(row, array["ident"][rows], part, there) | own
         self.single: list[bool] = (np.bincount(part[twice], minlength=len(flows)) == 0).tolist()
         self._flags: list[int] = row["flags"].tolist()
-        plain, bare, kind = _kinds(array, rows, row)
+        plain, bare, kind = kinds(array, rows, row)
+        # Where numbers come round others see to it.
+        plain &= row["seq"] <= LAST
         self._of, origin = reading.origin(rows)
         self._made = self._of.told(origin)
         whole = self._of.columns.array
@@ -113,26 +121,24 @@ class Rows:
         )  # fmt: skip
 
 
-def _kinds(array: Piece, rows: Array, row: Array) -> tuple[Array, Array, Array]:
+def kinds(array: Piece, rows: Array, row: Array) -> tuple[Array, Array, Array]:
     """Which segments may be plain, which are bare, and their kinds."""
     bits, length, flags = row["bits"], row["length"], row["flags"]
     said = bits >> SUM_SHIFT & 3
-    usual = (said != sums.WRONG) & (array["where"][rows] != -1)
-    marked = congested(bits)
-    bare = usual & ~marked & (bits & ODD == 0) & (flags & _TOLD == flags)
+    usual = array["where"][rows] != -1
+    wrong, marked = said == sums.WRONG, congested(bits)
+    bare = usual & ~wrong & ~marked & (bits & ODD == 0) & (flags & _TOLD == flags)
     plain = usual & (flags & np.uint16(0xFFFF ^ (_PSH | ECN)) == _ACK)
     plain &= (bits & ODD == 0) | (bits & SACKED != 0)
     plain &= (row["window"] > 0) & (row["ack"] != 0)
-    # Where numbers come round others see to it.
-    plain &= length < 1 << 24
-    plain &= row["seq"] <= 0xFFFFFFFF - (1 << 24)
+    plain &= length < LONGEST
     lacks = array["wire"][rows].astype(np.int64) - array["captured"][rows]
     clear = clearly_captured(lacks, length)
     plain &= clear
     bare &= clear
     kind = (said == sums.RIGHT) * RIGHT + (bits & STAMPED != 0) * TIMED
-    kind += (bits & SACKED != 0) * SELECTIVE + ((lacks <= 0) & (length > 0)) * KEPT
-    kind += marked * MARKED + (flags & _ECE != 0) * ECHOED
+    kind += (bits & SACKED != 0) * SELECTIVE + ((lacks <= 0) & (length > 0) & ~wrong) * KEPT
+    kind += marked * MARKED + (flags & _ECE != 0) * ECHOED + wrong * WRONG
     return plain, bare, kind
 
 

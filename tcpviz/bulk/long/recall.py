@@ -112,6 +112,17 @@ class PlacesOfData(Contents):
         """These were left out, all of their data captured."""
         self._places.extend(places[-KEPT:].tolist())
 
+    def add_place(self, place: int) -> None:
+        """That there had all been captured."""
+        self._places.append(place)
+
+    def near(self, seq: int, length: int) -> bool:
+        """Whether it may hold anything that data of these numbers has to be compared with."""
+        if len(self._places) < KEPT and not self._older.is_empty:
+            return True
+        told, first, size = self._reader.seq_and_length, seq - HEAD + 1, length + HEAD - 1
+        return any((told(place)[0] - first) & seqno.MASK < size for place in self._places)
+
     def differs(self, segment: Segment) -> bool:
         here = self._older.latest(KEPT - len(self._places))
         first, size = segment.seq - HEAD + 1, len(segment.payload) + HEAD - 1
