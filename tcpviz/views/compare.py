@@ -9,38 +9,36 @@ from typing import Final
 from tcpviz.core import seq as seqno
 from tcpviz.core.records import Side
 from tcpviz.core.segment import Segment
-from tcpviz.core.timeline import Step, StepKind
+from tcpviz.core.timeline import Step
 from tcpviz.views import roles
 from tcpviz.views.ladder_canvas import ascii_line
 from tcpviz.views.ladder_labels import MARKS, marks_of, segment_role, segment_variants, state_text
 from tcpviz.views.numbers import duration, seconds
 from tcpviz.views.option_words import words
+from tcpviz.views.segment_detail import MOMENTS
 from tcpviz.views.spans import Line, Span, clean, fit, fit_text, line, text_width
 from tcpviz.words import _
 
 NAME: Final = 17
 LEAST_COLUMN: Final = 14
 
-_MOMENTS: Final = {
-    StepKind.SENT: "sent",
-    StepKind.ARRIVED: "arrives",
-    StepKind.LOST: "lost",
-    StepKind.SEGMENT: "captured",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One field of both segments; ``by`` tells how far they are apart, where that has a number."""
+    """One field of both segments; ``by`` tells how far they are apart, where that has a number.
+
+    ``alike``  what stands there is no field's value: it says whether they differ by itself
+    """
 
     name: str
     left: str
     right: str
     by: str = ""
+    alike: bool | None = None
 
     @property
     def differs(self) -> bool:
-        return self.left != self.right
+        return self.left != self.right if self.alike is None else not self.alike
 
 
 def pairs(left: Step, right: Step, zero_ns: int = 0) -> Iterator[Pair]:
@@ -54,7 +52,7 @@ def pairs(left: Step, right: Step, zero_ns: int = 0) -> Iterator[Pair]:
     apart = right.time_ns - left.time_ns
     moment = "" if not apart else duration(apart) if apart < 0 else f"+{duration(apart)}"
     yield Pair(_("time"), _time(left, zero_ns), _time(right, zero_ns), moment)
-    yield Pair(_("moment"), _(_MOMENTS.get(left.kind, "")), _(_MOMENTS.get(right.kind, "")))
+    yield Pair(_("moment"), _(MOMENTS.get(left.kind, "")), _(MOMENTS.get(right.kind, "")))
     yield Pair(_("from"), _who(left, a), _who(right, b))
     yield Pair(_("Flags"), a.flags.names(), b.flags.names())
     same = left.side is right.side and left.connection == right.connection
@@ -86,15 +84,15 @@ def pairs(left: Step, right: Step, zero_ns: int = 0) -> Iterator[Pair]:
     yield Pair(_("client then"), state_text(left.client, 12), state_text(right.client, 12))
     yield Pair(_("server then"), state_text(left.server, 12), state_text(right.server, 12))
     if a.payload_len and b.payload_len and a.payload and b.payload:
-        yield Pair(
-            _("the data"), _("captured"), _("the same") if a.payload == b.payload else _("other")
-        )
+        equal = a.payload == b.payload
+        yield Pair(_("the data"), "", _("the same") if equal else _("other"), alike=equal)
     if other and b.has_ack and a.seq_len:
         beyond = seqno.diff(b.ack, a.seq_end)
         said = _("acknowledges all of it") if beyond >= 0 else _("does not acknowledge it")
-        yield Pair(_("of each other"), "", said)
+        yield Pair(_("to each other"), "", said, alike=True)
     elif same and a.seq_len and b.seq == a.seq:
-        yield Pair(_("of each other"), "", _("begins at the same number: sent again"))
+        said = _("begins at the same number: sent again")
+        yield Pair(_("to each other"), "", said, alike=True)
 
 
 def compare(

@@ -7,6 +7,7 @@ changes, and the claims after it where an end stayed where it was.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from tcpviz.core.claims import Certainty, Claim, StateChange
 from tcpviz.core.connection import Connection
@@ -33,12 +34,13 @@ TWO_COLUMNS = 132
 
 NAME_WIDTH = 23
 
-_MOMENTS = {
+MOMENTS: Final = {
     StepKind.SENT: "sent",
     StepKind.ARRIVED: "arrives",
     StepKind.LOST: "lost",
     StepKind.SEGMENT: "captured",
 }
+"""What a segment does at a step, in a word before its time."""
 
 _ECN = {1: "ECT(1)", 2: "ECT(0)", 3: "CE, congestion experienced"}
 
@@ -93,13 +95,13 @@ def _heading(step: Step, segment: Segment, zero_ns: int, ascii_only: bool) -> Li
     side = step.side or Side.CLIENT
     arrow = "->" if ascii_only else "→"
     at = (step.time_ns - zero_ns) / 1e9
-    frame = f"frame {segment.frame}  " if segment.frame else ""
+    frame = f"{_('frame')} {segment.frame}  " if segment.frame else ""
     made = [
         Span(f"{segment.src}", roles.of_side(side)),
         Span(f" {arrow} "),
         Span(f"{segment.dst}", roles.of_side(side.other)),
         Span(f"  {segment.flags.names()}", roles.TITLE),
-        Span(f"  {frame}{_(_MOMENTS.get(step.kind, ''))} {at:.6f} s", roles.TIME),
+        Span(f"  {frame}{_(MOMENTS.get(step.kind, ''))} {at:.6f} s", roles.TIME),
     ]
     if segment.inferred:
         made.append(Span(_("  not captured: implied by the kernel's states"), roles.INFERRED))

@@ -105,7 +105,7 @@ def test_two_segments_side_by_side() -> None:
     assert any(line.startswith("! Sequence") and "+1000" in line for line in page)
     assert any(line.startswith("  Flags") for line in page)
     answered = {pair.name: pair for pair in pairs(one, answer)}
-    assert answered["of each other"].right == "acknowledges all of it"
+    assert answered["to each other"].right == "acknowledges all of it"
     assert all(width(line) == 80 for line in compare(one, answer, 80))
     with pytest.raises(ValueError, match="segments"):
         next(iter(pairs(one, _no_segment(talk))))
