@@ -135,7 +135,7 @@ def endpoint_text(endpoint: Endpoint, cells: int) -> str:
     tail = endpoint.addr[-room:]
     while text_width(tail) > room:
         tail = tail[1:]
-    return f"…{tail}{port}"
+    return f"…{tail.removeprefix('.')}{port}"  # "….220.118" has a dot too many
 
 
 def number_text(number: int, cells: int) -> str:

@@ -101,6 +101,7 @@ def test_the_port_outlives_the_address() -> None:
         assert len(text) <= cells
         assert text.endswith(":65535") == (cells >= 10)
     assert table.endpoint_text(Endpoint("10.0.0.1", 80), 12) == "10.0.0.1:80"
+    assert table.endpoint_text(Endpoint("141.142.220.118", 35634), 15) == "…220.118:35634"
 
 
 def test_an_open_one_ages_and_a_closed_one_does_not() -> None:
