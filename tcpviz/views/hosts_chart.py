@@ -138,7 +138,8 @@ class HostsChart:
             if len(hosts) > 1:
                 name = _("{n} other hosts").format(n=len(hosts))
             name = fit_text(name, COLUMN - 2)
-            at = min(max(column - text_width(name) // 2, 0), width - text_width(name))
+            least = 2 + text_width(_("seconds")) + 1
+            at = min(max(column - text_width(name) // 2, least), width - text_width(name))
             canvas.put(at, name, roles.TITLE)
         canvas.put(2, _("seconds"), roles.TITLE)
         if left_out:
