@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.segments.columns import HEADS, rows_at
 from tcpviz.bulk.tables.branches import Kind
 from tcpviz.bulk.tables.facts import Column, Fill, Unfit
@@ -33,7 +34,6 @@ Array = NDArray[Any]
 _STEP = 1 << 16
 """Segments of a connection that are looked at at a time."""
 
-_SIDES = ((CLIENT, "orig"), (SERVER, "resp"))
 _PLACES = {name: place for place, (name, _) in enumerate(conn_log.COLUMNS)}
 _LETTERS = np.frombuffer(conn_log.DIGITS.encode(), np.uint8)
 
@@ -58,20 +58,21 @@ def sums(table: Table, connection: Connection) -> ZeekSums:
     regular, at = table.regular(np.array([place]))
     analysis = connection.analysis
     assert analysis is not None
-    if not regular[0] or analysis.zeek.originator is not Side.CLIENT:
+    if not regular[0]:
         return analysis.zeek.sums
     building = table.building
     begin, size = (int(building.array[name][at[0]]) for name in ("place", "size"))
     order, columns = building.flows.order[begin : begin + size], building.reading.columns.array
-    client = rows_at(columns, order[:1])[0]
+    begun = rows_at(columns, order[:1])[0]
     first: list[int | None] = [None, None]
-    far, fins, packets, ip_bytes = [0, 0], [0, 0], [0, 0], [0, 0]
+    far, syns, fins, packets, ip_bytes = [0, 0], [0, 0], [0, 0], [0, 0], [0, 0]
     closed: list[tuple[int, int] | None] = [None, None]  # which of its segments, and when
     for step in range(0, size, _STEP):
         rows = order[step : step + _STEP]
         row = rows_at(columns, rows)
         flags = row["flags"]
-        theirs = (row["src"] != client["src"]) | (row["sport"] != client["sport"])
+        theirs = (row["src"] != begun["src"]) | (row["sport"] != begun["sport"])
+        theirs ^= answers(begun["flags"])
         for side in (CLIENT, SERVER):
             mine = np.flatnonzero(theirs == bool(side))
             if not len(mine):
@@ -85,6 +86,7 @@ def sums(table: Table, connection: Connection) -> ZeekSums:
             ip_bytes[side] += int((length + columns[HEADS][rows[mine]]).sum())
             end = ((seq - start) & 0xFFFFFFFF) + length + (own & FIN) + (own & SYN != 0)
             far[side] = max(far[side], int(end[own & RST == 0].max(initial=0)))
+            syns[side] += int(np.count_nonzero(own & SYN))
             fins[side] += int(np.count_nonzero(own & FIN))
             closing = np.flatnonzero(own & (FIN | RST))
             if closed[side] is None and len(closing):
@@ -92,20 +94,27 @@ def sums(table: Table, connection: Connection) -> ZeekSums:
                 closed[side] = step + which, int(row["time"][which])
     ends = [each for each in closed if each is not None]
     until = max(ends)[1] if len(ends) == 2 else connection.last_ns
-    counted = [max(each - 1, 0) for each in far]
+    counted = [each - (each and had > 0) for each, had in zip(far, syns, strict=True)]
+    counted = [each - (each and had > 0) for each, had in zip(counted, fins, strict=True)]
+    one, other = _order(analysis.zeek.originator)
     return ZeekSums(
         max(until - connection.first_ns, 0),
-        (counted[0] - (counted[0] and fins[0] > 0), counted[1] - (counted[1] and fins[1] > 0)),
+        (counted[one], counted[other]),
         analysis.zeek.sums.missed_bytes,
-        (packets[0], packets[1]),
-        (ip_bytes[0], ip_bytes[1]),
+        (packets[one], packets[other]),
+        (ip_bytes[one], ip_bytes[other]),
     )
+
+
+def _order(originator: Side | None) -> tuple[int, int]:
+    """Originator and responder: of what was not captured from its SYN on the ports decide."""
+    return (SERVER, CLIENT) if originator is Side.SERVER else (CLIENT, SERVER)
 
 
 def _form(table: Table, kind: Kind) -> tuple[Form, str]:
     connection = kind.connection
     analysis = connection.analysis
-    if analysis is None or analysis.zeek.originator is not Side.CLIENT:
+    if analysis is None:
         raise Unfit
     own = sums(table, connection)
     cells = list(conn_log.row(connection, own) or ())
@@ -117,7 +126,7 @@ def _form(table: Table, kind: Kind) -> tuple[Form, str]:
         "duration": _duration,
         "community_id": alike.community,
     }
-    for side, name in _SIDES:
+    for side, name in zip(_order(analysis.zeek.originator), ("orig", "resp"), strict=True):
         holes |= {
             f"id.{name}_h": alike.address(side),
             f"id.{name}_p": number(alike.port(side)),

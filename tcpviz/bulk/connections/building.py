@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,13 +14,12 @@ from tcpviz.bulk import forks
 from tcpviz.bulk.connections import alone, lengthy, regular
 from tcpviz.bulk.connections.beginnings import ends_at
 from tcpviz.bulk.connections.clock import Clock
-from tcpviz.bulk.connections.common import common
 from tcpviz.bulk.connections.errors import Told, scopes_met, told
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.gaps import Gaps
+from tcpviz.bulk.connections.looked import Looked, looked
 from tcpviz.bulk.connections.shapes import After, Kind, Shapes
 from tcpviz.bulk.connections.shares import Share, Span, shares
-from tcpviz.bulk.connections.signatures import signatures
 from tcpviz.bulk.connections.succession import endings, flows_fine, replaced, whole_flows
 from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments.flows import Flows, distinct, flows_of, mixed
@@ -64,24 +62,6 @@ FIELDS: dict[str, str] = {
     "full": "u4",
     "rtt": "i8",
 }
-
-
-@dataclass(slots=True)
-class _Looked:
-    """Some flows, by their numbers, each looked at by itself.
-
-    ``at``     the places of the segments in ``work`` in the flows' order
-    ``fine``   connections that are regular, all of their flow
-    ``codes``  their signatures, for which ``kept`` segments count
-    """
-
-    flows: Array
-    work: Work
-    sums: regular.Sums
-    fine: Array
-    codes: Array
-    kept: Array
-    at: Array
 
 
 class Building:
@@ -154,10 +134,23 @@ class Building:
     def _through(self, chunks: list[Span], enough: Callable[[], bool] | None) -> Iterator[int]:
         """The same of some stretches."""
         for chunk in chunks:
-            looked = self._look(chunk)
+            made = self._look(chunk)
             if enough is not None and enough():
                 return
-            yield from [looked] if isinstance(looked, int) else self._take(looked)
+            rest = [made] if isinstance(made, int) else self._take(made)
+            yield from self._partly(rest) if rest else ()
+
+    def _partly(self, rest: list[int]) -> Iterator[int]:
+        """Enter those of these flows of which a part was captured; the others."""
+        if not self.gaps:
+            from tcpviz.bulk.connections import partial  # not wanted where all is regular
+
+            columns, flows = self.reading.columns, self.flows
+            some, rest = partial.among(columns, flows, rest, self._tied)
+            for which, at, edges in partial.chunks(flows, some):
+                work = partial.Partial(columns, self.clock, flows.order[at].astype(np.int64), edges)
+                rest += self._take(looked(which, work, *partial.check(work), at))
+        yield from rest
 
     def _share(self, chunks: list[Span]) -> Share:
         """What another process makes of some stretches."""
@@ -253,8 +246,8 @@ class Building:
             return
         # What the core says of one of them it would say of all.
         flow = int(np.searchsorted(self.flows.begin, place[0], "right")) - 1
-        looked = self._look((flow, flow + 1))
-        if isinstance(looked, int) or self._take(looked):
+        made = self._look((flow, flow + 1))
+        if isinstance(made, int) or self._take(made):
             return
         self.kept[place] = True
         start, self._count = self._count - 1, self._count - 1 + len(rows)
@@ -279,7 +272,7 @@ class Building:
             at = end
         return out
 
-    def _look(self, span: Span) -> _Looked | int:
+    def _look(self, span: Span) -> Looked | int:
         """Look at the flows of a stretch, each by itself; in any thread.
 
         One by its number that need not be looked at any further: it has to be followed.
@@ -309,18 +302,7 @@ class Building:
             sums, fine = long.sums, regular.timely(work)
             sums.rtt = regular.round_trip(work)
         fine = flows_fine(work, fine)
-        return self._looked(flows, work, sums, fine, at)
-
-    @staticmethod
-    def _looked(
-        flows: Array, work: Work, sums: regular.Sums, fine: Array, at: slice | Array
-    ) -> _Looked:
-        work.common = common(work)
-        codes, kept = signatures(work)
-        if isinstance(at, slice):
-            at = np.arange(at.start, at.stop)
-        work.let_go()  # several are there at a time
-        return _Looked(flows, work, sums, fine, codes, kept, at)
+        return looked(flows, work, sums, fine, at)
 
     def _errors_of(self, begin: int, end: int) -> bool:
         """Whether an ICMP error is about any of these flows."""
@@ -339,7 +321,7 @@ class Building:
         places = np.repeat(start - inner[:-1], sizes) + np.arange(inner[-1])
         return begin + left, places, inner
 
-    def _take(self, looked: _Looked) -> list[int]:
+    def _take(self, looked: Looked) -> list[int]:
         """Enter the connections of a stretch; returns the flows that have to be followed."""
         flows, work, sums = looked.flows, looked.work, looked.sums
         self.kept[looked.at] = looked.kept
@@ -397,7 +379,7 @@ class Building:
                 fine[work.part[one]] = False
         return fine
 
-    def _shapes(self, looked: _Looked, fine: Array) -> tuple[Array, Array]:
+    def _shapes(self, looked: Looked, fine: Array) -> tuple[Array, Array]:
         """Each connection's shape; not fine where it is open what a SYN came into."""
         work = looked.work
         shape = np.zeros(len(fine), np.int64)
@@ -420,7 +402,7 @@ class Building:
             fine = whole_flows(work, fine & (same | ~into))
         return shape, fine
 
-    def _number(self, looked: _Looked, after: Array, which: Array, shape: Array) -> None:
+    def _number(self, looked: Looked, after: Array, which: Array, shape: Array) -> None:
         """Enter the shapes of these connections, new ones with their first example."""
         work = looked.work
         keys = looked.codes[which] ^ mixed(after[which], 1)

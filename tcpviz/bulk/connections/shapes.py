@@ -247,6 +247,11 @@ class Shapes:
             self._made[number, ending] = made
         return made
 
+    def partial(self, numbers: Array) -> Array | None:
+        """Of which of these a part was not captured; ``None`` if there are none of that kind."""
+        part = np.array([kind.partial for kind in self._kinds], np.bool_)
+        return part[numbers] if part.any() else None
+
     def place(self, number: int, frame: int) -> int | None:
         """Which of the example's segments that count has this frame number."""
         return self._places[number].get(frame)
@@ -366,7 +371,8 @@ def longest_ns(connection: Connection) -> int:
 
 def _summed(segments: list[Segment], common: int) -> Iterator[Segment]:
     """The same with wrong checksums: the client's, the server's."""
-    client = segments[0].src
+    begun = segments[0]
+    client = begun.dst if begun.syn and begun.has_ack else begun.src
     for one in segments:
         yield replace(one, checksum_ok=False) if common & WRONG[one.src != client] else one
 

@@ -85,7 +85,10 @@ class Work:
     partial = False
     """They are of connections of which all was captured that was said in order."""
 
-    variety: Array | None = None
+    @property
+    def variety(self) -> Array | None:
+        """Of each connection a number that tells apart what its signature does not."""
+        return None
 
     def __init__(self, columns: Columns, clock: Clock, rows: Array, begin: Array) -> None:
         self.array, self.rows, self.begin, self.clock = columns.array, rows, begin, clock

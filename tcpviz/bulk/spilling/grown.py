@@ -115,7 +115,8 @@ def _due(before: Building, clock: Clock) -> Array:
         runs[number] = not shapes.lasts(number)
     # A connection that another took the place of is as it was then.
     open_ = np.flatnonzero(runs[array["shape"]] & (array["ending"] == Ending.NOTHING))
-    first = np.where(array["size"][open_] == 1, SYN_GIVE_UP_NS, FIRST_NS)
+    alone = (array["size"][open_] == 1) & ~array["answered"][open_]
+    first = np.where(alone, SYN_GIVE_UP_NS, FIRST_NS)
     open_ = open_[clock.steady_end - clock.steady[array["first"][open_]] >= first]
     rows = [
         row for row, c in before.followed if clock.end - c.first_ns >= FIRST_NS and longest_ns(c)

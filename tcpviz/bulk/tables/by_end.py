@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.connections import regular
+from tcpviz.bulk.connections import partial, regular
+from tcpviz.bulk.connections.partial import Partial
 from tcpviz.bulk.connections.shapes import Ending
 from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
@@ -92,12 +93,26 @@ def _getter(side: str, name: str) -> Callable[[Connection], int]:
 
 def _of(portion: Portion) -> dict[tuple[str, str], Array]:
     building = portion.table.building
-    rows, begin = portion.rows
-    work = Work(building.reading.columns, building.clock, rows.astype(np.int64), begin)
-    counted = dict(zip(_MARKS, regular.windows(work), strict=False))
+    part = building.shapes.partial(portion.column("shape"))
+    if part is None:
+        return _of_some(portion, Work)
+    made = {(side, name): np.zeros(len(portion), np.int64) for side in SIDES for name in NAMES}
+    for which, kind in ((~part, Work), (part, Partial)):
+        if which.any():
+            some = Portion(portion.table, portion.places[which])
+            for key, column in _of_some(some, kind).items():
+                made[key][which] = column
+    return made
+
+
+def _of_some(portion: Portion, kind: type[Work]) -> dict[tuple[str, str], Array]:
+    """The same of connections that were all captured, or of all of which only a part was."""
+    building, (rows, begin) = portion.table.building, portion.rows
+    work = kind(building.reading.columns, building.clock, rows.astype(np.int64), begin)
+    windows = partial.windows(work) if isinstance(work, Partial) else regular.windows(work)
     told = {
         (side, name): work.total(which & (work.side == bool(at)))
-        for name, which in counted.items()
+        for name, which in zip(_MARKS, windows, strict=False)
         for at, side in enumerate(SIDES)
     }
     return told | {(side, WINDOW): _window(work, at) for at, side in enumerate(SIDES)}
@@ -114,6 +129,7 @@ def _window(work: Work, at: int) -> Array:
         np.where(work.answered, scale[work.rows[work.answer_at]], NO_SCALE),
     )
     agreed = (asked[0] < CUT_SCALE) & (asked[1] < CUT_SCALE) & (work.flags[latest] & SYN == 0)
+    agreed &= not work.partial
     shift = np.where(agreed, np.minimum(asked[at], 14), 0).astype(np.int64)
     offered: Array = np.where(latest >= 0, work.window[latest].astype(np.int64) << shift, -1)
     return offered

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.segments.flows import counted, mixed
-from tcpviz.core.crowds import FLOOD, FLOOD_NS, SCAN, Crowd
+from tcpviz.core.crowds import BACKSCATTER, FLOOD, FLOOD_NS, SCAN, Crowd
 
 Array = NDArray[Any]
 
@@ -32,8 +32,8 @@ _ODD = np.frombuffer(os.urandom(16), np.uint64) | np.uint64(1)
 class Facts:
     """What is asked of each connection, in their order.
 
-    ``fate`` is a place in :data:`FATES`, -1 where it is not asked; ends are numbers,
-    ``syns`` the client's.
+    ``fate`` is a place in :data:`FATES`, -1 of an answer to a SYN that was not captured; ends
+    are numbers, ``syns`` the client's.
     """
 
     fate: Array
@@ -51,8 +51,18 @@ def crowds_of(facts: Facts) -> tuple[list[Crowd], Array]:
     """The crowds, in the order in which they are found, and of each connection its crowd or -1."""
     member = np.full(len(facts.fate), -1, np.int64)
     found: list[Crowd] = []
-    if not (facts.fate > 0).any():
-        return found, member
+    if (facts.fate > 0).any():
+        _failures(facts, found, member)
+    for members in _answers(facts):
+        crowd = _backscatter(facts, members)
+        if crowd is not None:
+            member[members] = len(found)
+            found.append(crowd)
+    return found, member
+
+
+def _failures(facts: Facts, found: list[Crowd], member: Array) -> None:
+    """Enter the crowds among those that failed."""
     kinds = (
         (facts.server, facts.server_port, FLOOD, _flood),
         (facts.client, facts.server, SCAN, _port_scan),
@@ -64,7 +74,25 @@ def crowds_of(facts: Facts) -> tuple[list[Crowd], Array]:
             if crowd is not None:
                 member[members] = len(found)
                 found.append(crowd)
-    return found, member
+
+
+def _answers(facts: Facts) -> list[Array]:
+    """Answers to SYNs that were not captured, by who gives them: the first to do so first."""
+    answers = np.flatnonzero(facts.fate < 0)
+    if len(answers) < BACKSCATTER:
+        return []
+    _, first, whose = np.unique(facts.server[answers], return_index=True, return_inverse=True)
+    order = np.argsort(whose, kind="stable")
+    groups = np.split(answers[order], np.cumsum(np.bincount(whose))[:-1])
+    return [groups[at] for at in np.argsort(first).tolist() if len(groups[at]) >= BACKSCATTER]
+
+
+def _backscatter(facts: Facts, members: Array) -> Crowd | None:
+    hosts = _different(facts.client[members])
+    if hosts < BACKSCATTER:
+        return None
+    who, count = facts.name(int(facts.server[members[0]])), len(members)
+    return Crowd("backscatter", who, "", count, count, hosts, *_times(facts, members))
 
 
 def _groups(

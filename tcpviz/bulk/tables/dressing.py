@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.connections.building import Building
 from tcpviz.bulk.connections.shapes import SUCCESSOR, Ending
 from tcpviz.bulk.tables.signs import own_signs
@@ -101,6 +102,8 @@ def _ends(building: Building, row: int) -> tuple[Endpoint, Endpoint, tuple[str, 
         Endpoint(address(tables.packed(int(one[name]), scope)), int(one[port]))
         for name, port in (("src", "sport"), ("dst", "dport"))
     )
+    if answers(one["flags"]):
+        src, dst = dst, src
     return src, dst, tables.scopes[scope][1]
 
 

@@ -71,6 +71,7 @@ _OF: Final[dict[tuple[Code, str], Callable[[int], Column]]] = {
     (Code.CHALLENGED, "span_ns"): lambda _: _syns(CLIENT),
     (Code.SIMULTANEOUS_OPEN, "span_ns"): lambda _: _syns(CLIENT),
     (Code.HALF_OPEN, "span_ns"): lambda _: _syns(SERVER),
+    (Code.SYN_ACK_ALONE, "span_ns"): lambda _: _syns(SERVER),
     (Code.FIN_UNANSWERED, "span_ns"): lambda who: (
         lambda p: p.between(("first_fin", who), ("last_fin", who))
     ),
@@ -80,6 +81,7 @@ _OF: Final[dict[tuple[Code, str], Callable[[int], Column]]] = {
     (Code.OPEN, "silent_ns"): lambda _: _silent,
     (Code.ABANDONED, "silent_ns"): lambda _: _silent,
     (Code.ASYMMETRIC, "segments"): lambda who: lambda p: p.segments(who),
+    (Code.STRAY, "segments"): lambda who: lambda p: p.segments(1 - who),
     (Code.RESET, "idle_ns"): lambda who: lambda p: p.idle(who),
     (Code.LOSSY, "data"): lambda who: lambda p: p.data(who),
     (Code.NEEDLESS_RETRANSMISSIONS, "data"): lambda who: lambda p: p.data(who),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import HEADS, SUM_SHIFT, rows_at
 from tcpviz.bulk.tables import signals
@@ -74,6 +75,9 @@ class Portion:
         first = row[begin]
         self._side: Array = row["src"] != np.repeat(first["src"], size)
         self._side |= row["sport"] != np.repeat(first["sport"], size)
+        self._turned = answers(first["flags"])
+        if self._turned.any():
+            self._side ^= np.repeat(self._turned, size)
         self._flags = np.ascontiguousarray(row["flags"])
 
     def __len__(self) -> int:
@@ -92,9 +96,8 @@ class Portion:
         """Each one's address; :meth:`tcpviz.bulk.tables.table.Table.address` tells which."""
 
         def made() -> Array:
-            first = self._begin
-            number: Array = self._row[("src", "dst")[side]][first].astype(np.int64)
-            number += self._six[self._row["scope"][first]] << 32
+            number = self._first("src", "dst", side).astype(np.int64)
+            number += self._six[self._row["scope"][self._begin]] << 32
             return number
 
         return self.worked("address", side, made)
@@ -123,9 +126,16 @@ class Portion:
         """Each one's port."""
 
         def made() -> Array:
-            return np.ascontiguousarray(self._row[("sport", "dport")[side]][self._begin])
+            return self._first("sport", "dport", side)
 
         return self.worked("port", side, made)
+
+    def _first(self, source: str, target: str, side: int) -> Array:
+        """What the client's column would tell of an end's in its own, given its first segment."""
+        mine, theirs = (self._row[name][self._begin] for name in (source, target))
+        turned = self._turned if side == CLIENT else ~self._turned
+        told: Array = np.where(turned, theirs, mine)
+        return told
 
     # -- moments: which of an end's segments is the first SYN, and so on -----
 
@@ -171,7 +181,7 @@ class Portion:
         out = []
         for each in which:
             at = begin + each if each >= 0 else end + each
-            out.append(np.where((at >= begin) & (at < end), where[at], -1))
+            out.append(np.where((at >= begin) & (at < end), where[np.maximum(at, -1)], -1))
         return out
 
     def frame(self, name: str, side: int) -> Array:
@@ -281,7 +291,7 @@ class Portion:
             end += (flags & FIN) + (flags >> 1 & 1)
             end[~mine | (flags & RST != 0)] = 0
             far = np.maximum.reduceat(end, self._begin).astype(np.int64)
-            far -= 1  # the SYN's
+            far -= (far > 0) & (self._moment("first_syn", side) >= 0)
             far -= (far > 0) & (self._moment("first_fin", side) >= 0)
             return np.maximum(far, 0)
 

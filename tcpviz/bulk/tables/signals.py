@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.segments.columns import congested
 from tcpviz.core.records import Side
 from tcpviz.core.segment import SYN, Flags
@@ -42,6 +43,7 @@ def take(made: Vitals, columns: dict[str, Array], rows: Array) -> None:
         there = (columns["src"][those] != columns["src"][first]) | (
             columns["sport"][those] != columns["sport"][first]
         )
+        there ^= answers(columns["flags"][first])
         for side, signs in ends:
             _put(signs, name, columns["frame"][those[there == (side is Side.SERVER)]])
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SUM_SHIFT, rows_at
 from tcpviz.bulk.tables import signals
@@ -88,6 +89,8 @@ def own_signs(
             ends[0].data, ends[1].data = (like.of(side).data for side in Side)
     made = twin(like)
     made.first_flags = flags
+    if like.first_len:
+        made.first_len = int(columns["length"][whole[0]])
     signs = {}
     for side, mine, theirs in zip(Side, ends, ends[::-1], strict=True):
         if mine.last is not None:
@@ -102,11 +105,12 @@ def own_signs(
 def _said(columns: dict[str, Array], rows: Array) -> tuple[int, tuple[_Said, _Said]]:
     """The first one's flags, and what each end's segments tell, of these rows."""
     asked = rows_at(columns, rows)[_ASKED].tolist()
-    client = asked[0][1:3]
+    first = asked[0][1:3]
+    turned = answers(asked[0][3])
     ends = _Said(), _Said()
     for one, number in zip(asked, columns["frame"][rows].tolist(), strict=True):
         time, src, sport, flags, seq, ack, length, ttl, bits = one
-        me = ends[0 if client == (src, sport) else 1]
+        me = ends[(first != (src, sport)) ^ turned]
         if me.last is None:
             me.first = me.end = seq
             me.ttl = ttl
@@ -179,7 +183,7 @@ def _theirs(columns: dict[str, Array], rows: slice | Array, first: int) -> Array
     # Where the addresses are the same, ports tell.
     name = "sport" if columns["src"][first] == columns["dst"][first] else "src"
     there: Array = columns[name][rows] != columns[name][first]
-    return there
+    return ~there if answers(columns["flags"][first]) else there
 
 
 def _latest(columns: dict[str, Array], rows: Array) -> list[Array]:

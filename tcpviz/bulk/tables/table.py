@@ -24,7 +24,7 @@ from tcpviz.bulk.connections.shapes import Ending
 from tcpviz.bulk.tables.crowding import FATES, Facts, crowds_of
 from tcpviz.bulk.tables.dressing import dressed
 from tcpviz.core.connection import Connection
-from tcpviz.core.crowds import Crowd, crowds, fate
+from tcpviz.core.crowds import Crowd, fate
 from tcpviz.core.watch import PAUSE_NS
 from tcpviz.wire.tcp import address
 
@@ -273,17 +273,16 @@ class Table:
             self.address,
         )
         found, member = crowds_of(facts)
-        answers = [each for _, each in self._building.followed if _fate(each) < 0]
+        for _, each in self._building.followed:
+            each.crowd = None
         order = sorted(range(len(found)), key=lambda at: -found[at].count)
         for place in np.flatnonzero((member >= 0) & (self._source >= FOLLOWED)).tolist():
             self._object(place).crowd = found[member[place]]
-        # Those that only others can be in come last among as many; so does the core put them.
-        others = crowds(answers)
         rank = {number: place for place, number in enumerate(order)}
         ranks = np.array([rank[at] for at in range(len(found))] or [0])
         everything = self._joined = [found[at] for at in order]
         return (
-            sorted([*everything, *others], key=lambda each: -each.count),
+            everything,
             narrow(np.where(member >= 0, ranks[member], -1)),
         )
 

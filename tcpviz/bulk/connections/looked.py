@@ -1,0 +1,48 @@
+"""Some flows that were looked at, each by itself: what is in order, and of which kind.
+
+What the core has to say of them, and whose each segment is, comes after that
+(:mod:`tcpviz.bulk.connections.building`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.connections.common import common
+from tcpviz.bulk.connections.regular import Sums
+from tcpviz.bulk.connections.signatures import signatures
+from tcpviz.bulk.connections.work import Work
+
+Array = NDArray[Any]
+
+
+@dataclass(slots=True)
+class Looked:
+    """Some flows, by their numbers, each looked at by itself.
+
+    ``at``     the places of the segments in ``work`` in the flows' order
+    ``fine``   connections that are regular, all of their flow
+    ``codes``  their signatures, for which ``kept`` segments count
+    """
+
+    flows: Array
+    work: Work
+    sums: Sums
+    fine: Array
+    codes: Array
+    kept: Array
+    at: Array
+
+
+def looked(flows: Array, work: Work, sums: Sums, fine: Array, at: slice | Array) -> Looked:
+    """The same, given what has been found out."""
+    work.common = common(work)
+    codes, kept = signatures(work)
+    if isinstance(at, slice):
+        at = np.arange(at.start, at.stop)
+    work.let_go()  # several are there at a time
+    return Looked(flows, work, sums, fine, codes, kept, at)

@@ -1,0 +1,254 @@
+"""Connections of which the beginning, or what one end sent, was not captured, as regular ones.
+
+The capture was begun in their midst, or is of one direction: a one-way tap, asymmetric routing, an
+answer to somebody who took the address of another, a flood of anything but SYNs. What is asked of
+the segments here is what :mod:`tcpviz.bulk.connections.regular` asks where both ends are seen from
+their SYNs on; numbers are counted from the first that was captured of the sender, those of who
+was not heard yet from what is acknowledged first.
+
+What the core makes of such a connection (who is the client; states, which are inferred; Zeek's
+letters and state; the verdict) follows from its signature, too: from who sends what kind of
+segment after which others, whether it acknowledges more than the first one did, and by the ports,
+from which Zeek concludes who was asked. Windows whose scale nobody told are never full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tcpviz.bulk.connections import regular
+from tcpviz.bulk.connections.beginnings import answers
+from tcpviz.bulk.connections.regular import ANSWER_NS, STRANGE, Sums
+from tcpviz.bulk.connections.work import ID_STEP, Work
+from tcpviz.bulk.segments.columns import ODD, STAMPED, Columns
+from tcpviz.bulk.segments.flows import Flows
+from tcpviz.bulk.segments.options import CUT_SCALE
+from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
+from tcpviz.core.zeek import LIKELY_SERVER_PORTS
+
+Array = NDArray[Any]
+
+MOST = 1 << 18
+"""Segments of a flow that is looked at: all of its columns are there at once."""
+
+CHUNK = 1 << 16
+"""Segments that are worked on at a time, in whole flows."""
+
+_OPENING = SYN | ACK | FIN | RST
+_LIKELY = np.zeros(1 << 16, np.bool_)
+_LIKELY[sorted(LIKELY_SERVER_PORTS)] = True
+_SEEN = np.uint64(1 << 40)
+"""Tells signatures of these connections from others."""
+
+
+class Partial(Work):
+    """Segments of whole flows, each one connection: :class:`Work` that counts from other numbers.
+
+    ``both``    of each connection, whether both ends were captured
+    ``theirs``  what the other end is known to have sent; of one that was not captured that is
+                what is acknowledged
+    """
+
+    partial = True
+
+    def _split(self) -> None:
+        row = self.row
+        src, dst, sport, dport = (row[name] for name in ("src", "dst", "sport", "dport"))
+        up = src > dst
+        same = np.flatnonzero(src == dst)
+        up[same] = sport[same] > dport[same]
+        self.first = first = self.begin[:-1].astype(np.intp)
+        self.last = self.begin[1:].astype(np.intp) - 1
+        self.part = np.repeat(np.arange(len(first), dtype=np.int32), np.diff(self.begin))
+        self.flow = np.arange(len(first))
+        self.leads = np.ones(len(first), np.bool_)
+        self.again = first[:0]
+        self.wrong = (sport[first] == 0) | (dport[first] == 0)
+        self.wrong |= (src[first] == dst[first]) & (sport[first] == dport[first])
+        # Where a SYN comes later another connection begins, or it is repeated.
+        later = self.syns[self.syns != first[self.part[self.syns]]]
+        self.wrong[self.part[later]] = True
+        cut = self.array["scale"][self.rows[self.syns]] == CUT_SCALE
+        self.wrong[self.part[self.syns[cut]]] = True
+        self.side = up != up[first][self.part]
+        self.both = np.zeros(len(first), np.bool_)
+        self.both[self.part[np.flatnonzero(self.side)]] = True
+        # Who is heard of from the middle on has acknowledged something.
+        self.wrong |= self.both & ((self.flags[first] & (SYN | ACK)) != ACK)
+        self._turned = answers(self.flags[first])
+        self.side ^= self._turned[self.part]
+        self._sender = 2 * self.part.astype(np.intp)
+        self._sender += self.side
+
+    def _begun(self, ack: Array) -> tuple[Array, Array]:
+        said = self.firsts(np.flatnonzero(self.has_ack))
+        mine, theirs = self.seq[self.first], ack[np.minimum(said, self.count - 1)]
+        turned = self._turned
+        return np.where(turned, theirs, mine), np.where(turned, mine, theirs)
+
+    def _look_back(self) -> None:
+        super()._look_back()
+        both = self.both[self.part]
+        said = np.maximum(np.where(self.has_ack, self.back, -1), self.acked)
+        self.theirs = np.where(both, np.maximum(self.theirs, 0), said)
+
+    def let_go(self) -> None:
+        super().let_go()
+        # For a timer runs by what was captured of it.
+        self.answered = np.ones(len(self.first), np.bool_)
+
+    @property
+    def more(self) -> Array:
+        """It acknowledges more than was acknowledged when the capture began."""
+        more: Array = self.has_ack & (self.back > 0)
+        return more
+
+    def _resent(self) -> Array:
+        return np.zeros(self.count, np.bool_)
+
+    _refin = _resent
+
+    @property
+    def variety(self) -> Array:
+        """Of each connection a number that tells apart what its signature does not."""
+        first = self.first
+        sport, dport = self.row["sport"][first], self.row["dport"][first]
+        syn = self.flags[first] & SYN != 0
+        # Zeek's WantConnection(), as in tcpviz.core.zeek.
+        flips = _LIKELY[sport] & (~_LIKELY[dport] | (~syn & (sport < dport)))
+        flips &= self.flags[first] & (SYN | ACK) != SYN
+        numbers: Array = flips.astype(np.uint64) + _SEEN
+        return numbers
+
+
+def among(columns: Columns, flows: Flows, which: list[int], tied: Array) -> tuple[Array, list[int]]:
+    """Of these flows those that may be such connections, and the others.
+
+    Not those that ICMP errors have ``tied``.
+    """
+    array, some = columns.array, np.array(which, np.int64)
+    begin, size = flows.begin[some], flows.begin[some + 1] - flows.begin[some]
+    first = flows.order[begin]
+    maybe = size <= MOST
+    if len(tied):
+        maybe &= ~np.isin(some, tied)
+    opened = np.flatnonzero(maybe & (array["flags"][first] & _OPENING == SYN))
+    if len(opened):
+        # Both ends speak, as a rule within the first few.
+        few = np.minimum(size[opened], 4)
+        maybe[opened] = _alone(columns, flows, begin[opened], few)
+        opened = opened[maybe[opened]]
+        maybe[opened] = _alone(columns, flows, begin[opened], size[opened])
+    return some[maybe], some[~maybe].tolist()
+
+
+def _alone(columns: Columns, flows: Flows, begin: Array, size: Array) -> Array:
+    """Whether so many segments from there on were all sent by the same end."""
+    array = columns.array
+    rows = flows.order[_spans(begin, size)]
+    first = np.repeat(flows.order[begin], size)
+    other = (array["src"][rows] != array["src"][first]) | (
+        array["sport"][rows] != array["sport"][first]
+    )
+    alone: Array = ~np.logical_or.reduceat(other, np.cumsum(size) - size) if len(rows) else size > 0
+    return alone
+
+
+def chunks(flows: Flows, which: Array) -> Iterator[tuple[Array, Array, Array]]:
+    """These flows, some at a time; places of their segments in the order, each's among those."""
+    size = flows.begin[which + 1] - flows.begin[which]
+    number = np.cumsum(size) // CHUNK
+    for some in np.split(np.arange(len(which)), np.flatnonzero(np.diff(number)) + 1):
+        if len(some):
+            edges = np.append(0, np.cumsum(size[some]))
+            yield which[some], _spans(flows.begin[which[some]], size[some]), edges
+
+
+def _spans(begin: Array, size: Array) -> Array:
+    """So many numbers from each of these on."""
+    inner = np.cumsum(size) - size
+    spans: Array = np.repeat(begin - inner, size) + np.arange(int(size.sum()))
+    return spans
+
+
+def check(work: Partial) -> tuple[Sums, Array]:
+    """Sums over each connection, and which ones are in order."""
+    w = work
+    updates, repeats, _, ok = windows(w)
+    ok &= _fits(w)
+    sent, there = w.total(w.length), w.total(w.length * w.side)
+    counts, servers = w.last - w.first + 1, w.total(w.side)
+    sums = Sums(
+        (counts - servers, servers),
+        (sent - there, there),
+        w.total(updates),
+        w.total(repeats),
+        np.zeros(len(w.first), np.int64),
+        np.full(len(w.first), -1, np.int64),
+    )
+    return sums, w.of_part(ok) & _timely(w)
+
+
+def _fits(w: Partial) -> Array:
+    """Which segments go on where their sender stands, and are odd in nothing."""
+    flags, empty = w.flags, w.length == 0
+    heard = w.has_ack & (w.back >= np.maximum(w.acked, 0)) & (w.back <= w.theirs)
+    on = w.rel == np.maximum(w.mine, 0)
+    ok = (flags & (0x3F - FIN - PSH) == ACK) & heard
+    ok &= ~w.closed | (empty & ~w.fin)
+    reset = (flags == RST) | ((flags == RST | ACK) & heard)
+    ok |= reset & empty & (w.index == w.last[w.part])
+    ok |= ((flags == SYN) | ((flags == SYN | ACK) & heard)) & empty & (w.index == w.first[w.part])
+    ok &= on & ~w.odd & ~w.damaged
+    ok &= (w.window > 0) | w.rst
+    ok &= w.bits & ODD == 0
+    ok &= regular.same_ttl(w)
+    ok &= _stamps(w)
+    in_order: Array = ok
+    return in_order
+
+
+def _stamps(w: Partial) -> Array:
+    """All segments of an end have timestamps or none has; they grow, and echo lately sent ones."""
+    stamped: Array = w.bits & STAMPED != 0
+    ok: Array = ~stamped
+    if not stamped.any():
+        return ok
+    value, echo = (np.ascontiguousarray(w.row[name]) for name in ("value", "echo"))
+    ok = stamped == w.of_sender(stamped[w.first], stamped[w.answer_at])
+    ok |= w.rst & ~stamped
+    grown = (value - value[w.mine_at]).view(np.int32) >= 0
+    known = (w.theirs_at >= 0) & w.has_ack & (echo != 0) & stamped[w.theirs_at]
+    ok &= ~stamped | ((grown | (w.mine_at < 0)) & (~known | (value[w.theirs_at] - echo < STRANGE)))
+    return ok
+
+
+def windows(w: Partial) -> tuple[Array, Array, Array, Array]:
+    """Window updates, repeated ACKs, full windows, and what is none that was captured twice."""
+    quiet = (w.length == 0) & w.has_ack & (w.back == w.acked) & (w.mine_at >= 0)
+    quiet = np.flatnonzero(quiet & (w.flags & (SYN | FIN | RST) == 0))
+    before = w.mine_at[quiet]
+    changed = w.window[quiet] != w.window[before]
+    updates, repeats = np.zeros((2, w.count), np.bool_)
+    updates[quiet[changed]] = True
+    repeats[quiet[~changed]] = True
+    ident, ok = w.array["ident"], np.ones(w.count, np.bool_)
+    now, then = (ident[w.rows[place]].astype(np.int64) for place in (quiet, before))
+    step = (now - then) & 0xFFFF
+    ok[quiet] = (now == 0) | ((step > 0) & (step <= ID_STEP))
+    return updates, repeats, np.zeros(w.count, np.bool_), ok
+
+
+def _timely(w: Partial) -> Array:
+    """Connections in which no timer could have run out between segments."""
+    opening = w.flags[w.first] & SYN != 0
+    second = np.minimum(w.first + 1, w.last)
+    ok: Array = ~opening | (w.steady(second) - w.steady(w.first) < ANSWER_NS)
+    closing = np.minimum(*w.fin_at)
+    closes = np.flatnonzero(closing < w.count)
+    ok[closes] &= w.steady(w.last[closes]) - w.steady(closing[closes]) < ANSWER_NS
+    return ok

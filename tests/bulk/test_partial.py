@@ -1,0 +1,87 @@
+"""Connections of which a part was captured: told by columns as the core tells them.
+
+``python -m tests.bulk.test_partial FROM TO`` tries these seeds and tells what differs.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tcpviz.bulk.tables.by_end import by_end, with_marks
+from tcpviz.bulk.tables.table import Table
+from tests.bench.generate import stream, visits
+from tests.bulk import variants
+from tests.bulk.compare import built, differences, scalar, stories, tables
+from tests.bulk.drawing import frames_of, try_by_hand
+from tests.bulk.parts import parted
+from tests.export.dialogues import various
+
+WAYS = ("cstmoa", "m", "t", "o", "cs")
+
+
+def write(path: Path, seed: int) -> None:
+    """Connections of every sort, or of a web server, of each a part."""
+    if seed % 3:
+        various(path, 90, seed, (0, 0, 3, 65, 100, 130, 8000)[seed % 7])
+    else:
+        visits(path, 90, seed, odd=0.2)
+    path.write_bytes(variants.pcap(parted(frames_of(path), seed, ways=WAYS[seed % 5])))
+
+
+@pytest.mark.parametrize("seed", [1, 5])
+def test_of_every_sort(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "parts.pcap"
+    write(path, seed)
+    building = built(path)
+    assert building.shapes.partial(building.array["shape"]).sum() > 20
+    assert differences(path, building) == []
+    assert stories(path)[1] == []
+
+
+@pytest.mark.parametrize("way", ["c", "s", "t", "m", "o"])
+def test_nearly_none_is_followed(tmp_path: Path, way: str) -> None:
+    path = tmp_path / "parts.pcap"
+    visits(path, 120, 4)
+    path.write_bytes(variants.pcap(parted(frames_of(path), 2, ways=way, lone=0)))
+    building = built(path)
+    count, shapes = building.reading.columns.count, len(building.shapes)
+    assert differences(path, building) == []
+    # Of those that begin in the midst of what was under way not all are in order.
+    assert len(building.followed) < (25 if way == "m" else 3)
+    assert building.follower.segments < 10 * shapes + 6 * len(building.followed) + count / 50
+    one, other = tables(path)
+    assert other == one
+
+
+@pytest.mark.parametrize("way", ["c", "s", "t"])
+def test_a_transfer_of_one_direction(tmp_path: Path, way: str) -> None:
+    path = tmp_path / "parts.pcap"
+    stream(path, 1200)
+    path.write_bytes(variants.pcap(parted(frames_of(path), 1, ways=way, lone=0)))
+    building = built(path)
+    assert not building.followed
+    assert building.follower.segments < 20
+    assert differences(path, building) == []
+
+
+def test_marks_and_windows_of_each_end(tmp_path: Path) -> None:
+    path = tmp_path / "parts.pcap"
+    write(path, 5)
+    core = list(scalar(path).connections.values())
+    building = built(path)
+    table = Table(building)
+    told, _ = by_end(table, bool)
+    for place in np.flatnonzero(table.regular(np.arange(len(table)))[0]).tolist():
+        one, made = core[place], with_marks(table, place, told)
+        assert made.analysis.marks.counts == one.analysis.marks.counts
+        for side, end in (("client", one.client), ("server", one.server)):
+            assert told[side, "window"][place] == (-1 if end.window is None else end.window)
+    building.reading.close()
+
+
+if __name__ == "__main__":
+    try_by_hand(write, *map(int, sys.argv[1:3]))
