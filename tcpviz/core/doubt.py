@@ -154,6 +154,11 @@ def vindicated(me: End, ack: int) -> list[Segment]:
     return shown
 
 
+def may_vindicate(me: End, ack: int) -> bool:
+    """Whether ``ack`` may show that something doubted of ``me`` was taken."""
+    return me.doubted is not None and any(_counts(me, one, ack) for one in me.doubted)
+
+
 def _counts(me: End, segment: Segment, ack: int) -> bool:
     if not segment.seq_len:
         return segment.seq == ack != me.snd_nxt

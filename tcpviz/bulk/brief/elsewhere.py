@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tcpviz.bulk.brief.rows import ECHOED, MARKED, RIGHT, SELECTIVE, TIMED, WRONG, Row
 from tcpviz.core.analysis import Analysis
 from tcpviz.core.connection import Connection
-from tcpviz.core.doubt import LEAST_REACH, MANY_WRONG, reach
+from tcpviz.core.doubt import LEAST_REACH, MANY_WRONG, may_vindicate, reach
 from tcpviz.core.flow import Flow
 from tcpviz.core.halfconn import End, Sums
 from tcpviz.core.marks import FAST_NS, REORDER_NS, MarkAnalyzer, MarkName
@@ -42,6 +42,8 @@ def stays(me: Half, peer: Half, told: Row) -> bool:
     # doubt.believable
     behind = (sent - ack) & _MASK
     if behind > LEAST_REACH and behind > max(reach(theirs), reach(mine)):
+        return False
+    if theirs.doubted is not None and may_vindicate(theirs, ack):
         return False
     if (captured - ack) & _MASK >= _HALF or (heard - ack) & _MASK >= _HALF:
         return False

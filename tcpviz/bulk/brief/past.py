@@ -10,13 +10,24 @@ the segment itself.
 from __future__ import annotations
 
 from tcpviz.bulk.brief import elsewhere
-from tcpviz.bulk.brief.rows import ECHOED, KEPT, MARKED, RIGHT, SELECTIVE, TIMED, WRONG, Row, Rows
+from tcpviz.bulk.brief.rows import (
+    ECHOED,
+    KEPT,
+    LAST,
+    MARKED,
+    RIGHT,
+    SELECTIVE,
+    TIMED,
+    WRONG,
+    Row,
+    Rows,
+)
 from tcpviz.bulk.long.recall import PlacesOfData, Reader, WaitingData
 from tcpviz.bulk.views import Views
 from tcpviz.core.analysis import Analysis
 from tcpviz.core.claims import Certainty
 from tcpviz.core.connection import Connection
-from tcpviz.core.doubt import LEAST_REACH
+from tcpviz.core.doubt import LEAST_REACH, may_vindicate
 from tcpviz.core.halfconn import Sums
 from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side
@@ -73,7 +84,7 @@ class Half(Views):
             claim.state is State.ESTABLISHED
             and None not in (end.snd_nxt, end.snd_una, end.rcv_nxt, end.first_seq, flow.next_seq)
             and None not in (flow.last_ack, self.signs.next, self.signs.una)
-            and (end.fin is None and end.doubted is None and end.received is None)
+            and (end.fin is None and end.received is None)
             and flow.probe_end is None
             and self.signs.zero_since_ns is None
             and zeek.state in _TALKING
@@ -86,16 +97,18 @@ class Past:
     """A connection that the core has taken up, the only one of its flow; ``rows`` has the flow."""
 
     def __init__(self, connection: Connection, rows: Rows) -> None:
-        assert connection.analysis is not None
-        self.connection = connection
+        self._join(connection, Reader(rows.segment, rows.seq_and_length))
         self.rows = rows
-        self.reader = Reader(rows.segment, rows.seq_and_length)
-        self._analysis = connection.analysis
         self._analysis.marks._twice = None  # there are none
-        self._halves: tuple[Half, Half] | None = None
         client, server = connection.client.endpoint, connection.server.endpoint
         scope = connection.key.scope
         self._ways = (client, server, scope), (server, client, scope)
+
+    def _join(self, connection: Connection, reader: Reader) -> None:
+        assert connection.analysis is not None
+        self.connection, self._analysis = connection, connection.analysis
+        self.reader = reader
+        self._halves: tuple[Half, Half] | None = None
 
     def _both(self) -> tuple[Half, Half]:
         connection, analysis = self.connection, self._analysis
@@ -206,7 +219,7 @@ class Past:
         """Whether the core does nothing of a segment but what is done here."""
         kind, _, _, seq, ack, length, _, _, value, echo, _ = told
         fwd, rev, mine, theirs, my_zeek = me.flow, peer.flow, me.end, peer.end, me.zeek
-        if me.knows < (1 if length else 2) or me.round or peer.round:
+        if me.knows < (1 if length else 2) or me.round or peer.round or seq > LAST:
             return False
         # It goes on, and acknowledges what was sent and captured, not much less than all.
         if not seq == fwd.next_seq == mine.snd_nxt == my_zeek.last_seq:
@@ -215,6 +228,8 @@ class Past:
         if sent is None or captured is None or heard is None or last is None:
             return False
         if (sent - ack) & _MASK > LEAST_REACH:
+            return False
+        if theirs.doubted is not None and may_vindicate(theirs, ack):
             return False
         if (captured - ack) & _MASK >= _HALF or (heard - ack) & _MASK >= _HALF:
             return False

@@ -84,8 +84,6 @@ class Rows:
         self.single: list[bool] = (np.bincount(part[twice], minlength=len(flows)) == 0).tolist()
         self._flags: list[int] = row["flags"].tolist()
         plain, bare, kind = kinds(array, rows, row)
-        # Where numbers come round others see to it.
-        plain &= row["seq"] <= LAST
         self._of, origin = reading.origin(rows)
         self._made = self._of.told(origin)
         whole = self._of.columns.array

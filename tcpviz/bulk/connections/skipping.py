@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.brief.singles import SHORT, Singles
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.long.halves import ready
 from tcpviz.bulk.long.inorder import RECENT, Stretch
@@ -143,6 +144,7 @@ class Skipping:
         self._reader.base = begin
         alike = _alike(stretch, meaningless=onward.twice.meaningless)
         gone = np.zeros(stretch.count, np.bool_)
+        singles = Singles(connection, onward.twice, self._reader, self._reading.columns, stretch)
         stops = [*stretch.stops.tolist(), stretch.count]
         last = len(self._rows) - 1 - begin
         alone = None if connection.older else connection
@@ -151,13 +153,23 @@ class Skipping:
             while stops[next_stop] < at:
                 next_stop += 1
             stop = min(stops[next_stop], last)
+            single = wary <= 0 and _NEAR <= at < last and at not in alike
+            short = stop - at <= SHORT
+            if single and short and singles.past(at):
+                at += 1
+                continue
             if stop - at >= 2 and wary <= 0:
+                singles.leave()
                 to = onward.over(stretch, at, stop, begin)
                 if to > at:
                     gone[at:to] = True
                     self._went_on[connection.id] = connection
                     at = to
                     continue
+            if single and not short and singles.past(at):
+                at += 1
+                continue
+            singles.leave()
             copies = onward.twice.copies
             onward.twice.sure = wary <= 0 and at >= _NEAR and at not in alike
             usual = self._take(begin + at, alone)
@@ -171,8 +183,12 @@ class Skipping:
             if known is not connection or not ready(connection) or onward.shape != shape:
                 break
             onward.stand()
+        singles.leave()
         onward.twice.sure = False
         onward.add(stretch, gone)
+        if len(singles.gone):
+            onward.add_headers(stretch, singles.gone)
+            self._went_on[connection.id] = connection
         return begin + at
 
     # -- one by one ---------------------------------------------------------

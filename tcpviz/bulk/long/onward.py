@@ -358,6 +358,13 @@ class Onward:
                 if number:
                     self._analysis.marks.counts[half.side][name] += number
 
+    def add_headers(self, stretch: Stretch, places: list[int]) -> None:
+        """Add the headers of those of which only the data was counted."""
+        which = np.zeros(stretch.count, np.bool_)
+        which[places] = True
+        for side, half in enumerate(self._halves):
+            half.zeek.ip_bytes += self._headers(stretch, which & (stretch.side == bool(side)))
+
     def _headers(self, stretch: Stretch, which: Array) -> int:
         """Bytes of IP and TCP headers in all; of frames that look alike one is read."""
         places = np.flatnonzero(which)
