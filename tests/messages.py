@@ -40,7 +40,7 @@ IN_CONTEXT = {
 
 HINTS = (
     *("replay", "open", "more", "all go", "let go", "back to it", "another", "play"),
-    *("go on", "pause", "last", "follow"),
+    *("go on", "pause", "last", "follow", "one"),
 )
 """What the bottom line says of keys whose meaning changes (``LowerBars._words``)."""
 

@@ -233,7 +233,7 @@ class TcpvizApp(App[int]):
     def next_looks(self) -> None:
         """The next looks; with NO_COLOR or sixteen colours asked for, there are no others."""
         if self.ansi_color or self.no_color:
-            self._main.say(_("the colours were chosen when the program was started"))
+            self._main.say_briefly(_("the colours were chosen when the program was started"))
             return
         place = self._choices.index(self.looks)
         self.wear(self._choices[(place + 1) % len(self._choices)])

@@ -43,7 +43,7 @@ class Beating(_Base):
     """Mixed into the screen.
 
     ``memory``  bytes that the program has in memory, where that is known
-    ``banner``  what stands above the explanation
+    ``banner``  what stands above the explanation; ``alarm``: it tells that something is wrong
     ``beats``   the timer that calls :meth:`beat`
     """
 
@@ -51,6 +51,7 @@ class Beating(_Base):
     session: Session
     lesson: Lesson
     banner: str
+    alarm: bool
     memory: int | None
     beats: Timer | None = None
     _restless: float = 0.0
@@ -144,7 +145,7 @@ class Beating(_Base):
         notes = self.session.feed.status.notes
         if len(notes) > self._notes:
             self._notes = len(notes)
-            self.say(notes[-1])
+            self.say(notes[-1], alarm=not self.session.story)  # a scenario tells what it shows
         error = self.session.pump.error
         if error is None or self._failed:
             return
@@ -157,14 +158,14 @@ class Beating(_Base):
         else:
             self.app_.give_up(error)
 
-    def say(self, message: str) -> None:
-        """A line above the explanation, until Esc."""
-        self.banner = message
+    def say(self, message: str, *, alarm: bool = True) -> None:
+        """A line above the explanation, until Esc; ``alarm``: something is wrong."""
+        self.banner, self.alarm = message, alarm
         self.lay_out_anew()
 
     def say_briefly(self, message: str) -> None:
-        """The same for a few seconds."""
-        self.say(message)
+        """The same for a few seconds: an answer to a key, nothing to be alarmed about."""
+        self.say(message, alarm=False)
         self.set_timer(BRIEFLY_S, lambda: self._unsay(message))
 
     def _unsay(self, message: str) -> None:

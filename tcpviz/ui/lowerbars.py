@@ -8,7 +8,7 @@ from rich.cells import chop_cells
 
 from tcpviz.ui import bars, keys
 from tcpviz.ui.lines import LinesView, Row
-from tcpviz.ui.looks import BAR_ALARM, RULE, Looks
+from tcpviz.ui.looks import BAR_ALARM, BAR_STRONG, RULE, Looks
 from tcpviz.ui.plan import MIN_HEIGHT, MIN_WIDTH, Pane, Plan
 from tcpviz.ui.playback import Mode
 from tcpviz.ui.scrubber import ScrubberView
@@ -71,21 +71,25 @@ class LowerBars:
         plan: Plan,
         *,
         banner: str,
+        alarm: bool,
         wrong: Line | None,
         memory: int | None,
         focused: Pane | None,
         active: Pane,
     ) -> None:
-        """Everything. ``wrong``: what stands instead of the explanation, if anything."""
+        """Everything.
+
+        ``alarm``  the banner tells that something is wrong; ``wrong``: what stands instead of
+        the explanation, if anything
+        """
         session, views, width = self._session, self.views, plan.width
         stroke = "|" if self._ascii else "│"
         views["divider"].show([Row((Span(stroke, RULE),))] * plan.height)
         if banner:
             dots, leave = "..." if self._ascii else "…", "  (Esc)"
             said = fit_text(clean(banner, self._ascii), width - len(leave) - 1, dots)
-            views["banner"].show(
-                [Row(fit((Span(f" {said}{leave}", BAR_ALARM),), width, BAR_ALARM))]
-            )
+            role = BAR_ALARM if alarm else BAR_STRONG
+            views["banner"].show([Row(fit((Span(f" {said}{leave}", role),), width, role))])
         if self.hand_shown:
             if session.at_latest:
                 hand = session.hand.line(
@@ -135,9 +139,10 @@ class LowerBars:
         """What the hints say of keys that mean different things at different times."""
         session = self._session
         enter = "open" if active is Pane.LIST else "list" if session.whole else "more"
+        whole = "one" if session.whole else "all"  # of the connections
         if session.ended and session.story:
-            return {"pause": "replay", "end": "", "enter": enter}
-        words = {"enter": enter}
+            return {"pause": "replay", "end": "", "enter": enter, "host": whole}
+        words = {"enter": enter, "host": whole}
         hand = session.hand
         if hand.stepping and session.acting:
             words["step_mode"] = "all go"

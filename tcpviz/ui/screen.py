@@ -84,7 +84,7 @@ class MainScreen(
         self.maximised: Pane | None = None
         self.plan: Plan = plan(80, 24, self.active)
         self.memory: int | None = None
-        self.banner = ""
+        self.banner, self.alarm = "", False
         self.flashing: int | None = None
         self._seen: tuple[object, ...] = ()
         self._second = -1
@@ -289,6 +289,7 @@ class MainScreen(
         self._lower.draw(
             self.plan,
             banner=self.banner,
+            alarm=self.alarm,
             wrong=self._list.trouble if self._filtering else None,
             memory=self.memory,
             focused=self.focused_pane,

@@ -334,8 +334,8 @@ def _segment(
     if names & _WHOLE:
         return
     third = not both and is_third(step, kind)
-    again = kind == "data" and names & _AGAIN
-    yield fill(KINDS["ack-of-syn" if third else "data-again" if again else kind], **values)
+    told = "data-again" if kind == "data" and names & _AGAIN else kind
+    yield fill(KINDS["ack-of-syn" if third else told], **values)
     for name in (*_additions(segment), *remarks(step)):
         yield fill(ADDITIONS[name], **values)
 

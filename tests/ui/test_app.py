@@ -17,6 +17,7 @@ from tcpviz.ui.app import TcpvizApp
 from tcpviz.ui.help import HelpScreen
 from tcpviz.ui.keys import ACTIONS
 from tcpviz.ui.lines import LinesView
+from tcpviz.ui.looks import BAR_ALARM, BAR_STRONG
 from tcpviz.ui.plan import Pane
 from tcpviz.ui.playback import Mode, Pace
 from tcpviz.ui.screen import MainScreen
@@ -44,6 +45,12 @@ def shown(view: LinesView) -> str:
 def text(app: TcpvizApp, name: str) -> str:
     """What a widget shows now."""
     return shown(screen(app).query_one(f"#{name}", LinesView))
+
+
+def roles_in(app: TcpvizApp, name: str) -> set[str]:
+    """The roles in which a widget's words stand."""
+    rows = screen(app).query_one(f"#{name}", LinesView).rows
+    return {span.role for row in rows for span in row.line if span.text.strip()}
 
 
 def state_of(app: TcpvizApp) -> tuple[State, State]:
@@ -327,6 +334,7 @@ async def test_an_error_later_is_a_line_on_the_screen_and_what_was_read_stays() 
     )
     async with running(app, size=(80, 24)) as pilot:
         assert "cut [off] in a record" in text(app, "banner")
+        assert roles_in(app, "banner") == {BAR_ALARM}
         assert text(app, "banner").rstrip().endswith("!…  (Esc)")  # the way out is never cut off
         assert app.session.place == (7, 7)
         assert screen(app).query_one("#banner").display
@@ -351,6 +359,14 @@ async def test_an_unexpected_exception_ends_the_program_and_prints_no_traceback(
     assert isinstance(app.failure, ZeroDivisionError)
     assert app.return_code == 1
     assert "Traceback" not in "".join(capsys.readouterr())
+
+
+async def test_an_answer_to_a_key_is_no_alarm() -> None:
+    app = TcpvizApp(FakeFeed(conversation()), behaviour=QUIET)
+    async with running(app) as pilot:
+        await pilot.press("V")
+        assert "keys that you press" in text(app, "banner")
+        assert roles_in(app, "banner") == {BAR_STRONG}
 
 
 async def test_notes_of_the_source_are_shown() -> None:
