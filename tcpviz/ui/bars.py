@@ -188,6 +188,12 @@ def _arrange(items: Sequence[Item], cells: int, gap: str) -> Line:
         if total() <= cells or len(texts) == 1:
             break
         del texts[place]
+    room = cells - total()
+    for place in sorted(texts, key=lambda place: -items[place].weight):
+        long, short = items[place].long, texts[place]
+        if room > 0 and short.endswith("…") and long.startswith(short[:-1]):  # cut, not reworded
+            texts[place] = fit_text(long, text_width(short) + room)
+            room = cells - total()
     spans: list[Span] = [Span(" ", BAR)]
     for number, place in enumerate(sorted(texts)):
         if number:

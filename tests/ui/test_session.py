@@ -109,6 +109,16 @@ def test_status_and_hints_fit_any_width(cells: int, ascii_only: bool) -> None:
         assert plain_line(shown).isascii()
 
 
+def test_a_title_is_not_cut_while_there_is_room_beside_it() -> None:
+    title = bars.Item(60, "demo simultaneous-close, two hosts on a cable", "demo simultaneous-c…")
+    others = bars.Item(100, "paused"), bars.Item(30, "7 frames")
+    for cells in range(40, 80):
+        said = plain_line(bars._arrange([title, *others], cells, " | "))
+        assert len(said) <= cells - 1
+        if "…" in said:
+            assert len(said) == cells - 1  # one blank at the right end, too
+
+
 _STORY = session(scenario(), story=True)
 
 WORDS = st.lists(st.text("abc 中é", min_size=1, max_size=12), min_size=0, max_size=20)
