@@ -242,7 +242,13 @@ class ChartPane(PaneView):
         passed = 0
         if session.acting and session.cursor.following and not session.pump.done:
             passed = max(time_ns() - step.time_ns, 0)
-        made = ladder.kernel_lines(step, cells, rows=2 if rows >= ROOMY else 1, passed_ns=passed)
+        made = ladder.kernel_lines(
+            step,
+            cells,
+            rows=2 if rows >= ROOMY else 1,
+            passed_ns=passed,
+            cursor=session.cursor.index,
+        )
         return [Row(one) for one in made]
 
     def _read(self) -> Ladder | None:

@@ -379,16 +379,23 @@ class Ladder:
         return any(flight.holder(None) is None for flight in self._build.flights)
 
     def kernel_lines(
-        self, step: Step, width: int, *, rows: int = 2, passed_ns: int = 0
+        self,
+        step: Step,
+        width: int,
+        *,
+        rows: int = 2,
+        passed_ns: int = 0,
+        cursor: int | None = None,
     ) -> list[Line]:
         """What the kernels said at ``step``, each end's under its own heading.
 
         Two rows: both connections' sockets, then the listener's queues. In one row
         the listener speaks for the server as long as it has no socket of its own to tell of.
         ``passed_ns`` since then: timers have run on. Where the queues have a lane of their
-        own, nothing is said of them here.
+        own, nothing is said of them here. An end that has moved on by ``cursor`` has no word.
         """
-        return ladder_head.kernel_lines(self._head(width), step, rows, passed_ns)
+        now = self._claims_at(cursor)
+        return ladder_head.kernel_lines(self._head(width), step, rows, passed_ns, now)
 
     def _head(self, width: int) -> Head:
         build, settings = self._build, self.settings

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tcpviz.core.claims import Claim
-from tcpviz.core.records import Side
+from tcpviz.core.records import KernelReading, Side
 from tcpviz.core.segment import Endpoint
 from tcpviz.core.timeline import Step
 from tcpviz.views import roles
-from tcpviz.views.kernel_words import kernel_spans, listener_span
+from tcpviz.views.kernel_words import kernel_spans, listener_span, socket_of
 from tcpviz.views.ladder_canvas import Canvas
 from tcpviz.views.ladder_labels import state_text
 from tcpviz.views.ladder_layout import LEAST, Layout
@@ -79,8 +79,14 @@ def header(head: Head, now: Mapping[Side, Claim | None]) -> list[Line]:
     return [canvas.line(head.ascii_only), states.line(head.ascii_only)]
 
 
-def kernel_lines(head: Head, step: Step, rows: int, passed_ns: int) -> list[Line]:
-    """What the kernels said at ``step``, in so many rows; ``passed_ns`` ago."""
+def kernel_lines(
+    head: Head, step: Step, rows: int, passed_ns: int, now: Mapping[Side, Claim | None]
+) -> list[Line]:
+    """What the kernels said at ``step``, in so many rows; ``passed_ns`` ago.
+
+    An end that is ``now`` in another state than its kernel told of has no such timer any more:
+    nothing is said of it until the kernel has been asked again.
+    """
     reading, where = step.reading, head.layout
     if reading is None or where.width < LEAST:
         return []
@@ -91,6 +97,8 @@ def kernel_lines(head: Head, step: Step, rows: int, passed_ns: int) -> list[Line
         kernel_spans(
             reading, side, ends, half, disagreements=step.disagreements, passed_ns=passed_ns
         )
+        if step.disagreements or not _moved_on(reading, side, ends, now.get(side))
+        else Span("")
         for side in Side
     ]
     if head.queues is not None:
@@ -105,6 +113,16 @@ def kernel_lines(head: Head, step: Step, rows: int, passed_ns: int) -> list[Line
         made = [said, [Span(""), listener]]
     titles = (_("kernel"), _("queues"))
     return [_kernel_line(head, one, title) for one, title in zip(made, titles, strict=False)]
+
+
+def _moved_on(
+    reading: KernelReading,
+    side: Side,
+    ends: tuple[Endpoint, Endpoint] | None,
+    claim: Claim | None,
+) -> bool:
+    socket = socket_of(reading, side, ends)
+    return socket is not None and claim is not None and claim.state is not socket.state
 
 
 def _kernel_line(head: Head, said: Sequence[Span], name: str) -> Line:

@@ -392,6 +392,22 @@ def test_a_quiet_reading_gives_no_row_and_finds_the_one_before() -> None:
     assert ladder.row_of(steps[0].index) == before - 1
 
 
+def test_the_kernels_word_goes_when_the_end_has_moved_on() -> None:
+    """A reset has come, connect() has not returned: there is no timer any more."""
+    w = World()
+    w.client("S")
+    waiting = KernelSocket(C, CLIENT, SERVER, State.SYN_SENT, "retransmit", 1000)
+    reading = w.tracker.feed(KernelReading(w.now, (waiting,)))[0]
+    w.server("RA", ack=1)
+    ladder, latest = w.ladder(), len(w.tracker.timeline) - 1
+    before, after = (
+        "".join(map(plain_line, ladder.kernel_lines(reading, 100, cursor=cursor)))
+        for cursor in (reading.index, latest)
+    )
+    assert "sends again in 1.0 s" in before
+    assert "again" not in after
+
+
 def test_every_step_finds_its_row() -> None:
     w = connected()
     ladder = w.ladder()
