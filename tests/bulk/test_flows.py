@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tcpviz.bulk import forks
+from tcpviz.bulk.connections import building, lengthy, shares
 from tcpviz.bulk.segments import flows
 from tcpviz.bulk.segments.columns import DTYPES, Columns
+from tests.bench.generate import visits
+from tests.bulk.compare import built, differences
 
 Row = tuple[int, int, int, int, int]
 
@@ -26,8 +32,11 @@ def columns_of(rows: list[Row]) -> Columns:
 
 
 def found(rows: list[Row]) -> set[tuple[int, ...]]:
-    made = flows.flows_of(columns_of(rows))
+    columns = columns_of(rows)
+    made = flows.flows_of(columns)
     assert made.order.dtype == np.uint32
+    assert made.sure
+    assert flows.unmixed(columns.array["row"][made.order], made.begin)
     return {tuple(made.rows(number).tolist()) for number in range(len(made))}
 
 
@@ -69,3 +78,48 @@ def test_of_many_flows_and_of_none() -> None:
     ]
     assert found(rows) == expected(rows)
     assert found([]) == set()
+
+
+@pytest.mark.parametrize("place", [0, 3, 7, 8, 9, 29])
+@pytest.mark.parametrize("other", [(7, 9, 80, 4000, 0), (7, 9, 4000, 80, 1), (7, 9, 4000, 81, 0)])
+def test_what_is_mixed_is_found(place: int, other: Row) -> None:
+    dice = random.Random(place)
+    rows = [dice.choice((ONE, BACK)) for _ in range(30)]
+    columns, order = columns_of(rows), np.arange(30, dtype=np.uint32)
+    flows.check(columns, order)
+    rows[place] = other
+    columns = columns_of(rows)
+    with pytest.raises(flows.Mixed):
+        flows.check(columns, order)
+    begin = np.unique([0, place, place + 1, 30])
+    assert flows.unmixed(columns.array["row"], begin)
+
+
+@pytest.mark.parametrize(("chunk", "hands"), [(300, 1), (20, 1), (300, 2)])
+def test_flows_of_one_code_are_told_apart_by_who_looks_at_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, hands: int
+) -> None:
+    path = tmp_path / "visits.pcap"
+    visits(path, 60, odd=0.02)
+    monkeypatch.setattr(lengthy, "LEAST", 30)
+    monkeypatch.setattr(building.Building, "chunk", chunk)
+    monkeypatch.setattr(shares, "WORTH", 300)
+    monkeypatch.setattr(forks, "_hands", hands)
+    codes, asked = flows.codes, []
+
+    def few(*ends: Any) -> Any:
+        """Every eighth number stands for several."""
+        code = codes(*ends)
+        return np.where(code & np.uint64(7) == 0, code & np.uint64(8), code)
+
+    def noted(columns: Columns, *, sure: bool = True) -> flows.Flows:
+        asked.append(sure)
+        return flows_of(columns, sure=sure)
+
+    flows_of = flows.flows_of
+    monkeypatch.setattr(flows, "codes", few)
+    monkeypatch.setattr(building, "flows_of", noted)
+    made = built(path)
+    assert asked == [False, True]
+    assert made.flows.sure
+    assert differences(path, made) == []

@@ -22,7 +22,7 @@ from tcpviz.bulk.connections.shapes import After, Kind, Shapes
 from tcpviz.bulk.connections.shares import Share, Span, shares
 from tcpviz.bulk.connections.succession import endings, flows_fine, replaced, whole_flows
 from tcpviz.bulk.connections.work import Work
-from tcpviz.bulk.segments.flows import Flows, distinct, flows_of, mixed
+from tcpviz.bulk.segments.flows import Flows, Mixed, check, distinct, flows_of, mixed, unmixed
 from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Unreachable
@@ -84,7 +84,15 @@ class Building:
         self.clock = self._clock_of()
         if len(self.clock.leaps) > MAX_LEAPS:
             raise Unsuited("its clock leaps too often")
-        self.flows: Flows = self._flows_of()
+        try:
+            self._build(enough)
+        except Mixed:
+            self._build(enough, sure=True)
+
+    def _build(self, enough: Callable[[], bool] | None, *, sure: bool = False) -> None:
+        """Go through all flows; once more if they have to be ``sure``. Raises Mixed, Unsuited."""
+        reading, columns = self.reading, self.reading.columns
+        self.flows: Flows = self._flows_of(sure=sure)
         self.follower = Follower(reading, self.clock)
         self.shapes = self._shapes_of()
         self.followed: list[tuple[int, Connection]] = []
@@ -142,14 +150,15 @@ class Building:
 
     def _partly(self, rest: list[int]) -> Iterator[int]:
         """Enter those of these flows of which a part was captured; the others."""
-        if not self.gaps:
-            from tcpviz.bulk.connections import partial  # not wanted where all is regular
+        from tcpviz.bulk.connections import partial  # not wanted where all is regular
 
-            columns, flows = self.reading.columns, self.flows
-            some, rest = partial.among(columns, flows, rest, self._tied)
-            for which, at, edges in partial.chunks(flows, some):
-                work = partial.Partial(columns, self.clock, flows.order[at].astype(np.int64), edges)
-                rest += self._take(looked(which, work, *partial.check(work), at))
+        columns, flows = self.reading.columns, self.flows
+        some, rest = partial.among(columns, flows, rest, self._tied)
+        for which, at, edges in partial.chunks(flows, some):
+            work = partial.Partial(columns, self.clock, flows.order[at].astype(np.int64), edges)
+            if self.gaps:
+                work.torn = self.gaps.torn(work)
+            rest += self._take(looked(which, work, *partial.check(work), at))
         yield from rest
 
     def _share(self, chunks: list[Span]) -> Share:
@@ -198,8 +207,8 @@ class Building:
     def _gaps_of(self) -> Gaps:
         return Gaps(self.reading.gaps, self.clock)
 
-    def _flows_of(self) -> Flows:
-        return flows_of(self.reading.columns)
+    def _flows_of(self, *, sure: bool) -> Flows:
+        return flows_of(self.reading.columns, sure=sure)
 
     def _shapes_of(self) -> Shapes:
         return Shapes(self.reading, self.follower)
@@ -282,6 +291,8 @@ class Building:
         rows = self.flows.order[at]
         columns, clock = self.reading.columns, self.clock
         whole = end - begin == 1 and len(rows) >= lengthy.LEAST
+        if whole and not self.flows.sure:
+            check(columns, rows)
         if whole and self._parted is not None and self._parted[begin]:
             return begin
         if whole and self._errors_of(begin, end):
@@ -293,6 +304,8 @@ class Building:
             rows, at = rows[long.places], int(self.flows.begin[begin]) + long.places
             edges = np.array([0, len(rows)])
         work = Work(columns, clock, rows.astype(np.int64), edges)
+        if not (whole or self.flows.sure or unmixed(work.row, edges)):
+            raise Mixed
         if self.gaps:
             work.torn = self.gaps.torn(work)
         if long is None:

@@ -45,10 +45,12 @@ class Flows:
     """``order`` are rows, those of one flow together, and of a flow in their order.
 
     ``begin``  where in ``order`` each flow begins, and at the end its length
+    ``sure``   whether that is certain; else flows of the same :func:`codes` count as one
     """
 
     order: Array
     begin: Array
+    sure: bool = True
 
     def __len__(self) -> int:
         return len(self.begin) - 1
@@ -136,8 +138,16 @@ def grouped(values: Array) -> tuple[Array, Array, Array]:
     return different, first[different], which[values]
 
 
-def flows_of(columns: Columns) -> Flows:
-    """Sort all rows by flow."""
+class Mixed(Exception):  # noqa: N818 - it is no failure: there is another way
+    """Two flows have the same code."""
+
+
+def flows_of(columns: Columns, *, sure: bool = True) -> Flows:
+    """Sort all rows by flow.
+
+    To be ``sure`` takes a look at all rows in that order. Whoever looks at each flow anyway can ask
+    :func:`unmixed` then.
+    """
     count, array = columns.count, columns.array
     kind = np.uint32 if count < 1 << 32 else np.uint64
     if _all_one(array["row"]):
@@ -155,14 +165,41 @@ def flows_of(columns: Columns) -> Flows:
     packed.sort()
     order = (packed & np.uint64((1 << int(bits)) - 1)).astype(kind)
     packed >>= bits
-    alike = np.zeros(count, np.bool_)
-    alike[1:] = packed[1:] == packed[:-1]
+    begins = changes(packed)
     del packed
+    if not sure:
+        return Flows(order, np.append(np.flatnonzero(begins), count), sure=False)
     new = _changes(array, order)
-    if (new & alike).any():
-        _part_collisions(array, order, new & alike, ~alike)
+    if (new & ~begins).any():
+        _part_collisions(array, order, new & ~begins, begins)
         new = _changes(array, order)
     return Flows(order, np.append(np.flatnonzero(new), count))
+
+
+def unmixed(row: Array, begin: Array) -> bool:
+    """Whether the rows of each flow are all between the same ends; ``begin`` as in :class:`Flows`.
+
+    The rows are of :data:`~tcpviz.bulk.segments.columns.ROW`.
+    """
+    ends = row.view(_ENDS)
+    hosts, ports, scope = (np.ascontiguousarray(ends[name]) for name in _ENDS.names or ())
+    same = (hosts[1:] == hosts[:-1]) & (ports[1:] == ports[:-1])
+    # What goes the other way has source and destination the other way round.
+    back = hosts[1:] << np.uint64(32) | hosts[1:] >> np.uint64(32)
+    turned = back == hosts[:-1]
+    back = ports[1:] << np.uint32(16) | ports[1:] >> np.uint32(16)
+    same |= turned & (back == ports[:-1])
+    same &= scope[1:] == scope[:-1]
+    same[begin[1:-1] - 1] = True
+    return bool(same.all())
+
+
+def check(columns: Columns, order: Array) -> None:
+    """That these rows are all between the same ends. Raises Mixed."""
+    for part in _parts(len(order)):
+        row = rows_at(columns.array, order[max(part.start - 1, 0) : part.stop])
+        if not unmixed(row, np.array([0, len(row)])):
+            raise Mixed
 
 
 def _parts(count: int) -> list[slice]:

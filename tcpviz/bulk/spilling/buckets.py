@@ -160,10 +160,10 @@ class PartBuilding(Building):
     def _gaps_of(self) -> Gaps:
         return self._whole.gaps.of(self._part.whole)
 
-    def _flows_of(self) -> Flows:
+    def _flows_of(self, *, sure: bool) -> Flows:
         part = self._part
         if not part.alone:
-            return super()._flows_of()
+            return super()._flows_of(sure=sure)
         rows = part.windows.empty(len(part.whole), "u4")
         for at in range(0, len(rows), STEP):
             rows[at : at + STEP] = np.arange(at, min(at + STEP, len(rows)), dtype=np.uint32)
