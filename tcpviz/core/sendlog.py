@@ -64,10 +64,14 @@ class SendLog:
         if not waiting or seqno.ge(seq, waiting[-1].seq):
             waiting.append(entry)
         else:
-            place = len(waiting) - 1
-            while place and seqno.gt(waiting[place - 1].seq, seq):
-                place -= 1
-            waiting.insert(place, entry)
+            low, high = 0, len(waiting) - 1
+            while low < high:  # behind those that begin where it begins
+                middle = (low + high) // 2
+                if (waiting[middle].seq - seq - 1) & seqno.MASK < seqno.HALF - 1:
+                    high = middle
+                else:
+                    low = middle + 1
+            waiting.insert(low, entry)
         self.high = end if len(waiting) == 1 else seqno.later(self.high, end)
 
     def acknowledge(self, ack: int, time_ns: int) -> Acked | None:

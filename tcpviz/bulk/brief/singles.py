@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from tcpviz.bulk.brief.past import Past
 from tcpviz.bulk.brief.rows import TIMED, Row, kinds
 from tcpviz.bulk.long.inorder import Stretch
-from tcpviz.bulk.long.recall import Reader, RecentPlaces
+from tcpviz.bulk.long.onward import Onward
+from tcpviz.bulk.long.recall import Reader
 from tcpviz.bulk.segments.columns import Columns
-from tcpviz.core.connection import Connection
 from tcpviz.core.vitals import MAX_TTLS
 
 Array = NDArray[Any]
@@ -32,20 +32,19 @@ _MORE = 16
 class Singles(Past):
     """Those of one stretch that stand alone, or with few others between two that are not plain.
 
-    The ``reader`` knows where the stretch begins among the flow's segments; ``twice`` hears of all
+    The ``reader`` knows where the stretch begins among the flow's segments; ``onward`` hears of all
     that were gone past, ``gone`` are their places in the stretch.
     """
 
     def __init__(
         self,
-        connection: Connection,
-        twice: RecentPlaces,
+        onward: Onward,
         reader: Reader,
         columns: Columns,
         stretch: Stretch,
     ) -> None:
-        self._join(connection, reader)
-        self._twice, self._columns, self._stretch = twice, columns, stretch
+        self._join(onward.connection, reader)
+        self._onward, self._columns, self._stretch = onward, columns, stretch
         self._fresh = False
         self._told: dict[int, tuple[bool, Row] | None] = {}
         self._tell(_places(stretch))
@@ -68,9 +67,12 @@ class Singles(Past):
 
     def past(self, place: int) -> bool:
         """Go past the segment at this place of the stretch; false if the core has to take it."""
-        if not self._fresh and not self._ready():
-            return False
-        self._fresh = True
+        if not self._fresh:
+            if not self._ready():
+                return False
+            self._fresh = True
+            for half, at in zip(self._halves or (), self._onward.sacked, strict=True):
+                half.sacked = at
         if place not in self._told:
             self._tell(np.arange(place, min(place + _MORE, self._stretch.count)))
         one = self._told[place]
@@ -87,15 +89,15 @@ class Singles(Past):
         base = self.reader.base
         if not self.over(server, told, base + place):
             return False
-        self._twice.pass_over(base + place, base + place + 1)
+        self._onward.twice.pass_over(base + place, base + place + 1)
         self.gone.append(place)
         return True
 
     def leave(self) -> None:
         """Something else goes on with the connection."""
         if self._fresh:
-            self.settle()
             self._fresh = False
+            self._onward.sacked[:] = [half.sacked for half in self._halves or ()]
 
 
 def _places(stretch: Stretch) -> Array:

@@ -144,7 +144,7 @@ class Skipping:
         self._reader.base = begin
         alike = _alike(stretch, meaningless=onward.twice.meaningless)
         gone = np.zeros(stretch.count, np.bool_)
-        singles = Singles(connection, onward.twice, self._reader, self._reading.columns, stretch)
+        singles = Singles(onward, self._reader, self._reading.columns, stretch)
         stops = [*stretch.stops.tolist(), stretch.count]
         last = len(self._rows) - 1 - begin
         alone = None if connection.older else connection
@@ -170,6 +170,7 @@ class Skipping:
                 at += 1
                 continue
             singles.leave()
+            onward.settle()
             copies = onward.twice.copies
             onward.twice.sure = wary <= 0 and at >= _NEAR and at not in alike
             usual = self._take(begin + at, alone)
@@ -184,6 +185,7 @@ class Skipping:
                 break
             onward.stand()
         singles.leave()
+        onward.settle()
         onward.twice.sure = False
         onward.add(stretch, gone)
         if len(singles.gone):

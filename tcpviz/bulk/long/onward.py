@@ -40,6 +40,7 @@ _TALKING = (State.ESTABLISHED, State.FIN_WAIT_2, State.CLOSE_WAIT)
 class Onward:
     """A connection that is carried over what is plain.
 
+    ``sacked``  where each end's latest SACK blocks are, if they have not been read yet
     ``shape``  what the columns of a stretch rest on besides numbers; after a change of it they
                have to be made anew
     """
@@ -60,6 +61,7 @@ class Onward:
             assert marks._twice is not None
             marks._twice = RecentPlaces(marks._twice, reader)
         self.twice: RecentPlaces = marks._twice
+        self.sacked: list[int | None] = [None, None]
         self.stand()
 
     # -- how it stands ------------------------------------------------------
@@ -131,6 +133,13 @@ class Onward:
         )
         self.twice.pass_over(base + begin, base + end)
         return end
+
+    def settle(self) -> None:
+        """Read the SACK blocks that both ends have said latest, as the core knows them."""
+        for side, place in enumerate(self.sacked):
+            if place is not None:
+                self._halves[side].flow.sack = self._reader.read(place).options.sack
+                self.sacked[side] = None
 
     def _agrees(self, stretch: Stretch, legs: Legs) -> bool:
         """Whether the core stands before a run where the columns suppose it to stand."""
@@ -287,8 +296,7 @@ class Onward:
         me.window = flow.window_bytes = int(stretch.offers[place])
         flow.window = int(stretch.window[place])
         flow.sack = ()
-        if stretch.bits[place] & SACKED:
-            flow.sack = self._reader.read(self._reader.base + place).options.sack
+        self.sacked[side] = self._reader.base + place if stretch.bits[place] & SACKED else None
         peer.flow.flight_known = True
         # Signs.
         self._shut(stretch, side, run)
