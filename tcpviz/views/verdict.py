@@ -13,7 +13,7 @@ from typing import Final
 from tcpviz.core.connection import Connection
 from tcpviz.core.crowds import Crowd
 from tcpviz.core.records import Side
-from tcpviz.core.verdicts import Severity, Verdict, verdicts
+from tcpviz.core.verdicts import Code, Severity, Verdict, verdicts
 from tcpviz.views import numbers, roles
 from tcpviz.views.icmp_words import REASON_WORDS
 from tcpviz.views.spans import clean
@@ -73,6 +73,8 @@ TEXTS: Final[dict[str, str]] = {
     "gone-silent/keep-alives": "{who} stopped answering: {keep_alives} keep-alives in vain",
     "fin-unanswered": "{who}'s FIN not acknowledged, 1 try",
     "fin-unanswered/many": "{who}'s FIN not acknowledged, {tries} tries in {span}",
+    "fin-unanswered/yet": "{who}'s FIN not acknowledged yet",
+    "fin-unanswered/last/yet": "closing: {who}'s FIN not acknowledged yet",
     "fin-unanswered/last": "closing: no ACK of {who}'s FIN, 1 try",
     "fin-unanswered/last/many": "closing: no ACK of {who}'s FIN, {tries} tries in {span}",
     "never-closed": "closed by {peer}, never by {who} (CLOSE-WAIT for {waiting})",
@@ -144,7 +146,8 @@ TEXTS: Final[dict[str, str]] = {
     "multipath/offered": "Multipath TCP offered, not taken",
     "urgent-data": "{who} sent urgent data",
 }
-"""Every sentence by code, ``code/how`` and, for more than one of something, ``.../many``.
+"""Every sentence by code, ``code/how`` and, for more than one of something, ``.../many``;
+``.../yet`` where it is only a moment of what goes well.
 
 ``{who}`` is the end that the verdict speaks of, ``{peer}`` the other; the rest
 are its facts, durations without their ``_ns``.
@@ -223,6 +226,8 @@ def crowd_sentence(crowd: Crowd) -> str:
 def text_key(verdict: Verdict) -> str:
     """Which of :data:`TEXTS` a verdict takes."""
     key = f"{verdict.code}/{verdict.how}" if verdict.how else str(verdict.code)
+    if verdict.code is Code.FIN_UNANSWERED and verdict.severity is Severity.INFO:
+        return f"{key}/yet"  # no answer is due yet: a moment of every teardown
     first = next((name for name in _COUNTED if name in verdict.facts), None)
     many = first is not None and verdict.facts[first] != 1
     return f"{key}/many" if many and f"{key}/many" in TEXTS else key

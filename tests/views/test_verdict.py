@@ -9,6 +9,7 @@ from tcpviz.views.verdict import TEXTS, verdict
 from tests.core.dialogue import MS, Talk
 
 C, S = Side.CLIENT, Side.SERVER
+SECOND = 1000 * MS
 
 
 def told(talk: Talk) -> str:
@@ -51,12 +52,15 @@ def test_closed_normally(first, name):
     talk = Talk().handshake()
     say = {C: talk.client, S: talk.server}
     say[first]("FA")
-    assert told(talk) == f"{name}'s FIN not acknowledged, 1 try"
+    assert told(talk) == f"{name}'s FIN not acknowledged yet"
+    assert verdict(talk.connection, talk.now + SECOND) == f"{name}'s FIN not acknowledged, 1 try"
     say[first.other]("A")
     other = {"client": "server", "server": "client"}[name]
     assert told(talk) == f"half-closed by {name}: {other} has not closed yet"
     say[first.other]("FA")
-    assert told(talk) == f"closing: no ACK of {other}'s FIN, 1 try"
+    assert told(talk) == f"closing: {other}'s FIN not acknowledged yet"
+    later = talk.now + SECOND
+    assert verdict(talk.connection, later) == f"closing: no ACK of {other}'s FIN, 1 try"
     say[first.other]("FA", seq=1)
     assert told(talk) == f"closing: no ACK of {other}'s FIN, 2 tries in 1 ms"
     say[first]("A")
