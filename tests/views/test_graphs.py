@@ -148,6 +148,15 @@ def test_a_page_at_80_columns():
     assert any(0x2800 < ord(char) < 0x2900 for char in text)
 
 
+def test_a_cursor_outside_of_what_is_seen_stands_at_that_side():
+    _, series = talk_of()
+    assert "▸" in page_text(series, cursor_ns=series.last_ns + 10_000 * MS)
+    later = draw.Window(series.first_ns + MS, series.last_ns)
+    text = page_text(series, window=later, cursor_ns=series.first_ns)
+    assert "└◂" in text
+    assert "▲" not in text
+
+
 @pytest.mark.parametrize("size", [(40, 10), (80, 23), (120, 39), (200, 59), (20, 6)])
 def test_every_size_and_grain_is_filled_exactly(size):
     _, series = talk_of()

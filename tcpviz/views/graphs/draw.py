@@ -328,7 +328,7 @@ def _flight(series: Series, view: View, cells: int, rows: int) -> list[Line]:
 def _time_axis(series: Series, view: View, cells: int) -> list[Line]:
     """The axis, with the cursor's place on it, and round times since the first segment."""
     window, zero = view.window, series.first_ns or 0
-    rule, tick, here = ("-", "+", "^") if view.ascii else ("─", "┬", "▲")
+    rule, tick, here, beyond = ("-", "+", "^", "<>") if view.ascii else ("─", "┬", "▲", "◂▸")
     marks = [rule] * cells
     labels = [" "] * cells
     by = axes.step_of_time(window.span_ns, max(cells // 12, 1))
@@ -345,8 +345,11 @@ def _time_axis(series: Series, view: View, cells: int) -> list[Line]:
             free = start + len(text) + 1
     spans = [Span(" " * (MARGIN - 1)), Span("+" if view.ascii else "└", roles.FRAME)]
     cursor = None
-    if view.cursor_ns is not None and window.start_ns <= view.cursor_ns < window.end_ns:
+    if view.cursor_ns is not None:
         cursor = (view.cursor_ns - window.start_ns) * cells // window.span_ns
+        if not 0 <= cursor < cells:  # it stands outside: on that side
+            here = beyond[cursor >= cells]
+            cursor = 0 if cursor < 0 else cells - 1
     for cell, char in enumerate(marks):
         if cell == cursor:
             spans.append(Span(here, roles.LIT))
