@@ -147,7 +147,7 @@ class HelpScreen(PageScreen):
     """The help."""
 
     def __init__(self, looks: Looks, *, ascii_only: bool) -> None:
-        super().__init__(looks, "Help", ascii_only=ascii_only)
+        super().__init__(looks, _("Help"), ascii_only=ascii_only)
 
     def page(self, cells: int) -> list[Line]:
         return help_lines(cells, ascii_only=self.ascii_only)

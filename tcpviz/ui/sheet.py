@@ -259,7 +259,7 @@ class SheetHelp(PageScreen):
     """The help of one sheet."""
 
     def __init__(self, sheet: SheetScreen) -> None:
-        super().__init__(sheet.looks, "help", ascii_only=sheet.ascii_only)
+        super().__init__(sheet.looks, _("Help"), ascii_only=sheet.ascii_only)
         self._of = sheet
 
     def page(self, cells: int) -> list[Line]:
