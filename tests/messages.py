@@ -28,7 +28,7 @@ TABLES = (
     "icmp_words:REASON_WORDS,ICMP hand_words:DOERS,SHORT,SENTENCES,REBOOT,_HAND "
     "plain_words:SAID,SAID_MARKS,HEARD,LOST,MOVED,CALLED,RETURNED,FAILED,FAILED_OTHER,TIMER "
     "kernel_words:TIMERS verdict:NAMES,NAMES_MIDSTREAM troubles:TEXTS,DETAILS "
-    "explain_states:STATES points:DOUBTS segment_detail:MOMENTS"
+    "explain_states:STATES points:DOUBTS segment_detail:MOMENTS listeners:COUNTERS"
 )
 """Texts that are data, by module of ``tcpviz.views`` and name: all that teaches."""
 

@@ -61,8 +61,9 @@ class InsightActions(SavingActions):
     def action_listeners(self) -> None:
         """Who listens on the watched host, how full their queues are."""
         app: Any = self.app
-        text = listeners.text(self.session.tracker.host)
-        title = _("Listeners of this host")
+        asked = self.session.reading
+        text = listeners.text(self.session.tracker.host, None if asked is None else asked.reading)
+        title = _("Listeners and their queues")
         self.app.push_screen(PageScreen(app.looks, title, text, ascii_only=self.ascii_only))
 
     def action_explain(self) -> None:

@@ -12,7 +12,7 @@ from tcpviz.ui.lines import LinesView, Row
 from tcpviz.ui.looks import BAR, BAR_STRONG, Looks
 from tcpviz.ui.words import wrap
 from tcpviz.views import roles
-from tcpviz.views.spans import Line, Span, clean, fit, line, pad
+from tcpviz.views.spans import Line, Span, clean, fit, line, pad, text_width
 from tcpviz.words import _
 
 HEADING = 15
@@ -31,6 +31,8 @@ def _headed(heading: str, text: str, cells: int) -> list[Line]:
     left = pad((Span(heading, roles.KEY),), HEADING)
     rows = wrap((Span(text.replace("\t", " ")),), max(cells - HEADING, 10), 1000)
     blank = (Span(" " * HEADING),)
+    if text_width(heading) >= HEADING:  # an IPv6 address, say: its text begins below it
+        return [line(Span(heading, roles.KEY)), *(line(*blank, *row) for row in rows)]
     return [line(*(blank if number else left), *row) for number, row in enumerate(rows)]
 
 
