@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tcpviz.bulk.connections import onesided, partly
 from tcpviz.bulk.tables.by_end import by_end, with_marks
 from tcpviz.bulk.tables.table import Table
 from tests.bench.generate import stream, visits
@@ -18,6 +20,7 @@ from tests.bulk import variants
 from tests.bulk.compare import built, differences, scalar, stories, tables
 from tests.bulk.drawing import frames_of, try_by_hand
 from tests.bulk.parts import parted
+from tests.bulk.test_gaps import drawn_from, losing
 from tests.export.dialogues import various
 
 WAYS = ("cstmoa", "m", "t", "o", "cs")
@@ -28,7 +31,7 @@ def write(path: Path, seed: int) -> None:
     if seed % 3:
         various(path, 90, seed, (0, 0, 3, 65, 100, 130, 8000)[seed % 7])
     else:
-        visits(path, 90, seed, odd=0.2)
+        visits(path, 90, seed % 37, odd=0.2)
     path.write_bytes(variants.pcap(parted(frames_of(path), seed, ways=WAYS[seed % 5])))
 
 
@@ -40,6 +43,17 @@ def test_of_every_sort(tmp_path: Path, seed: int) -> None:
     assert building.shapes.partial(building.array["shape"]).sum() > 20
     assert differences(path, building) == []
     assert stories(path)[1] == []
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_where_packets_were_lost(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "parts.pcap"
+    write(path, seed)
+    some = frames_of(path)
+    losing(path, some, drawn_from(some, random.Random(seed)))
+    building = built(path)
+    assert building.shapes.partial(building.array["shape"]).sum() > 20
+    assert differences(path, building) == []
 
 
 @pytest.mark.parametrize("way", ["c", "s", "t", "m", "o"])
@@ -65,6 +79,21 @@ def test_a_transfer_of_one_direction(tmp_path: Path, way: str) -> None:
     building = built(path)
     assert not building.followed
     assert building.follower.segments < 20
+    assert differences(path, building) == []
+
+
+@pytest.mark.parametrize("stretch", [1, 4, 1 << 16])
+def test_one_end_a_stretch_at_a_time(
+    tmp_path: Path, stretch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partly, "MOST", 2)
+    monkeypatch.setattr(partly, "LEAST", 2)
+    monkeypatch.setattr(onesided, "STRETCH", stretch)
+    path = tmp_path / "parts.pcap"
+    write(path, 4)
+    building = built(path)
+    assert building.shapes.partial(building.array["shape"]).sum() > 20
+    assert (building.array["size"] > 2).sum() > 20
     assert differences(path, building) == []
 
 

@@ -60,6 +60,7 @@ FIELDS: dict[str, str] = {
     "updates": "u4",
     "repeats": "u4",
     "full": "u4",
+    "copies": "u4",
     "rtt": "i8",
 }
 
@@ -146,19 +147,28 @@ class Building:
             if enough is not None and enough():
                 return
             rest = [made] if isinstance(made, int) else self._take(made)
+            rest = self._doubled(rest) if rest else rest
             yield from self._partly(rest) if rest else ()
+
+    def _doubled(self, rest: list[int]) -> list[int]:
+        """Enter those of these flows that are in order without packets captured twice; the rest."""
+        if self.gaps:
+            return rest
+        from tcpviz.bulk.connections import doubled  # not wanted where all is regular
+
+        some = doubled.Doubles(self.reading, self.clock, self.flows)
+        for made in some.among(rest, self._tied):
+            some.rest += self._take(made)
+        return some.rest
 
     def _partly(self, rest: list[int]) -> Iterator[int]:
         """Enter those of these flows of which a part was captured; the others."""
-        from tcpviz.bulk.connections import partial  # not wanted where all is regular
+        from tcpviz.bulk.connections import partly  # not wanted where all is regular
 
-        columns, flows = self.reading.columns, self.flows
-        some, rest = partial.among(columns, flows, rest, self._tied)
-        for which, at, edges in partial.chunks(flows, some):
-            work = partial.Partial(columns, self.clock, flows.order[at].astype(np.int64), edges)
-            if self.gaps:
-                work.torn = self.gaps.torn(work)
-            rest += self._take(looked(which, work, *partial.check(work), at))
+        columns, torn = self.reading.columns, self.gaps.torn if self.gaps else None
+        some, rest = partly.among(columns, self.flows, rest, self._tied)
+        for made in partly.looks(columns, self.clock, self.flows, some, torn):
+            rest += [made] if isinstance(made, int) else self._take(made)
         yield from rest
 
     def _share(self, chunks: list[Span]) -> Share:
@@ -346,7 +356,6 @@ class Building:
         if self._parted is not None:
             fine &= ~self.gaps.tangled(work, self._parted[flows])
         shape, fine = self._shapes(looked, whole_flows(work, fine))
-        last = work.last
         ending, fine = endings(work, self.clock, self.shapes, shape, fine)
         if self.gaps:
             gone = replaced(work) >= 0
@@ -356,13 +365,13 @@ class Building:
         first = work.first[mine]
         made = {
             "first": work.rows[first],
-            "place": looked.at[first],
+            "place": looked.places(mine),
             "size": sums.segments[0][mine] + sums.segments[1][mine],
             "shape": shape[mine],
             "ending": ending[mine],
             "answered": work.answered[mine],
             "first_ns": work.time[first],
-            "last_ns": work.time[last[mine]],
+            "last_ns": looked.last_ns(mine),
             "client_segments": sums.segments[0][mine],
             "server_segments": sums.segments[1][mine],
             "client_bytes": sums.bytes[0][mine],
@@ -370,6 +379,7 @@ class Building:
             "updates": sums.updates[mine],
             "repeats": sums.repeats[mine],
             "full": sums.full[mine],
+            "copies": looked.doubles(mine),
             "rtt": sums.rtt[mine],
         }
         start, self._count = self._count, self._count + len(first)
@@ -426,9 +436,8 @@ class Building:
             kind = Kind(code, After(int(after[example])), partial=work.partial)
             known = self.shapes.known(kind)
             if known is None:
-                span = slice(int(work.first[example]), int(work.last[example]) + 1)
                 said = int(work.common[example])
-                known = self.shapes.number(kind, work.rows[span], looked.kept[span], said)
+                known = self.shapes.number(kind, *looked.example(example), said)
             numbers[at] = known
         shape[which] = numbers[back]
 

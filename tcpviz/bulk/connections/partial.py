@@ -14,7 +14,6 @@ from which Zeek concludes who was asked. Windows whose scale nobody told are nev
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,21 +23,13 @@ from tcpviz.bulk.connections import regular
 from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.connections.regular import ANSWER_NS, STRANGE, Sums
 from tcpviz.bulk.connections.work import ID_STEP, Work
-from tcpviz.bulk.segments.columns import ODD, STAMPED, Columns
-from tcpviz.bulk.segments.flows import Flows
+from tcpviz.bulk.segments.columns import ODD, STAMPED
 from tcpviz.bulk.segments.options import CUT_SCALE
 from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
 from tcpviz.core.zeek import LIKELY_SERVER_PORTS
 
 Array = NDArray[Any]
 
-MOST = 1 << 18
-"""Segments of a flow that is looked at: all of its columns are there at once."""
-
-CHUNK = 1 << 16
-"""Segments that are worked on at a time, in whole flows."""
-
-_OPENING = SYN | ACK | FIN | RST
 _LIKELY = np.zeros(1 << 16, np.bool_)
 _LIKELY[sorted(LIKELY_SERVER_PORTS)] = True
 _SEEN = np.uint64(1 << 40)
@@ -125,61 +116,11 @@ class Partial(Work):
         return numbers
 
 
-def among(columns: Columns, flows: Flows, which: list[int], tied: Array) -> tuple[Array, list[int]]:
-    """Of these flows those that may be such connections, and the others.
-
-    Not those that ICMP errors have ``tied``.
-    """
-    array, some = columns.array, np.array(which, np.int64)
-    begin, size = flows.begin[some], flows.begin[some + 1] - flows.begin[some]
-    first = flows.order[begin]
-    maybe = size <= MOST
-    if len(tied):
-        maybe &= ~np.isin(some, tied)
-    opened = np.flatnonzero(maybe & (array["flags"][first] & _OPENING == SYN))
-    if len(opened):
-        # Both ends speak, as a rule within the first few.
-        few = np.minimum(size[opened], 4)
-        maybe[opened] = _alone(columns, flows, begin[opened], few)
-        opened = opened[maybe[opened]]
-        maybe[opened] = _alone(columns, flows, begin[opened], size[opened])
-    return some[maybe], some[~maybe].tolist()
-
-
-def _alone(columns: Columns, flows: Flows, begin: Array, size: Array) -> Array:
-    """Whether so many segments from there on were all sent by the same end."""
-    array = columns.array
-    rows = flows.order[_spans(begin, size)]
-    first = np.repeat(flows.order[begin], size)
-    other = (array["src"][rows] != array["src"][first]) | (
-        array["sport"][rows] != array["sport"][first]
-    )
-    alone: Array = ~np.logical_or.reduceat(other, np.cumsum(size) - size) if len(rows) else size > 0
-    return alone
-
-
-def chunks(flows: Flows, which: Array) -> Iterator[tuple[Array, Array, Array]]:
-    """These flows, some at a time; places of their segments in the order, each's among those."""
-    size = flows.begin[which + 1] - flows.begin[which]
-    number = np.cumsum(size) // CHUNK
-    for some in np.split(np.arange(len(which)), np.flatnonzero(np.diff(number)) + 1):
-        if len(some):
-            edges = np.append(0, np.cumsum(size[some]))
-            yield which[some], _spans(flows.begin[which[some]], size[some]), edges
-
-
-def _spans(begin: Array, size: Array) -> Array:
-    """So many numbers from each of these on."""
-    inner = np.cumsum(size) - size
-    spans: Array = np.repeat(begin - inner, size) + np.arange(int(size.sum()))
-    return spans
-
-
 def check(work: Partial) -> tuple[Sums, Array]:
     """Sums over each connection, and which ones are in order."""
     w = work
     updates, repeats, _, ok = windows(w)
-    ok &= _fits(w)
+    ok &= fits(w)
     sent, there = w.total(w.length), w.total(w.length * w.side)
     counts, servers = w.last - w.first + 1, w.total(w.side)
     sums = Sums(
@@ -190,10 +131,10 @@ def check(work: Partial) -> tuple[Sums, Array]:
         np.zeros(len(w.first), np.int64),
         np.full(len(w.first), -1, np.int64),
     )
-    return sums, w.of_part(ok) & _timely(w)
+    return sums, w.of_part(ok) & timely(w)
 
 
-def _fits(w: Partial) -> Array:
+def fits(w: Partial) -> Array:
     """Which segments go on where their sender stands, and are odd in nothing."""
     flags, empty = w.flags, w.length == 0
     heard = w.has_ack & (w.back >= np.maximum(w.acked, 0)) & (w.back <= w.theirs)
@@ -243,7 +184,7 @@ def windows(w: Partial) -> tuple[Array, Array, Array, Array]:
     return updates, repeats, np.zeros(w.count, np.bool_), ok
 
 
-def _timely(w: Partial) -> Array:
+def timely(w: Partial) -> Array:
     """Connections in which no timer could have run out between segments."""
     opening = w.flags[w.first] & SYN != 0
     second = np.minimum(w.first + 1, w.last)
