@@ -69,6 +69,8 @@ OPTIONS: dict[str, tuple[bytes, bytes]] = {  # of a SYN, of all others
     "an experiment": (b"\xfd\4\x12\x34",) * 2,
     "Fast Open's experiment": (b"\xfe\4\xf9\x89", b"\xfe\4\xf9\x89"),
     "MPTCP": (b"\x1e\x0c\1\x81" + bytes(8), b"\x1e\x08\x20\1" + bytes(4)),
+    "MPTCP, DSS on a SYN": (b"\x1e\x08\x20\1" + bytes(4),) * 2,
+    "MPTCP, empty": (b"\x1e\2\1\1",) * 2,
     "MPTCP without DSS": (b"\x1e\4\1\x81", b"\x1e\4\x30\1"),
     "one that nobody knows": (b"\x63\4ab",) * 2,
     "a known one of another length": (b"\2\5\5\xb4\1\1\1\1",) * 2,
@@ -84,4 +86,36 @@ def with_option(frames: Sequence[Frame], kind: str) -> list[Frame]:
         option = syn if each.data[47] & SYN else other
         longer = changed(each.data, option=option)
         made.append(replace(each, data=longer, wire_len=each.wire_len + len(option)))
+    return made
+
+
+_SOME = (
+    *(b"\x1e\x0c\1\x81" + bytes(8), b"\x1e\4\1\x81", b"\x1e\x08\x20\1" + bytes(4)),
+    *(b"\x1e\4\x30\1", b"\x1e\x08\x20\1" + bytes(4) + b"\x1e\4\x30\1", b"\x1e\2\1\1"),
+    *(b"\xfd\4\x12\x34", b"\x63\4ab", b"\x1e\4\1\x81\x63\0\0\0"),
+)
+
+
+def anything(frames: Sequence[Frame], seed: int) -> list[Frame]:
+    """The same with whatever signals and options, on many segments or few, each flow its own."""
+    dice = random.Random(seed)
+    habits: dict[tuple[bytes, ...], tuple[float, ...]] = {}
+    made = []
+    for each in frames:
+        data = each.data
+        if len(data) < 54 or data[12:15] != b"\x08\0E" or data[23] != 6 or data[46] >> 4 > 11:
+            made.append(each)
+            continue
+        flow = tuple(sorted((data[26:30] + data[34:36], data[30:34] + data[36:38])))
+        if flow not in habits:
+            habits[flow] = tuple(dice.choice((0, 0, 0.1, 0.5, 1)) for _ in range(5))
+        odd, told, marked, option, agreed = habits[flow]
+        flags = dice.randrange(8) << 6 if dice.random() < odd else 0
+        if data[47] & SYN and agreed:
+            flags = _CWR if data[47] & 16 else _ALL
+        flags |= _ECE if dice.random() < told else 0
+        ecn = 3 if dice.random() < marked else dice.randrange(3)
+        more = dice.choice(_SOME[:3] if dice.random() < 0.9 else _SOME)
+        longer = changed(data, flags, ecn, more if dice.random() < option else b"")
+        made.append(replace(each, data=longer, wire_len=each.wire_len + len(longer) - len(data)))
     return made

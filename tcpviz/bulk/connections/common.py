@@ -1,8 +1,9 @@
 """What is so in the whole of a connection, whatever the order of its segments.
 
 Wrong checksums are, and signals of congestion: how often there was one, and where the first was,
-each connection tells by itself (:mod:`tcpviz.bulk.tables.signals`). Nothing else depends on them,
-so that a shape's example need not have its own where the others have theirs.
+each connection tells by itself (:mod:`tcpviz.bulk.tables.signals`). So are the options by which
+ends speak MPTCP. Nothing else depends on them, so that a shape's example need not have its own
+where the others have theirs.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.work import Work
-from tcpviz.bulk.segments.columns import congested
+from tcpviz.bulk.segments.columns import MULTIPATH, congested
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Side
 from tcpviz.core.segment import ECN, SYN, Flags
@@ -30,6 +31,9 @@ MARKED, ECHOED = (4, 8), (16, 32)
 _AGREED = 64
 """ECE is a digit of a counter (RFC 9768)."""
 
+_SEVERAL = 128, 256
+"""The SYN of the client, of the server, speaks MPTCP."""
+
 _ECE = int(Flags.ECE)
 _SIGNALS = (("marked", MARKED), ("echoed", ECHOED))
 
@@ -45,6 +49,13 @@ def common(work: Work) -> Array:
         agreed = _agreed(w)
         out[agreed] += _AGREED
         _enter(w, out, ECHOED, told[~agreed[w.part[told]]])
+    several = w.bits[w.syns] & MULTIPATH != 0
+    if several.any():
+        there = w.side[w.syns]
+        for bit, mine in zip(_SEVERAL, (~there, there), strict=True):
+            speaks = np.zeros(len(out), np.bool_)
+            speaks[w.part[w.syns[mine]]] = several[mine]  # the last SYN's counts
+            out += speaks * bit
     return out
 
 

@@ -23,7 +23,7 @@ from tcpviz.bulk.connections import regular
 from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.connections.regular import ANSWER_NS, STRANGE, Sums
 from tcpviz.bulk.connections.work import ID_STEP, Work
-from tcpviz.bulk.segments.columns import ODD, STAMPED
+from tcpviz.bulk.segments.columns import MULTIPATH, STAMPED
 from tcpviz.bulk.segments.options import CUT_SCALE
 from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
 from tcpviz.core.zeek import LIKELY_SERVER_PORTS
@@ -146,7 +146,7 @@ def fits(w: Partial) -> Array:
     ok |= ((flags == SYN) | ((flags == SYN | ACK) & heard)) & empty & (w.index == w.first[w.part])
     ok &= on & ~w.odd & ~w.damaged
     ok &= (w.window > 0) | w.rst
-    ok &= w.bits & ODD == 0
+    ok &= regular.ordinary(w.bits)
     ok &= regular.same_ttl(w)
     ok &= _stamps(w)
     in_order: Array = ok
@@ -177,6 +177,7 @@ def windows(w: Partial) -> tuple[Array, Array, Array, Array]:
     updates, repeats = np.zeros((2, w.count), np.bool_)
     updates[quiet[changed]] = True
     repeats[quiet[~changed]] = True
+    repeats &= w.bits & MULTIPATH == 0
     ident, ok = w.array["ident"], np.ones(w.count, np.bool_)
     now, then = (ident[w.rows[place]].astype(np.int64) for place in (quiet, before))
     step = (now - then) & 0xFFFF

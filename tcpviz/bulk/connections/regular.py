@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.work import ID_STEP, Work
-from tcpviz.bulk.segments.columns import ODD, STAMPED, congested
+from tcpviz.bulk.segments.columns import MULTIPATH, ODD, STAMPED, congested
 from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
 from tcpviz.core.doubt import LEAST_REACH, UNKNOWN_REACH
 from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
@@ -78,7 +78,7 @@ def fits(work: Work) -> Array:
     talk[special] = _special(w, special, both[special], heard[special])
     ok = talk & ~w.odd
     ok &= (w.window > 0) | w.rst
-    ok &= w.bits & ODD == 0
+    ok &= ordinary(w.bits)
     ok &= ~w.damaged
     ok &= same_ttl(w)
     back = backward(w)
@@ -109,10 +109,18 @@ def repeats(w: Work) -> Array:
     return again
 
 
+def ordinary(bits: Array) -> Array:
+    """No odd options; those of MPTCP can be told (:func:`windows`, :mod:`.common`)."""
+    fine: Array = bits & ODD == 0
+    if not fine.all():
+        fine |= bits & MULTIPATH != 0
+    return fine
+
+
 def plain(bits: Array) -> Array:
     """No odd options, and no congestion on the way."""
-    ordinary: Array = (bits & ODD == 0) & ~congested(bits)
-    return ordinary
+    usual: Array = (bits & ODD == 0) & ~congested(bits)
+    return usual
 
 
 def _idle(w: Work) -> Array:
@@ -272,6 +280,8 @@ def windows(w: Work) -> tuple[Array, Array, Array, Array]:
     now, then = (ident[w.rows[place]].astype(np.int64) for place in (quiet, before))
     step = (now - then) & 0xFFFF
     ok[quiet] = (now == 0) | ((step > 0) & (step <= ID_STEP))
+    several = np.flatnonzero(w.bits & MULTIPATH)
+    repeats[several] = False  # such an ACK repeats nothing (RFC 8684 section 3.3.2)
     if w.alive.any():
         updates &= ~w.alive
         repeats &= ~(w.alive | w.at_once)

@@ -58,7 +58,7 @@ _HEADS_KIND = "i4"  # of what was in fragments it may be anything
 WIDE = "captured", "wire"
 """Columns that take 32 bits where there are frames above 64 KiB."""
 
-STAMPED, ODD, SACKED = 1, 2, 64
+STAMPED, ODD, SACKED, MULTIPATH = 1, 2, 64, 128
 SUM_SHIFT, ECN_SHIFT = 2, 4
 """In ``bits``: two bits of :mod:`tcpviz.bulk.segments.sums`' and two of ECN's."""
 
@@ -283,12 +283,16 @@ class Columns:
             sacks = one.options.sack
             usual = not (
                 one.options.fast_open is not None
-                or not all(options.ignored(*each) for each in one.options.unknown)
+                or not all(options.ignored(kind) for kind, _ in one.options.unknown)
                 or one.options.malformed
                 or scale in (options.CUT_SCALE, options.NO_SCALE)
             )
             right = {None: sums.UNKNOWN, True: sums.RIGHT, False: sums.WRONG}[one.checksum_ok]
-            bits = (STAMPED if stamps else 0) | (0 if usual and not sacks else ODD)
+            several = options.multipath(one.options.unknown, syn=one.syn)
+            odd = not usual or bool(sacks) or several is not False
+            bits = (STAMPED if stamps else 0) | odd * ODD
+            bits |= (usual and several is True and not sacks) * MULTIPATH
+            usual = usual and several is False
             if usual and sacks and all(abs(diff(left, one.ack)) <= FAR for left, _ in sacks):
                 bits |= SACKED
             bits |= right << SUM_SHIFT | one.ecn << ECN_SHIFT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.segments.pieces import at_every
+from tcpviz.core.segment import SYN
 from tcpviz.core.vitals import FAR
 
 Longs = NDArray[Any]
@@ -20,6 +22,8 @@ _MAGIC = 0xF9, 0x89
 
 _DSS = 2
 """MPTCP's subtype that stands on data and its acknowledgements (RFC 8684 section 3.3)."""
+_STANDS_ON_DATA, _TELLS = np.uint8(1), np.uint8(2)
+"""What MPTCP's options of a segment are, while they are read: that one, others, or both."""
 _USUAL_STAMPS = 0x0101080A
 _USUAL_SYN = 0x0204, 0x0402080A, 0x010303  # MSS; SACK-permitted and timestamps; NOP and scale
 CUT_SCALE, NO_SCALE = 254, 255
@@ -36,7 +40,7 @@ class Read:
     ``stamped`` whether there are timestamps, ``value`` and ``echo`` which, the ``scale`` as sent,
     and ``odd`` for anything besides MSS, window scale, SACK-permitted, timestamps, and what is
     :func:`ignored`. Where that is nothing but SACK blocks near what is acknowledged, it is
-    ``sacked``, too.
+    ``sacked``, too; and ``multipath``, where it is nothing but MPTCP's.
     """
 
     stamped: NDArray[Any]
@@ -45,12 +49,18 @@ class Read:
     scale: NDArray[Any]
     odd: NDArray[Any]
     sacked: NDArray[Any]
+    multipath: NDArray[Any]
 
 
 def read(
-    data: bytes, start: Longs, size: Longs, ack: Longs, cut: NDArray[Any] | None = None
+    data: bytes,
+    start: Longs,
+    size: Longs,
+    ack: Longs,
+    flags: Longs,
+    cut: NDArray[Any] | None = None,
 ) -> Read:
-    """The options in ``data[start : start + size]``, by segments with this ``ack``.
+    """The options in ``data[start : start + size]``, by segments with this ``ack`` and ``flags``.
 
     The bytes are there. Of those that are ``cut`` there were more, which the snapshot lacks.
     """
@@ -62,6 +72,7 @@ def read(
         np.full(count, NO_SCALE, np.uint8),
         np.zeros(count, np.bool_),
         np.zeros(count, np.bool_),
+        np.zeros(count, np.uint8),
     )
     if cut is not None:
         out.scale[cut] = CUT_SCALE
@@ -93,11 +104,27 @@ def read(
     longest = size[rest] if cut is None else np.where(cut[rest], 40, size[rest])
     begin = start[rest]
     _one_by_one(out, data, words, rest, (begin, begin + size[rest], begin + longest), ack)
+    _which_odd(out, flags)
+    return out
+
+
+def _which_odd(out: Read, flags: Longs) -> None:
+    """Whatever has SACK blocks or MPTCP's options is odd; where it has nothing else, that is told.
+
+    A SYN says by any of MPTCP's that it speaks it; of others, by those that stand on data nothing.
+    """
+    several = np.flatnonzero(out.multipath)
+    if len(several):
+        ordinary = (out.multipath[several] == _STANDS_ON_DATA) & (flags[several] & SYN == 0)
+        out.multipath[several[ordinary]] = 0
+        several = several[~ordinary]
+        out.multipath[several] = ~(out.odd[several] | out.sacked[several])
     blocks = np.flatnonzero(out.sacked)
     if len(blocks):
         out.sacked[blocks] = ~out.odd[blocks]
         out.odd[blocks] = True
-    return out
+        out.sacked[several] = False
+    out.odd[several] = True
 
 
 _IGNORED = np.ones(256, np.bool_)
@@ -105,14 +132,25 @@ _IGNORED[[_END, _NOP, _MSS, _SCALE, _PERMITTED, _SACK, _STAMPS]] = False
 _IGNORED[[_MPTCP, _FAST_OPEN, *_EXPERIMENTS]] = False
 
 
-def ignored(kind: int, data: bytes) -> bool:
+def ignored(kind: int) -> bool:
     """Whether nothing depends on an option: a signature (RFC 2385), a user timeout, an unknown one.
 
-    Something does on Fast Open's, and on MPTCP's but for what stands on its data.
+    Something does on Fast Open's, and on MPTCP's (:func:`multipath`).
     """
     if kind == _MPTCP:
-        return bool(data) and data[0] >> 4 == _DSS
+        return True
     return bool(_IGNORED[kind]) or kind in _EXPERIMENTS  # those that are Fast Open's are no unknown
+
+
+def multipath(kinds: Iterable[tuple[int, bytes]], *, syn: bool) -> bool | None:
+    """Whether MPTCP's among the options of a segment say something; ``None`` if one is empty.
+
+    A SYN says by any of them that it speaks it; others by those that do not stand on data.
+    """
+    mine = [data for kind, data in kinds if kind == _MPTCP]
+    if not all(mine):
+        return None
+    return bool(mine) if syn else any(data[0] >> 4 != _DSS for data in mine)
 
 
 def _fast_open(octets: NDArray[Any], place: Longs) -> NDArray[Any]:
@@ -182,8 +220,10 @@ def _one_by_one(
         blocks = (kind == _SACK) & (length >= 10) & (length % 8 == 2)
         known |= blocks
         known |= _IGNORED[kind]
-        several = np.flatnonzero((kind == _MPTCP) & (length > 2) & ~wrong)
-        known[several] = octets[place[several] + 2] >> 4 == _DSS
+        several = np.flatnonzero((kind == _MPTCP) & (length > 2) & ~wrong & ~done)
+        known[several] = True
+        stands = octets[place[several] + 2] >> 4 == _DSS
+        out.multipath[rows[several]] |= np.where(stands, _STANDS_ON_DATA, _TELLS)
         known |= (kind >= _EXPERIMENTS[0]) & (kind <= _EXPERIMENTS[1]) & ~_fast_open(octets, place)
         out.odd[rows[wrong | ~known]] = True
         whole = ~wrong & ~done

@@ -17,6 +17,7 @@ from tcpviz.bulk.segments import options, sums
 from tcpviz.bulk.segments.columns import (
     ECN_SHIFT,
     HEADS,
+    MULTIPATH,
     ODD,
     SACKED,
     STAMPED,
@@ -126,6 +127,7 @@ def take(batch: Batch) -> Taken | None:
     marks = found.stamped.view(np.uint8) * np.uint8(STAMPED)
     marks |= found.odd.view(np.uint8) * np.uint8(ODD)
     marks |= found.sacked.view(np.uint8) * np.uint8(SACKED)
+    marks |= found.multipath * np.uint8(MULTIPATH)
     marks |= _sums(batch.data, heads, start, base, end, captured) << np.uint8(SUM_SHIFT)
     marks |= (heads["tos"] & 3) << np.uint8(ECN_SHIFT)
     piece |= {
@@ -202,15 +204,17 @@ def _options(data: bytes, heads: Array, size: Array, start: Array) -> options.Re
         np.full(count, options.NO_SCALE, np.uint8),
         np.zeros(count, np.bool_),
         np.zeros(count, np.bool_),
+        np.zeros(count, np.uint8),
     )
     others = np.flatnonzero((size > 20) & ~usual)
     if len(others):
         length = size[others].astype(np.int64) - 20
-        read = options.read(data, start[others], length, heads["ack"][others])
+        ack, flags = heads["ack"][others], heads["bits"][others]
+        read = options.read(data, start[others], length, ack, flags)
         out.stamped[others] = read.stamped
         out.value[others], out.echo[others] = read.value, read.echo
         out.scale[others], out.odd[others] = read.scale, read.odd
-        out.sacked[others] = read.sacked
+        out.sacked[others], out.multipath[others] = read.sacked, read.multipath
     return out
 
 

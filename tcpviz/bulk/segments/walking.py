@@ -18,6 +18,7 @@ from tcpviz.bulk.segments import options, sums
 from tcpviz.bulk.segments.columns import (
     ECN_SHIFT,
     HEADS,
+    MULTIPATH,
     ODD,
     SACKED,
     STAMPED,
@@ -100,10 +101,12 @@ def _segments(batch: Batch, tables: Tables, crowd: Crowd, rows: Array) -> tuple[
     length = (head["bits"] >> 12).astype(np.int64) * 4
     inside = place + length
     there = np.minimum(inside, limit)
-    seen = options.read(batch.data, place + 20, there - place - 20, head["ack"], inside > limit)
+    size = there - place - 20
+    seen = options.read(batch.data, place + 20, size, head["ack"], head["bits"], inside > limit)
     first = octets.word(ip)
     traffic = np.where(six, first >> 4, first)
     bits = seen.stamped * STAMPED + seen.odd * ODD + seen.sacked * SACKED
+    bits += seen.multipath * MULTIPATH
     bits += (_sums(crowd, taken, head) << SUM_SHIFT) + ((traffic & 3) << ECN_SHIFT)
     frames = rows[taken]
     return taken, {
