@@ -60,7 +60,6 @@ FIELDS: dict[str, str] = {
     "updates": "u4",
     "repeats": "u4",
     "full": "u4",
-    "copies": "u4",
     "rtt": "i8",
 }
 
@@ -147,19 +146,7 @@ class Building:
             if enough is not None and enough():
                 return
             rest = [made] if isinstance(made, int) else self._take(made)
-            rest = self._doubled(rest) if rest else rest
             yield from self._partly(rest) if rest else ()
-
-    def _doubled(self, rest: list[int]) -> list[int]:
-        """Enter those of these flows that are in order without packets captured twice; the rest."""
-        if self.gaps:
-            return rest
-        from tcpviz.bulk.connections import doubled  # not wanted where all is regular
-
-        some = doubled.Doubles(self.reading, self.clock, self.flows)
-        for made in some.among(rest, self._tied):
-            some.rest += self._take(made)
-        return some.rest
 
     def _partly(self, rest: list[int]) -> Iterator[int]:
         """Enter those of these flows of which a part was captured; the others."""
@@ -356,6 +343,7 @@ class Building:
         if self._parted is not None:
             fine &= ~self.gaps.tangled(work, self._parted[flows])
         shape, fine = self._shapes(looked, whole_flows(work, fine))
+        last = work.last
         ending, fine = endings(work, self.clock, self.shapes, shape, fine)
         if self.gaps:
             gone = replaced(work) >= 0
@@ -365,13 +353,13 @@ class Building:
         first = work.first[mine]
         made = {
             "first": work.rows[first],
-            "place": looked.places(mine),
+            "place": looked.at[first],
             "size": sums.segments[0][mine] + sums.segments[1][mine],
             "shape": shape[mine],
             "ending": ending[mine],
             "answered": work.answered[mine],
             "first_ns": work.time[first],
-            "last_ns": looked.last_ns(mine),
+            "last_ns": work.time[last[mine]],
             "client_segments": sums.segments[0][mine],
             "server_segments": sums.segments[1][mine],
             "client_bytes": sums.bytes[0][mine],
@@ -379,7 +367,6 @@ class Building:
             "updates": sums.updates[mine],
             "repeats": sums.repeats[mine],
             "full": sums.full[mine],
-            "copies": looked.doubles(mine),
             "rtt": sums.rtt[mine],
         }
         start, self._count = self._count, self._count + len(first)
@@ -436,8 +423,9 @@ class Building:
             kind = Kind(code, After(int(after[example])), partial=work.partial)
             known = self.shapes.known(kind)
             if known is None:
+                span = slice(int(work.first[example]), int(work.last[example]) + 1)
                 said = int(work.common[example])
-                known = self.shapes.number(kind, *looked.example(example), said)
+                known = self.shapes.number(kind, work.rows[span], looked.kept[span], said)
             numbers[at] = known
         shape[which] = numbers[back]
 
