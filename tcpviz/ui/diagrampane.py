@@ -193,6 +193,7 @@ class DiagramPane(PaneView):
             now_ns,
             total,
             chosen,
+            skipped=dict(self.session.feed.status.skipped),
             ascii=self.ascii_only,
             **more,  # type: ignore[arg-type]
         )

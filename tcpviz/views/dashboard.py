@@ -23,8 +23,9 @@ from tcpviz.views.layouts import Box, Figure
 from tcpviz.views.layouts_large import LARGE
 from tcpviz.views.layouts_medium import MEDIUM
 from tcpviz.views.layouts_tall import TALL
-from tcpviz.views.numbers import count, short_duration
-from tcpviz.views.spans import Line, Span, fit, line, pad, text_width, width
+from tcpviz.views.numbers import count, short_duration, thousands
+from tcpviz.views.spans import Line, Span, clean, fit, line, pad, text_width, width
+from tcpviz.views.wrapping import wrap
 from tcpviz.words import _
 
 TABLE: Final = 47
@@ -52,6 +53,7 @@ class Board:
     ``tallies``   each state's figures; ``recent``: how many came to it in each latest second
     ``connections``  how many there are; ``complete``: false while it is still being counted
     ``selected``  the state that is selected; ``note``: a word about how it was counted
+    ``skipped``   packets that no state is of, by the reason: no TCP, a fragment ...
     """
 
     tallies: Sequence[Tally]
@@ -61,6 +63,7 @@ class Board:
     recent: Mapping[State | None, Sequence[int]] = field(default_factory=dict)
     complete: bool = True
     note: str = ""
+    skipped: Mapping[str, int] = field(default_factory=dict)
     ascii: bool = False
 
 
@@ -121,6 +124,9 @@ def _table(board: Board, cells: int, rows: int) -> tuple[list[Line], dict[int, S
     room = rows - len(made)
     if room > 1:
         made += [(), *_summary(board, found, cells)[: room - 1]]
+    room = rows - len(made)
+    if room > 1 and board.skipped:
+        made += [(), *_skipped(board.skipped, cells, room - 1)]
     return (made + [()] * rows)[:rows], places
 
 
@@ -214,6 +220,16 @@ def _summary(board: Board, found: Mapping[State | None, Unusual | None], cells: 
     if width(spans) + 2 <= cells:
         return [line("  ", *spans)]
     return [line(Span("  " + each.text.lstrip(" "), each.role)) for each in spans]
+
+
+def _skipped(reasons: Mapping[str, int], cells: int, rows: int) -> list[Line]:
+    """How many packets are in no connection, and why: the most frequent reason first."""
+    each = sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
+    text = _("skipped {n}: {reasons}").format(
+        n=thousands(sum(reasons.values())),
+        reasons=", ".join(f"{thousands(number)} {clean(why)}" for why, number in each),
+    )
+    return [line("  ", *one) for one in wrap((Span(text, roles.TIME),), cells - 2, rows)]
 
 
 def told(board: Board) -> Line:

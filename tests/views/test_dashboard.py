@@ -89,6 +89,15 @@ def test_beside_the_diagram_what_is_counted_has_rows_enough():
     assert re.search(r"  unusual: 2$", text, re.MULTILINE)
 
 
+def test_what_was_skipped_is_told_with_its_reasons():
+    skipped = {"ARP": 6, "UDP": 48_000, "evil \x1b[31m": 1}
+    board = Board(tallies(ESTABLISHED=(2, 60)), NOW, 1, skipped=skipped)
+    text = plain(draw(board, 120, 30).lines)
+    assert "skipped 48 007: 48 000 UDP, 6 ARP" in " ".join(text.split())
+    assert "\x1b" not in text
+    assert "skipped" not in plain(draw(board, 80, 14).lines)  # the states need the rows
+
+
 @pytest.mark.parametrize("size", [(37, 13), (80, 15), (120, 30), (130, 24), (200, 45), (20, 3)])
 def test_every_size_is_filled_exactly(size):
     board = Board(tallies(TIME_WAIT=(30_000, 59), UNKNOWN=(7, 1)), NOW, 15_004, ascii=True)
