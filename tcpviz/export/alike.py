@@ -18,7 +18,7 @@ from tcpviz.bulk.connections.shapes import SUCCESSOR
 from tcpviz.bulk.tables import signals
 from tcpviz.bulk.tables.branches import Kind
 from tcpviz.bulk.tables.community_ids import community_ids
-from tcpviz.bulk.tables.facts import MOST_TEXTS, Column, Fill, Unfit, text
+from tcpviz.bulk.tables.facts import MOST_TEXTS, Column, Fill, text
 from tcpviz.bulk.tables.portions import CLIENT, SERVER, Portion
 from tcpviz.core.evidence import MOST, WHERE
 from tcpviz.core.marks import MarkName
@@ -163,8 +163,10 @@ def _evidence(kind: Kind, verdict: Verdict) -> Iterable[Picked]:
             if whose == "icmp":
                 for place in range(len(kind.shape.analysis.errors)):
                     yield partial(_error_frame, place)
-            elif kind.shape.analysis.vitals.frames:
-                raise Unfit  # a regular connection has none of these
+            else:
+                shown = kind.shape.analysis.vitals.frames or {}
+                if whose in shown and (made := _counting(kind, shown[whose])) is not None:
+                    yield made
             continue
         for side in _sides(whose, verdict.side):
             for name in names:
@@ -217,6 +219,7 @@ _COUNTED: Final = (
     (MarkName.WINDOW_UPDATE.value, "updates"),
     (MarkName.DUPLICATE_ACK.value, "repeats"),
     (MarkName.WINDOW_FULL.value, "full"),
+    (MarkName.CAPTURED_TWICE.value, "copies"),
 )
 
 

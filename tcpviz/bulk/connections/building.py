@@ -60,6 +60,7 @@ FIELDS: dict[str, str] = {
     "updates": "u4",
     "repeats": "u4",
     "full": "u4",
+    "copies": "u4",
     "rtt": "i8",
 }
 
@@ -146,6 +147,11 @@ class Building:
             if enough is not None and enough():
                 return
             rest = [made] if isinstance(made, int) else self._take(made)
+            if rest and not self.gaps:
+                from tcpviz.bulk.connections import doubled  # not wanted where all is regular
+
+                doubles = doubled.Doubles(self.reading, self.clock, self.flows)
+                rest = doubles.enter(rest, self._tied, self._take)
             yield from self._partly(rest) if rest else ()
 
     def _partly(self, rest: list[int]) -> Iterator[int]:
@@ -343,7 +349,6 @@ class Building:
         if self._parted is not None:
             fine &= ~self.gaps.tangled(work, self._parted[flows])
         shape, fine = self._shapes(looked, whole_flows(work, fine))
-        last = work.last
         ending, fine = endings(work, self.clock, self.shapes, shape, fine)
         if self.gaps:
             gone = replaced(work) >= 0
@@ -353,13 +358,13 @@ class Building:
         first = work.first[mine]
         made = {
             "first": work.rows[first],
-            "place": looked.at[first],
+            "place": looked.places(mine),
             "size": sums.segments[0][mine] + sums.segments[1][mine],
             "shape": shape[mine],
             "ending": ending[mine],
             "answered": work.answered[mine],
             "first_ns": work.time[first],
-            "last_ns": work.time[last[mine]],
+            "last_ns": looked.last_ns(mine),
             "client_segments": sums.segments[0][mine],
             "server_segments": sums.segments[1][mine],
             "client_bytes": sums.bytes[0][mine],
@@ -367,6 +372,7 @@ class Building:
             "updates": sums.updates[mine],
             "repeats": sums.repeats[mine],
             "full": sums.full[mine],
+            "copies": looked.doubles(mine),
             "rtt": sums.rtt[mine],
         }
         start, self._count = self._count, self._count + len(first)
@@ -423,9 +429,8 @@ class Building:
             kind = Kind(code, After(int(after[example])), partial=work.partial)
             known = self.shapes.known(kind)
             if known is None:
-                span = slice(int(work.first[example]), int(work.last[example]) + 1)
                 said = int(work.common[example])
-                known = self.shapes.number(kind, work.rows[span], looked.kept[span], said)
+                known = self.shapes.number(kind, *looked.example(example), said)
             numbers[at] = known
         shape[which] = numbers[back]
 

@@ -19,6 +19,9 @@ from tcpviz.bulk.connections.work import Work
 
 Array = NDArray[Any]
 
+Example = tuple[Array, Array, Array | None]
+"""A connection's rows, those that count, and which of them are copies: :mod:`.copied`."""
+
 
 @dataclass(slots=True)
 class Looked:
@@ -36,6 +39,25 @@ class Looked:
     codes: Array
     kept: Array
     at: Array
+
+    def places(self, which: Array | slice) -> Array:
+        """Where in the flows' order these connections begin."""
+        places: Array = self.at[self.work.first[which]]
+        return places
+
+    def last_ns(self, which: Array | slice) -> Array:
+        """When the last segment of each of these came."""
+        times: Array = self.work.time[self.work.last[which]]
+        return times
+
+    def doubles(self, which: Array | slice) -> Array | int:  # noqa: ARG002
+        """How many packets of each of these were captured twice."""
+        return 0
+
+    def example(self, which: int) -> Example:
+        """One of them, from which the core is to tell how all of its kind are."""
+        span = slice(int(self.work.first[which]), int(self.work.last[which]) + 1)
+        return self.work.rows[span], self.kept[span], None
 
 
 def looked(flows: Array, work: Work, sums: Sums, fine: Array, at: slice | Array) -> Looked:

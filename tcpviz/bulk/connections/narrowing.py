@@ -16,7 +16,7 @@ _KINDS = {"u": (np.uint8, np.uint16, np.uint32), "i": (np.int8, np.int16, np.int
 
 NARROWED = (
     *("size", "shape", "client_segments", "server_segments", "client_bytes", "server_bytes"),
-    *("updates", "repeats", "full", "rtt"),
+    *("updates", "repeats", "full", "copies", "rtt"),
 )
 """Columns of a building's connections that are made narrow; the others are asked most, or full."""
 

@@ -163,11 +163,11 @@ def timely(w: Work) -> Array:
     ok = (third == w.count) | (w.time[np.minimum(third, w.last)] >= w.time[w.first])
     third = np.minimum(third, w.last)
     limit = np.where(w.answered, ANSWER_NS, PATIENCE_NS)
-    ok &= w.steady(third) - began < limit
+    ok &= w.steady(third) - began < limit - w.slack
     closing = np.minimum(*w.fin_at)
     closes = np.flatnonzero(closing < w.count)
     since = w.steady(w.last[closes]) - w.steady(closing[closes])
-    ok[closes] &= since < ANSWER_NS
+    ok[closes] &= since < ANSWER_NS - w.slack
     in_time: Array = ok
     return in_time
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.connections import copied
 from tcpviz.bulk.connections.common import WRONG, tell
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.thinning import thin, thin_partial
@@ -172,15 +173,19 @@ class Shapes:
         """The shape's number, if one of its kind has been met."""
         return self._numbers.get(kind)
 
-    def number(self, kind: Kind, rows: Array, kept: Array, common: int = 0) -> int:
+    def number(
+        self, kind: Kind, rows: Array, kept: Array, copies: Array | None = None, common: int = 0
+    ) -> int:
         """The number of a new shape, whose first example has these rows; which of them count.
 
+        ``copies``: which of those are copies (:mod:`tcpviz.bulk.connections.copied`), if any.
         ``common``: what is so in the whole of it (:mod:`tcpviz.bulk.connections.common`).
         """
-        return self._add(kind, rows[kept].tolist(), common)
+        coded = copied.coded(rows[kept], None if copies is None else copies[kept])
+        return self._add(kind, coded, common)
 
     def _add(self, kind: Kind, rows: list[int], common: int) -> int:
-        frames = self._reading.columns.array["frame"][rows]
+        frames = self._reading.columns.array["frame"][copied.rows_of(rows)]
         self._places.append({frame: place for place, frame in enumerate(frames.tolist())})
         number = self._numbers[kind] = len(self._rows)
         self._rows.append(rows)
@@ -283,9 +288,13 @@ class Shapes:
         return {at + 1 for at, (one, other) in enumerate(pairwise(before)) if other > one}
 
     def _follow(self, number: int, ending: Ending) -> Connection:
-        rows = self._rows[number]
+        numbers = self._rows[number]
+        rows = copied.rows_of(numbers)
         thinned = thin_partial if self._kinds[number].partial else thin
-        segments = thinned(list(self._reading.segments(rows, self._decoder)))
+        segments = list(self._reading.segments(rows, self._decoder))
+        doubled = {place for place, each in enumerate(numbers) if each < 0}
+        left = [each for place, each in enumerate(segments) if place not in doubled]
+        segments = copied.put_back(numbers, thinned(left), segments)
         common = self._common[number]
         if common & sum(WRONG):
             segments = list(_summed(segments, common))
@@ -302,6 +311,8 @@ class Shapes:
             now = self._follower.come_to(tracker, row, now)
             if place in torn:
                 next(reversed(tracker.connections.values())).doubt()
+            if place in doubled:
+                copied.count(next(reversed(tracker.connections.values())), segment, numbers[place])
             tracker.feed(SegmentRecord(segment.time_ns, segment))
         assert len(tracker.connections) == known + 1
         connection = next(reversed(tracker.connections.values()))

@@ -57,6 +57,8 @@ def signatures(work: Work) -> tuple[Array, Array]:
     kept[third[third < work.last] + 1] = True
     if work.torn is not None:
         kept |= work.torn
+    if work.also is not None:
+        kept[work.also] = True
     counting = np.flatnonzero(kept)
     part = work.part[counting]
     begin = np.flatnonzero(changes(part))  # the first one of each counts

@@ -32,7 +32,7 @@ def endings(
     answer = work.answer_at[by]
     low = np.where(gone, steady[first[by]], clock.steady_end)
     high = np.where(gone, steady[answer], clock.steady_end)
-    since_last = low - steady[last]
+    since_last = low - steady[last] - work.slack
     closing = np.minimum(*work.fin_at)
     began = steady[np.where(closing < work.count, np.minimum(closing, work.count - 1), first)]
     if not clock.plain:

@@ -78,11 +78,15 @@ class Work:
                client, server and connection, whether all are wrong that can be checked
     ``flags``  as they are, but for ECN's, which are its ``signals``
     ``common`` of each connection what is so in the whole of it (:mod:`.common`), once that is known
+    ``also``   segments that count for a signature whatever they are
+    ``slack``  so long, nanoseconds, after a segment there may be others that are not here
     ``torn``   packets were lost between it and the one before; ``None``: nowhere
     ``wrong``  connections against which something speaks; ``odd`` such segments
     """
 
     partial = False
+    also: Array | None = None
+    slack = 0
     """They are of connections of which all was captured that was said in order."""
 
     @property

@@ -185,8 +185,10 @@ class _PartShapes(Shapes):
     def known(self, kind: Kind) -> int | None:
         return self._all.known(kind)
 
-    def number(self, kind: Kind, rows: Array, kept: Array, common: int = 0) -> int:
-        return self._all.number(kind, self._whole[rows], kept, common)
+    def number(
+        self, kind: Kind, rows: Array, kept: Array, copies: Array | None = None, common: int = 0
+    ) -> int:
+        return self._all.number(kind, self._whole[rows], kept, copies, common)
 
     def doubted(self, number: int, doubt: Doubt) -> int:
         return self._all.doubted(number, doubt)

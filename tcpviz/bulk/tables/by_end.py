@@ -29,7 +29,8 @@ Array = NDArray[Any]
 
 WINDOW = "window"
 _MARKS = tuple(map(str, (MarkName.WINDOW_UPDATE, MarkName.DUPLICATE_ACK, MarkName.WINDOW_FULL)))
-NAMES = (WINDOW, *_MARKS)
+_TWICE = str(MarkName.CAPTURED_TWICE)
+NAMES = (WINDOW, _TWICE, *_MARKS)
 SIDES = {"client": Side.CLIENT, "server": Side.SERVER}
 
 
@@ -64,7 +65,7 @@ def with_marks(table: Table, place: int, told: dict[tuple[str, str], Array]) -> 
     counts = []
     for side, whose in SIDES.items():
         counts.append(Counter(shape.analysis.marks.counts[whose]))
-        for name in _MARKS:
+        for name in (_TWICE, *_MARKS):
             counts[-1].pop(name, None)
             number = int(told[side, name][place])
             if number:
@@ -115,6 +116,7 @@ def _of_some(portion: Portion, kind: type[Work]) -> dict[tuple[str, str], Array]
         for name, which in zip(_MARKS, windows, strict=False)
         for at, side in enumerate(SIDES)
     }
+    told |= {(side, _TWICE): portion.copies(at) for at, side in enumerate(SIDES)}
     return told | {(side, WINDOW): _window(work, at) for at, side in enumerate(SIDES)}
 
 

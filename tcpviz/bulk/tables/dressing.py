@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.connections.building import Building
+from tcpviz.bulk.connections.copies import copied
 from tcpviz.bulk.connections.shapes import SUCCESSOR, Ending
 from tcpviz.bulk.tables.signs import own_signs
 from tcpviz.bulk.twin import twin
@@ -29,6 +30,7 @@ _COUNTED = (
     (MarkName.WINDOW_UPDATE.value, "updates"),
     (MarkName.DUPLICATE_ACK.value, "repeats"),
     (MarkName.WINDOW_FULL.value, "full"),
+    (MarkName.CAPTURED_TWICE.value, "copies"),
 )
 
 
@@ -77,8 +79,12 @@ def dressed(
         analysis.errors, analysis.error_count, analysis.forged_errors = building.told.kept(flow)
     analysis.marks = twin(analysis.marks)
     analysis.marks.count_as(_marks(shape, own))
+    copy = copied(columns, rows, np.array([0, len(rows)]), building.array["copies"][at : at + 1])
+    if copy is not None:
+        rows, kept = rows[~copy], kept[~copy]
     signs = own_signs(shape, columns, rows, kept, frame, counted=counted)
     analysis.vitals, made.client.sums, made.server.sums = signs
+    analysis.vitals.copies = own["copies"]
     return made
 
 

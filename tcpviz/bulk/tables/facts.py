@@ -78,6 +78,8 @@ _OF: Final[dict[tuple[Code, str], Callable[[int], Column]]] = {
     (Code.FIN_UNANSWERED, "waiting_ns"): lambda who: lambda p: p.since("first_fin", who),
     (Code.NEVER_CLOSED, "waiting_ns"): lambda who: lambda p: p.since("first_fin", 1 - who),
     (Code.HALF_CLOSED, "waiting_ns"): lambda who: lambda p: p.since("first_fin", 1 - who),
+    (Code.CAPTURED_TWICE, "copies"): lambda _: lambda p: p.column("copies"),
+    (Code.CAPTURED_TWICE, "segments"): lambda _: lambda p: p.column("size").astype(np.int64),
     (Code.OPEN, "silent_ns"): lambda _: _silent,
     (Code.ABANDONED, "silent_ns"): lambda _: _silent,
     (Code.ASYMMETRIC, "segments"): lambda who: lambda p: p.segments(who),

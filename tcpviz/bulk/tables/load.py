@@ -27,7 +27,12 @@ TOLD = frozenset(
 )
 """Filter fields that ``Table.connection`` holds for regular connections too, of either end."""
 
-COUNTED = {"window_update": "updates", "duplicate_ack": "repeats", "window_full": "full"}
+COUNTED = {
+    "window_update": "updates",
+    "duplicate_ack": "repeats",
+    "window_full": "full",
+    "captured_twice": "copies",
+}
 """Marks that differ within a shape, and the table's columns of them: of both ends together."""
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.beginnings import answers
+from tcpviz.bulk.connections.copies import copied
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import HEADS, SUM_SHIFT, rows_at
 from tcpviz.bulk.tables import signals
@@ -67,11 +68,19 @@ class Portion:
         self._known: dict[tuple[str, int], Array] = {}
         # The segments of all, connection by connection.
         size = self._array["size"][at].astype(np.int64)
-        self._begin = begin = np.cumsum(size) - size
+        begin = np.cumsum(size) - size
         start = self._array["place"][at].astype(np.int64) - begin
         self._order = np.repeat(start, size) + np.arange(int(size.sum()))
-        self._rows = building.flows.order[self._order]
-        self._row = row = rows_at(columns, self._rows)
+        rows = building.flows.order[self._order]
+        # What was captured twice is Zeek's business alone: all else is without the copies.
+        self._all = rows, begin
+        self._copy = copied(columns, rows, np.append(begin, len(rows)), self._array["copies"][at])
+        if self._copy is not None:
+            left = np.flatnonzero(~self._copy)
+            rows, begin = rows[left], np.searchsorted(left, begin)
+            size = np.diff(begin, append=len(rows))
+        self._rows, self._begin = rows, begin
+        self._row = row = rows_at(columns, rows)
         first = row[begin]
         self._side: Array = row["src"] != np.repeat(first["src"], size)
         self._side |= row["sport"] != np.repeat(first["sport"], size)
@@ -85,7 +94,10 @@ class Portion:
 
     @property
     def rows(self) -> tuple[Array, Array]:
-        """The rows of all segments; and where among them each connection begins, and the end."""
+        """The rows of all segments; and where among them each connection begins, and the end.
+
+        Without those that are copies.
+        """
         return self._rows, np.append(self._begin, len(self._rows))
 
     def column(self, name: str) -> Array:
@@ -272,12 +284,43 @@ class Portion:
         """Bytes of the IP packets of an end; only where the capture's columns have the heads."""
 
         def made() -> Array:
-            size = self._row["length"] + self._columns[HEADS][self._rows].astype(np.int64)
-            size[self._side != bool(side)] = 0
-            out: Array = np.add.reduceat(size, self._begin)
+            rows, begin = self._all
+            size = self._columns["length"][rows] + self._columns[HEADS][rows].astype(np.int64)
+            size[self._sides != bool(side)] = 0
+            out: Array = np.add.reduceat(size, begin)
             return out
 
         return self.worked("ip bytes", side, made)
+
+    @property
+    def _sides(self) -> Array:
+        """Who sent each segment, the copies too."""
+        if self._copy is None:
+            return self._side
+
+        # A copy comes behind its original, but not always right behind it.
+        def made() -> Array:
+            rows, begin = self._all
+            size = np.diff(begin, append=len(rows))
+            there = np.zeros(len(rows), np.bool_)
+            for name in ("src", "sport"):
+                column = self._columns[name][rows]
+                there |= column != np.repeat(column[begin], size)
+            there ^= np.repeat(self._turned, size)
+            return there
+
+        return self.worked("sides", 0, made)
+
+    def copies(self, side: int) -> Array:
+        """Packets of an end that were captured twice."""
+
+        def made() -> Array:
+            if self._copy is None:
+                return np.zeros(len(self), np.int64)
+            mine = self._copy & (self._sides == bool(side))
+            return np.add.reduceat(mine, self._all[1], dtype=np.int64)
+
+        return self.worked("copies", side, made)
 
     def stream(self, side: int) -> Array:
         """Bytes of an end by its sequence numbers; of regular connections none come round."""
@@ -348,7 +391,7 @@ class Portion:
     def counting(self, which: int, among: Array) -> Array:
         """The frame of the ``which``-th segment that counts, of the connections ``among``."""
         places = self.worked("kept", 0, lambda: np.flatnonzero(self._building.kept[self._order]))
-        begin = self.worked("kept", 1, lambda: np.searchsorted(places, self._begin))
+        begin = self.worked("kept", 1, lambda: np.searchsorted(places, self._all[1]))
         at = places[begin[among] + which]
-        frames: Array = self._columns["frame"][self._rows[at]]
+        frames: Array = self._columns["frame"][self._all[0][at]]
         return frames

@@ -89,6 +89,8 @@ def own_signs(
             ends[0].data, ends[1].data = (like.of(side).data for side in Side)
     made = twin(like)
     made.first_flags = flags
+    if made.frames is not None:
+        made.frames = {what: frame(number) for what, number in made.frames.items()}
     if like.first_len:
         made.first_len = int(columns["length"][whole[0]])
     signs = {}
