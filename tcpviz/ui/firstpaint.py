@@ -150,15 +150,17 @@ def _paint(options: argparse.Namespace) -> bool:
     if not tracker.connections:
         return False
     painted.extend(tracker.connections.values())
-    lines = [_title(cells, len(tracker.connections)), table.header(cells)]
-    for one in list(tracker.connections.values())[: rows - 2]:
-        lines.append(table.row(one, cells, tracker.now_ns))
+    shown = list(tracker.connections.values())[: rows - 2]
+    ends = table.needs(shown)
+    lines = [_title(cells, len(tracker.connections)), table.header(cells, ends=ends)]
+    for one in shown:
+        lines.append(table.row(one, cells, tracker.now_ns, ends=ends))
     behaviour = manners(ascii_only=options.ascii, fps=None)
     ink = _Ink((options.theme or own_looks()) if behaviour.colours else "mono")
     out = ["\x1b[?1049h\x1b[?25l", ink.ground, "\x1b[2J"]
     for number, each in enumerate(lines, 1):
-        shown = ascii_line(each) if behaviour.ascii else each
-        out.append(f"\x1b[{number};1H{ink.line(fit(shown, cells))}")
+        plain = ascii_line(each) if behaviour.ascii else each
+        out.append(f"\x1b[{number};1H{ink.line(fit(plain, cells))}")
     said = _("reading, {percent} %").format(percent=share)
     out.append(f"\x1b[{size.lines - 1};1H{ink.line((Span(f' {said}', roles.DIM),))}")
     _standing.append(True)

@@ -221,6 +221,7 @@ class ConnectionPane(PaneView):
         self._all = 0
         self._digits = 1
         self._scopes = False
+        self._ends: table.Needs = (0, 0)
         self._sought: tuple[object, ...] = ()
         self._said = ""
 
@@ -271,6 +272,7 @@ class ConnectionPane(PaneView):
         order = self.session.order
         seen = self._shown[self.top : self.top + space]
         self._scopes = self._scopes or any(one.key.scope for one in seen)
+        self._ends = table.needs(seen, self._ends)
         fields: dict[str, Any] = {"ascii_only": self.ascii_only, **self._fields()}
         made = [Row(table.header(cells, order=order, **fields))]
         now = self.session.list_ns
@@ -359,7 +361,12 @@ class ConnectionPane(PaneView):
 
     def _fields(self) -> dict[str, Any]:
         owners = self.session.tracker.host.latest is not None
-        return {"owners": owners, "scopes": self._scopes, "digits": self._digits}
+        return {
+            "owners": owners,
+            "scopes": self._scopes,
+            "digits": self._digits,
+            "ends": self._ends,
+        }
 
     def _column_at(self, x: int) -> str | None:
         at = 1

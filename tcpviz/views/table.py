@@ -2,7 +2,8 @@
 
 Which columns there are depends on the width alone, so heading and rows always
 stand under each other. Columns come in by importance: who talks to whom and in
-which states, then the verdict, then the numbers.
+which states, then the verdict, then the numbers. How wide those of the addresses are
+depends on the longest one that was in sight so far: what they do not need the verdict gets.
 """
 
 from __future__ import annotations
@@ -71,22 +72,49 @@ _WIDE: Final = 100
 _NARROW: Final = {"inside": 7, "verdict": 15}
 """Below that width, so that connections that differ in their VLAN alone can be told apart."""
 
+_ENDS: Final = ("client", "server")
+
+_SHORT_ADDRESS: Final = 21
+"""An IPv4 address with its port."""
+
 _LONG_ADDRESS: Final = 47
 """An IPv6 address with its port."""
 
 
+Needs = tuple[int, int]
+"""Cells that the longest client and the longest server take; 0, 0 where nobody knows."""
+
+_LEAST_ENDS: Final = 9
+"""The headings with a sign behind them, in any language."""
+
+
+def needs(connections: Iterable[Connection], known: Needs = (0, 0)) -> Needs:
+    """What those in sight need, and what was needed before: columns do not shrink again."""
+    client, server = known
+    for one in connections:
+        client = max(client, len(str(one.client.endpoint)))
+        server = max(server, len(str(one.server.endpoint)))
+    return client, server
+
+
 @lru_cache(maxsize=64)
 def columns(
-    width: int, *, owners: bool = False, scopes: bool = False, digits: int = 3
+    width: int,
+    *,
+    owners: bool = False,
+    scopes: bool = False,
+    digits: int = 3,
+    ends: Needs = (0, 0),
 ) -> tuple[tuple[Column, int], ...]:
     """The columns that ``width`` cells have room for, with their widths.
 
     One cell at the left marks the selection, and one stands between columns. ``owners``:
     processes may be known here, so that they have a column; ``scopes``: some are in a VLAN or
     tunnel. ``digits``: of the greatest number in the list; room for them all goes before
-    everything else that may be wider.
+    everything else that may be wider. ``ends`` as :func:`needs` tells.
     """
     chosen: list[Column] = []
+    most = {name: max(need, _LEAST_ENDS) for name, need in zip(_ENDS, ends, strict=True) if need}
     spare = width - 1
     least = {column.name: column.least for column in COLUMNS}
     if scopes and width < _WIDE:
@@ -108,7 +136,13 @@ def columns(
         more = min(more, spare + given)
         sizes["id"] += more
         spare -= more - given
-    for name, most in (
+    for name in most:
+        if name in sizes:
+            given = max(sizes[name] - most[name], 0)
+            sizes[name] -= given
+            spare += given
+    for name, wanted in (
+        *((name, min(need, _SHORT_ADDRESS)) for name, need in most.items()),
         *_FIRST_WIDER,
         *((column.name, column.most) for column in sorted(chosen, key=lambda c: c.rank)),
         ("server", _LONG_ADDRESS),
@@ -116,7 +150,7 @@ def columns(
         ("verdict", width),
     ):
         if name in sizes and spare > 0:
-            more = min(spare, max(most - sizes[name], 0))
+            more = min(spare, max(min(wanted, most.get(name, wanted)) - sizes[name], 0))
             sizes[name] += more
             spare -= more
     return tuple((column, sizes[column.name]) for column in COLUMNS if column in chosen)
@@ -168,17 +202,18 @@ def header(
     scopes: bool = False,
     order: tuple[str, bool] = ("id", False),
     digits: int = 3,
+    ends: Needs = (0, 0),
 ) -> Line:
     """The headings; exactly ``width`` cells. ``order``: what the list is sorted by, turned round.
 
-    ``digits`` as for :func:`columns`. An arrow stands behind that column's heading, unless the
-    list is as it comes.
+    ``digits`` and ``ends`` as for :func:`columns`. An arrow stands behind that column's heading,
+    unless the list is as it comes.
     """
     if width < 5:
         return (Span(" " * max(width, 0)),) if width > 0 else ()
     cells = (
         (_heading(c, size, order), roles.TITLE, size, c.right)
-        for c, size in columns(width, owners=owners, scopes=scopes, digits=digits)
+        for c, size in columns(width, owners=owners, scopes=scopes, digits=digits, ends=ends)
     )
     line = _row(_APART, cells, width)
     return ascii_line(line) if ascii_only else line
@@ -204,8 +239,9 @@ def row(
     scopes: bool = False,
     role: str | None = None,
     digits: int = 3,
+    ends: Needs = (0, 0),
 ) -> Line:
-    """One connection; exactly ``width`` cells. ``digits`` as for :func:`columns`.
+    """One connection; exactly ``width`` cells. ``digits`` and ``ends`` as for :func:`columns`.
 
     ``now_ns`` is the moment at which the list is looked at: an open connection
     shows its age, a finished one how long it took. ``role`` is that of a
@@ -215,7 +251,7 @@ def row(
         return (Span(" " * width),) if width > 0 else ()
     made = (
         (column, size, *_cell(connection, column.name, size, now_ns))
-        for column, size in columns(width, owners=owners, scopes=scopes, digits=digits)
+        for column, size in columns(width, owners=owners, scopes=scopes, digits=digits, ends=ends)
     )
     cells = (
         (text, role if role and column.name in CELLS else own, size, column.right)

@@ -75,6 +75,29 @@ def test_an_ordinary_address_and_port_are_whole_from_80_columns_on() -> None:
         assert sizes["server"] >= len("10.0.0.2:7777")
 
 
+@given(st.integers(5, 230), st.integers(0, 60), st.integers(0, 60), st.booleans())
+def test_columns_are_as_wide_as_asked_whatever_the_addresses_need(
+    cells: int, client: int, server: int, owners: bool
+) -> None:
+    plain = dict(table.columns(cells, owners=owners))
+    sizes = dict(table.columns(cells, owners=owners, ends=(client, server)))
+    assert list(sizes) == list(plain)
+    assert sum(sizes.values()) + len(sizes) <= max(cells, 5)
+    assert width(table.header(cells, owners=owners, ends=(client, server))) == cells
+
+
+def test_what_short_addresses_do_not_need_the_verdict_gets() -> None:
+    closed = several()[2]
+    ends = table.needs([closed])
+    assert ends == (len(str(closed.client.endpoint)), len(str(closed.server.endpoint)))
+    assert table.needs([], ends) == ends
+    assert "closed normally by cl…" in plain_line(table.row(closed, 120, closed.last_ns))
+    line = plain_line(table.row(closed, 120, closed.last_ns, ends=ends))
+    assert "closed normally by client" in line
+    assert str(closed.client.endpoint) in line
+    assert str(closed.server.endpoint) in line
+
+
 def test_a_row_tells_the_story() -> None:
     closed = several()[2]
     line = plain_line(table.row(closed, 160, closed.last_ns))
