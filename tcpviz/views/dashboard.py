@@ -219,7 +219,12 @@ def _summary(board: Board, found: Mapping[State | None, Unusual | None], cells: 
         spans.append(Span(f"  {board.note}", roles.TIME))
     if width(spans) + 2 <= cells:
         return [line("  ", *spans)]
-    return [line(Span("  " + each.text.lstrip(" "), each.role)) for each in spans]
+    rows = [row for each in spans for row in wrap((_bare(each),), cells - 2, 3)]
+    return [line("  ", *row) for row in rows]
+
+
+def _bare(span: Span) -> Span:
+    return Span(span.text.lstrip(" "), span.role)
 
 
 def _skipped(reasons: Mapping[str, int], cells: int, rows: int) -> list[Line]:

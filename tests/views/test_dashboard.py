@@ -89,6 +89,13 @@ def test_beside_the_diagram_what_is_counted_has_rows_enough():
     assert re.search(r"  unusual: 2$", text, re.MULTILINE)
 
 
+def test_a_note_is_broken_where_it_does_not_fit_beside_the_diagram():
+    note = "at the end of the capture; ages are since the last segment"
+    board = Board(tallies(TIME_WAIT=(110_000, 39)), NOW, 130_682, note=note)
+    rows = [row[76:].strip() for row in plain(draw(board, 120, 30).lines).splitlines()]
+    assert note in " ".join(rows)
+
+
 def test_what_was_skipped_is_told_with_its_reasons():
     skipped = {"ARP": 6, "UDP": 48_000, "evil \x1b[31m": 1}
     board = Board(tallies(ESTABLISHED=(2, 60)), NOW, 1, skipped=skipped)
