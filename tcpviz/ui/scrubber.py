@@ -17,6 +17,7 @@ from tcpviz.ui.session import Session
 from tcpviz.views import roles, scrubber
 from tcpviz.views.ladder_index import ChartIndex
 from tcpviz.views.numbers import count, seconds
+from tcpviz.views.spans import Span, fit_text, line
 from tcpviz.words import _
 
 TICKS = 240
@@ -72,6 +73,11 @@ class ScrubberView(LinesView):
         else:
             self._steps = range(digest.first, len(digest))
             columns, total = digest, len(self._steps)  # type: ignore[assignment]
+        if not total and session.count:  # a large file's list: each connection has its own time
+            self._made = None
+            said = _("no connection is open: Enter opens one, and its time stands here")
+            self.show([Row(line(Span(fit_text(f" {said}", self.size.width), roles.DIM)))])
+            return
         at = bisect.bisect_right(self._steps, session.cursor.index) - 1
         key = (id(columns), total, timeline.dropped)
         if self._ticks[0] != key:

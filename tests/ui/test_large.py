@@ -135,6 +135,7 @@ async def test_enter_opens_a_connections_ladder_from_its_own_packets(tmp_path: P
     app = large(visits(tmp_path))
     async with running(app, (160, 50), ready(app)) as pilot:
         assert app.session.whole  # so many are looked at together first
+        assert "Enter opens one, and its time" in text(app, "scrubber")  # not "0.000000 s"
         await pilot.press("1", "home", "enter")
         await settle(pilot, lambda: len(app.session.timeline) > 0)
         chart = text(app, "chart")
@@ -142,6 +143,7 @@ async def test_enter_opens_a_connections_ladder_from_its_own_packets(tmp_path: P
         assert "handshake" in chart
         assert app.session.selected == 1
         assert {each.connection for each in app.session.timeline} == {1}
+        assert "Enter opens one" not in text(app, "scrubber")
 
 
 async def test_the_list_is_filtered_and_sorted_as_one_types(tmp_path: Path) -> None:
