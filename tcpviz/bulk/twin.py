@@ -36,6 +36,12 @@ def _slots(kind: type) -> _Slots:
     return _Slots(read, tuple(found), tuple(found.values()))
 
 
+def slots_of(kind: type) -> dict[str, Put]:
+    """The slots of a class, and how each is written."""
+    known = _slots(kind)
+    return dict(zip(known.names, known.puts, strict=True))
+
+
 def _private(name: str) -> bool:
     return name.startswith("__") and not name.endswith("__")
 

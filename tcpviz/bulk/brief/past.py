@@ -122,9 +122,10 @@ class Past:
         for end in (self.connection.client, self.connection.server):
             if end.doubted and end.doubted[-1] is segment:
                 end.doubted[-1] = self.rows.segment(place)  # that is kept
-        return self._ready()
+        return self.ready()
 
-    def _ready(self) -> bool:
+    def ready(self) -> bool:
+        """Whether it stands so that what is plain could come."""
         connection, analysis = self.connection, self._analysis
         client, server = connection.client, connection.server
         if client.claim.state is not State.ESTABLISHED or server.claim.state is not client.state:

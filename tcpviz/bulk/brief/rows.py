@@ -63,6 +63,7 @@ class Rows:
     ``single``  of each flow: it has no packet that could have been captured twice
     ``there``   of each segment whether it goes the same way as its flow's first one
     ``bare``    of each whether all that the core asks of it, but for its data, is in its numbers
+    ``flags``   of each its flags, and the reserved bits above them
     ``plain``   of each whether it may be plain: it is odd in nothing that can be seen of it alone
     ``told``    of each its numbers
     """
@@ -82,7 +83,7 @@ class Rows:
         self.there: list[bool] = there.tolist()
         twice = _twice(row, array["ident"][rows], part, there) | own
         self.single: list[bool] = (np.bincount(part[twice], minlength=len(flows)) == 0).tolist()
-        self._flags: list[int] = row["flags"].tolist()
+        self.flags: list[int] = row["flags"].tolist()
         plain, bare, kind = kinds(array, rows, row)
         self._of, origin = reading.origin(rows)
         self._made = self._of.told(origin)
@@ -114,7 +115,7 @@ class Rows:
         if kind & TIMED:
             options = Options(None, None, False, (), (value, echo))
         return Segment(
-            time, src, dst, seq, ack, FLAGS[self._flags[place]], window, length, options,
+            time, src, dst, seq, ack, FLAGS[self.flags[place]], window, length, options,
             b"", 0, frame, scope, ttl, None, 0, 0, 0, right, False, 0, None, size,
         )  # fmt: skip
 

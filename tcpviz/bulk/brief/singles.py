@@ -68,7 +68,7 @@ class Singles(Past):
     def past(self, place: int) -> bool:
         """Go past the segment at this place of the stretch; false if the core has to take it."""
         if not self._fresh:
-            if not self._ready():
+            if not self.ready():
                 return False
             self._fresh = True
             for half, at in zip(self._halves or (), self._onward.sacked, strict=True):

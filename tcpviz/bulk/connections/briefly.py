@@ -11,6 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from tcpviz.bulk.brief.openings import Openings
 from tcpviz.bulk.brief.past import Past
 from tcpviz.bulk.brief.rows import Rows
 from tcpviz.bulk.connections.clock import Clock
@@ -24,6 +25,15 @@ Array = NDArray[Any]
 
 _NEAR_NS = 1 << 46
 """Nanoseconds: what comes within so many behind another is no leap of the clock's."""
+
+
+_OPENINGS = Openings()
+"""What they have learned holds for all captures."""
+
+
+def _leaps(moments: list[int]) -> bool:
+    """Whether the clock does, or goes back."""
+    return not 0 <= moments[1] - moments[0] <= _NEAR_NS >= moments[2] - moments[1] >= 0
 
 
 class Briefly:
@@ -45,16 +55,25 @@ class Briefly:
             return None
         tracker = Tracker(keep=False)
         begin, end = rows.begin[flow], rows.begin[flow + 1]
-        segment = rows.segment(begin)
         moments, told, plain, there = self._moments, rows.told, rows.plain, rows.there
-        tracker.tick(moments[begin])
-        connection = tracker.followed.of(segment, Moment.SEEN)
-        tracker.take(connection, segment)
+        connection = _OPENINGS.opened(rows, flow)
+        if connection is not None and not _leaps(moments[begin : begin + 3]):
+            tracker.connections[connection.id] = connection
+            tracker.followed.live[connection.key] = connection
+            tracker.followed.number_from(connection.id + 1)
+            tracker.now_ns = moments[begin + 2]
+            first, taken = begin + 3, 0
+        else:
+            segment = rows.segment(begin)
+            tracker.tick(moments[begin])
+            connection = tracker.followed.of(segment, Moment.SEEN)
+            tracker.take(connection, segment)
+            first, taken = begin + 1, 1
         past = Past(connection, rows)
         # Who sent the flow's first segment is the client, or is not.
-        answered = connection.server.segments > 0
-        ready, taken = False, 1
-        for place in range(begin + 1, end):
+        answered = taken > 0 and connection.server.segments > 0
+        ready = taken == 0 and past.ready()
+        for place in range(first, end):
             moment, server = moments[place], there[place] is answered
             if moment - tracker.now_ns > _NEAR_NS:
                 return None
