@@ -199,6 +199,9 @@ class _AsInterrupt:
         raise KeyboardInterrupt
 
 
+AHEAD = 1 << 23
+"""Bytes of a file that are worth a process that reads it while the screen is made."""
+
 MODULES_MAKE = 150_000
 """Objects that all modules of a screen are made of, and half as many more."""
 
@@ -261,26 +264,48 @@ def _run(argv: Sequence[str] | None) -> int:
         from tcpviz.commands import capture
 
         return capture.run(options)
-    if not _plain(options, parsers["read"]):
-        from tcpviz.commands import read
+    plain, screen = (_plain(options, parsers["read"], besides) for besides in (set(), {"words"}))
+    with _read_ahead(options) if screen else contextlib.nullcontext():
+        if not plain:
+            from tcpviz.commands import read
 
-        return read.run(options)
-    from tcpviz.ui.firstpaint import first_rows
+            return read.run(options)
+        from tcpviz.ui.firstpaint import first_rows
 
-    with first_rows(options):
-        from tcpviz.commands import read
+        with first_rows(options):
+            from tcpviz.commands import read
 
-        return read.run(options)
+            return read.run(options)
 
 
-def _plain(options: argparse.Namespace, parser: argparse.ArgumentParser) -> bool:
-    """Nothing is asked of a file but its screen, so that its first rows can be shown at once."""
+def _plain(options: argparse.Namespace, parser: argparse.ArgumentParser, besides: set[str]) -> bool:
+    """Nothing is asked of a file but its screen, so that its first rows can be shown at once.
+
+    Or at most what is named ``besides``.
+    """
     shown = {"command", "file", "theme", "ascii", "no_mouse", "fps", "lang", "memory", "follow"}
     return options.file != "-" and all(
         value == parser.get_default(name) or value == []
         for name, value in vars(options).items()
-        if name not in shown
+        if name not in shown | besides
     )
+
+
+@contextlib.contextmanager
+def _read_ahead(options: argparse.Namespace) -> Iterator[None]:
+    """Meanwhile another process reads a large file whose screen is wanted, if that can be."""
+    ahead = None
+    with contextlib.suppress(OSError, ValueError):
+        if sys.stdout.isatty() and os.stat(options.file).st_size >= AHEAD:  # noqa: PTH116
+            from tcpviz.bulk import forerunner
+
+            ahead = forerunner.begun(options.file, options.memory)
+    options.ahead = ahead
+    try:
+        yield
+    finally:
+        if ahead is not None:
+            ahead.close()
 
 
 def _parsers(parser: Parser) -> dict[str, argparse.ArgumentParser]:

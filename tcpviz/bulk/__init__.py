@@ -7,6 +7,7 @@
 ``tables``       of a capture's connections: asked, sorted, sifted and looked at
 ``live``         of a busy link's, through a packet ring
 ``forks``        of a process that only reads; ``crew``: others that help beside a screen, too
+``forerunner``   a process that reads, by forks, while a screen is made
 """
 
 from tcpviz.bulk.beforehand import settle

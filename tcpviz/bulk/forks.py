@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
 from tcpviz.bulk.processors import processors
+from tcpviz.bulk.sole import tie
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,14 +49,14 @@ def shared(most: int = MOST) -> Iterator[None]:
     """Meanwhile there may be as many processes as we have processors, ``most`` at most."""
     global _hands, _alone
     before = _hands, _alone
-    _hands, _alone = (min(processors(), most) if _single() else 1), False
+    _hands, _alone = (min(processors(), most) if single() else 1), False
     try:
         yield
     finally:
         _hands, _alone = before
 
 
-def _single() -> bool:
+def single() -> bool:
     """Whether this is Linux, and this process has one thread; numpy's libraries may have some."""
     if not sys.platform.startswith("linux"):
         return False
@@ -84,6 +85,7 @@ class Fork(Generic[R]):
                 import fcntl
 
                 fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, _PIPE)
+            parent = os.getpid()
             self._pid = os.fork()
         except OSError:
             os.close(self._from)
@@ -93,6 +95,7 @@ class Fork(Generic[R]):
             os.close(into)
             return
         try:
+            tie(parent)
             # Whose reading end nobody else has is told by the system when we are gone.
             for each in (self, *others):
                 os.close(each._from)

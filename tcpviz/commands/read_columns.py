@@ -7,14 +7,12 @@ been printed, and the file is read record by record.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import ctypes
 import gc
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from tcpviz.bulk import forks
+from tcpviz.bulk import forks, sole
 from tcpviz.bulk.segments.windows import windows_of
 from tcpviz.bulk.tables.load import Loaded, Unsuited, told
 from tcpviz.commands.stream import complain
@@ -57,25 +55,11 @@ class _Progress:
             sys.stderr.flush()
 
 
-def _settle() -> None:
-    """For a process that does this and then ends."""
-    # Columns have few objects, and none that would ever be garbage: looking for it takes time.
-    gc.set_threshold(50_000, 20, 100)
-    gc.freeze()  # nor is what has been imported
-    with contextlib.suppress(OSError, AttributeError):
-        # What one step frees the next one asks for. Given back to the system in between, each
-        # page would have to be cleared again: mallopt(3), where there is glibc.
-        mallopt = ctypes.CDLL(None).mallopt
-        # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD; M_ARENA_MAX: what one thread frees another takes.
-        for option, size in ((-3, 1 << 25), (-1, 1 << 30), (-8, 1)):
-            mallopt(option, size)
-
-
 def run(options: argparse.Namespace, chosen: Filter | None) -> int | None:
     """Print what was asked for; the exit code, or ``None`` (see above)."""
     if chosen is not None and not _answerable(chosen):
         return None
-    _settle()
+    sole.settle()
     try:
         with forks.shared():
             return _run(options, chosen)

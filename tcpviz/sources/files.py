@@ -279,6 +279,12 @@ class CaptureFile:
         self.position = position
         self.stream.parser.go_on(position, frames)
 
+    def take_over(self, stream: CaptureStream, position: int) -> None:
+        """Somebody else has read on to there, by such a stream. Only of a plain file."""
+        assert self._descriptor is not None
+        os.lseek(self._descriptor, position, os.SEEK_SET)
+        self.stream, self.position, self._primed = stream, position, None
+
     def waiting(self) -> bool:
         """Whether more can be read at once."""
         return self._plain or self._wait(0)

@@ -18,6 +18,7 @@ from tcpviz.sources.feed import Feed, FeedStatus
 from tcpviz.sources.files import FileFeed, open_capture
 
 if TYPE_CHECKING:
+    from tcpviz.bulk.forerunner import Forerunner
     from tcpviz.bulk.tables.growing import Growing, Snapshot
     from tcpviz.sources.pipes import Pipe
 
@@ -33,12 +34,22 @@ class BulkFeed:
     ``instead``  the feed of its segments, where columns turned out not to be for it
     ``limit``    bytes of memory that its columns may take (half of what is free, if ``None``);
                  the rest lies on disk
+    ``ahead``    a process that has begun to read it; whoever began it closes it, too
     """
 
-    def __init__(self, path: str, *, follow: bool | None = None, limit: int | None = None) -> None:
+    _ahead: Forerunner | None = None
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        follow: bool | None = None,
+        limit: int | None = None,
+        ahead: Forerunner | None = None,
+    ) -> None:
         capture = open_capture(path)  # so that a wrong file is known before anything is shown
         capture.close()
-        self.path, self._follow = path, follow
+        self.path, self._follow, self._ahead = path, follow, ahead
         self.limit = limit
         self.title = capture.name
         self.first: Sequence[Connection] = ()
@@ -78,7 +89,7 @@ class BulkFeed:
         from tcpviz.bulk.tables.growing import Growing, Unsuited
 
         windows = windows_of(self.limit)
-        growing = Growing(source, follow=self._follow, windows=windows)
+        growing = Growing(source, follow=self._follow, windows=windows, ahead=self._ahead)
         growing.status.notes += self.status.notes
         self.status, self._growing = growing.status, growing
         if self._stopped:

@@ -59,6 +59,7 @@ class BulkSession(Session):
         self._teller = Teller()
         self.sweep = Sweep()
         self._snapshot: Snapshot | None = None
+        self._judged: Snapshot | None = None
         self.rows: FileRows | None = None
         self._instead: Feed | None = None
         self.told: Told | None = None
@@ -105,6 +106,12 @@ class BulkSession(Session):
         if latest is not None and latest is not self._snapshot:
             self._take(latest)
             news = 1
+        if latest is not None and latest.whole and latest is not self._judged:
+            # That it is the last one may come out when it is there already.
+            self._judged = latest
+            if not self._told:
+                self._tell_of(latest)
+                news = 1
         told = self._teller.take()
         if told is not None:
             self._adopt(told)
@@ -121,7 +128,11 @@ class BulkSession(Session):
     @property
     def resting(self) -> bool:
         waits = self._seeking is not None or self._outdated or not self._teller.resting
-        return super().resting and not waits and self._bulk.latest is self._snapshot
+        latest = self._bulk.latest
+        news = latest is not self._snapshot or (
+            latest is not None and latest.whole and latest is not self._judged
+        )
+        return super().resting and not waits and not news
 
     @property
     def working(self) -> bool:
@@ -143,8 +154,6 @@ class BulkSession(Session):
             self._want(self.selected, AT_LAST, None)
         elif before is not None and self._grew(told, before, snapshot):
             self._outdated = True
-        if snapshot.whole and not self._told:
-            self._tell_of(snapshot)
 
     def _tell_again(self) -> None:
         """The selected connection anew, if it has more segments; not more often than now and then.

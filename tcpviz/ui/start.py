@@ -155,7 +155,12 @@ def read(options: argparse.Namespace, onlooker: Callable[[Feed], Onlooker] | Non
         if comes_once(options.file) and onlooker is None:
             return PipeFeed(options.file, limit=options.memory)
         feed: Feed = (
-            BulkFeed(options.file, follow=options.follow or None, limit=options.memory)
+            BulkFeed(
+                options.file,
+                follow=options.follow or None,
+                limit=options.memory,
+                ahead=getattr(options, "ahead", None),
+            )
             if large(options.file, 0 if options.follow else LARGE) and onlooker is None
             else FileFeed(options.file)
         )

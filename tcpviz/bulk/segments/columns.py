@@ -255,9 +255,13 @@ class Columns:
                 made = windows.room(self._room, "u4")
                 self._ready = min(self._ready, windows.ready([made], self.count))
             else:
-                made = np.empty(self._room, "u4")
+                made = self._empty(self._room, "u4")
             made[: self.count] = old[: self.count]
             self._space[name] = made
+
+    def move(self) -> None:
+        """From now on rows are kept elsewhere; what was given before stays as it is."""
+        self._grow(self._room)
 
     def so_far(self) -> Piece:
         """The columns of the rows there are now; they stay as they are while more come."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from tcpviz.sources.feed import FeedStatus
 from tcpviz.sources.files import CaptureFile, open_capture
 from tcpviz.sources.pipes import Pipe, PipeCapture
 from tcpviz.sources.spool import Spool
+from tcpviz.sources.stream import CaptureStream
 from tcpviz.wire.decoder import Decoder
 from tcpviz.wire.frame import Frame
 
@@ -54,6 +56,22 @@ class Lost:
     row: int
     frame: int
     gap: Gap
+
+
+class Stand(NamedTuple):
+    """Where a reading stands, for another one of the same file that goes on from there.
+
+    ``stream`` and ``decoder`` with what they have of records and datagrams that are not whole yet
+    """
+
+    stream: CaptureStream
+    decoder: Decoder
+    position: int
+    columns: Columns
+    errors: Errors
+    gaps: list[Lost]
+    losses: dict[int, int]
+    singly: int
 
 
 class Unsuited(Exception):  # noqa: N818 - it is no failure: there is another way
@@ -87,11 +105,16 @@ class Reading:
     ``singly``   segments that were read one by one
 
     ``windows`` are for columns that are more than memory may take. Of a pipe the one that reads
-    it last can read segments again. ``heads`` as in :class:`Columns`.
+    it last can read segments again. ``heads`` as in :class:`Columns`, which ``columns`` makes.
     """
 
     def __init__(
-        self, path: str | Pipe, windows: Windows | None = None, *, heads: bool = False
+        self,
+        path: str | Pipe,
+        windows: Windows | None = None,
+        *,
+        heads: bool = False,
+        columns: Callable[..., Columns] = Columns,
     ) -> None:
         self.capture: CaptureFile = (
             open_capture(path, bulk_stream, PIECE)
@@ -99,7 +122,7 @@ class Reading:
             else path.capture(bulk_stream, PIECE)
         )
         self.title = self.capture.name
-        self.columns = Columns((self.capture.size or 0) // SMALLEST, windows, heads=heads)
+        self.columns = columns((self.capture.size or 0) // SMALLEST, windows, heads=heads)
         self.errors = Errors(self.columns.tables)
         self.most_errors = MAX_ERRORS
         if windows is not None:
@@ -120,6 +143,23 @@ class Reading:
         self.columns, self.decoder = columns, decoder
         self.errors, self.gaps, self.singly = Errors(columns.tables), [], 0
         self._losses, self._spool = {}, Spool()
+
+    def stand(self) -> Stand:
+        """Where it stands between two reads, whatever it does after that."""
+        stream, decoder = copy.deepcopy((self.capture.stream, self.decoder))
+        columns = copy.copy(self.columns)
+        columns.kept = dict(columns.kept)
+        errors, gaps, losses = self.errors.frozen(), list(self.gaps), dict(self._losses)
+        return Stand(
+            stream, decoder, self.capture.position, columns, errors, gaps, losses, self.singly
+        )
+
+    def go_on(self, stand: Stand) -> None:
+        """Another one has read to there."""
+        self.capture.take_over(stand.stream, stand.position)
+        self.decoder, self.columns, self.errors = stand.decoder, stand.columns, stand.errors
+        self.gaps, self._losses, self.singly = stand.gaps, stand.losses, stand.singly
+        self._tell()
 
     @property
     def keeps(self) -> bool:

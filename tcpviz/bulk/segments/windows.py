@@ -42,6 +42,7 @@ class Windows:
 
     ``limit``    bytes that they may take in memory, their columns and the work on them
     ``memory``   bytes that somebody has given the whole program, if anybody has
+    ``shared``   bytes of the columns that another process has made, which count as well
     ``notes``    what a person is told of it, who has not chosen that limit
     """
 
@@ -49,6 +50,7 @@ class Windows:
         self.limit = limit
         self.notes: list[str] = []
         self.memory: int | None = None
+        self.shared = 0
         self._chosen = chosen
         self._maps: weakref.WeakSet[_Map] = weakref.WeakSet()
 
@@ -116,7 +118,7 @@ class Windows:
 
     def beyond(self) -> str:
         """What a person is told, once, whose limit cannot be held; else nothing."""
-        memory, taken = self.memory, anonymous_bytes()
+        memory, taken = self.memory, anonymous_bytes() + self.shared
         if memory is None or taken <= memory:
             return ""
         self.memory = None

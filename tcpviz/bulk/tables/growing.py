@@ -17,9 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tcpviz.bulk import forks
 from tcpviz.bulk.connections.building import Building
+from tcpviz.bulk.forerunner import Forerunner
+from tcpviz.bulk.segments.columns import Columns
 from tcpviz.bulk.segments.reading import Reading, Unsuited
-from tcpviz.bulk.segments.windows import Windows
+from tcpviz.bulk.segments.windows import ROW_BYTES, Windows
 from tcpviz.bulk.spilling.grown import Grown, grown
 from tcpviz.bulk.tables.filetally import tallies
 from tcpviz.bulk.tables.table import Table
@@ -113,16 +116,24 @@ class Growing:
     ``follow``   wait for more at the file's end for as long as nobody stops it; ``None``: only
                  while the file is being written
     ``windows``  where columns are put that are more than memory may take
+    ``columns``  makes them
+    ``ahead``    a process that has begun to read it; it is closed
     ``waiting``  all has been read, and more may come
     """
 
     def __init__(
-        self, path: str | Pipe, *, follow: bool | None = None, windows: Windows | None = None
+        self,
+        path: str | Pipe,
+        *,
+        follow: bool | None = None,
+        windows: Windows | None = None,
+        columns: Callable[..., Columns] = Columns,
+        ahead: Forerunner | None = None,
     ) -> None:
         self._path = path if isinstance(path, str) else ""
         self._follow = follow
         self.windows = windows
-        self._reading = Reading(path, windows)
+        self._reading = Reading(path, windows, columns=columns)
         self._reading.wait_with(self._more, self._idle)
         self.title = self._reading.title
         self.status: FeedStatus = self._reading.status
@@ -132,11 +143,16 @@ class Growing:
         self._made_at = self._took = 0.0
         self._rows = self._position = 0
         self._grows, self._apart = False, True
+        self._ahead = ahead
+        self._versions = 0
+        self._before: Building | None = None
 
     def stop(self) -> None:
         """End the reading soon; from any thread."""
         self._stopped.set()
         self._reading.stop()
+        if self._ahead is not None:
+            self._ahead.stop()
 
     def close(self) -> None:
         """Nothing more is asked of any of its tables."""
@@ -150,6 +166,8 @@ class Growing:
         self._told = told
         trouble: SourceError | None = None
         try:
+            if self._ahead is not None:
+                self._hear(self._ahead)
             self._reading.read(self._progress)
         except SourceError as error:
             trouble = error
@@ -159,15 +177,35 @@ class Growing:
         if trouble is not None:
             raise trouble
 
+    def _hear(self, ahead: Forerunner) -> None:
+        """Take what another process reads and makes, and go on where it ends.
+
+        If it ends too soon, from the beginning. Raises Unsuited.
+        """
+        from tcpviz.bulk.tables import forerun
+
+        for told in forerun.heard(ahead, self._reading, self.windows):
+            if isinstance(told, Snapshot):
+                self._adopt(told)
+                continue
+            if told.columns.count < self._rows:
+                told.columns.move()  # what the last table has of the rest must not change
+            self._reading.go_on(told)
+            self._before = None if self.latest is None else self.latest.building
+            if self.windows is not None:
+                self.windows.shared = told.columns.count * ROW_BYTES
+
     def _progress(self, status: FeedStatus) -> None:
         if self._stopped.is_set():
             return
         self.waiting = False
         now = time.monotonic()
-        if self.latest is None:
+        if not self._versions:
             due = status.position >= FIRST
         else:
-            due = self._due() and self._is_worth_it(now)
+            # Fewer there are where another process had come further, and is gone.
+            more = self._reading.columns.count > self._rows
+            due = more and self._due() and self._is_worth_it(now)
         if due:
             self._make(whole=False)
 
@@ -178,7 +216,8 @@ class Growing:
         if left <= 0 or read <= 0:
             return True  # nobody knows how much comes: a pipe, a file that grows
         takes = self._took * self._reading.columns.count / max(self._rows, 1)
-        return left * (now - self._made_at) / read > takes
+        # Others may have read a part of it already (tcpviz.bulk.segments.ahead).
+        return left * (now - self._made_at) / read > takes * forks.hands()
 
     def _make(self, *, whole: bool) -> None:
         reading = frozen(self._reading)
@@ -187,24 +226,32 @@ class Growing:
             latest.whole = latest.whole or whole
             return
         began = time.monotonic()
-        version = 1 if latest is None else latest.version + 1
-        stopped = self._stopped.is_set
-        before = None if latest is None else latest.building
         made = Snapshot(
-            reading, version, whole=whole, enough=stopped, windows=self.windows, before=before
+            reading,
+            self._versions + 1,
+            whole=whole,
+            enough=self._stopped.is_set,
+            windows=self.windows,
+            before=self._before,
         )
         if self._stopped.is_set():
             return  # it may be half of one
+        self._before = made.building
+        self._took = time.monotonic() - began
+        if self._grows:
+            self._apart = isinstance(made.building, Grown)
+        self._adopt(made)
+
+    def _adopt(self, made: Snapshot) -> None:
+        """A table that has been made."""
         self.latest = made
-        self._rows = count
+        self._versions = made.version
+        self._rows = made.reading.columns.count
         self._position = self.status.position
         if self.windows is not None:
             self.windows.rest()
             self.status.notes += filter(None, [self.windows.beyond()])
         self._made_at = time.monotonic()
-        self._took = self._made_at - began
-        if self._grows:
-            self._apart = isinstance(made.building, Grown)
         self._told()
 
     # -- a file that grows ------------------------------------------------------
