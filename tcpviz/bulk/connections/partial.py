@@ -26,6 +26,7 @@ from tcpviz.bulk.connections.work import ID_STEP, Work
 from tcpviz.bulk.segments.columns import MULTIPATH, STAMPED
 from tcpviz.bulk.segments.options import CUT_SCALE
 from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
+from tcpviz.core.twice import SAME_PACKET_NS
 from tcpviz.core.zeek import LIKELY_SERVER_PORTS
 
 Array = NDArray[Any]
@@ -49,20 +50,22 @@ class Partial(Work):
     def _split(self) -> None:
         row = self.row
         src, dst, sport, dport = (row[name] for name in ("src", "dst", "sport", "dport"))
-        up = src > dst
-        same = np.flatnonzero(src == dst)
-        up[same] = sport[same] > dport[same]
+        seq, up = self.seq, src > dst
+        itself = np.flatnonzero(src == dst)
+        up[itself] = sport[itself] > dport[itself]
         self.first = first = self.begin[:-1].astype(np.intp)
         self.last = self.begin[1:].astype(np.intp) - 1
         self.part = np.repeat(np.arange(len(first), dtype=np.int32), np.diff(self.begin))
         self.flow = np.arange(len(first))
         self.leads = np.ones(len(first), np.bool_)
-        self.again = first[:0]
         self.wrong = (sport[first] == 0) | (dport[first] == 0)
         self.wrong |= (src[first] == dst[first]) & (sport[first] == dport[first])
-        # Where a SYN comes later another connection begins, or it is repeated.
+        # Where a SYN comes later another connection begins, unless it repeats the one before.
         later = self.syns[self.syns != first[self.part[self.syns]]]
-        self.wrong[self.part[later]] = True
+        same = (self.flags[later] == self.flags[later - 1]) & (seq[later] == seq[later - 1])
+        same &= (up[later] == up[later - 1]) & (row["ack"][later] == row["ack"][later - 1])
+        self.again = later[same]
+        self.wrong[self.part[later[~same]]] = True
         cut = self.array["scale"][self.rows[self.syns]] == CUT_SCALE
         self.wrong[self.part[self.syns[cut]]] = True
         self.side = up != up[first][self.part]
@@ -144,11 +147,18 @@ def fits(w: Partial) -> Array:
     reset = (flags == RST) | ((flags == RST | ACK) & heard)
     ok |= reset & empty & (w.index == w.last[w.part])
     ok |= ((flags == SYN) | ((flags == SYN | ACK) & heard)) & empty & (w.index == w.first[w.part])
+    again = w.again
+    on[again] = w.rel[again] == 0
+    # No copy of it.
+    ok[again] = (w.length[again] == 0) & (w.time[again] - w.time[again - 1] > SAME_PACKET_NS)
     ok &= on & ~w.odd & ~w.damaged
     ok &= (w.window > 0) | w.rst
     ok &= regular.ordinary(w.bits)
     ok &= regular.same_ttl(w)
     ok &= _stamps(w)
+    back = regular.backward(w)
+    if len(back):
+        ok[back] &= ~regular.repeats(w)[w.part[back]]
     in_order: Array = ok
     return in_order
 
@@ -188,8 +198,9 @@ def windows(w: Partial) -> tuple[Array, Array, Array, Array]:
 def timely(w: Partial) -> Array:
     """Connections in which no timer could have run out between segments."""
     opening = w.flags[w.first] & SYN != 0
-    second = np.minimum(w.first + 1, w.last)
-    ok: Array = ~opening | (w.steady(second) - w.steady(w.first) < ANSWER_NS)
+    goes_on = w.firsts(np.flatnonzero(w.flags & SYN == 0))
+    until = np.minimum(goes_on, w.last)
+    ok: Array = ~opening | (w.steady(until) - w.steady(w.first) < ANSWER_NS)
     closing = np.minimum(*w.fin_at)
     closes = np.flatnonzero(closing < w.count)
     ok[closes] &= w.steady(w.last[closes]) - w.steady(closing[closes]) < ANSWER_NS

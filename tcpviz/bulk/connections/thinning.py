@@ -90,10 +90,11 @@ def thin_partial(segments: Sequence[Segment]) -> list[Segment]:
             if last is not None and said <= last:
                 place = min(place, sent[peer] - 1)
             ack = (first[peer] + place) & _MASK
-        seq = (first[me] + sent[me]) & _MASK
+        again = one.syn and bool(out)
+        seq = (first[me] + (0 if again else sent[me])) & _MASK
         if one.fin:
             end[me] = (one.seq + one.payload_len - first[me]) & _MASK
-        if not one.rst:
+        if not (again or one.rst):
             sent[me] += one.seq_len
         options = one.options if one.syn else NO_OPTIONS
         out.append(replace(one, seq=seq, ack=ack, ip_id=len(out) + 1, options=options))
