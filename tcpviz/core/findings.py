@@ -196,7 +196,12 @@ def _capture(c: Connection, analysis: Analysis) -> Iterator[Verdict]:
 
 
 def _stall(c: Connection, side: Side, signs: Signs, peer: Signs, now: int) -> Iterator[Verdict]:
-    """An end whose receive buffer was full, while the other end had more to send."""
+    """An end whose receive buffer was full, while the other end had more to send.
+
+    Where the capture began in the middle, that data may have come before it: Linux probes a
+    closed window without any (net/ipv4/tcp_output.c, tcp_xmit_probe_skb()), and who asks again
+    and again has something to send.
+    """
     if not signs.zero_times:
         return
     still = signs.zero_since_ns is not None and c.reset_by is None and c.end(side.other).fin is None
@@ -209,7 +214,8 @@ def _stall(c: Connection, side: Side, signs: Signs, peer: Signs, now: int) -> It
         if current >= STALL_NS:
             facts["how"] = "still"
     facts["longest_ns"] = longest
-    if not peer.data or longest < STALL_NS:
+    waits = peer.data or (c.midstream and c.end(side.other).segments > 1)
+    if not waits or longest < STALL_NS:
         return
     severity = WARNING if longest >= SECOND else NOTICE
     if longest >= LONG_STALL_NS:

@@ -307,6 +307,21 @@ def test_a_zero_window_of_no_length_or_without_a_sender_is_nothing() -> None:
     assert "zero-window-stall" not in codes(talk)
 
 
+def test_a_stall_from_before_the_capture_is_found_by_its_probes() -> None:
+    """As Linux 6.18 probes: no data, the number before the next one, and an ACK that says 0."""
+    talk = Talk()
+    talk.client("A", seq=-1)
+    talk.server("A", window=0)
+    assert "zero-window-stall" not in codes(talk, 9)  # one segment may be the answer to anything
+    for seconds in (4, 7, 14):
+        pause(talk, seconds)
+        talk.client("A", seq=-1)
+        talk.server("A", window=0)
+    found = said(talk)[0]
+    assert (found.code, found.side, found.how) == (Code.ZERO_WINDOW_STALL, S, "still")
+    assert found.severity is Severity.BAD
+
+
 def test_loss_by_share() -> None:
     talk = Talk().handshake()
     for number in range(100):
