@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.connections import lengthy, regular
+from tcpviz.bulk.connections import lengthy, partly, regular
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.copied import COPY, LETTER
 from tcpviz.bulk.connections.copies import Copies
 from tcpviz.bulk.connections.looked import Example, Looked, looked
+from tcpviz.bulk.connections.partial import Partial, check
 from tcpviz.bulk.connections.samebytes import same
 from tcpviz.bulk.connections.succession import flows_fine, whole_flows
 from tcpviz.bulk.connections.work import Work
@@ -91,15 +92,21 @@ class Doubles:
         """Have those that are in order without copies taken; the flows that are left."""
         for made in self.among(which, tied):
             self.rest += take(made)
-        return self.rest
+        some, others = partly.among(self._reading.columns, self._flows, self.rest, tied)
+        for made in self.among(some.tolist(), tied, partial=True):
+            self.rest += take(made)
+        return others + self.rest
 
-    def among(self, which: list[int], tied: Array) -> Iterator[Doubled]:
-        """Of these flows, but those that ICMP errors have ``tied``, some at a time."""
+    def among(self, which: list[int], tied: Array, *, partial: bool = False) -> Iterator[Doubled]:
+        """Of these flows, but those that ICMP errors have ``tied``, some at a time.
+
+        ``partial``: they are to be in order as those of which a part was captured.
+        """
         some = np.array(which, np.int64)
         free = ~np.isin(some, tied) if len(tied) else np.ones(len(some), np.bool_)
         self.rest = some[~free].tolist()
         for numbers, at, edges in self._chunks(some[free]):
-            yield from self._of(numbers, at, edges)
+            yield from self._of(numbers, at, edges, partial=partial)
 
     def _chunks(self, which: Array) -> Iterator[tuple[Array, Array, Array]]:
         """These flows, some at a time; the places of their segments, where each flow's begin."""
@@ -114,7 +121,7 @@ class Doubles:
                 at = np.repeat(begin[some] - edges[:-1], size[some]) + np.arange(edges[-1])
                 yield which[some], at, edges
 
-    def _of(self, numbers: Array, at: Array, edges: Array) -> Iterator[Doubled]:
+    def _of(self, numbers: Array, at: Array, edges: Array, *, partial: bool) -> Iterator[Doubled]:
         array, rows = self._reading.columns.array, self._flows.order[at].astype(np.int64)
         copies = Copies(array, rows, edges)
         has = np.zeros(len(numbers), np.bool_)
@@ -129,7 +136,9 @@ class Doubles:
             root = (np.cumsum(mine) - 1)[root[mine]]
             at, rows, copy, numbers = at[mine], rows[mine], copy[mine], numbers[has]
             edges = np.append(0, np.cumsum(np.diff(edges)[has]))
-        made = _Without(self._reading, self._clock, rows, edges, copy, root).look(numbers, at)
+        made = _Without(self._reading, self._clock, rows, edges, copy, root).look(
+            numbers, at, partial=partial
+        )
         if made is None:
             self.rest += numbers.tolist()
         else:
@@ -163,11 +172,13 @@ class _Without:
         self._length = row["length"]
         self._src, self._sport = row["src"], row["sport"]
 
-    def look(self, numbers: Array, at: Array) -> Doubled | None:
+    def look(self, numbers: Array, at: Array, *, partial: bool) -> Doubled | None:
         """Look at what is left; ``None`` if it is long, and not in order."""
         columns, clock = self._reading.columns, self._clock
         left, places = self._rows[self._raw], self._raw
-        if len(numbers) == 1 and len(left) >= lengthy.LEAST:
+        if partial and len(left) > partly.MOST:
+            return None
+        if not partial and len(numbers) == 1 and len(left) >= lengthy.LEAST:
             long = lengthy.look(columns, clock, left)
             if long is None:
                 return None
@@ -186,9 +197,13 @@ class _Without:
             sums.rtt = regular.round_trip(work)
             last = np.array([len(left) - 1])
         else:
-            work = Work(columns, clock, left, self._edges)
+            kind = Partial if partial else Work
+            work = kind(columns, clock, left, self._edges)
             work.slack = SAME_PACKET_NS
-            sums, fine = regular.sums_of(work, regular.check(work))
+            if isinstance(work, Partial):
+                sums, fine = check(work)
+            else:
+                sums, fine = regular.sums_of(work, regular.check(work))
             self._part = work.part[self._before].astype(np.int64)
             fine[self._part[self._part != work.part[self._root]]] = False
             self._side = work.side[self._root]
@@ -196,7 +211,11 @@ class _Without:
             work.also = self._root[self._counts]
             last = work.last
         self._check(work, left, last, fine)
-        fine = whole_flows(work, flows_fine(work, fine))
+        if partial:
+            # Of what is right behind its original Zeek makes nothing, whoever has not spoken yet.
+            fine[self._part[self._before != self._root]] = False
+        else:
+            fine = whole_flows(work, flows_fine(work, fine))
         return self._made(looked(numbers, work, self._sums(sums), fine, at), places)
 
     def _count(self) -> None:

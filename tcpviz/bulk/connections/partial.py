@@ -200,8 +200,8 @@ def timely(w: Partial) -> Array:
     opening = w.flags[w.first] & SYN != 0
     goes_on = w.firsts(np.flatnonzero(w.flags & SYN == 0))
     until = np.minimum(goes_on, w.last)
-    ok: Array = ~opening | (w.steady(until) - w.steady(w.first) < ANSWER_NS)
+    ok: Array = ~opening | (w.steady(until) - w.steady(w.first) < ANSWER_NS - w.slack)
     closing = np.minimum(*w.fin_at)
     closes = np.flatnonzero(closing < w.count)
-    ok[closes] &= w.steady(w.last[closes]) - w.steady(closing[closes]) < ANSWER_NS
+    ok[closes] &= w.steady(w.last[closes]) - w.steady(closing[closes]) < ANSWER_NS - w.slack
     return ok
