@@ -142,6 +142,26 @@ def test_each_kind_of_file(
     assert odd or sum(joined) > 100
 
 
+@pytest.mark.parametrize("part", [3000, 20_000])
+def test_a_long_file_is_read_in_many_parts(
+    tmp_path: Path, part: int, joined: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, busy = tmp_path / "visits.pcap", []
+    visits(path, 300, odd=0.1)
+    begun = forks.begun
+
+    def counting(makes: Any) -> list[forks.Fork[Any]]:
+        made = begun(makes)
+        busy.append(len(made))
+        return made
+
+    monkeypatch.setattr(ahead, "PART", part)
+    monkeypatch.setattr(forks, "begun", counting)
+    compared(path, monkeypatch)
+    assert len(joined) > path.stat().st_size // part // 2
+    assert max(busy) == HANDS - 1  # at a time
+
+
 def test_addresses_and_vlans_have_the_numbers_that_they_have_here(
     tmp_path: Path, joined: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

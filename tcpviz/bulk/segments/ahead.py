@@ -28,6 +28,9 @@ from tcpviz.wire.decoder import Counts, Decoder
 WORTH = 1 << 24
 """Bytes that are worth a fork: some 0.05 s of small packets."""
 
+PART = 1 << 26
+"""Bytes that one fork reads at most: what it has read is there twice until it is taken."""
+
 LOOK = 1 << 20
 """Bytes in which the beginning of a record is looked for."""
 
@@ -68,6 +71,7 @@ class Ahead:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._forks: dict[int, forks.Fork[Any]] = {}
+        self._at = 0
         capture, file = reading.capture, reading.file
         parser, size = capture.stream.parser, capture.size
         if file is None or size is None or capture.stream.packed:
@@ -78,23 +82,43 @@ class Ahead:
         windows = reading.columns.windows
         if windows is not None:
             count = min(count, 1 + windows.helpers(size // SMALLEST))
+        if count > 1:
+            self._count, self._part = count, min(size // count, PART)
+            self._begin()
+
+    def _begin(self) -> None:
+        """Forks for the next parts, one in so many is left to be read here."""
+        reading, at, part = self._reading, self._at, self._part
+        capture, file, parser = reading.capture, reading.file, reading.capture.stream.parser
+        assert file is not None
+        assert capture.size is not None
+        assert isinstance(parser, BulkPcap | BulkPcapng)
+        self._at = end = min(at + self._count * part, capture.size)
+        if capture.size - end < part:
+            self._at = end = capture.size
         begins: list[int] = []
-        for number in range(1, count):
-            at = size * number // count & ~3  # blocks of pcapng begin at multiples of four
-            found = parser.find(os.pread(file, LOOK, at))
-            if found is not None and at + found > max([capture.position, *begins]):
-                begins.append(at + found)
-        makes = [partial(_part, reading, *each) for each in pairwise([*begins, size])]
-        self._forks = dict(zip(begins, forks.begun(makes), strict=False))
+        for number in range(1, self._count):
+            place = at + (end - at) * number // self._count & ~3  # as blocks of pcapng begin
+            found = parser.find(os.pread(file, LOOK, place))
+            if found is not None and place + found > max([capture.position, *begins]):
+                begins.append(place + found)
+        if not begins and end < capture.size:
+            self._begin()  # nobody can tell here; further on perhaps
+            return
+        makes = [partial(_part, reading, *each) for each in pairwise([*begins, end])]
+        self._forks |= zip(begins, forks.begun(makes), strict=False)
         capture.until = min(self._forks, default=None)
 
     def look(self) -> None:
         """Take what a fork has read, if this reading has come to where that begins."""
         capture = self._reading.capture
         while capture.until is not None and capture.position >= capture.until:
-            fork = self._forks.pop(capture.until)
+            place = capture.until
+            if len(self._forks) == 1 and self._at < (capture.size or 0):
+                self._begin()  # others go on while this one is taken
+            fork = self._forks.pop(place)
             parser = capture.stream.parser
-            if parser is not None and parser.between == capture.until:
+            if parser is not None and parser.between == place:
                 with contextlib.suppress(forks.Lost):  # it is read here then
                     _join(self._reading, fork)
             fork.close()

@@ -122,6 +122,8 @@ class _Running(Growing):
             super()._progress(status)
 
     def _give(self) -> None:
+        assert self.windows is not None
+        self.windows.trim()  # while the other takes it, both have it
         if self._stand is None and self.latest is not None:
             self._giver.give(self.latest)
             self.latest = self._before = None  # it is the other's now
