@@ -131,7 +131,10 @@ class Tracker:
         It can be of no other connection than this one, the only one of its addresses and ports,
         and time has come to it.
         """
-        changes = connection.observe(segment, Moment.SEEN, segment.time_ns)
+        self.moved(connection, connection.observe(segment, Moment.SEEN, segment.time_ns))
+
+    def moved(self, connection: Connection, changes: tuple[StateChange, ...]) -> None:
+        """Ends were moved by a segment of now: their timers run."""
         if changes:
             self._timers.note(connection, changes, self.now_ns)
 

@@ -71,6 +71,26 @@ def stays(me: Half, peer: Half, told: Row) -> bool:
     return not 0 < before < _HALF or kind & WRONG != 0 or not me.data.near(seq, length)
 
 
+def fits(me: Half, peer: Half, told: Row) -> bool:
+    """Whether the views do nothing of it but what :func:`views` does; wherever the ends stand."""
+    kind, _, _, seq, ack, length, _, _, _, echo, _ = told
+    fwd, rev = me.flow, peer.flow
+    captured, heard = rev.next_seq, peer.signs.next
+    if length == 1 or captured is None or heard is None or fwd.next_seq is None:
+        return False
+    if (captured - ack) & _MASK >= _HALF or (heard - ack) & _MASK >= _HALF:
+        return False
+    if kind & TIMED:
+        ticks = peer.signs.ticks
+        strange = ticks is not None and (echo - ticks + STRANGE_TICKS) & _MASK
+        if echo and strange > 2 * STRANGE_TICKS:
+            return False
+    before = (fwd.next_seq - seq) & _MASK
+    if not length:
+        return before != 1 and not rev.kept_alive
+    return not 0 < before < _HALF or not me.data.near(seq, length)
+
+
 def counted(me: Half, kind: int) -> bool:
     """Whether a mark of congestion, its echo and a wrong checksum are only counted.
 
@@ -94,14 +114,30 @@ def go(
     sack: Callable[[Half], Blocks],
 ) -> None:
     """All views take the segment; ``sack`` tells what an end has said of that latest."""
-    _, time, frame, seq, ack, length, window, _, _, _, size = told
-    end = (seq + length) & _MASK
-    _in_zeek(analysis, me, peer, time, (seq, ack, length, size))
+    in_zeek(analysis, me, peer, told)
+    views(analysis, me, peer, told, sack)
+    # halfconn.End, connection.Connection
+    _in_end(me.end, peer.end, told)
+    connection.last_ns = told[1]
+    if connection._third:
+        connection._data_began = True
+
+
+def views(
+    analysis: Analysis,
+    me: Half,
+    peer: Half,
+    told: Row,
+    sack: Callable[[Half], Blocks],
+    fin: int = 0,
+) -> None:
+    """The marks, the vital signs and the completeness take it; ``fin``: it is a FIN, too (1)."""
+    _, time, frame, seq, ack, length, window, *_ = told
+    end, takes = (seq + length + fin) & _MASK, length + fin
     # marks.MarkAnalyzer
-    fwd, rev = me.flow, peer.flow
-    marks = analysis.marks
+    fwd, rev, marks = me.flow, peer.flow, analysis.marks
     rev.flight_known = True
-    _say(marks, me, rev, told)
+    _say(marks, me, rev, told, fin)
     if ack != fwd.last_ack:
         fwd.dup_frame, fwd.dup_acks = frame, 0
     if rev.vouched is None or (rev.vouched - ack) & _MASK >= _HALF:
@@ -115,14 +151,15 @@ def go(
     before = (known - seq) & _MASK
     old, again, spurious = 0, False, False
     if 0 < before < _HALF:
-        old = min(length, before) - fwd.log.fill(seq, end)
-    if length:
-        spurious = rev.last_ack is not None and (rev.last_ack - end) & _MASK < _HALF
+        old = min(takes, before) - fwd.log.fill(seq, end)
+    if takes:
+        last = rev.last_ack
+        spurious = length > 0 and last is not None and (last - seq - length) & _MASK < _HALF
         if spurious:
             _count(marks, me, MarkName.SPURIOUS_RETRANSMISSION)
             _count(marks, me, MarkName.RETRANSMISSION)
-        elif 1 < before < _HALF:
-            again = _again(marks, me, peer, told, sack)
+        elif 0 < before < _HALF and (before > 1 or not length):
+            again = _again(marks, me, peer, told, sack, end)
         fwd.log.add(seq, end, frame, time)
     if (end - known - 1) & _MASK < _HALF - 1:
         fwd.next_seq, fwd.next_frame, fwd.next_ns = end, frame, time
@@ -132,18 +169,15 @@ def go(
     rev.log.acknowledge(ack, time)
     # vitals.Signs
     _sent(me.signs, told)
-    if length:
+    if fin:
+        me.signs._take_odd_flags(frame, fin, time)
+    if takes:
         repeated = old > 0
-        if repeated or again:
+        if length and (repeated or again):
             _sent_again(me.signs, told, repeated=repeated, spurious=spurious)
-        _waits(me.signs, told)
+        _waits(me.signs, told, end)
     _heard(peer.signs, ack, time)
-    # halfconn.End, connection.Connection, completeness.Completeness
-    _in_end(me.end, peer.end, told)
-    connection.last_ns = time
-    if connection._third:
-        connection._data_began = True
-    analysis.completeness._value |= 8 if length else 4
+    analysis.completeness._value |= (8 if length else 4) | fin << 4
 
 
 def _count(marks: MarkAnalyzer, me: Half, name: MarkName) -> None:
@@ -151,7 +185,7 @@ def _count(marks: MarkAnalyzer, me: Half, name: MarkName) -> None:
     marks.counts[me.side][name] += 1
 
 
-def _say(marks: MarkAnalyzer, me: Half, rev: Flow, told: Row) -> None:
+def _say(marks: MarkAnalyzer, me: Half, rev: Flow, told: Row, fin: int) -> None:
     """As ``marks._windows_and_repeats``."""
     kind, _, _, seq, ack, length, window, *_ = told
     fwd = me.flow
@@ -160,6 +194,8 @@ def _say(marks: MarkAnalyzer, me: Half, rev: Flow, told: Row) -> None:
         _count(marks, me, MarkName.LOST_SEGMENT)
         fwd.log.missed(known, seq, fwd.vouched)
         fwd.flight_known = False
+    if fin:
+        return
     if length:
         edge = None if rev.scale is None else rev.last_ack
         if edge is not None and not (edge + rev.window_bytes - seq - length) & _MASK:
@@ -173,9 +209,17 @@ def _say(marks: MarkAnalyzer, me: Half, rev: Flow, told: Row) -> None:
 
 
 def _again(
-    marks: MarkAnalyzer, me: Half, peer: Half, told: Row, sack: Callable[[Half], Blocks]
+    marks: MarkAnalyzer,
+    me: Half,
+    peer: Half,
+    told: Row,
+    sack: Callable[[Half], Blocks],
+    after: int,
 ) -> bool:
-    """As ``marks.MarkAnalyzer._sent_again``, of what lies before the furthest; not if overtaken."""
+    """As ``marks.MarkAnalyzer._sent_again``, of what lies before the furthest; not if overtaken.
+
+    ``after``  the number behind it
+    """
     _, time, _, seq, _, length, *_ = told
     fwd, rev, end = me.flow, peer.flow, (seq + length) & _MASK
     if rev.dup_acks >= 2 and 0 <= time - rev.last_ack_ns < FAST_NS:
@@ -191,7 +235,8 @@ def _again(
             _count(marks, me, MarkName.RETRANSMISSION)
             return True
     limit = marks.initial_rtt_ns
-    known = end == fwd.next_seq or fwd.log.covers(seq, end)
+    known = after == fwd.next_seq or fwd.log.covers(seq, end)
+    known = known or (rev.last_ack is not None and (rev.last_ack - after) & _MASK < _HALF)
     if not known and 0 <= time - fwd.next_ns < (REORDER_NS if limit is None else limit):
         _count(marks, me, MarkName.OUT_OF_ORDER)
         return False
@@ -199,13 +244,12 @@ def _again(
     return True
 
 
-def _in_zeek(
-    analysis: Analysis, me: Half, peer: Half, time: int, numbers: tuple[int, int, int, int]
-) -> None:
-    """As ``zeek.ZeekView.observe``."""
-    seq, ack, length, size = numbers
+def in_zeek(analysis: Analysis, me: Half, peer: Half, told: Row) -> None:
+    """As ``zeek.ZeekView.observe``, of what is no SYN, FIN or reset."""
+    _, time, _, seq, ack, length, *_, size = told
     view, zeek, other = analysis.zeek, me.zeek, peer.zeek
-    view._last_ns = time
+    if not (zeek.did_close and other.did_close):
+        view._last_ns = time
     zeek.packets += 1
     zeek.ip_bytes += size
     slot = me.letters[0 if length else 1]
@@ -272,10 +316,9 @@ def _sent_again(signs: Signs, told: Row, *, repeated: bool, spurious: bool) -> N
         signs.stuck_len = length
 
 
-def _waits(signs: Signs, told: Row) -> None:
+def _waits(signs: Signs, told: Row, end: int) -> None:
     """The rest of ``vitals.Signs._take_data``."""
-    time, seq, length = told[1], told[3], told[5]
-    end, una = (seq + length) & _MASK, signs.una
+    time, length, una = told[1], told[5], signs.una
     biggest = signs._biggest
     if length > signs.largest_acked and (biggest is None or length > biggest[1]):
         signs._biggest = end, length

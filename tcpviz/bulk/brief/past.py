@@ -24,9 +24,10 @@ from tcpviz.bulk.brief.rows import (
 )
 from tcpviz.bulk.long.recall import PlacesOfData, Reader, WaitingData
 from tcpviz.bulk.views import Views
+from tcpviz.core import arrivals, departures
 from tcpviz.core.analysis import Analysis
-from tcpviz.core.claims import Certainty
-from tcpviz.core.connection import Connection
+from tcpviz.core.claims import Certainty, StateChange
+from tcpviz.core.connection import Connection, Moves
 from tcpviz.core.doubt import LEAST_REACH, may_vindicate
 from tcpviz.core.halfconn import Sums
 from tcpviz.core.marks import MarkName
@@ -45,6 +46,7 @@ from tcpviz.core.zeek_gaps import (
 
 _MASK, _HALF = 0xFFFFFFFF, 1 << 31
 _TALKING = (ZeekState.ESTABLISHED, ZeekState.PARTIAL)
+_FOLLOWED = (*_TALKING, ZeekState.CLOSED)
 
 
 class Half(Views):
@@ -73,20 +75,28 @@ class Half(Views):
         self.data = contents
 
     @property
+    def viewed(self) -> bool:
+        """It has said enough for all views, and nothing is open in them."""
+        flow, signs = self.flow, self.signs
+        return (
+            None not in (flow.next_seq, flow.last_ack, signs.next, signs.una, self.end.first_seq)
+            and flow.probe_end is None
+            and signs.zero_since_ns is None
+            and self.zeek.state in _FOLLOWED
+        )
+
+    @property
     def stands(self) -> bool:
-        """It has said enough, and nothing is open about it."""
-        end, flow, zeek, claim = self.end, self.flow, self.zeek, self.end.claim
+        """It is open, and nothing is open about it."""
+        end, zeek, claim = self.end, self.zeek, self.end.claim
         self.knows = 2 if claim.certainty is Certainty.SEEN else 1
         if claim.certainty is Certainty.UNKNOWN or end.assumed_from is not None:
             self.knows = 0
         self.round = zeek.seq_wraps > 0 or zeek.ack_wraps > 0
         return (
             claim.state is State.ESTABLISHED
-            and None not in (end.snd_nxt, end.snd_una, end.rcv_nxt, end.first_seq, flow.next_seq)
-            and None not in (flow.last_ack, self.signs.next, self.signs.una)
+            and None not in (end.snd_nxt, end.snd_una, end.rcv_nxt)
             and (end.fin is None and end.received is None)
-            and flow.probe_end is None
-            and self.signs.zero_since_ns is None
             and zeek.state in _TALKING
             and not zeek.fin_count
             and end.segments > 0
@@ -109,6 +119,7 @@ class Past:
         self.connection, self._analysis = connection, connection.analysis
         self.reader = reader
         self._halves: tuple[Half, Half] | None = None
+        self._viewed = False
 
     def _both(self) -> tuple[Half, Half]:
         connection, analysis = self.connection, self._analysis
@@ -127,10 +138,10 @@ class Past:
     def ready(self) -> bool:
         """Whether it stands so that what is plain could come."""
         connection, analysis = self.connection, self._analysis
-        client, server = connection.client, connection.server
-        if client.claim.state is not State.ESTABLISHED or server.claim.state is not client.state:
-            return False
         marks, zeek = analysis.marks, analysis.zeek
+        self._viewed = False
+        if not connection._third and connection.client.claim.state is not State.ESTABLISHED:
+            return False
         if len(zeek._seen_first) < 2 or len(analysis.vitals._sides) < 2:
             return False
         if self._halves is None:
@@ -138,14 +149,48 @@ class Past:
         one, two = self._halves
         if one.flow is not marks._client or (one.zeek is zeek._orig) is not (one.letters == "DA"):
             self._halves = one, two = self._both()
-        return (
-            one.stands
-            and two.stands
+        self._viewed = (
+            one.viewed
+            and two.viewed
             and (connection._third or (connection.midstream and connection.last_syn_ns is None))
             and (marks.initial_rtt_ns is not None or marks._syn_ns is None)
             and not (connection.watched or connection.superseded or connection.older)
             and connection.former is None
         )
+        return self._viewed and one.stands and two.stands
+
+    def partly(self, server: bool, place: int) -> tuple[StateChange, ...] | None:
+        """The core takes what its ends are moved by, and its views by numbers; how they moved.
+
+        ``None`` where that is not all; else whether it is :meth:`ready` has to be asked again.
+        """
+        rows, connection = self.rows, self.connection
+        if not (self._viewed and rows.partly[place] and connection._third):
+            return None
+        assert self._halves is not None
+        one, two = self._halves
+        me, peer = (two, one) if server else (one, two)
+        told, fin = rows.told[place], rows.flags[place] & 1
+        if not elsewhere.fits(me, peer, told):
+            return None
+        segment = rows.without_data(place, self._ways[server])
+        mine, theirs, time = me.end, peer.end, told[1]
+        mine.count(segment)
+        if fin:
+            self._analysis.zeek.observe(segment, me.side)
+        else:
+            elsewhere.in_zeek(self._analysis, me, peer, told)
+        elsewhere.views(self._analysis, me, peer, told, self._sack, fin)
+        self._said(me, told[0], place)
+        connection.last_ns = time
+        connection._data_began = True
+        moves = Moves(connection, told[2], time)
+        if departures.sent(moves, mine, theirs, segment):
+            mine.note_sent(segment, theirs)
+            arrivals.assumed(moves, theirs, mine, segment)
+        elif mine.doubted and mine.doubted[-1] is segment:
+            mine.doubted[-1] = rows.segment(place)
+        return moves.changes
 
     def over(self, server: bool, told: Row, place: int) -> bool:
         """Go past a segment that the ``server``, or the client, has sent; false: it is not plain.
@@ -163,14 +208,18 @@ class Past:
             elsewhere.go(self.connection, self._analysis, me, peer, told, self._sack)
         else:
             return False
-        kind, flow = told[0], me.flow
+        self._said(me, told[0], place)
+        return True
+
+    @staticmethod
+    def _said(me: Half, kind: int, place: int) -> None:
+        """What is read again of it if anybody asks: its data, and its SACK blocks."""
         if kind & KEPT:
             me.data.add_place(place)
         if kind & SELECTIVE:
             me.sacked = place
-        elif flow.sack or me.sacked is not None:
-            flow.sack, me.sacked = (), None
-        return True
+        elif me.flow.sack or me.sacked is not None:
+            me.flow.sack, me.sacked = (), None
 
     def segment(self, server: bool, place: int) -> Segment:
         """The segment at a place, for the core to take it now: it finds all that it may ask.

@@ -52,7 +52,7 @@ RIGHT, TIMED, SELECTIVE, KEPT, MARKED, ECHOED, WRONG = 1, 2, 4, 8, 16, 32, 64
 And it met congestion on its way, or tells of that; its checksum is wrong.
 """
 
-_ACK, _PSH, _SYN, _ECE = 16, 8, 2, 64
+_ACK, _PSH, _SYN, _FIN, _ECE = 16, 8, 2, 1, 64
 _TOLD = np.uint16(0x1D)  # FIN, RST, PSH, ACK: what has no options of its own, nor urgent data
 
 
@@ -64,6 +64,7 @@ class Rows:
     ``there``   of each segment whether it goes the same way as its flow's first one
     ``bare``    of each whether all that the core asks of it, but for its data, is in its numbers
     ``flags``   of each its flags, and the reserved bits above them
+    ``partly``  of each whether it is bare, and only a FIN if it is anything but data and an ACK
     ``plain``   of each whether it may be plain: it is odd in nothing that can be seen of it alone
     ``told``    of each its numbers
     """
@@ -96,6 +97,9 @@ class Rows:
         self.told: list[Row] = list(zip(*(each.tolist() for each in columns), strict=True))
         self.plain: list[bool] = plain.tolist()
         self.bare: list[bool] = bare.tolist()
+        open_window = (row["window"] > 0) & (row["ack"] != 0) & (row["length"] < LONGEST)
+        talks = row["flags"] & np.uint16(0xFFFF ^ (_PSH | _FIN)) == _ACK
+        self.partly: list[bool] = (bare & open_window & talks).tolist()
         self._decoder = Decoder(verify=True)
 
     def segment(self, place: int) -> Segment:

@@ -80,8 +80,13 @@ class Briefly:
             if ready and plain[place] and past.over(server, told[place], place):
                 tracker.now_ns = moment
                 continue
-            segment = past.segment(server, place)
             tracker.tick(moment)
+            changes = past.partly(server, place)
+            if changes is not None:
+                tracker.moved(connection, changes)
+                ready = past.ready()
+                continue
+            segment = past.segment(server, place)
             if int(segment.flags) & SYN and connection is not tracker.followed.of(
                 segment, Moment.SEEN
             ):
