@@ -42,6 +42,12 @@ GROWING_SHARE = 1
 LEAST_S = 0.25
 """The least time between two tables."""
 
+TELLING = 1 << 17
+"""A table of fewer segments does not tell how long a larger one takes."""
+
+SOON_S = 1.0
+"""What is read in less time needs no such table before."""
+
 LONG = 4096
 """A connection of more segments than this is made when the table is, not when it is looked at."""
 
@@ -215,9 +221,14 @@ class Growing:
         read = self.status.position - self._position
         if left <= 0 or read <= 0:
             return True  # nobody knows how much comes: a pipe, a file that grows
+        if (hands := forks.hands()) > 1:
+            from tcpviz.bulk.segments.ahead import PART
+
+            left = max(left - PART * (hands - 1), left // hands)  # others have read that, maybe
         takes = self._took * self._reading.columns.count / max(self._rows, 1)
-        # Others may have read a part of it already (tcpviz.bulk.segments.ahead).
-        return left * (now - self._made_at) / read > takes * forks.hands()
+        if self._rows < TELLING:
+            takes = min(takes, SOON_S)
+        return left * (now - self._made_at) / read > takes
 
     def _make(self, *, whole: bool) -> None:
         reading = frozen(self._reading)
