@@ -13,7 +13,7 @@ from dataclasses import replace
 from tcpviz.wire.frame import Frame
 from tests.wire import packets
 
-_FLAGS = (0x10, 0x10, 0x12, 0x14, 0x04, 0x18, 0x11, 0x01, 0x00, 0x29, 0x52, 0x90)
+_FLAGS = (0x10, 0x10, 0x12, 0x14, 0x04, 0x18, 0x11, 0x01, 0x00, 0x29, 0x52, 0x90, 0x28, 0x09)
 
 
 def _ports(data: bytes) -> tuple[int, int, int, int]:
@@ -81,6 +81,8 @@ def _alone(dice: random.Random, like: Frame) -> list[Frame]:
     said = [(flags, size, seq, ack, dice.choice((0, 512, 1024)))]
     if flags & 0x17 == 0x10 and dice.random() < 0.5:
         said.append((0x04, 0, ack, 0, 0))
+    if not flags & 0x16 and dice.random() < 0.6:
+        said.append((0x14, 0, 0, (seq + (flags & 1)) & 0xFFFFFFFF, 0))
     out = []
     for place, (bits, length, number, back, window) in enumerate(said):
         src, dst = ends[:: 1 - 2 * place]

@@ -71,6 +71,19 @@ def test_nearly_none_is_followed(tmp_path: Path, way: str) -> None:
     assert other == one
 
 
+def test_floods_and_scans_without_syns(tmp_path: Path) -> None:
+    """ACKs, answers, resets; segments without any flag, or with those of a Christmas tree."""
+    path = tmp_path / "parts.pcap"
+    visits(path, 20, 6)
+    path.write_bytes(variants.pcap(parted(frames_of(path), 6, ways="a", lone=10)))
+    building = built(path)
+    # All but those with a closed window, with SYN and FIN, and so on.
+    assert building.shapes.partial(building.array["shape"]).sum() > 100
+    assert differences(path, building) == []
+    one, other = tables(path)
+    assert other == one
+
+
 @pytest.mark.parametrize("way", ["c", "s", "t"])
 def test_a_transfer_of_one_direction(tmp_path: Path, way: str) -> None:
     path = tmp_path / "parts.pcap"

@@ -90,8 +90,8 @@ def test_connections_of_every_sort(tmp_path: Path) -> None:
         met |= check(path)
     path.write_bytes(variants.pcap(scan(random.Random(5), 400, 0)))
     met |= check(path)
-    various(path, 150, 5, 100)
-    path.write_bytes(variants.pcap(parted(frames_of(path), 5)))
+    various(path, 80, 5, 100)
+    path.write_bytes(variants.pcap(parted(frames_of(path), 5, lone=0.9)))
     met |= check(path)
     known = {(str(code), name) for code, name in facts._OF}
     known |= {("reset", "bytes"), ("ports-reused", "")}

@@ -71,8 +71,14 @@ class Partial(Work):
         self.side = up != up[first][self.part]
         self.both = np.zeros(len(first), np.bool_)
         self.both[self.part[np.flatnonzero(self.side)]] = True
+        begun = self.flags[first]
+        # What opens nothing is alone, or refused: a scan.
+        self._probes = begun & (SYN | ACK | RST) == 0
+        self._refused = self._probes & self.both & (self.last == first + 1)
+        self._refused &= self.rst[self.last]
+        self.wrong |= self._probes & (self.last > first) & ~self._refused
         # Who is heard of from the middle on has acknowledged something.
-        self.wrong |= self.both & ((self.flags[first] & (SYN | ACK)) != ACK)
+        self.wrong |= self.both & (begun & (SYN | ACK) != ACK) & ~self._refused
         self._turned = answers(self.flags[first])
         self.side ^= self._turned[self.part]
         self._sender = 2 * self.part.astype(np.intp)
@@ -83,6 +89,19 @@ class Partial(Work):
         mine, theirs = self.seq[self.first], ack[np.minimum(said, self.count - 1)]
         turned = self._turned
         return np.where(turned, theirs, mine), np.where(turned, mine, theirs)
+
+    def _number(self, ack: Array) -> None:
+        super()._number(ack)
+        # Zeek begins one below the first that was captured: that comes round.
+        bare = (self.flags[self.first] & SYN == 0)[self.part]
+        self.odd |= (self.seq == self.rel.view(np.uint32)) & (self.length > 0) & bare
+        refusal = self.last[self._refused]
+        said = ack[refusal] - self.seq[refusal - 1]
+        fits = (said <= self.end[refusal - 1].view(np.uint32)) | ~self.has_ack[refusal]
+        self.wrong[self.part[refusal[~fits]]] = True
+        # It has no number of its own.
+        self.rel[refusal], self.end[refusal], self.odd[refusal] = 0, 0, False
+        self.back[refusal] = said.view(np.int32)
 
     def _look_back(self) -> None:
         super()._look_back()
@@ -107,6 +126,12 @@ class Partial(Work):
     _refin = _resent
 
     @property
+    def probes(self) -> Array:
+        """Segments that open nothing, and are those of a scan where they are all there is."""
+        probes: Array = self._probes[self.part] & (self.index == self.first[self.part])
+        return probes
+
+    @property
     def variety(self) -> Array:
         """Of each connection a number that tells apart what its signature does not."""
         first = self.first
@@ -116,6 +141,7 @@ class Partial(Work):
         flips = _LIKELY[sport] & (~_LIKELY[dport] | (~syn & (sport < dport)))
         flips &= self.flags[first] & (SYN | ACK) != SYN
         numbers: Array = flips.astype(np.uint64) + _SEEN
+        numbers += np.where(self._probes, 2 * self.flags[first] + 2, 0).astype(np.uint64)
         return numbers
 
 
@@ -146,6 +172,7 @@ def fits(w: Partial) -> Array:
     ok &= ~w.closed | (empty & ~w.fin)
     reset = (flags == RST) | ((flags == RST | ACK) & heard)
     ok |= reset & empty & (w.index == w.last[w.part])
+    ok |= w.probes & empty
     ok |= ((flags == SYN) | ((flags == SYN | ACK) & heard)) & empty & (w.index == w.first[w.part])
     again = w.again
     on[again] = w.rel[again] == 0

@@ -123,7 +123,9 @@ def _of_some(portion: Portion, kind: type[Work]) -> dict[tuple[str, str], Array]
 def _window(work: Work, at: int) -> Array:
     """As ``End.window`` has it: the one last offered, by the scale that both have agreed upon."""
     latest = np.full(len(work.first), -1, np.int64)
-    mine = np.flatnonzero((work.side == bool(at)) & ~work.rst)
+    # Segments without ACK are nobody's who is in a connection.
+    says = (work.has_ack & ~work.rst) | (work.flags & SYN != 0)
+    mine = np.flatnonzero((work.side == bool(at)) & says)
     latest[work.part[mine]] = mine  # the last one stays
     scale = work.array["scale"]
     asked = (
