@@ -71,7 +71,7 @@ def stays(me: Half, peer: Half, told: Row) -> bool:
     return not 0 < before < _HALF or kind & WRONG != 0 or not me.data.near(seq, length)
 
 
-def fits(me: Half, peer: Half, told: Row) -> bool:
+def fits(me: Half, peer: Half, told: Row, fin: int) -> bool:
     """Whether the views do nothing of it but what :func:`views` does; wherever the ends stand."""
     kind, _, _, seq, ack, length, _, _, _, echo, _ = told
     fwd, rev = me.flow, peer.flow
@@ -87,7 +87,7 @@ def fits(me: Half, peer: Half, told: Row) -> bool:
             return False
     before = (fwd.next_seq - seq) & _MASK
     if not length:
-        return before != 1 and not rev.kept_alive
+        return fin > 0 or (before != 1 and not rev.kept_alive)
     return not 0 < before < _HALF or not me.data.near(seq, length)
 
 

@@ -171,7 +171,7 @@ class Past:
         one, two = self._halves
         me, peer = (two, one) if server else (one, two)
         told, fin = rows.told[place], rows.flags[place] & 1
-        if not elsewhere.fits(me, peer, told):
+        if not elsewhere.fits(me, peer, told, fin):
             return None
         segment = rows.without_data(place, self._ways[server])
         mine, theirs, time = me.end, peer.end, told[1]

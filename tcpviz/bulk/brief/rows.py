@@ -97,9 +97,9 @@ class Rows:
         self.told: list[Row] = list(zip(*(each.tolist() for each in columns), strict=True))
         self.plain: list[bool] = plain.tolist()
         self.bare: list[bool] = bare.tolist()
-        open_window = (row["window"] > 0) & (row["ack"] != 0) & (row["length"] < LONGEST)
-        talks = row["flags"] & np.uint16(0xFFFF ^ (_PSH | _FIN)) == _ACK
-        self.partly: list[bool] = (bare & open_window & talks).tolist()
+        closes = bare & (row["flags"] & np.uint16(0xFFFF ^ _PSH) == _FIN | _ACK)
+        closes &= (row["window"] > 0) & (row["ack"] != 0) & (row["length"] < LONGEST)
+        self.partly: list[bool] = (closes | (plain & (kind < MARKED))).tolist()
         self._decoder = Decoder(verify=True)
 
     def segment(self, place: int) -> Segment:
