@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from tcpviz.ui.bulksession import BulkSession
 from tcpviz.ui.driver import SleepingDriver, StillDriver
 from tcpviz.ui.keyoverlay import PressedKeys
 from tcpviz.ui.keys import ACTIONS
+from tcpviz.ui.lines import LinesView
 from tcpviz.ui.looks import Looks
 from tcpviz.ui.menu import Menu
 from tcpviz.ui.playback import Pace
@@ -239,9 +241,17 @@ class TcpvizApp(App[int]):
         self.wear(self._choices[(place + 1) % len(self._choices)])
 
     def wear(self, looks: Looks) -> None:
+        """Put other looks on everything, sheets that lie over the panes too."""
         self.looks = looks
         self.theme = looks.theme.name
         self._main.wear(looks)
+        for screen in self.screen_stack[1:]:
+            if isinstance(screen, SheetScreen):
+                screen.looks = looks
+            for view in screen.query(LinesView):
+                view.wear(looks)
+            # Textual passes over the screen that is on top.
+            self.call_next(partial(self.stylesheet.update, screen, animate=False))
 
     def pop_screen(self) -> AwaitComplete:
         """Take away what lies over the main screen, which itself stays.

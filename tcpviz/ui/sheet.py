@@ -228,9 +228,6 @@ class SheetScreen(Screen[None]):
 
     def action_theme(self) -> None:
         self.app_.next_looks()
-        self.looks = self.app_.looks
-        for view in (self._sheet, self._foot):
-            view.wear(self.looks)
         self.redraw()
 
     def action_close(self) -> None:

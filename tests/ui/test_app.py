@@ -17,7 +17,7 @@ from tcpviz.ui.app import TcpvizApp
 from tcpviz.ui.help import HelpScreen
 from tcpviz.ui.keys import ACTIONS
 from tcpviz.ui.lines import LinesView
-from tcpviz.ui.looks import BAR_ALARM, BAR_STRONG
+from tcpviz.ui.looks import BAR_ALARM, BAR_STRONG, every
 from tcpviz.ui.plan import Pane
 from tcpviz.ui.playback import Mode, Pace
 from tcpviz.ui.screen import MainScreen
@@ -359,6 +359,21 @@ async def test_an_unexpected_exception_ends_the_program_and_prints_no_traceback(
     assert isinstance(app.failure, ZeroDivisionError)
     assert app.return_code == 1
     assert "Traceback" not in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("key", ["4", "question_mark", "colon"])
+async def test_what_lies_over_the_panes_wears_other_looks_too(key: str) -> None:
+    app = TcpvizApp(FakeFeed(conversation()), behaviour=QUIET, looks="dark")
+    light = next(each for each in every() if each.name == "light")
+    async with running(app) as pilot:
+        await pilot.press(key)
+        await settle(pilot, lambda: len(app.screen_stack) > 1)
+        app.wear(light)
+        await pilot.pause()
+        views = list(app.screen.query(LinesView))
+        assert all(view.looks is light for view in views)
+        under = [each.styles.background for each in (app.screen, *app.screen.query("Vertical"))]
+        assert all(each.brightness > 0.5 for each in under if each.a > 0)
 
 
 async def test_an_answer_to_a_key_is_no_alarm() -> None:
