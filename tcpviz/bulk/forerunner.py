@@ -95,6 +95,11 @@ class Forerunner:
 
             forerun.run(path, self.about, memory, self.arena, into)
 
+    @property
+    def pid(self) -> int | None:
+        """The process's, while it is there."""
+        return self._pid or None
+
     def stop(self) -> None:
         """It ends at once, and its forks; it has nothing that would be missed. From any thread."""
         with self._lock:

@@ -94,6 +94,8 @@ class Beating(_Base):
         if second != self._second:
             self._second = second
             self.memory = resident_bytes()
+            if self.memory is not None:
+                self.memory += getattr(session.feed, "beside", 0)
             if session.live and not session.story and not session.pump.done:
                 # A second's grace: what is in the queue is older than the clock.
                 session.tick(time.time_ns() - 1_000_000_000)

@@ -16,6 +16,7 @@ from tcpviz.core.connection import Connection
 from tcpviz.core.records import Record
 from tcpviz.sources.feed import Feed, FeedStatus
 from tcpviz.sources.files import FileFeed, open_capture
+from tcpviz.ui.process import resident_bytes, shared_bytes
 
 if TYPE_CHECKING:
     from tcpviz.bulk.forerunner import Forerunner
@@ -73,6 +74,19 @@ class BulkFeed:
         """Bytes of columns that lie on disk."""
         windows = None if self._growing is None else self._growing.windows
         return 0 if windows is None else windows.on_disk
+
+    @property
+    def beside(self) -> int:
+        """Bytes of memory for it that are not counted as this process's.
+
+        That is what the process takes that reads it; later what it has left, until it is looked at.
+        """
+        ahead = None if self._ahead is None else self._ahead.pid
+        if ahead is not None:
+            return resident_bytes(ahead) or 0
+        windows = None if self._growing is None else self._growing.windows
+        shared = 0 if windows is None else windows.shared
+        return max(shared - shared_bytes(), 0) if shared else 0
 
     def batches(self) -> Iterator[list[Record]]:
         """Read it; nothing is given but where ``instead`` gives it. Raises SourceError."""

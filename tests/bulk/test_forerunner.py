@@ -24,7 +24,7 @@ if not sys.platform.startswith("linux"):
 from tcpviz.bulk import forerunner
 from tcpviz.bulk.forerunner import Forerunner
 from tcpviz.bulk.segments.reading import Unsuited
-from tcpviz.bulk.segments.windows import Windows
+from tcpviz.bulk.segments.windows import ROW_BYTES, Windows
 from tcpviz.bulk.tables import forerun, growing
 from tcpviz.bulk.tables.growing import Growing, Snapshot
 from tcpviz.wire.frame import Frame
@@ -116,8 +116,14 @@ def test_what_is_handed_over_is_what_the_core_says(tmp_path: Path) -> None:
     losses.write(path, "visits-20", 0.005)
     heard = compared(path)
     assert heard.handed_over
+    assert heard.ahead is not None
+    assert heard.ahead.pid is None
     latest = heard.tables[-1]
     assert len(latest.building.followed) > 20
+    # The columns are not this process's own, but count as if they were.
+    rows = latest.reading.columns.count
+    assert heard.growing.windows is not None
+    assert heard.growing.windows.shared == rows * ROW_BYTES > 0
     status = heard.growing.status
     assert status.done
     assert status.segments == status.frames == latest.reading.columns.count
