@@ -120,7 +120,8 @@ class Forerunner:
 
 def begun(path: str, memory: int | None) -> Forerunner | None:
     """One that reads this file, if it can be had and would help. Close it."""
-    if not sys.platform.startswith("linux") or processors() < 2 or not single():
+    able = sys.platform.startswith("linux") and hasattr(os, "fork")
+    if not able or processors() < 2 or not single():
         return None
     with contextlib.suppress(OSError, ValueError, OverflowError):
         about = os.stat(path)  # noqa: PTH116 - a Path would cost more
