@@ -15,6 +15,7 @@ import pytest
 from tcpviz.bulk.connections import onesided, partly
 from tcpviz.bulk.tables.by_end import by_end, with_marks
 from tcpviz.bulk.tables.table import Table
+from tests.bench import losses
 from tests.bench.generate import stream, visits
 from tests.bulk import variants
 from tests.bulk.compare import built, differences, scalar, stories, tables
@@ -69,6 +70,17 @@ def test_nearly_none_is_followed(tmp_path: Path, way: str) -> None:
     assert building.follower.segments < 10 * shapes + 6 * len(building.followed) + count / 50
     one, other = tables(path)
     assert other == one
+
+
+@pytest.mark.parametrize("way", ["c", "t"])
+def test_acknowledgements_of_data_that_nobody_saw(tmp_path: Path, way: str) -> None:
+    """Their SACK blocks say nothing; they repeat what was acknowledged, whatever the window."""
+    path, dice = tmp_path / "parts.pcap", random.Random(7)
+    losses.put(path, losses.KINDS["visits-5"](0.01, dice), dice)
+    path.write_bytes(variants.pcap(parted(frames_of(path), 7, ways=way, lone=0)))
+    building = built(path)
+    assert building.array["repeats"].sum() > 40
+    assert differences(path, building) == []
 
 
 def test_floods_and_scans_without_syns(tmp_path: Path) -> None:

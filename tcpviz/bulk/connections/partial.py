@@ -23,7 +23,7 @@ from tcpviz.bulk.connections import regular
 from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.connections.regular import ANSWER_NS, STRANGE, Sums
 from tcpviz.bulk.connections.work import ID_STEP, Work
-from tcpviz.bulk.segments.columns import MULTIPATH, STAMPED
+from tcpviz.bulk.segments.columns import MULTIPATH, SACKED, STAMPED
 from tcpviz.bulk.segments.options import CUT_SCALE
 from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
 from tcpviz.core.twice import SAME_PACKET_NS
@@ -180,7 +180,9 @@ def fits(w: Partial) -> Array:
     ok[again] = (w.length[again] == 0) & (w.time[again] - w.time[again - 1] > SAME_PACKET_NS)
     ok &= on & ~w.odd & ~w.damaged
     ok &= (w.window > 0) | w.rst
-    ok &= regular.ordinary(w.bits)
+    # SACK blocks matter to who sent what they tell of, and nobody has seen that.
+    sacked = w.bits & SACKED != 0
+    ok &= regular.ordinary(w.bits) | (sacked & ~w.both[w.part] if sacked.any() else sacked)
     ok &= regular.same_ttl(w)
     ok &= _stamps(w)
     back = regular.backward(w)
@@ -210,7 +212,8 @@ def windows(w: Partial) -> tuple[Array, Array, Array, Array]:
     quiet = (w.length == 0) & w.has_ack & (w.back == w.acked) & (w.mine_at >= 0)
     quiet = np.flatnonzero(quiet & (w.flags & (SYN | FIN | RST) == 0))
     before = w.mine_at[quiet]
-    changed = w.window[quiet] != w.window[before]
+    # What has SACK blocks repeats an ACK, whatever its window.
+    changed = (w.window[quiet] != w.window[before]) & (w.bits[quiet] & SACKED == 0)
     updates, repeats = np.zeros((2, w.count), np.bool_)
     updates[quiet[changed]] = True
     repeats[quiet[~changed]] = True
