@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tcpviz.wire.frame import Frame
 from tests.bench.generate import stream, visits
+from tests.bulk import transfer as transfers
 from tests.bulk import variants
 from tests.bulk.compare import built, differences, tables
 from tests.bulk.drawing import frames_of
@@ -149,12 +150,32 @@ def world(seed: int, path: Path) -> Way:
     return way
 
 
+def transfer(seed: int, path: Path) -> Way:
+    """The same of one long connection in which packets are lost, and more."""
+    dice = random.Random(seed)
+    transfers.write(path, transfers.drawn(seed), dice.choice((150, 400, 900)))
+    way = Way(
+        share=dice.choice((1.0, 1.0, 0.3, 0.02)),
+        only=dice.choice((None, None, True)),
+        after=dice.choice(((0, 0), (US, US), (0, 9 * US), (0, 80 * US))),
+        times=dice.choice((1, 1, 2)),
+        hops=dice.choice((0, 1)),
+        spoilt=dice.choice((0, 0, 0, 0.003)),
+    )
+    frames = frames_of(path)
+    if dice.random() < 0.6:
+        frames = numbered(frames, dice.choice(("counted", "by sender", "zero", "random")), dice)
+    frames = doubled(frames, way, dice)[dice.choice((0, 0, 0, 0, dice.randrange(1, 60))) :]
+    path.write_bytes(variants.pcap([replace(one, number=at) for at, one in enumerate(frames, 1)]))
+    return way
+
+
 def main(begin: int, end: int) -> None:
     seen = regular = followed = copies = differ = 0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "capture"
         for seed in range(begin, end):
-            way = world(seed, path)
+            way = (transfer if seed % 3 == 2 else world)(seed, path)
             building = built(path)
             seen += building.reading.columns.count
             regular += len(building.array["first"])

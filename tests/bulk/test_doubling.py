@@ -82,6 +82,26 @@ def test_random_captures(tmp_path: Path, seed: int) -> None:
     assert differences(path) == []
 
 
+@pytest.mark.parametrize("seed", [4, 6, 17, 20, 121, 128])
+def test_random_transfers(tmp_path: Path, seed: int) -> None:
+    """Long ones with losses, odd segments and windows of zero."""
+    path = tmp_path / "capture"
+    doubling.transfer(seed, path)
+    assert differences(path) == []
+
+
+@pytest.mark.parametrize("begun", [0, 40])
+def test_a_long_transfer_with_losses(tmp_path: Path, begun: int) -> None:
+    """Its beginning captured, or not."""
+    path, dice = tmp_path / "transfer.pcap", random.Random(7)
+    stream(path, 2500, lost=3)
+    frames = numbered(frames_of(path), "counted", dice)[begun:]
+    path.write_bytes(variants.pcap(doubling.doubled(frames, Way(), dice)))
+    building = built(path)
+    assert differences(path, building) == []
+    assert building.follower.segments < len(frames) / 8
+
+
 def _lives(reading: Reading, rows: list[int]) -> Iterator[list[int]]:
     """The connections of a flow, as SYNs with new numbers part them."""
     life: list[int] = []

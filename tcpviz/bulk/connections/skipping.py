@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.brief.singles import SHORT, Singles
+from tcpviz.bulk.connections.beside import Along
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.long.halves import ready
 from tcpviz.bulk.long.inorder import RECENT, Stretch
@@ -54,6 +55,7 @@ class Skipping:
     ``told``    where packets were lost, and ICMP errors, each with the row before which it was
     ``scopes``  VLANs and tunnels in which an error looks for its connection
     ``tracker``  the core that follows; it makes steps of what it takes if it keeps them
+    ``along``   copies of its packets, which are not among the rows
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Skipping:
         told: Sequence[tuple[int, Gap | Unreachable]] = (),
         scopes: Iterable[tuple[str, ...]] = (),
         tracker: Tracker | None = None,
+        along: Along | None = None,
     ) -> None:
         self._reading, self._clock, self._rows = reading, clock, rows
         self._decoder = Decoder(verify=True)
@@ -74,6 +77,7 @@ class Skipping:
         self._went_on: dict[int, Connection] = {}  # of which the tracker was not told
         self._up: dict[int, bool] = {}
         self._most = sys.maxsize
+        self._along = along
         self.opened: list[tuple[int, Connection]] = []
         self.segments = 0
         self._tracker.followed.scopes |= dict.fromkeys(scopes)
@@ -81,10 +85,15 @@ class Skipping:
         self._told = deque(zip(places, (each for _, each in told), strict=True))
 
     def follow(self) -> list[tuple[int, Connection]]:
-        """Its connections, each with the row of its first segment."""
+        """Its connections, each with the row of its first segment.
+
+        None where there are copies besides those that go ``along``.
+        """
         count = len(self._rows)
         self.lead(count)
         self._tell(count)
+        if self._along is not None and not self._along.close(self.opened[-1][1], count):
+            return []
         clock = self._clock
         for stop in clock.stops(self._before, clock.end):
             self._tracker.tick(stop)
@@ -153,6 +162,8 @@ class Skipping:
             while stops[next_stop] < at:
                 next_stop += 1
             stop = min(stops[next_stop], last)
+            if self._along is not None and self._along.due <= begin + at:
+                self._along.up_to(connection, begin + at)
             single = wary <= 0 and _NEAR <= at < last and at not in alike
             short = stop - at <= SHORT
             if single and short and singles.past(at):
@@ -201,6 +212,8 @@ class Skipping:
         ``connection``: the latest, whose it is unless it opens or closes one. Whether it was.
         """
         row = int(self._rows[place])
+        if self._along is not None and self._along.due <= place:
+            self._along.up_to(self.opened[-1][1], place)
         clock, tracker = self._clock, self._tracker
         moment = int(clock.now[row])
         if clock.leaps or moment - self._before > 1 << 46:
@@ -220,6 +233,8 @@ class Skipping:
         if len(tracker.connections) > known:
             connection = next(reversed(tracker.connections.values()))
             self.opened.append((row, connection))
+            if self._along is not None:
+                self._along.turned = segment.src == connection.server.endpoint
             up = self._goes_up(place)
             self._up[connection.id] = up == (segment.src == connection.client.endpoint)
         return False
