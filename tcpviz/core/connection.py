@@ -39,6 +39,7 @@ _SINCE = "; packets were missed since"
 _DATA, _RESET = Phase(PhaseName.DATA), Phase(PhaseName.TEARDOWN, 1, 1)
 _HANDSHAKE = tuple(Phase(PhaseName.HANDSHAKE, done, 3) for done in range(4))
 _TEARDOWN = tuple(Phase(PhaseName.TEARDOWN, done, 4) for done in range(5))
+_AWAITS_ACK = frozenset({State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK})
 
 
 class Connection:
@@ -151,6 +152,10 @@ class Connection:
     def complete(self) -> bool:
         """Opened by a handshake and closed by both ends' FINs, each acknowledged."""
         return self._third and self.client.fin_acked and self.server.fin_acked
+
+    def fin_heard(self, end: End) -> bool:
+        """The ACK of that end's FIN was captured; where arrivals are watched: it has come."""
+        return end.fin_acked and not (self.watched and end.state in _AWAITS_ACK)
 
     # -- what others would say ----------------------------------------------
 
@@ -281,7 +286,7 @@ class Connection:
             return _RESET
         fins = (client.fin is not None) + (server.fin is not None)
         if fins:
-            return _TEARDOWN[fins + client.fin_acked + server.fin_acked]
+            return _TEARDOWN[fins + self.fin_heard(client) + self.fin_heard(server)]
         if self._data_began or self.midstream:
             return _DATA
         syns = (client.iss is not None) + (server.iss is not None)

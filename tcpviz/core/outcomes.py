@@ -239,19 +239,20 @@ def _teardown(c: Connection, now: int) -> Verdict:
     if not peer.segments:
         return Verdict(Code.ASYMMETRIC, NOTICE, me.side, _seen(me))
     if peer.fin is None:
-        if not me.fin_acked:
+        if not c.fin_heard(me):
             return _fin_unanswered(me, mine, now)
         return _not_closed(peer, mine, theirs, now)
-    if me.fin_acked and peer.fin_acked:
+    heard = c.fin_heard(me), c.fin_heard(peer)
+    if all(heard):
         facts: dict[str, Fact] = {}
         if _crossed(me, peer):
             facts["how"] = "both"
         elif c.midstream:
             facts["how"] = "mid-stream"
         return Verdict(Code.CLOSED_NORMALLY, INFO, me.side, facts)
-    if not me.fin_acked and not peer.fin_acked:
+    if not any(heard):
         return Verdict(Code.CLOSING, INFO, me.side)
-    waiting = peer if me.fin_acked else me
+    waiting = peer if heard[0] else me
     return _fin_unanswered(waiting, signs_of(c, waiting.side), now, "last")
 
 

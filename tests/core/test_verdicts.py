@@ -278,6 +278,30 @@ def test_nothing_but_keep_alives() -> None:
     assert (found.code, found.severity) == (Code.KEEP_ALIVE_ONLY, Severity.INFO)
 
 
+def test_where_arrivals_are_watched_a_lost_ack_closes_nothing() -> None:
+    talk = Talk()
+    for side, flags in ((C, "S"), (S, "SA"), (C, "A")):
+        talk.carried(side, flags)
+    mine = talk.segment(C, "FA")
+    theirs = talk.segment(S, "FA", ack=1)
+    for segment in (mine, theirs):
+        talk.sent(segment)
+    for segment in (mine, theirs):
+        talk.arrives(segment)
+    acks = [talk.segment(side, "A") for side in (C, S)]
+    for ack in acks:
+        talk.sent(ack)
+    assert talk.states == ("CLOSING", "CLOSING")
+    assert (said(talk)[0].code, str(talk.connection.phase)) == (Code.CLOSING, "teardown 2/4")
+    talk.arrives(acks[0])  # the other one is dropped
+    found = said(talk)[0]
+    assert (found.code, found.how, found.side) == (Code.FIN_UNANSWERED, "last", C)
+    assert str(talk.connection.phase) == "teardown 3/4"
+    talk.arrives(acks[1])
+    found = said(talk)[0]
+    assert (found.code, found.how) == (Code.CLOSED_NORMALLY, "both")
+
+
 # -- findings ----------------------------------------------------------------
 
 
