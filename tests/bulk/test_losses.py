@@ -53,13 +53,13 @@ def test_of_a_reader_that_is_too_slow_hardly_anything_is_followed(tmp_path: Path
     assert differences(path, building) == []
 
 
-def test_acks_that_were_overtaken_are_not_followed(tmp_path: Path) -> None:
-    """Of what is late, data is: it and what shows that it lacks."""
+def test_what_was_overtaken_is_not_followed(tmp_path: Path) -> None:
+    """Neither ACKs nor data, nor what shows that it lacks."""
     path = tmp_path / "losses.pcap"
     losses.write(path, "late-10", 0.02)
     found, segments, taken = unlike(path)
     assert found == []
-    assert taken < segments / 7
+    assert taken < segments / 100
 
 
 def test_connections_that_are_kept_alive_have_few_shapes(tmp_path: Path) -> None:

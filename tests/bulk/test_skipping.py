@@ -95,13 +95,13 @@ def test_of_checksums_right_by_chance_only_the_first_is_followed(tmp_path: Path)
     assert connection.client.sums is Sums.OFFLOAD
 
 
-def test_of_losses_what_was_sent_again_is_followed(tmp_path: Path) -> None:
+def test_of_losses_hardly_anything_is_followed(tmp_path: Path) -> None:
     path = tmp_path / "transfer.pcap"
     manner = Manner(random.Random(4), lost_behind=0.01, flight=60, first=(7, 9))
     packets = write(path, manner, 3000)
     found, segments, taken = unlike(path)
     assert (found, segments) == ([], packets)
-    assert taken < packets / 5
+    assert taken < packets / 20
 
 
 @pytest.mark.slow
