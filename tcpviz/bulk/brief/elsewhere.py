@@ -22,7 +22,7 @@ from tcpviz.core.vitals import MAX_TTLS, STRANGE_TICKS, Signs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tcpviz.bulk.brief.past import Half
+    from tcpviz.bulk.brief.half import Half
 
 _MASK, _HALF = 0xFFFFFFFF, 1 << 31
 

@@ -10,6 +10,7 @@ the segment itself.
 from __future__ import annotations
 
 from tcpviz.bulk.brief import elsewhere
+from tcpviz.bulk.brief.half import Half
 from tcpviz.bulk.brief.rows import (
     ECHOED,
     KEPT,
@@ -22,11 +23,9 @@ from tcpviz.bulk.brief.rows import (
     Row,
     Rows,
 )
-from tcpviz.bulk.long.recall import PlacesOfData, Reader, WaitingData
-from tcpviz.bulk.views import Views
+from tcpviz.bulk.long.recall import Reader
 from tcpviz.core import arrivals, departures
-from tcpviz.core.analysis import Analysis
-from tcpviz.core.claims import Certainty, StateChange
+from tcpviz.core.claims import StateChange
 from tcpviz.core.connection import Connection, Moves
 from tcpviz.core.doubt import LEAST_REACH, may_vindicate
 from tcpviz.core.halfconn import Sums
@@ -36,7 +35,6 @@ from tcpviz.core.segment import Segment
 from tcpviz.core.sendlog import MAX_UNACKED, Sent
 from tcpviz.core.states import State
 from tcpviz.core.vitals import MAX_TTLS, STRANGE_TICKS
-from tcpviz.core.zeek_end import ZeekState
 from tcpviz.core.zeek_gaps import (
     MAX_ABOVE_HOLE_WITHOUT_ACKS,
     MAX_BLOCKS,
@@ -45,62 +43,6 @@ from tcpviz.core.zeek_gaps import (
 )
 
 _MASK, _HALF = 0xFFFFFFFF, 1 << 31
-_TALKING = (ZeekState.ESTABLISHED, ZeekState.PARTIAL)
-_FOLLOWED = (*_TALKING, ZeekState.CLOSED)
-
-
-class Half(Views):
-    """One end in all views.
-
-    ``knows``    its state is proved (2), or a segment without data may do so (1), or any (0)
-    ``sacked``   the place of its latest segment, if its SACK blocks have not been read yet
-    ``parted``   what of it is not acknowledged is not all in one list
-    ``round``    its numbers have come round
-    """
-
-    __slots__ = ("data", "gaps", "knows", "parted", "round", "sacked")
-
-    def __init__(
-        self, connection: Connection, analysis: Analysis, side: Side, reader: Reader
-    ) -> None:
-        super().__init__(connection, analysis, side)
-        self.gaps = self.zeek.gaps
-        self.knows = 0
-        self.sacked: int | None = None
-        self.parted = isinstance(self.flow.log, WaitingData)
-        self.round = False
-        contents = self.flow.contents
-        if not isinstance(contents, PlacesOfData):
-            contents = self.flow.contents = PlacesOfData(contents, reader)
-        self.data = contents
-
-    @property
-    def viewed(self) -> bool:
-        """It has said enough for all views, and nothing is open in them."""
-        flow, signs = self.flow, self.signs
-        return (
-            None not in (flow.next_seq, flow.last_ack, signs.next, signs.una, self.end.first_seq)
-            and flow.probe_end is None
-            and signs.zero_since_ns is None
-            and self.zeek.state in _FOLLOWED
-        )
-
-    @property
-    def stands(self) -> bool:
-        """It is open, and nothing is open about it."""
-        end, zeek, claim = self.end, self.zeek, self.end.claim
-        self.knows = 2 if claim.certainty is Certainty.SEEN else 1
-        if claim.certainty is Certainty.UNKNOWN or end.assumed_from is not None:
-            self.knows = 0
-        self.round = zeek.seq_wraps > 0 or zeek.ack_wraps > 0
-        return (
-            claim.state is State.ESTABLISHED
-            and None not in (end.snd_nxt, end.snd_una, end.rcv_nxt)
-            and (end.fin is None and end.received is None)
-            and zeek.state in _TALKING
-            and not zeek.fin_count
-            and end.segments > 0
-        )
 
 
 class Past:
