@@ -16,6 +16,7 @@ from tcpviz.bulk.segments.reading import Reading
 from tcpviz.core.segment import ACK, FIN, RST, SYN
 from tcpviz.core.twice import TwiceSeen
 from tcpviz.wire.decoder import Decoder
+from tests.bench import losses
 from tests.bench.generate import stream, visits
 from tests.bulk import doubling, variants
 from tests.bulk.compare import built, differences, tables
@@ -88,6 +89,17 @@ def test_random_transfers(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "capture"
     doubling.transfer(seed, path)
     assert differences(path) == []
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_short_connections_with_losses(tmp_path: Path, seed: int) -> None:
+    path, dice = tmp_path / "visits.pcap", random.Random(seed)
+    losses.put(path, [losses.drawn(dice, 60) for _ in range(6)], dice)
+    frames = numbered(frames_of(path), ("counted", "zero", "by sender")[seed - 1], dice)
+    path.write_bytes(variants.pcap(doubling.doubled(frames, Way(after=(0, 9 * US)), dice)))
+    building = built(path)
+    assert differences(path, building) == []
+    assert building.follower.segments < building.reading.columns.count * 0.6
 
 
 @pytest.mark.parametrize("begun", [0, 40])

@@ -29,9 +29,8 @@ from tcpviz.core.segment import ACK, FIN, RST, SYN
 
 Array = NDArray[Any]
 
-_FEW = 1 << 12
-"""Of a long flow so many are looked at first: where none of them is a copy, no more are."""
-
+_FEW = 256
+_TOGETHER = 1 << 16
 
 _LETTERS = ("zero_windows", "W"), ("retransmitted", "T")
 _POWERS = [10**n for n in range(20)]
@@ -80,12 +79,28 @@ class Beside:
         )
 
 
-def beside(reading: Reading, rows: Array) -> Beside | None:
-    """The copies of one long flow, if there are any and all of them are known."""
-    if not Copies(reading.columns.array, rows[:_FEW], np.array([0, min(len(rows), _FEW)])):
-        return None
-    made = Beside(reading, [rows])
-    return made if made.known[0] else None
+def beside(reading: Reading, flows: Sequence[Array]) -> list[tuple[Array, Along] | None]:
+    """Of each of these flows what the core is given, and the copies; ``None`` if none are known.
+
+    Where there is none among its first segments, there is none that is worth the search.
+    """
+    out: list[tuple[Array, Along] | None] = [None] * len(flows)
+    if not flows:
+        return out
+    heads = [rows[:_FEW] for rows in flows]
+    edges = np.append(0, np.cumsum([len(rows) for rows in heads]))
+    copy = Copies(reading.columns.array, np.concatenate(heads), edges).copy
+    some = np.flatnonzero(np.add.reduceat(copy, edges[:-1])).tolist()
+    while some:
+        # Short ones together, as many as are worked on at a time.
+        sizes = np.cumsum([len(flows[at]) for at in some])
+        count = max(int(np.searchsorted(sizes, _TOGETHER, "right")), 1)
+        these, some = some[:count], some[count:]
+        made = Beside(reading, [flows[at] for at in these])
+        for place, at in enumerate(these):
+            if made.known[place]:
+                out[at] = made.left[place], made.of(place)
+    return out
 
 
 def _judge(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.brief.openings import Openings
 from tcpviz.bulk.brief.past import Past
 from tcpviz.bulk.brief.rows import Rows
+from tcpviz.bulk.connections.beside import Along, Beside
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.core.connection import Connection
@@ -40,7 +41,16 @@ class Briefly:
     """Follows some flows, each with nothing told but its segments; ``segments`` that it took."""
 
     def __init__(self, reading: Reading, clock: Clock, flows: Sequence[Array]) -> None:
-        self._rows = Rows(reading, flows)
+        self._rows, self._along = Rows(reading, flows), dict[int, Along]()
+        doubtful = [flow for flow, single in enumerate(self._rows.single) if not single]
+        if doubtful:
+            beside = Beside(reading, [flows[flow] for flow in doubtful])
+            if any(beside.known):
+                left = dict(zip(doubtful, beside.left, strict=True))
+                self._rows = Rows(reading, [left.get(at, each) for at, each in enumerate(flows)])
+            for at, flow in enumerate(doubtful):
+                if beside.known[at]:
+                    self._along[flow] = beside.of(at)
         self._clock = clock
         self._moments: list[int] = clock.now[self._rows.rows].tolist()
         self.segments = 0
@@ -48,7 +58,8 @@ class Briefly:
     def follow(self, flow: int) -> list[tuple[int, Connection]] | None:
         """The connection of a flow, with its first row; ``None`` if there may be several.
 
-        Or copies of packets, or a clock that leaps: then others have to follow it.
+        Or copies of packets that are not known, or a clock that leaps: then others have to
+        follow it.
         """
         rows, clock = self._rows, self._clock
         if not rows.single[flow] or clock.leaps:
@@ -72,9 +83,14 @@ class Briefly:
         past = Past(connection, rows)
         # Who sent the flow's first segment is the client, or is not.
         answered = taken > 0 and connection.server.segments > 0
+        along = self._along.get(flow)
+        if along is not None:
+            along.turned = answered
         ready = taken == 0 and past.ready()
         for place in range(first, end):
             moment, server = moments[place], there[place] is answered
+            if along is not None and along.due <= place - begin:
+                along.up_to(connection, place - begin)
             if moment - tracker.now_ns > _NEAR_NS:
                 return None
             if ready and plain[place] and past.over(server, told[place], place):
@@ -95,6 +111,8 @@ class Briefly:
             taken += 1
             ready = past.took(segment, place)
         past.close()
+        if along is not None and not along.close(connection, end - begin):
+            return None
         for stop in clock.stops(tracker.now_ns, clock.end):
             tracker.tick(stop)
         tracker.tick(clock.end)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk import forks
+from tcpviz.bulk.connections.beside import Along, beside
 from tcpviz.bulk.connections.briefly import Briefly
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.following import Follower
@@ -93,15 +94,20 @@ def _cost(job: Job) -> int:
     return len(job.rows) // SKIPPED if job.long else len(job.rows)
 
 
-def done(job: Job, reading: Reading, clock: Clock, follower: Follower) -> Opened:
-    """Follow a job's rows to their end."""
+def done(
+    job: Job,
+    reading: Reading,
+    clock: Clock,
+    follower: Follower,
+    copies: tuple[Array, Along] | None = None,
+) -> Opened:
+    """Follow a job's rows to their end; those of a long one that are not the known ``copies``."""
     if job.long:
         from tcpviz.bulk.connections import skipping  # not wanted where none is long
-        from tcpviz.bulk.connections.beside import beside
 
-        copies = None if job.told or job.scopes else beside(reading, job.rows)
         if copies is not None and not clock.leaps:
-            short = skipping.Skipping(reading, clock, copies.left[0], along=copies.of(0))
+            left, along = copies
+            short = skipping.Skipping(reading, clock, left, along=along)
             opened = short.follow()
             follower.segments += short.segments
             if len(opened) == 1:
@@ -122,15 +128,21 @@ def all_done(
 ) -> list[Opened]:
     """Follow the rows of several jobs, each to its end."""
     short = [place for place, job in enumerate(jobs) if not (job.long or job.told or job.scopes)]
+    long = [place for place, job in enumerate(jobs) if job.long and not (job.told or job.scopes)]
+    copies = dict(zip(long, beside(reading, [jobs[place].rows for place in long]), strict=True))
     if not short:
-        return [done(job, reading, clock, follower) for job in jobs]
+        return [
+            done(job, reading, clock, follower, copies.get(place)) for place, job in enumerate(jobs)
+        ]
     briefly = Briefly(reading, clock, [jobs[place].rows for place in short])
     known = dict(zip(short, map(briefly.follow, range(len(short))), strict=True))
     follower.segments += briefly.segments
     out = []
     for place, job in enumerate(jobs):
         opened = known.get(place)
-        out.append(done(job, reading, clock, follower) if opened is None else opened)
+        if opened is None:
+            opened = done(job, reading, clock, follower, copies.get(place))
+        out.append(opened)
     return out
 
 
