@@ -89,6 +89,17 @@ def with_option(frames: Sequence[Frame], kind: str) -> list[Frame]:
     return made
 
 
+def _to_port_0(data: bytes) -> bytes:
+    """The same, to or from port 0 instead of the lower one."""
+    place = 34 if data[34:36] < data[36:38] else 36
+    was = int.from_bytes(data[place : place + 2], "big")
+    told = int.from_bytes(data[50:52], "big")
+    sum_ = 65535 - (65535 - told + 65535 - was) % 65535
+    made = bytearray(data)
+    made[place : place + 2], made[50:52] = bytes(2), sum_.to_bytes(2, "big")
+    return bytes(made)
+
+
 _SOME = (
     *(b"\x1e\x0c\1\x81" + bytes(8), b"\x1e\4\1\x81", b"\x1e\x08\x20\1" + bytes(4)),
     *(b"\x1e\4\x30\1", b"\x1e\x08\x20\1" + bytes(4) + b"\x1e\4\x30\1", b"\x1e\2\1\1"),
@@ -97,7 +108,10 @@ _SOME = (
 
 
 def anything(frames: Sequence[Frame], seed: int) -> list[Frame]:
-    """The same with whatever signals and options, on many segments or few, each flow its own."""
+    """The same with whatever signals and options, on many segments or few, each flow its own.
+
+    And with other TTLs of SYNs, resets and all else, and ports of 0.
+    """
     dice = random.Random(seed)
     habits: dict[tuple[bytes, ...], tuple[float, ...]] = {}
     made = []
@@ -108,14 +122,23 @@ def anything(frames: Sequence[Frame], seed: int) -> list[Frame]:
             continue
         flow = tuple(sorted((data[26:30] + data[34:36], data[30:34] + data[36:38])))
         if flow not in habits:
-            habits[flow] = tuple(dice.choice((0, 0, 0.1, 0.5, 1)) for _ in range(5))
-        odd, told, marked, option, agreed = habits[flow]
+            habits[flow] = (
+                *(dice.choice((0, 0, 0.1, 0.5, 1)) for _ in range(5)),
+                *(dice.choice((0, 0, 0, 1, 9)) for _ in range(6)),
+                dice.choice((0, 0, 0, 0, 0.01)),
+                dice.random() < 0.1,
+            )
+        odd, told, marked, option, agreed, *hops, other, zero = habits[flow]
         flags = dice.randrange(8) << 6 if dice.random() < odd else 0
         if data[47] & SYN and agreed:
             flags = _CWR if data[47] & 16 else _ALL
         flags |= _ECE if dice.random() < told else 0
         ecn = 3 if dice.random() < marked else dice.randrange(3)
         more = dice.choice(_SOME[:3] if dice.random() < 0.9 else _SOME)
+        kind = 2 if data[47] & 4 else data[47] & SYN and 1
+        ttl = data[22] + hops[kind + 3 * (data[34:36] < data[36:38])] + (dice.random() < other)
         longer = changed(data, flags, ecn, more if dice.random() < option else b"")
+        longer = longer[:22] + bytes([int(ttl) & 0xFF]) + longer[23:]
+        longer = _to_port_0(longer) if zero else longer
         made.append(replace(each, data=longer, wire_len=each.wire_len + len(longer) - len(data)))
     return made

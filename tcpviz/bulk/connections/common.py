@@ -2,8 +2,8 @@
 
 Wrong checksums are, and signals of congestion: how often there was one, and where the first was,
 each connection tells by itself (:mod:`tcpviz.bulk.tables.signals`). So are the options by which
-ends speak MPTCP. Nothing else depends on them, so that a shape's example need not have its own
-where the others have theirs.
+ends speak MPTCP, ports of 0, and TTLs where they differ. Nothing else depends on them, so that a
+shape's example need not have its own signals where the others have theirs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.connections import hops
 from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments.columns import MULTIPATH, congested
 from tcpviz.core.connection import Connection
@@ -33,6 +34,12 @@ _AGREED = 64
 
 _SEVERAL = 128, 256
 """The SYN of the client, of the server, speaks MPTCP."""
+
+_ZERO = 512, 1024
+"""The port of the client, of the server, is 0."""
+
+_HOPS = 11
+"""From this bit on its TTLs, where those of an end differ (:mod:`.hops`)."""
 
 _ECE = int(Flags.ECE)
 _SIGNALS = (("marked", MARKED), ("echoed", ECHOED))
@@ -56,6 +63,16 @@ def common(work: Work) -> Array:
             speaks = np.zeros(len(out), np.bool_)
             speaks[w.part[w.syns[mine]]] = several[mine]  # the last SYN's counts
             out += speaks * bit
+    # Who came first is the client, or is not.
+    turned = w.side[w.first]
+    ports = w.row["sport"][w.first], w.row["dport"][w.first]
+    for bit, port in zip(_ZERO, (ports, ports[::-1]), strict=True):
+        none = np.where(turned, port[1], port[0]) == 0
+        if none.any():
+            out += none * bit
+    ttls = hops.different(w)
+    if ttls is not None:
+        out += ttls << _HOPS
     return out
 
 

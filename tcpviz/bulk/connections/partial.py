@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.connections import regular
+from tcpviz.bulk.connections import hops, regular
 from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.connections.regular import ANSWER_NS, STRANGE, Sums
 from tcpviz.bulk.connections.work import ID_STEP, Work
@@ -58,8 +58,7 @@ class Partial(Work):
         self.part = np.repeat(np.arange(len(first), dtype=np.int32), np.diff(self.begin))
         self.flow = np.arange(len(first))
         self.leads = np.ones(len(first), np.bool_)
-        self.wrong = (sport[first] == 0) | (dport[first] == 0)
-        self.wrong |= (src[first] == dst[first]) & (sport[first] == dport[first])
+        self.wrong = (src[first] == dst[first]) & (sport[first] == dport[first])
         # Where a SYN comes later another connection begins, unless it repeats the one before.
         later = self.syns[self.syns != first[self.part[self.syns]]]
         same = (self.flags[later] == self.flags[later - 1]) & (seq[later] == seq[later - 1])
@@ -183,7 +182,7 @@ def fits(w: Partial) -> Array:
     # SACK blocks matter to who sent what they tell of, and nobody has seen that.
     sacked = w.bits & SACKED != 0
     ok &= regular.ordinary(w.bits) | (sacked & ~w.both[w.part] if sacked.any() else sacked)
-    ok &= regular.same_ttl(w)
+    ok &= hops.same_ttl(w)
     ok &= _stamps(w)
     back = regular.backward(w)
     if len(back):

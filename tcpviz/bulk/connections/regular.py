@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.connections import hops
 from tcpviz.bulk.connections.work import ID_STEP, Work
 from tcpviz.bulk.segments.columns import MULTIPATH, ODD, STAMPED, congested
 from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
 from tcpviz.core.doubt import LEAST_REACH, UNKNOWN_REACH
 from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
-from tcpviz.core.twice import SAME_PACKET_NS
+from tcpviz.core.twice import RECENT, SAME_PACKET_NS
 
 Array = NDArray[Any]
 
@@ -80,7 +81,7 @@ def fits(work: Work) -> Array:
     ok &= (w.window > 0) | w.rst
     ok &= ordinary(w.bits)
     ok &= ~w.damaged
-    ok &= same_ttl(w)
+    ok &= hops.same_ttl(w)
     back = backward(w)
     if len(back):
         ok[back] &= ~repeats(w)[w.part[back]]
@@ -147,13 +148,6 @@ def _special(w: Work, at: Array, both: Array, heard: Array) -> Array:
     return ok
 
 
-def same_ttl(w: Work) -> Array:
-    """Every segment of an end came with the same TTL as its first."""
-    ttl = np.ascontiguousarray(w.row["ttl"])
-    same: Array = ttl == w.of_sender(ttl[w.first], ttl[w.answer_at])
-    return same
-
-
 def timely(w: Work) -> Array:
     """Connections in which no timer could have run out between segments."""
     began = w.steady(w.first)
@@ -164,7 +158,8 @@ def timely(w: Work) -> Array:
     third = np.minimum(third, w.last)
     limit = np.where(w.answered, ANSWER_NS, PATIENCE_NS)
     ok &= w.steady(third) - began < limit - w.slack
-    closing = np.minimum(*w.fin_at)
+    # Before both have closed there is no TIME-WAIT.
+    closing = np.maximum(*w.fin_at)
     closes = np.flatnonzero(closing < w.count)
     since = w.steady(w.last[closes]) - w.steady(closing[closes])
     ok[closes] &= since < ANSWER_NS - w.slack
@@ -225,7 +220,7 @@ def _bare(w: Work, stamped: Array) -> Array:
 def sums_of(work: Work, regular: Array) -> tuple[Sums, Array]:
     """Sums, and which connections are regular once windows have been looked at."""
     w = work
-    updates, repeats, full, ok = windows(w)
+    updates, repeats, full, ok = windows(w, whole=True)
     sent, there = w.total(w.length), w.total(w.length * w.side)
     counts, servers = w.last - w.first + 1, w.total(w.side)
     return (
@@ -241,6 +236,27 @@ def sums_of(work: Work, regular: Array) -> tuple[Sums, Array]:
     )
 
 
+def _told_apart(w: Work, quiet: Array, *, whole: bool) -> Array:
+    """Which of these are no copies: what repeats an ACK to the last bit could be one.
+
+    Their identifications are none that their senders have just used (core.twice).
+    """
+    ident = w.array["ident"]
+    at = w.mine_at[quiet]
+    now, then = (ident[w.rows[place]].astype(np.int64) for place in (quiet, at))
+    step = (now - then) & 0xFFFF
+    apart: Array = (now == 0) | ((step > 0) & (step <= ID_STEP))
+    unsure = np.flatnonzero(~apart & (step > 0))
+    if whole and len(unsure):
+        now, at = now[unsure], quiet[unsure]
+        used = np.zeros(len(unsure), np.bool_)
+        for _ in range(RECENT):
+            at = np.where(at >= 0, w.mine_at[at], -1)
+            used |= (at >= 0) & (ident[w.rows[at]] == now)
+        apart[unsure] = ~used
+    return apart
+
+
 def round_trip(w: Work) -> Array:
     """From each connection's last SYN to the segment that completes the handshake, or -1."""
     third = w.third
@@ -251,8 +267,11 @@ def round_trip(w: Work) -> Array:
     return took
 
 
-def windows(w: Work) -> tuple[Array, Array, Array, Array]:
-    """Window updates, repeated ACKs, full windows, and what is still in order."""
+def windows(w: Work, *, whole: bool = False) -> tuple[Array, Array, Array, Array]:
+    """Window updates, repeated ACKs, full windows, and what is still in order.
+
+    ``whole``  all that was said before is there
+    """
     scale = w.array["scale"]
     asked = scale[w.rows[w.first]], np.where(w.answered, scale[w.rows[w.answer_at]], NO_SCALE)
     # Nobody scales where one does not; of one whose options were cut off nothing is known.
@@ -275,11 +294,7 @@ def windows(w: Work) -> tuple[Array, Array, Array, Array]:
     changed = w.window[quiet] != w.window[before]
     updates[quiet[changed]] = True
     repeats[quiet[~changed]] = True
-    # What repeats an ACK to the last bit could be the same packet captured twice.
-    ident = w.array["ident"]
-    now, then = (ident[w.rows[place]].astype(np.int64) for place in (quiet, before))
-    step = (now - then) & 0xFFFF
-    ok[quiet] = (now == 0) | ((step > 0) & (step <= ID_STEP))
+    ok[quiet] = _told_apart(w, quiet, whole=whole)
     several = np.flatnonzero(w.bits & MULTIPATH)
     repeats[several] = False  # such an ACK repeats nothing (RFC 8684 section 3.3.2)
     if w.alive.any():

@@ -33,7 +33,7 @@ def endings(
     low = np.where(gone, steady[first[by]], clock.steady_end)
     high = np.where(gone, steady[answer], clock.steady_end)
     since_last = low - steady[last] - work.slack
-    closing = np.minimum(*work.fin_at)
+    closing = np.maximum(*work.fin_at)
     began = steady[np.where(closing < work.count, np.minimum(closing, work.count - 1), first)]
     if not clock.plain:
         began = _soonest(work, clock, began, np.where(gone, answer, -1))

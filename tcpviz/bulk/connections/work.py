@@ -144,7 +144,6 @@ class Work:
         self.leads = lead == first
         # All connections of a flow are opened by the same end, and its ends differ.
         self.wrong = (up[first] != up[lead]) | ~self.opening[first]
-        self.wrong |= (sport[first] == 0) | (dport[first] == 0)
         self.wrong |= (src[first] == dst[first]) & (sport[first] == dport[first])
         self.side = up != up[first][self.part]
         self._sender = 2 * self.part.astype(np.intp)

@@ -36,6 +36,7 @@ class Unfit(Exception):  # noqa: N818 - nobody has done anything wrong
 _SAME: Final = frozenset(
     {
         *("how", "tries", "again", "before_capture", "members", "targets", "source", "target"),
+        *("ttl", "odd_ttl"),
         *("keep_alives", "bad", "checked", "reason", "mtu", "errors"),
     }
 )

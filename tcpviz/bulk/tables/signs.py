@@ -241,6 +241,8 @@ def _signs(like: Signs, own: _Said, theirs: _Said, frame: Callable[[int], int]) 
         made.last_fin_ns, made.last_fin_frame = own.fins[-1]
     if own.rst is not None:
         made.rst_ns, made.rst_frame = own.rst
+    if len({made.syn_ttl, made.rst_ttl, *made.ttls} - {None}) > 1:
+        return made  # where they differ they are the shape's
     if made.syn_ttl is not None:
         made.syn_ttl = own.ttl
     if made.rst_ttl is not None:
