@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.connections import hops
+from tcpviz.bulk.connections import aftermath, hops
 from tcpviz.bulk.connections.work import ID_STEP, Work
 from tcpviz.bulk.segments.columns import MULTIPATH, ODD, STAMPED, congested
 from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
@@ -82,6 +82,9 @@ def fits(work: Work) -> Array:
     ok &= ordinary(w.bits)
     ok &= ~w.damaged
     ok &= hops.same_ttl(w)
+    after = aftermath.first_resets(w)
+    if after is not None:
+        ok &= aftermath.fits(w, after)
     back = backward(w)
     if len(back):
         ok[back] &= ~repeats(w)[w.part[back]]
@@ -141,9 +144,11 @@ def _special(w: Work, at: Array, both: Array, heard: Array) -> Array:
     syn &= (rel == 0) & empty & ~side & (theirs < 0)
     new = side & (mine < 0) & (back == theirs)
     answer = (flags == SYN | ACK) & new & empty
+    # It may tell what the other end has acknowledged, and not its own FIN.
+    both = both | (w.closed[at] & (rel + 1 == mine) & (w.heard[at] == rel))
     reset = ((flags == RST) & both) | ((flags == RST | ACK) & both & heard)
-    reset |= new & (w.seq[at] == 0) & (flags == RST | ACK)
-    reset &= empty & (at == w.last[w.part[at]])
+    reset |= new & (w.seq[at] == 0) & (flags == RST | ACK) & (at == w.last[w.part[at]])
+    reset &= empty
     ok: Array = syn | answer | reset
     return ok
 
@@ -196,6 +201,8 @@ def stamps(w: Work) -> Array:
     growing = (had[mine] & grown[at]) | bare[mine] | (mine < 0)
     fine = (age[at] < STRANGE) & had[theirs]
     fine &= fresh[at] | ~begun
+    # A reset has none: what was under way echoes what was sent before.
+    fine |= w.rst[theirs] & (theirs >= 0) & (mine >= 0) & (echo[at] - echo[mine] < STRANGE)
     # Nothing is known of the other end's clock before it has told its time.
     fine |= (theirs < 0) | ~w.has_ack[at] | (echo[at] == 0) | bare[theirs]
     ok[at] = (growing & fine) | ~stamped[at]

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.connections.aftermath import OVER, below, first_resets
 from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments.flows import changes, mixed
 from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
@@ -52,6 +53,8 @@ def signatures(work: Work) -> tuple[Array, Array]:
     # How far the sender of a keep-alive has come; and the window that its answer repeats, or not.
     idle = np.flatnonzero(work.alive | work.answers | work.goes_on)
     kept[work.mine_at[idle]] = True
+    # What such a reset answers.
+    kept[work.theirs_at[below(work)]] = True
     # With whatever follows upon the handshake the data phase begins.
     third = work.third
     kept[third[third < work.last] + 1] = True
@@ -108,7 +111,11 @@ def tokens(w: Work) -> Array:
         token[w.goes_on] |= _ANSWER | one << np.uint16(4)
     syns = w.syns
     token[syns] |= np.where(w.opening[syns], _SYN, _SYN_ACK)
-    late = np.flatnonzero(w.closed | w.ended | w.fin | w.rst)
+    late = w.closed | w.ended | w.fin | w.rst
+    over = first_resets(w)
+    if over is not None:
+        late |= over >= 0
+    late = np.flatnonzero(late)
     fin, rst, closed, ended = w.fin[late], w.rst[late], w.closed[late], w.ended[late]
     has_ack, back, theirs = w.has_ack[late], w.back[late], w.theirs[late]
     said = token[late] & np.uint16(7)
@@ -121,8 +128,13 @@ def tokens(w: Work) -> Array:
     waiting |= (theirs > heard).astype(np.uint16) << np.uint16(7)
     waiting |= has_ack.astype(np.uint16) << np.uint16(8)
     tells = rst | w.refin[late]
+    if over is not None:
+        after = over[late] >= 0
+        said[after] |= OVER
+        tells |= after
     said[tells] |= waiting[tells]
     token[late] = said
+    token[below(w)] |= one << one
     made: Array = token
     return made
 

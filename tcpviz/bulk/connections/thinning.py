@@ -42,7 +42,9 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
         # One number below the next, without data: a keep-alive.
         alive = int(one.flags) & 0x3F == ACK and not one.payload_len and begin + 1 == far[me]
         refin = one.fin and fin[me] is not None
-        back = alive or refin or resent * one.payload_len
+        # A reset with the number of its sender's FIN.
+        below = one.rst and fin[me] is not None and begin + 1 == far[me]
+        back = alive or refin or below or resent * one.payload_len
         seq = (mine + (0 if again else sent[me] - back)) & _MASK
         ack = one.ack
         if one.has_ack and theirs is not None:

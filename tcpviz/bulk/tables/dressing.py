@@ -116,6 +116,7 @@ def _ends(building: Building, row: int) -> tuple[Endpoint, Endpoint, tuple[str, 
 def _end(like: End, endpoint: Endpoint, frame: Frame, segments: int, count: int) -> End:
     made = twin(like)
     made.endpoint = endpoint
+    made.doubted = None  # nothing comes any more that could vindicate it
     claim = like.claim
     others = tuple(frame(each) for each in claim.others)
     made.claim = replace(claim, frame=frame(claim.frame), others=others)
