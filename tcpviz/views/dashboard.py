@@ -248,7 +248,7 @@ def told(board: Board) -> Line:
             return line(
                 Span(
                     _(
-                        "Nothing unusual. Up, Down: a state; Enter: its connections; "
+                        "No state is unusual. Up, Down: a state; Enter: its connections; "
                         "e: what it means."
                     ),
                     roles.DIM,

@@ -171,7 +171,7 @@ def _sentence(note: str) -> str:
 def _say(step: Step, connection: Connection | None, fill: Fill) -> Iterator[str]:
     if step.note is not None:
         note = clean(step.note.text)
-        yield _sentence(note) if step.changes else note
+        yield _sentence(note) if step.changes or step.reading is not None else note
     if step.gap is not None:
         where = clean(step.gap.where)
         if step.gap.count is None:

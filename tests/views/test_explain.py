@@ -356,6 +356,14 @@ def test_the_kernel_agrees():
     assert "no socket of this connection" in explain_text(none, talk.connection)
 
 
+def test_a_note_before_the_kernels_word_ends_in_a_full_stop():
+    sockets = (KernelSocket(C, A, B, State.ESTABLISHED),)
+    made = step(
+        StepKind.NOTE, None, note=Note(1, "there before"), reading=KernelReading(1, sockets)
+    )
+    assert explain_text(made).startswith("There before. The kernel was asked")
+
+
 def test_the_kernel_disagrees():
     thought = Claim(State.ESTABLISHED, Certainty.INFERRED, "was sent the ACK of its SYN")
     for said, words in (
