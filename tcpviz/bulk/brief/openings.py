@@ -91,7 +91,7 @@ def _fits(told: _Three, flags: Sequence[int]) -> bool:
         return False
     if syn[5] or answer[5] or third[5] or max(syn[3], answer[3]) > _MASK - 2:
         return False
-    if answer[4] != syn[3] + 1 != third[3] or third[4] != answer[3] + 1 or third[3] != syn[3] + 1:
+    if answer[4] != syn[3] + 1 or third[4] != answer[3] + 1 or third[3] != syn[3] + 1:
         return False
     if not syn[1] <= answer[1] <= third[1] < syn[1] + LONGEST_NS:
         return False
