@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import copyreg
+import gc
 import io
 import mmap
 import os
@@ -75,7 +76,11 @@ class Giver:
         """Raises OSError where nobody takes it."""
         pickler = pickle.Pickler(self._into, pickle.HIGHEST_PROTOCOL)
         pickler.dispatch_table = {**copyreg.dispatch_table, **self._table}
-        pickler.dump(made)
+        gc.disable()  # what is pickled would be looked through for garbage again and again
+        try:
+            pickler.dump(made)
+        finally:
+            gc.enable()
         self._into.flush()
 
     def _array(self, array: Array) -> Any:
