@@ -195,7 +195,6 @@ class _Without:
             work.slack = SAME_PACKET_NS
             sums, fine = long.sums, regular.timely(work)
             sums.rtt = regular.round_trip(work)
-            last = np.array([len(left) - 1])
         else:
             kind = Partial if partial else Work
             work = kind(columns, clock, left, self._edges)
@@ -209,8 +208,7 @@ class _Without:
             self._side = work.side[self._root]
             self._count()
             work.also = self._root[self._counts]
-            last = work.last
-        self._check(work, left, last, fine)
+        self._check(work, left, fine)
         if partial:
             # Of what is right behind its original Zeek makes nothing, whoever has not spoken yet.
             fine[self._part[self._before != self._root]] = False
@@ -232,7 +230,7 @@ class _Without:
         self._counts = self._letter | changes(self._part)
         self._counts |= self._flags & (SYN | FIN | RST) != 0
 
-    def _check(self, work: Work, left: Array, last: Array, fine: Array) -> None:
+    def _check(self, work: Work, left: Array, fine: Array) -> None:
         """Not fine is where it is not sure what the core, or Zeek, makes of a copy."""
         array, part, root, before = (
             self._reading.columns.array,
@@ -255,9 +253,11 @@ class _Without:
             ends = self._side[syns].astype(np.intp)
             more = said[ends, before[syns]] > said[ends, root[syns]]
             fine[part[syns[more]]] = False
-        # Behind a reset comes nothing but its own copies.
-        late = (array["flags"][left[last]] & RST != 0)[part] & (before == last[part])
-        fine[part[late & (root != before)]] = False
+        # Behind a reset only its own copies are sure.
+        resets = np.append(-1, np.flatnonzero(array["flags"][left] & RST))
+        latest = resets[np.searchsorted(resets, before, "right") - 1]
+        late = latest >= (work.first[part] if len(work.side) == len(left) else 0)
+        fine[part[late & ((self._flags & RST == 0) | (root != before))]] = False
         # Zeek counts data sent again and copies of data together.
         fine[part[np.isin(part, work.part[np.flatnonzero(work.resent)])]] = False
         asked = np.flatnonzero(fine[part])
