@@ -44,7 +44,7 @@ class Beside:
     """
 
     def __init__(self, reading: Reading, flows: Sequence[Array]) -> None:
-        self._array = array = reading.columns.array
+        self._reading, array = reading, reading.columns.array
         sizes = np.array([len(each) for each in flows], np.int64)
         edges = np.append(0, np.cumsum(sizes))
         rows = np.concatenate(flows).astype(np.int64)
@@ -74,9 +74,13 @@ class Beside:
     def of(self, flow: int) -> Along:
         """Those of one flow that is :attr:`known`."""
         some = slice(int(self._begin[flow]), int(self._begin[flow + 1]))
-        return Along(
-            self._array, self._rows[self._those[some]], self._before[some], self._first[flow]
-        )
+        rows = self._rows[self._those[some]]
+        # A part of a capture does not have them.
+        whole, origin = self._reading.origin(rows)
+        heads = whole.columns.array.get(HEADS)
+        sizes = np.zeros(len(rows), np.int32) if heads is None else heads[origin]
+        array = self._reading.columns.array
+        return Along(array, rows, sizes, self._before[some], self._first[flow])
 
 
 def beside(reading: Reading, flows: Sequence[Array]) -> list[tuple[Array, Along] | None]:
@@ -117,11 +121,10 @@ def _judge(
         if not len(syns):
             continue
         begins = changes(own[syns])
-        one = syns[np.flatnonzero(begins)[np.cumsum(begins) - 1]]
-        other = (row["seq"][syns] != row["seq"][one]) | (there[syns] != there[one])
+        # One that is repeated has Zeek count anew; and another would be another connection's.
+        fine[own[syns[~begins]]] = False
         if kind == SYN:
-            other |= one != begin[own[syns]]
-        fine[own[syns[other]]] = False
+            fine[own[syns[syns != begin[own[syns]]]]] = False
     # Of an end that has not spoken yet, Zeek makes more of each that speaks of it.
     count = len(left)
     answer = np.full(len(fine), count)
@@ -145,11 +148,12 @@ def _judge(
 class Along:
     """The copies of one flow, on the way along its other segments.
 
+    ``heads``   how long each one's headers are
     ``due``     the place of the segment before which the next ones have to be counted
     ``turned``  the flow's first segment is the server's
     """
 
-    def __init__(self, array: Piece, rows: Array, before: Array, first: Any) -> None:
+    def __init__(self, array: Piece, rows: Array, heads: Array, before: Array, first: Any) -> None:
         row = rows_at(array, rows)
         self._before: list[int] = before.tolist()
         self._time: list[int] = row["time"].tolist()
@@ -158,7 +162,6 @@ class Along:
         self._counts: list[list[list[int]]] = []
         self._unsure = False
         self._totals: list[tuple[int, ...]] = []
-        heads = array[HEADS][rows] if HEADS in array else np.zeros(len(rows), np.int32)
         for mine in (~there, there):
             what = (row["window"] == 0) & (row["flags"] & RST == 0), row["length"] > 0
             self._counts.append([np.append(0, np.cumsum(mine & each)).tolist() for each in what])
