@@ -20,9 +20,10 @@ pytest.importorskip("numpy")
 from tcpviz.wire.frame import Frame
 from tests.bench.generate import connections, stream, visits
 from tests.bulk import parts, signals, variants, worlds
-from tests.bulk.compare import built, differences, stories
+from tests.bulk.compare import differences, stories
 from tests.bulk.doubling import doubled, ways
 from tests.bulk.drawing import frames_of, try_by_hand
+from tests.bulk.test_buckets import dealt
 
 Frames = list[Frame]
 Step = Callable[[Frames, random.Random], Frames]
@@ -125,6 +126,7 @@ def test_columns_and_core_agree(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "capture"
     write(path, seed)
     assert differences(path) == []
+    assert differences(path, dealt(path)) == []
     if seed % 4 == 0:
         assert stories(path)[1] == []
 
@@ -135,7 +137,8 @@ def test_of_many_more(tmp_path: Path, begin: int) -> None:
     path = tmp_path / "capture"
     for seed in range(begin, begin + 50):
         write(path, seed)
-        assert differences(path, built(path)) == [], seed
+        assert differences(path) == [], seed
+        assert differences(path, dealt(path)) == [], seed
 
 
 if __name__ == "__main__":
