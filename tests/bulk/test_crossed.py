@@ -121,7 +121,7 @@ def write(path: Path, seed: int) -> None:
     path.write_bytes(variants.pcap(frames))
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", [*range(16), 1444])
 def test_columns_and_core_agree(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "capture"
     write(path, seed)

@@ -136,6 +136,8 @@ def _judge(
     asked = rows_at(array, rows)
     special = asked["flags"] & (SYN | FIN | RST) != 0
     unsure = (special | (before < answer[flow])) & (before != root)
+    # What it acknowledged then is no news for Zeek only if that end had spoken already.
+    unsure |= (root < answer[flow]) & (before >= answer[flow])
     # A window of zero counts until the other end has closed.
     close = np.full(len(fine), count)
     closes = np.flatnonzero(flags & FIN)[::-1]
