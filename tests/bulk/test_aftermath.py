@@ -100,6 +100,19 @@ def test_resets_and_what_was_under_way(tmp_path: Path, seed: int) -> None:
         assert len(building.followed) < 40
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_one_that_is_captured_twice_is_no_other(tmp_path: Path, seed: int) -> None:
+    dice, path = random.Random(seed), tmp_path / "aborted.pcap"
+    talks = [_Talk(number, dice) for number in range(60)]
+    for talk in talks:
+        _abort(talk, dice, odd=False)
+        for time, data in list(talk.said):
+            if data[47] & _RST and dice.random() < 0.3:
+                talk.said.append((time + dice.choice((0, 1000, 2 * _MS)), data))
+    _written(path, talks)
+    assert differences(path) == []
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_closings_that_take_minutes(tmp_path: Path, seed: int) -> None:
     dice, path = random.Random(seed), tmp_path / "late.pcap"

@@ -2,8 +2,8 @@
 
 Who aborts a download resets, and answers each segment that was on its way with another reset. All
 that comes after the first one counts for a signature (:data:`OVER`). It is in order here if who
-reset sends nothing but resets any more, and all comes so soon that it was under way when the first
-reset came (:mod:`tcpviz.core.resets`).
+reset sends nothing but resets any more, none of them a copy, and all comes so soon that it was
+under way when the first reset came (:mod:`tcpviz.core.resets`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.work import Work
+from tcpviz.bulk.segments.flows import changes, distinct
 from tcpviz.core.resets import LATE_NS
 
 Array = NDArray[Any]
@@ -64,4 +65,16 @@ def fits(w: Work, first: Array) -> Array:
     alive[w.part[np.flatnonzero(w.alive)]] = True
     fine &= ~alive[w.part[after]]
     ok[after] = fine
+    ok[_twice(w, after[w.rst[after]], first)] = False
     return ok
+
+
+def _twice(w: Work, more: Array, first: Array) -> Array:
+    """Which of ``more`` resets have the identification of another one: captured twice (or not)."""
+    resets = np.concatenate([distinct(first[more]), more]).astype(np.intp)
+    ident = w.array["ident"][w.rows[resets]]
+    resets, ident = resets[ident != 0], ident[ident != 0]
+    named = w.part[resets].astype(np.int64) << 16 | ident
+    order = np.argsort(named, kind="stable")
+    again: Array = resets[order][~changes(named[order])]
+    return again
