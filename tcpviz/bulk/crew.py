@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
 import tcpviz
+from tcpviz.bulk.forks import WIDE, widen
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,7 +38,6 @@ PATIENCE_S = 1.0
 
 _BEAT_S = 0.1
 
-_PIPE = 1 << 20  # bytes; the most that an ordinary user may ask for
 _SIZE = struct.Struct("=Q")  # of what comes next
 
 # As in tcpviz.sources.child.
@@ -77,10 +77,7 @@ class _Hand(Generic[T, R]):
         self.input, self.output = self._process.stdin.fileno(), self._process.stdout.fileno()
         for pipe in (self.input, self.output):
             os.set_blocking(pipe, False)
-            with contextlib.suppress(OSError, ImportError, AttributeError):
-                import fcntl
-
-                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+            widen(pipe)
         self.held: deque[_Task[T, R]] = deque()
         self._telling: deque[memoryview] = deque()
         self._heard = bytearray()
@@ -113,7 +110,7 @@ class _Hand(Generic[T, R]):
         """What it has said in full. Raises EOFError if it is gone."""
         heard, found = self._heard, []
         with contextlib.suppress(BlockingIOError):
-            while data := os.read(self.output, _PIPE):
+            while data := os.read(self.output, WIDE):
                 heard += data
             raise EOFError
         while len(heard) >= _SIZE.size:

@@ -20,11 +20,11 @@ import signal
 import stat
 import sys
 import threading
+from functools import partial
 from importlib.util import find_spec
 
-from tcpviz.bulk.forks import single
+from tcpviz.bulk.forks import forked, single
 from tcpviz.bulk.processors import processors
-from tcpviz.bulk.sole import tie
 from tcpviz.sources.pcap import is_pcap
 from tcpviz.sources.pcapng import SECTION
 
@@ -36,8 +36,6 @@ SMALLEST = 70
 
 YIELDING = 10
 """By so much it gives way to the screen (nice(2)): with 3, one key in a hundred took 80 ms."""
-
-_PIPE = 1 << 20  # bytes; the most that an ordinary user may ask for
 
 
 class Forerunner:
@@ -55,45 +53,25 @@ class Forerunner:
         rows = about.st_size // SMALLEST + (1 << 16)
         flags = mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
         self.arena = mmap.mmap(-1, rows * ROW, flags)
-        self.output, into = os.pipe()
-        try:
-            with contextlib.suppress(OSError, ImportError, AttributeError):
-                import fcntl
-
-                fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, _PIPE)
-            parent = os.getpid()
-            self._pid = os.fork()
-        except OSError:
-            os.close(self.output)
-            os.close(into)
-            raise
-        if not self._pid:
-            try:
-                os.close(self.output)
-                self._run(path, memory, into, parent)
-            finally:
-                os._exit(0)
-        os.close(into)
+        self._pid, self.output = forked(partial(self._run, path, memory))
         # Its forks are of its group, too, so that all of them can be ended together.
         with contextlib.suppress(OSError):
             os.setpgid(self._pid, self._pid)
 
-    def _run(self, path: str, memory: int | None, into: int, parent: int) -> None:
-        """What it does. Whatever goes wrong in it, it says nothing: it is missed."""
-        with contextlib.suppress(BaseException):
-            with contextlib.suppress(OSError):
-                os.setpgid(0, 0)
-            tie(parent)
-            for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
-                signal.signal(each, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            nothing = os.open(os.devnull, os.O_RDWR)
-            for number in range(3):  # the terminal is the screen's
-                os.dup2(nothing, number)
-            os.nice(YIELDING)
-            from tcpviz.bulk.tables import forerun
+    def _run(self, path: str, memory: int | None, into: int) -> None:
+        """What it does."""
+        with contextlib.suppress(OSError):
+            os.setpgid(0, 0)
+        for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
+            signal.signal(each, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for number in range(3):  # the terminal is the screen's
+            os.dup2(nothing, number)
+        os.nice(YIELDING)
+        from tcpviz.bulk.tables import forerun
 
-            forerun.run(path, self.about, memory, self.arena, into)
+        forerun.run(path, self.about, memory, self.arena, into)
 
     @property
     def pid(self) -> int | None:

@@ -31,7 +31,9 @@ R = TypeVar("R")
 MOST = 8
 """Processes that work at most, this one among them."""
 
-_PIPE = 1 << 20  # bytes; the most that an ordinary user may ask for
+WIDE = 1 << 20
+"""Bytes that a pipe holds; the most that an ordinary user may ask for (fcntl(2), F_SETPIPE_SZ)."""
+
 _SIZE = struct.Struct("=Q")
 
 _TASKS = Path("/proc/self/task")
@@ -75,33 +77,49 @@ def beside_screen() -> bool:
     return _alone
 
 
+def widen(pipe: int) -> None:
+    """Have a pipe hold :data:`WIDE`, given either end's descriptor, where that can be."""
+    with contextlib.suppress(OSError, ImportError, AttributeError):
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, WIDE)
+
+
+def forked(work: Callable[[int], None]) -> tuple[int, int]:
+    """A process that does this, given the pipe into which it writes, and ends, as it does with us.
+
+    Its number, and the pipe's other end. Whatever is raised in it, it says nothing: it is missed.
+    Raises OSError where there is no room.
+    """
+    output, into = os.pipe()
+    try:
+        widen(into)
+        parent = os.getpid()
+        pid = os.fork()
+    except OSError:
+        os.close(output)
+        os.close(into)
+        raise
+    if pid:
+        os.close(into)
+        return pid, output
+    try:
+        with contextlib.suppress(BaseException):
+            tie(parent)
+            os.close(output)
+            work(into)
+    finally:
+        os._exit(0)
+
+
 class Fork(Generic[R]):
     """One of them, which makes what ``make`` gives. Raises OSError where there is no room."""
 
     def __init__(self, make: Callable[[], Iterable[R]], others: Sequence[Fork[R]]) -> None:
-        self._from, into = os.pipe()
-        try:
-            with contextlib.suppress(OSError, ImportError, AttributeError):
-                import fcntl
-
-                fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, _PIPE)
-            parent = os.getpid()
-            self._pid = os.fork()
-        except OSError:
-            os.close(self._from)
-            os.close(into)
-            raise
-        if self._pid:
-            os.close(into)
-            return
-        try:
-            tie(parent)
-            # Whose reading end nobody else has is told by the system when we are gone.
-            for each in (self, *others):
-                os.close(each._from)
-            _work(make, into)
-        finally:
-            os._exit(0)
+        self._from: int
+        # Whose reading end nobody else has is told by the system when we are gone.
+        heard = [each._from for each in others]
+        self._pid, self._from = forked(partial(_work, make, heard))
 
     def take(self) -> R:
         """What it made next. Raises Lost."""
@@ -137,20 +155,21 @@ class Fork(Generic[R]):
             os.waitpid(self._pid, 0)
 
 
-def _work(make: Callable[[], Iterable[Any]], into: int) -> None:
-    """What a fork does. Whatever goes wrong in it, it says nothing: it is missed."""
+def _work(make: Callable[[], Iterable[Any]], heard: Iterable[int], into: int) -> None:
+    """What a fork does; ``heard``: the pipes of those before it."""
+    for each in heard:
+        os.close(each)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that it works for
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.disable()
-    with contextlib.suppress(BaseException):
-        for each in make():
-            arrays: list[pickle.PickleBuffer] = []
-            data = pickle.dumps(each, pickle.HIGHEST_PROTOCOL, buffer_callback=arrays.append)
-            parts = [memoryview(data), *(array.raw() for array in arrays)]
-            sizes = [len(parts), *map(len, parts)]
-            for view in (memoryview(b"".join(map(_SIZE.pack, sizes))), *parts):
-                while view:
-                    view = view[os.write(into, view) :]
+    for each in make():
+        arrays: list[pickle.PickleBuffer] = []
+        data = pickle.dumps(each, pickle.HIGHEST_PROTOCOL, buffer_callback=arrays.append)
+        parts = [memoryview(data), *(array.raw() for array in arrays)]
+        sizes = [len(parts), *map(len, parts)]
+        for view in (memoryview(b"".join(map(_SIZE.pack, sizes))), *parts):
+            while view:
+                view = view[os.write(into, view) :]
 
 
 class Forks(Generic[R]):
