@@ -53,11 +53,8 @@ def stays(me: Half, peer: Half, told: Row) -> bool:
         if not -room <= ahead <= room:
             return False
     if kind & TIMED:
-        recent, ticks = theirs.ts_recent, peer.signs.ticks
-        if recent is not None and (value - recent) & _MASK >= _HALF:
-            return False
-        strange = ticks is not None and (echo - ticks + STRANGE_TICKS) & _MASK
-        if echo and strange > 2 * STRANGE_TICKS:
+        recent = theirs.ts_recent
+        if (recent is not None and (value - recent) & _MASK >= _HALF) or strange(peer, echo):
             return False
     if kind & RIGHT and mine.sums is Sums.UNTRIED:
         return False
@@ -80,15 +77,20 @@ def fits(me: Half, peer: Half, told: Row, fin: int) -> bool:
         return False
     if (captured - ack) & _MASK >= _HALF or (heard - ack) & _MASK >= _HALF:
         return False
-    if kind & TIMED:
-        ticks = peer.signs.ticks
-        strange = ticks is not None and (echo - ticks + STRANGE_TICKS) & _MASK
-        if echo and strange > 2 * STRANGE_TICKS:
-            return False
+    if kind & TIMED and strange(peer, echo):
+        return False
     before = (fwd.next_seq - seq) & _MASK
     if not length:
         return fin > 0 or (before != 1 and not rev.kept_alive)
     return not 0 < before < _HALF or not me.data.near(seq, length)
+
+
+def strange(peer: Half, echo: int) -> bool:
+    """Whether an echo is far from what the other end's clock has shown (``vitals.Signs``)."""
+    ticks = peer.signs.ticks
+    if ticks is None or not echo:
+        return False
+    return (echo - ticks + STRANGE_TICKS) & _MASK > 2 * STRANGE_TICKS
 
 
 def counted(me: Half, kind: int) -> bool:
@@ -117,7 +119,7 @@ def go(
     in_zeek(analysis, me, peer, told)
     views(analysis, me, peer, told, sack)
     # halfconn.End, connection.Connection
-    _in_end(me.end, peer.end, told)
+    in_end(me.end, peer.end, told)
     connection.last_ns = told[1]
     if connection._third:
         connection._data_began = True
@@ -168,15 +170,15 @@ def views(
     fwd.last_ack, fwd.last_ack_ns = ack, time
     rev.log.acknowledge(ack, time)
     # vitals.Signs
-    _sent(me.signs, told)
+    take_sent(me.signs, told)
     if fin:
         me.signs._take_odd_flags(frame, fin, time)
     if takes:
         repeated = old > 0
         if length and (repeated or again):
             _sent_again(me.signs, told, repeated=repeated, spurious=spurious)
-        _waits(me.signs, told, end)
-    _heard(peer.signs, ack, time)
+        take_data(me.signs, told, end)
+    take_received(peer.signs, ack, time)
     analysis.completeness._value |= (8 if length else 4) | fin << 4
 
 
@@ -277,7 +279,7 @@ def in_zeek(analysis: Analysis, me: Half, peer: Half, told: Row) -> None:
         me.gaps.seen(begin, begin + length, acked=acked, any_acked=not nothing)
 
 
-def _sent(signs: Signs, told: Row) -> None:
+def take_sent(signs: Signs, told: Row) -> None:
     """As ``vitals.Signs.take_sent``."""
     kind, time, frame, _, _, length, _, ttl, value, _, _ = told
     signs.before_ns, signs.last_ns, signs.last_frame = signs.last_ns, time, frame
@@ -316,7 +318,7 @@ def _sent_again(signs: Signs, told: Row, *, repeated: bool, spurious: bool) -> N
         signs.stuck_len = length
 
 
-def _waits(signs: Signs, told: Row, end: int) -> None:
+def take_data(signs: Signs, told: Row, end: int) -> None:
     """The rest of ``vitals.Signs._take_data``."""
     time, length, una = told[1], told[5], signs.una
     biggest = signs._biggest
@@ -328,7 +330,7 @@ def _waits(signs: Signs, told: Row, end: int) -> None:
         signs.waiting_ns = time
 
 
-def _heard(signs: Signs, ack: int, time: int) -> None:
+def take_received(signs: Signs, ack: int, time: int) -> None:
     """As ``vitals.Signs.take_received``."""
     signs.unanswered_alive = signs.retries = 0
     una = signs.una
@@ -342,7 +344,7 @@ def _heard(signs: Signs, ack: int, time: int) -> None:
             signs._biggest = None
 
 
-def _in_end(mine: End, theirs: End, told: Row) -> None:
+def in_end(mine: End, theirs: End, told: Row) -> None:
     """As ``halfconn.End.count`` and ``note_sent``."""
     kind, _, _, seq, ack, length, window, _, value, _, _ = told
     end = (seq + length) & _MASK
@@ -357,7 +359,8 @@ def _in_end(mine: End, theirs: End, told: Row) -> None:
             mine._note_solid(seq, end)
     scale = mine.window_scale
     mine.window = window << scale if scale and theirs.window_scale is not None else window
-    mine._note_ack(ack, theirs)
+    if ack != mine.last_ack:
+        mine._note_ack(ack, theirs)
     if kind & TIMED:
         known = theirs.rcv_nxt
         if known is None or (known - seq) & _MASK < _HALF:

@@ -19,7 +19,6 @@ from tcpviz.bulk.brief.rows import (
     RIGHT,
     SELECTIVE,
     TIMED,
-    WRONG,
     Row,
     Rows,
 )
@@ -34,7 +33,6 @@ from tcpviz.core.records import Side
 from tcpviz.core.segment import Segment
 from tcpviz.core.sendlog import MAX_UNACKED, Sent
 from tcpviz.core.states import State
-from tcpviz.core.vitals import MAX_TTLS, STRANGE_TICKS
 from tcpviz.core.zeek_gaps import (
     MAX_ABOVE_HOLE_WITHOUT_ACKS,
     MAX_BLOCKS,
@@ -240,11 +238,10 @@ class Past:
         if not start <= my_zeek.ack_seq <= seq < start + (_HALF >> 1):
             return False
         if kind & TIMED:
-            recent, ticks = theirs.ts_recent, peer.signs.ticks
+            recent = theirs.ts_recent
             if recent is not None and (value - recent) & _MASK >= _HALF:
                 return False
-            strange = ticks is not None and (echo - ticks + STRANGE_TICKS) & _MASK
-            if echo and strange > 2 * STRANGE_TICKS:
+            if elsewhere.strange(peer, echo):
                 return False
         if kind & RIGHT and mine.sums is Sums.UNTRIED:
             return False
@@ -282,67 +279,16 @@ class Past:
 
     def _go(self, me: Half, peer: Half, told: Row) -> None:
         """All views take the segment; each part is as the core's module that it names."""
-        kind, time, frame, seq, ack, length, window, ttl, value, _, size = told
+        kind, time, frame, seq, ack, length, window, *_, size = told
         connection, analysis = self.connection, self._analysis
         end = seq + length
-        # vitals.Signs, of who sent it
-        signs = me.signs
-        signs.before_ns, signs.last_ns, signs.last_frame = signs.last_ns, time, frame
-        if ttl not in signs.ttls:
-            signs.ttls = (*signs.ttls, ttl)[:MAX_TTLS]
-        if kind & RIGHT:
-            signs.summed += 1
-        if kind & MARKED:
-            signs.marked += 1
-        if kind & ECHOED:
-            signs.echoed += 1
-        if kind & WRONG:
-            signs.summed += 1
-            signs.bad_sums += 1
-        if kind & TIMED:
-            ticks = signs.ticks
-            if ticks is None or (value - ticks) & _MASK < _HALF:
-                signs.ticks = value
+        # vitals.Signs, of who sent it, and of the other end
+        elsewhere.take_sent(me.signs, told)
         if length:
-            signs.data += 1
-            biggest = signs._biggest
-            if length > signs.largest_acked and (biggest is None or length > biggest[1]):
-                signs._biggest = end, length
-            sent, una = signs.next, signs.una
-            if sent is None or (end - sent) & _MASK < _HALF:
-                signs.next = end
-            if signs.waiting_ns is None and (una is None or (end - una - 1) & _MASK < _HALF - 1):
-                signs.waiting_ns = time
-        # vitals.Signs, of the other end
-        signs = peer.signs
-        signs.unanswered_alive = signs.retries = 0
-        una = signs.una
-        if una is None or (ack - una - 1) & _MASK < _HALF - 1:
-            signs.una = ack
-            signs.stuck = 0
-            signs.waiting_ns = None if ack == signs.next else time
-            biggest = signs._biggest
-            if biggest is not None and (ack - biggest[0]) & _MASK < _HALF:
-                signs.largest_acked = max(signs.largest_acked, biggest[1])
-                signs._biggest = None
+            elsewhere.take_data(me.signs, told, end)
+        elsewhere.take_received(peer.signs, ack, time)
         # halfconn.End, connection.Connection, completeness.Completeness
-        mine, theirs = me.end, peer.end
-        mine.segments += 1
-        if length:
-            mine.bytes += length
-            mine.snd_nxt = end
-            if seq == mine.solid:
-                mine.solid = end
-            else:
-                mine._note_solid(seq, end)
-        scale = mine.window_scale
-        mine.window = window << scale if scale and theirs.window_scale is not None else window
-        if ack != mine.last_ack:
-            mine._note_ack(ack, theirs)
-        if kind & TIMED:
-            known = theirs.rcv_nxt
-            if known is None or (known - seq) & _MASK < _HALF:
-                theirs.ts_recent = value
+        elsewhere.in_end(me.end, peer.end, told)
         connection.last_ns = time
         if connection._third:
             connection._data_began = True
