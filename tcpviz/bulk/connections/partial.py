@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections import hops, regular
 from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.connections.regular import ANSWER_NS, STRANGE, Sums
-from tcpviz.bulk.connections.work import ID_STEP, Work
-from tcpviz.bulk.segments.columns import MULTIPATH, SACKED, STAMPED
+from tcpviz.bulk.connections.work import Work
+from tcpviz.bulk.segments.columns import SACKED, STAMPED
 from tcpviz.bulk.segments.options import CUT_SCALE
 from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
 from tcpviz.core.twice import SAME_PACKET_NS
@@ -146,20 +146,10 @@ class Partial(Work):
 
 def check(work: Partial) -> tuple[Sums, Array]:
     """Sums over each connection, and which ones are in order."""
-    w = work
-    updates, repeats, _, ok = windows(w)
-    ok &= fits(w)
-    sent, there = w.total(w.length), w.total(w.length * w.side)
-    counts, servers = w.last - w.first + 1, w.total(w.side)
-    sums = Sums(
-        (counts - servers, servers),
-        (sent - there, there),
-        w.total(updates),
-        w.total(repeats),
-        np.zeros(len(w.first), np.int64),
-        np.full(len(w.first), -1, np.int64),
-    )
-    return sums, w.of_part(ok) & timely(w)
+    *marked, ok = windows(work)
+    ok &= fits(work)
+    sums = regular.summed(work, marked, np.full(len(work.first), -1, np.int64))
+    return sums, work.of_part(ok) & timely(work)
 
 
 def fits(w: Partial) -> Array:
@@ -210,17 +200,11 @@ def windows(w: Partial) -> tuple[Array, Array, Array, Array]:
     """Window updates, repeated ACKs, full windows, and what is none that was captured twice."""
     quiet = (w.length == 0) & w.has_ack & (w.back == w.acked) & (w.mine_at >= 0)
     quiet = np.flatnonzero(quiet & (w.flags & (SYN | FIN | RST) == 0))
-    before = w.mine_at[quiet]
     # What has SACK blocks repeats an ACK, whatever its window.
-    changed = (w.window[quiet] != w.window[before]) & (w.bits[quiet] & SACKED == 0)
-    updates, repeats = np.zeros((2, w.count), np.bool_)
-    updates[quiet[changed]] = True
-    repeats[quiet[~changed]] = True
-    repeats &= w.bits & MULTIPATH == 0
-    ident, ok = w.array["ident"], np.ones(w.count, np.bool_)
-    now, then = (ident[w.rows[place]].astype(np.int64) for place in (quiet, before))
-    step = (now - then) & 0xFFFF
-    ok[quiet] = (now == 0) | ((step > 0) & (step <= ID_STEP))
+    changed = w.window[quiet] != w.window[w.mine_at[quiet]]
+    updates, repeats = regular.repeated(w, quiet, changed & (w.bits[quiet] & SACKED == 0))
+    ok = np.ones(w.count, np.bool_)
+    ok[quiet] = regular.told_apart(w, quiet)
     return updates, repeats, np.zeros(w.count, np.bool_), ok
 
 

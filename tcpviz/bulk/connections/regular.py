@@ -13,6 +13,7 @@ core itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -226,24 +227,20 @@ def _bare(w: Work, stamped: Array) -> Array:
 
 def sums_of(work: Work, regular: Array) -> tuple[Sums, Array]:
     """Sums, and which connections are regular once windows have been looked at."""
+    *marked, ok = windows(work, whole=True)
+    return summed(work, marked, round_trip(work)), regular & work.of_part(ok)
+
+
+def summed(work: Work, marked: Sequence[Array], rtt: Array) -> Sums:
+    """Sums over each connection; ``marked`` as :func:`windows` tells."""
     w = work
-    updates, repeats, full, ok = windows(w, whole=True)
+    updates, repeats, full = map(w.total, marked)
     sent, there = w.total(w.length), w.total(w.length * w.side)
     counts, servers = w.last - w.first + 1, w.total(w.side)
-    return (
-        Sums(
-            (counts - servers, servers),
-            (sent - there, there),
-            w.total(updates),
-            w.total(repeats),
-            w.total(full),
-            round_trip(w),
-        ),
-        regular & w.of_part(ok),
-    )
+    return Sums((counts - servers, servers), (sent - there, there), updates, repeats, full, rtt)
 
 
-def _told_apart(w: Work, quiet: Array, *, whole: bool) -> Array:
+def told_apart(w: Work, quiet: Array, *, whole: bool = False) -> Array:
     """Which of these are no copies: what repeats an ACK to the last bit could be one.
 
     Their identifications are none that their senders have just used (core.twice).
@@ -262,6 +259,19 @@ def _told_apart(w: Work, quiet: Array, *, whole: bool) -> Array:
             used |= (at >= 0) & (ident[w.rows[at]] == now)
         apart[unsure] = ~used
     return apart
+
+
+def repeated(w: Work, quiet: Array, changed: Array) -> tuple[Array, Array]:
+    """Window updates, and repeated ACKs; of what says nothing else, ``changed`` have a new window.
+
+    Both are of all segments.
+    """
+    updates, repeats = np.zeros((2, w.count), np.bool_)
+    updates[quiet[changed]] = True
+    repeats[quiet[~changed]] = True
+    several = np.flatnonzero(w.bits & MULTIPATH)
+    repeats[several] = False  # such an ACK repeats nothing (RFC 8684 section 3.3.2)
+    return updates, repeats
 
 
 def round_trip(w: Work) -> Array:
@@ -295,15 +305,9 @@ def windows(w: Work, *, whole: bool = False) -> tuple[Array, Array, Array, Array
     ok[w.again] = scale[w.rows[w.again]] == asked[0][part[w.again]]
     control = w.flags & (SYN | FIN | RST) != 0
     empty = w.length == 0
-    updates, repeats = np.zeros(w.count, np.bool_), np.zeros(w.count, np.bool_)
     quiet = np.flatnonzero(empty & (w.back == w.acked) & ~control & (w.mine_at >= 0))
-    before = w.mine_at[quiet]
-    changed = w.window[quiet] != w.window[before]
-    updates[quiet[changed]] = True
-    repeats[quiet[~changed]] = True
-    ok[quiet] = _told_apart(w, quiet, whole=whole)
-    several = np.flatnonzero(w.bits & MULTIPATH)
-    repeats[several] = False  # such an ACK repeats nothing (RFC 8684 section 3.3.2)
+    updates, repeats = repeated(w, quiet, w.window[quiet] != w.window[w.mine_at[quiet]])
+    ok[quiet] = told_apart(w, quiet, whole=whole)
     if w.alive.any():
         updates &= ~w.alive
         repeats &= ~(w.alive | w.at_once)
