@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,18 @@ def test_flows_of_one_code_are_told_apart_by_who_looks_at_them(
     assert asked == [False, True]
     assert made.flows.sure
     assert differences(path, made) == []
+
+
+@pytest.mark.parametrize("most", [1, 7, 100])
+def test_spans_of_flows_and_how_many_go_together(most: int) -> None:
+    dice = random.Random(most)
+    for count in (0, 1, 2, 40):
+        begin = np.array([dice.randrange(1 << 33) for _ in range(count)], np.int64)
+        size = np.array([dice.choice((0, 1, 2, 9)) for _ in range(count)], np.int64)
+        expected = [at + n for at, many in zip(begin, size, strict=True) for n in range(many)]
+        assert flows.spans(begin, size).tolist() == expected
+        parts = flows.together(size, most)
+        assert np.concatenate([size[:0], *parts]).tolist() == list(range(count))
+        assert all(size[part[1:]].sum() < most for part in parts)
+        ended = [size[np.append(one, other[:1])].sum() for one, other in itertools.pairwise(parts)]
+        assert all(many >= most for many in ended)

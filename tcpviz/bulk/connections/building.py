@@ -22,7 +22,16 @@ from tcpviz.bulk.connections.shapes import After, Kind, Shapes
 from tcpviz.bulk.connections.shares import Share, Span, shares
 from tcpviz.bulk.connections.succession import endings, flows_fine, replaced, whole_flows
 from tcpviz.bulk.connections.work import Work
-from tcpviz.bulk.segments.flows import Flows, Mixed, check, distinct, flows_of, mixed, unmixed
+from tcpviz.bulk.segments.flows import (
+    Flows,
+    Mixed,
+    check,
+    distinct,
+    flows_of,
+    mixed,
+    spans,
+    unmixed,
+)
 from tcpviz.bulk.segments.reading import Reading, Unsuited
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Unreachable
@@ -333,9 +342,7 @@ class Building:
             return np.arange(begin, end), span, edges - edges[0]
         left = np.flatnonzero(~self._done[begin:end])
         start, sizes = edges[left], edges[left + 1] - edges[left]
-        inner = np.append(0, np.cumsum(sizes))
-        places = np.repeat(start - inner[:-1], sizes) + np.arange(inner[-1])
-        return begin + left, places, inner
+        return begin + left, spans(start, sizes), np.append(0, np.cumsum(sizes))
 
     def _take(self, looked: Looked) -> list[int]:
         """Enter the connections of a stretch; returns the flows that have to be followed."""

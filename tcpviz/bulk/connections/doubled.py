@@ -27,7 +27,7 @@ from tcpviz.bulk.connections.samebytes import same
 from tcpviz.bulk.connections.succession import flows_fine, whole_flows
 from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments.columns import rows_at
-from tcpviz.bulk.segments.flows import Flows, changes, mixed
+from tcpviz.bulk.segments.flows import Flows, changes, mixed, spans, together
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.core.segment import FIN, RST, SYN
 from tcpviz.core.twice import SAME_PACKET_NS
@@ -110,16 +110,11 @@ class Doubles:
 
     def _chunks(self, which: Array) -> Iterator[tuple[Array, Array, Array]]:
         """These flows, some at a time; the places of their segments, where each flow's begin."""
-        begin, size = (
-            self._flows.begin[which],
-            self._flows.begin[which + 1] - self._flows.begin[which],
-        )
-        number = np.cumsum(size) // CHUNK
-        for some in np.split(np.arange(len(which)), np.flatnonzero(np.diff(number)) + 1):
-            if len(some):
-                edges = np.append(0, np.cumsum(size[some]))
-                at = np.repeat(begin[some] - edges[:-1], size[some]) + np.arange(edges[-1])
-                yield which[some], at, edges
+        begin = self._flows.begin[which]
+        size = self._flows.begin[which + 1] - begin
+        for some in together(size, CHUNK):
+            edges = np.append(0, np.cumsum(size[some]))
+            yield which[some], spans(begin[some], size[some]), edges
 
     def _of(self, numbers: Array, at: Array, edges: Array, *, partial: bool) -> Iterator[Doubled]:
         array, rows = self._reading.columns.array, self._flows.order[at].astype(np.int64)

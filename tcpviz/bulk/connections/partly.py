@@ -13,7 +13,7 @@ from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.looked import Looked, looked
 from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments.columns import Columns
-from tcpviz.bulk.segments.flows import Flows
+from tcpviz.bulk.segments.flows import Flows, spans, together
 from tcpviz.core.segment import ACK, FIN, RST, SYN
 
 Array = NDArray[Any]
@@ -52,7 +52,7 @@ def among(columns: Columns, flows: Flows, which: list[int], tied: Array) -> tupl
 def _alone(columns: Columns, flows: Flows, begin: Array, size: Array) -> Array:
     """Whether so many segments from there on were all sent by the same end."""
     array = columns.array
-    rows, first = flows.order[_spans(begin, size)], np.repeat(flows.order[begin], size)
+    rows, first = flows.order[spans(begin, size)], np.repeat(flows.order[begin], size)
     other = array["src"][rows] != array["src"][first]
     other |= array["sport"][rows] != array["sport"][first]
     alone: Array = ~np.logical_or.reduceat(other, np.cumsum(size) - size)
@@ -81,20 +81,10 @@ def looks(
             at = int(flows.begin[flow]) + places
             yield looked(np.array([flow]), work, sums, fine, at)
     which, size = which[~long], size[~long]
-    number = np.cumsum(size) // CHUNK
-    for some in np.split(np.arange(len(which)), np.flatnonzero(np.diff(number)) + 1):
-        if not len(some):
-            continue
-        at = _spans(flows.begin[which[some]], size[some])
+    for some in together(size, CHUNK):
+        at = spans(flows.begin[which[some]], size[some])
         edges = np.append(0, np.cumsum(size[some]))
         work = partial.Partial(columns, clock, flows.order[at].astype(np.int64), edges)
         if torn is not None:
             work.torn = torn(work)
         yield looked(which[some], work, *partial.check(work), at)
-
-
-def _spans(begin: Array, size: Array) -> Array:
-    """So many numbers from each of these on."""
-    inner = np.cumsum(size) - size
-    spans: Array = np.repeat(begin - inner, size) + np.arange(int(size.sum()))
-    return spans

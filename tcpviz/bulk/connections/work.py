@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SUM_SHIFT, Columns, rows_at
-from tcpviz.bulk.segments.flows import changes
+from tcpviz.bulk.segments.flows import changes, spans
 from tcpviz.core.marks import FAST_NS
 from tcpviz.core.segment import ACK, ECN, FIN, PSH, RST, SYN
 from tcpviz.core.twice import SAME_PACKET_NS
@@ -307,7 +307,7 @@ class Work:
         some = np.flatnonzero(np.bincount(part))
         sizes = self.last[some] - self.first[some] + 1
         begin = np.cumsum(sizes) - sizes
-        at = np.arange(sizes.sum()) + np.repeat(self.first[some] - begin, sizes)
+        at = spans(self.first[some], sizes)
         said, side = np.where(self.has_ack[at], self.back[at], -1), self.side[at]
         last = [np.maximum.reduceat(np.where(side == by, said, -1), begin) for by in (1, 0)]
         place = np.searchsorted(some, part)

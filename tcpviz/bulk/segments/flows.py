@@ -138,6 +138,23 @@ def grouped(values: Array) -> tuple[Array, Array, Array]:
     return different, first[different], which[values]
 
 
+def spans(begin: Array, size: Array) -> Array:
+    """So many numbers from each ``begin`` on, one span behind the other."""
+    inner = np.cumsum(size) - size
+    numbers: Array = np.repeat(begin - inner, size) + np.arange(int(size.sum()))
+    return numbers
+
+
+def together(size: Array, most: int) -> list[Array]:
+    """Which of the flows of these sizes to take together: ``most`` segments, or somewhat fewer.
+
+    None is parted, so that a portion's first flow may come on top of that.
+    """
+    number = np.cumsum(size) // most
+    parts = np.split(np.arange(len(size)), np.flatnonzero(np.diff(number)) + 1)
+    return [part for part in parts if len(part)]
+
+
 class Mixed(Exception):  # noqa: N818 - it is no failure: there is another way
     """Two flows have the same code."""
 
@@ -181,17 +198,23 @@ def unmixed(row: Array, begin: Array) -> bool:
 
     The rows are of :data:`~tcpviz.bulk.segments.columns.ROW`.
     """
+    same = _goes_on(row)
+    same[begin[1:-1] - 1] = True
+    return bool(same.all())
+
+
+def _goes_on(row: Array) -> Array:
+    """Of each row but the first whether it is between the same ends as the one before it."""
     ends = row.view(_ENDS)
     hosts, ports, scope = (np.ascontiguousarray(ends[name]) for name in _ENDS.names or ())
-    same = (hosts[1:] == hosts[:-1]) & (ports[1:] == ports[:-1])
+    same: Array = (hosts[1:] == hosts[:-1]) & (ports[1:] == ports[:-1])
     # What goes the other way has source and destination the other way round.
     back = hosts[1:] << np.uint64(32) | hosts[1:] >> np.uint64(32)
     turned = back == hosts[:-1]
     back = ports[1:] << np.uint32(16) | ports[1:] >> np.uint32(16)
     same |= turned & (back == ports[:-1])
     same &= scope[1:] == scope[:-1]
-    same[begin[1:-1] - 1] = True
-    return bool(same.all())
+    return same
 
 
 def check(columns: Columns, order: Array) -> None:
@@ -228,10 +251,7 @@ def _changes(array: dict[str, Array], order: Array) -> Array:
     new = np.ones(len(order), np.bool_)
     for part in _parts(len(order)):
         before = max(part.start - 1, 0)
-        rows = rows_at(array, order[before : part.stop])
-        low, high, scope = _keys(rows, slice(None))
-        differ = (low[1:] != low[:-1]) | (high[1:] != high[:-1]) | (scope[1:] != scope[:-1])
-        new[before + 1 : part.stop] = differ
+        new[before + 1 : part.stop] = ~_goes_on(rows_at(array, order[before : part.stop]))
     return new
 
 

@@ -17,6 +17,7 @@ from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.connections.copies import copied
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import HEADS, SUM_SHIFT, rows_at
+from tcpviz.bulk.segments.flows import spans
 from tcpviz.bulk.tables import signals
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.segment import ACK, FIN, RST, SYN
@@ -69,8 +70,7 @@ class Portion:
         # The segments of all, connection by connection.
         size = self._array["size"][at].astype(np.int64)
         begin = np.cumsum(size) - size
-        start = self._array["place"][at].astype(np.int64) - begin
-        self._order = np.repeat(start, size) + np.arange(int(size.sum()))
+        self._order = spans(self._array["place"][at].astype(np.int64), size)
         rows = building.flows.order[self._order]
         # What was captured twice is Zeek's business alone: all else is without the copies.
         self._all = rows, begin
