@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tcpviz import words
 
 # The suite asks the same questions every time, so that what passed once passes again; what new
 # questions find is for make check-all, which asks others each time.
-settings.register_profile("suite", derandomize=True, database=None)
-settings.register_profile("explore", print_blob=True)
+# None fails because the machine has other work to do.
+settings.register_profile(
+    "suite",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("explore", print_blob=True, deadline=None)
 settings.load_profile(os.environ.get("TCPVIZ_HYPOTHESIS", "suite"))
+
+# What a shell without job control begins in the background ignores Ctrl-C, and so would all that
+# the tests begin, to see how it ends upon Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
