@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.segments.columns import ROW, Columns, rows_at
+from tcpviz.core.segment import SYN
 
 Array = NDArray[Any]
 
@@ -153,6 +154,11 @@ def together(size: Array, most: int) -> list[Array]:
     number = np.cumsum(size) // most
     parts = np.split(np.arange(len(size)), np.flatnonzero(np.diff(number)) + 1)
     return [part for part in parts if len(part)]
+
+
+def syns(flags: Array) -> int:
+    """How many segments have SYN: so many connections may begin where no flow does."""
+    return sum(int(np.count_nonzero(flags[part] & SYN)) for part in _parts(len(flags)))
 
 
 class Mixed(Exception):  # noqa: N818 - it is no failure: there is another way
