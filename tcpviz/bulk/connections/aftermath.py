@@ -77,4 +77,4 @@ def _twice(w: Work, more: Array, first: Array) -> Array:
     named = w.part[resets].astype(np.int64) << 16 | ident
     order = np.argsort(named, kind="stable")
     again: Array = resets[order][~changes(named[order])]
-    return again
+    return again[~w.nameless[again]] if len(again) else again

@@ -204,7 +204,8 @@ def windows(w: Partial) -> tuple[Array, Array, Array, Array]:
     changed = w.window[quiet] != w.window[w.mine_at[quiet]]
     updates, repeats = regular.repeated(w, quiet, changed & (w.bits[quiet] & SACKED == 0))
     ok = np.ones(w.count, np.bool_)
-    ok[quiet] = regular.told_apart(w, quiet)
+    apart = regular.told_apart(w, quiet)
+    ok[quiet] = apart if apart.all() else apart | w.nameless[quiet]
     return updates, repeats, np.zeros(w.count, np.bool_), ok
 
 

@@ -176,8 +176,8 @@ def timely(w: Work) -> Array:
 def stamps(w: Work) -> Array:
     """Timestamps grow, and echo what the other end sent lately; those of SYNs the latest.
 
-    An end that has left them away in between is not in order when it has them again. But one
-    whose SYN has none begins with what follows upon it: a snapshot of 68 bytes has cut that off.
+    An end may leave them away, or something on the way takes them out: then it goes by the latest
+    that has them. A snapshot of 68 bytes has cut off those of SYNs.
     """
     stamped = w.bits & STAMPED != 0
     if not stamped.any():
@@ -194,35 +194,45 @@ def stamps(w: Work) -> Array:
     if lacking.any():
         ok &= ~lacking[w.part]
     at = np.flatnonzero(~ok)
-    mine, theirs = w.mine_at[at], w.theirs_at[at]
-    # Behind the last place there is one that stands for none.
-    had = np.append(stamped, True)
-    bare = _bare(w, stamped)
+    mine, theirs = _stamped_before(w, stamped, at, lacking)
     begun = np.where(w.side[at], stamped[w.first][w.part[at]], stamped[w.answer_at][w.part[at]])
-    growing = (had[mine] & grown[at]) | bare[mine] | (mine < 0)
-    fine = (age[at] < STRANGE) & had[theirs]
-    fine &= fresh[at] | ~begun
-    # A reset has none: what was under way echoes what was sent before.
-    fine |= w.rst[theirs] & (theirs >= 0) & (mine >= 0) & (echo[at] - echo[mine] < STRANGE)
+    age = (value[theirs] - echo[at]).view(np.int32).astype(np.int64)
+    growing = (mine < 0) | ((value[at] - value[mine]).view(np.int32) >= 0)
+    # What was taken out may have been echoed nevertheless.
+    fine = (np.abs(age) < STRANGE) & (~begun | ((echo[at] - oldest[at]).view(np.int32) >= 0))
     # Nothing is known of the other end's clock before it has told its time.
-    fine |= (theirs < 0) | ~w.has_ack[at] | (echo[at] == 0) | bare[theirs]
-    ok[at] = (growing & fine) | ~stamped[at]
+    unknown = (theirs < 0) | ~w.has_ack[at] | (echo[at] == 0)
     # What answers a SYN echoes the latest.
+    fine &= (age == 0) | (w.answer[w.part[at]] != at)
+    ok[at] = (growing & (fine | unknown)) | ~stamped[at]
     answers = w.answer[w.answered]
-    known = stamped[answers] & had[w.theirs_at[answers]] & (echo[answers] != 0) & w.has_ack[answers]
-    ok[answers] &= ~known | (age[answers] == 0)
+    late = (value[w.theirs_at[answers]] != echo[answers]) & (echo[answers] != 0)
+    ok[answers] &= ~(late & w.has_ack[answers]) | lacking[w.part[answers]]
     ordinary: Array = ok
     return ordinary
 
 
-def _bare(w: Work, stamped: Array) -> Array:
-    """SYNs without a timestamp, where no other of their sender has one; and a false one behind."""
-    bare = np.zeros(w.count + 1, np.bool_)
-    syns = w.syns
-    bare[syns] = ~stamped[syns]
-    other = w.again[stamped[w.again] != stamped[w.first[w.part[w.again]]]]
-    bare[syns[np.isin(w.part[syns], w.part[other])]] = False
-    return bare
+def _stamped_before(w: Work, stamped: Array, at: Array, lacking: Array) -> tuple[Array, Array]:
+    """Of these segments their sender's, and the other end's, latest with timestamps; or -1.
+
+    Those of ``lacking`` connections, where some have none, are all among them.
+    """
+    mine, theirs = w.mine_at[at], w.theirs_at[at]
+    where = np.flatnonzero(lacking[w.part[at]])
+    some = at[where]
+    if len(some):
+        side, begin = w.side[some], w.first[w.part[some]]
+        latest = np.full((2, len(some) + 1), -1, np.int64)
+        for end in (0, 1):
+            told = np.where(stamped[some] & (side == bool(end)), some, -1)
+            np.maximum.accumulate(told, out=latest[end, 1:])
+        one, other = latest[0, :-1], latest[1, :-1]
+        for out, found in (
+            (mine, np.where(side, other, one)),
+            (theirs, np.where(side, one, other)),
+        ):
+            out[where] = np.where(found >= begin, found, -1)
+    return mine, theirs
 
 
 def sums_of(work: Work, regular: Array) -> tuple[Sums, Array]:
@@ -243,7 +253,7 @@ def summed(work: Work, marked: Sequence[Array], rtt: Array) -> Sums:
 def told_apart(w: Work, quiet: Array, *, whole: bool = False) -> Array:
     """Which of these are no copies: what repeats an ACK to the last bit could be one.
 
-    Their identifications are none that their senders have just used (core.twice).
+    Their identifications are none that their senders have just used, or tell nothing (core.twice).
     """
     ident = w.array["ident"]
     at = w.mine_at[quiet]
@@ -258,6 +268,8 @@ def told_apart(w: Work, quiet: Array, *, whole: bool = False) -> Array:
             at = np.where(at >= 0, w.mine_at[at], -1)
             used |= (at >= 0) & (ident[w.rows[at]] == now)
         apart[unsure] = ~used
+    if whole and not apart.all():
+        apart |= w.nameless[quiet]
     return apart
 
 

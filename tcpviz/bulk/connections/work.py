@@ -19,7 +19,7 @@ from tcpviz.bulk.segments.columns import SUM_SHIFT, Columns, rows_at
 from tcpviz.bulk.segments.flows import changes, spans
 from tcpviz.core.marks import FAST_NS
 from tcpviz.core.segment import ACK, ECN, FIN, PSH, RST, SYN
-from tcpviz.core.twice import SAME_PACKET_NS
+from tcpviz.core.twice import RECENT, SAME_PACKET_NS
 
 Array = NDArray[Any]
 
@@ -161,6 +161,23 @@ class Work:
     def third(self) -> Array:
         """Of each connection the client's first segment after its SYN; ``count`` if none is."""
         return self.firsts(np.flatnonzero(~(self.side | self.opening)))
+
+    @cached_property
+    def nameless(self) -> Array:
+        """Segments that no identification tells from a copy: a sender puts one on several.
+
+        Such a packet, or one behind it, that takes up no sequence numbers is no copy for the core,
+        while nothing else is (:mod:`tcpviz.core.twice`).
+        """
+        at = np.flatnonzero((self.mine_at >= 0) & (self.index - self.mine_at <= RECENT))
+        before, ident = self.mine_at[at], self.array["ident"][self.rows]
+        same = np.flatnonzero((ident[at] == ident[before]) & (ident[at] != 0))
+        at, before = at[same], before[same]
+        differ = self.row["ack"][at] != self.row["ack"][before]
+        for column in (self.seq, self.length, self.flags, self.window):
+            differ |= column[at] != column[before]
+        behind: Array = self.index >= self.firsts(at[differ])[self.part]
+        return behind
 
     def of_sender(self, client: Array, server: Array) -> Array:
         """What is known of each connection's client and server, by segment of who sent it."""

@@ -1,0 +1,54 @@
+"""Unusual habits of ends and middleboxes: columns say of every connection what the core says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench.generate import visits
+from tests.bulk import variants, worlds
+from tests.bulk.compare import built, differences, tables
+from tests.bulk.drawing import frames_of
+from tests.bulk.habits import changed, one_ident, said_again, unstamped
+
+HABITS = {
+    "one identification": one_ident,
+    "timestamps taken out": unstamped,
+}
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_short_connections(tmp_path: Path, habit: str) -> None:
+    path = tmp_path / "visits.pcap"
+    visits(path, 120, 3, odd=0.0)
+    frames = changed(frames_of(path), 3, HABITS[habit])
+    path.write_bytes(variants.pcap(frames))
+    building = built(path)
+    assert differences(path, building) == []
+    assert len(building.followed) < 5
+    one, other = tables(path)
+    assert other == one
+
+
+@pytest.mark.parametrize("habit", HABITS)
+@pytest.mark.parametrize("seed", range(2))
+def test_with_other_troubles(tmp_path: Path, habit: str, seed: int) -> None:
+    path = tmp_path / "capture.pcap"
+    visits(path, 40, seed, odd=0.2)
+    frames = frames_of(path) if seed % 2 else worlds.capture(seed, 30)
+    frames = changed(said_again(frames, seed), seed, HABITS[habit], 0.7)
+    path.write_bytes(variants.pcap(frames))
+    assert differences(path) == []
+
+
+def test_repeated_acknowledgements_of_one_identification(tmp_path: Path) -> None:
+    path = tmp_path / "visits.pcap"
+    visits(path, 120, 5, odd=0.0)
+    frames = changed(frames_of(path), 5, lambda said, there, dice: [
+        each[:18] + b"\x12\x67" + each[20:] for each in said
+    ])  # fmt: skip
+    path.write_bytes(variants.pcap(said_again(frames, 5, soon=True)))
+    building = built(path)
+    assert differences(path, building) == []
+    assert len(building.followed) < 5
