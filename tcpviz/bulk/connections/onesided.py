@@ -43,6 +43,7 @@ def look(columns: Columns, clock: Clock, rows: Array) -> tuple[Array, Partial, S
         at = np.concatenate([np.array(known, np.int64), np.arange(begin, end)])
         mine = slice(len(known), None)
         w = Partial(columns, clock, rows[at].astype(np.int64), np.array([0, len(at)]))
+        w.loose = max(len(known) - 1, 0)
         *marked, ok = partial.windows(w)
         ok &= partial.fits(w)
         # Within a stretch its last segment looks like the connection's.

@@ -88,6 +88,8 @@ class Work:
     also: Array | None = None
     slack = 0
     """They are of connections of which all was captured that was said in order."""
+    loose = 0
+    """Between so many of the first ones others are left out."""
 
     @property
     def variety(self) -> Array | None:
@@ -169,7 +171,7 @@ class Work:
         Such a packet, or one behind it, that takes up no sequence numbers is no copy for the core,
         while nothing else is (:mod:`tcpviz.core.twice`).
         """
-        at = np.flatnonzero((self.mine_at >= 0) & (self.index - self.mine_at <= RECENT))
+        at = np.flatnonzero((self.mine_at >= self.loose) & (self.index - self.mine_at <= RECENT))
         before, ident = self.mine_at[at], self.array["ident"][self.rows]
         same = np.flatnonzero((ident[at] == ident[before]) & (ident[at] != 0))
         at, before = at[same], before[same]
