@@ -83,6 +83,18 @@ def test_acknowledgements_of_data_that_nobody_saw(tmp_path: Path, way: str) -> N
     assert differences(path, building) == []
 
 
+def test_losses_in_what_was_found_in_its_midst(tmp_path: Path) -> None:
+    """Of most the core takes only the first three segments."""
+    path, dice = tmp_path / "parts.pcap", random.Random(3)
+    losses.put(path, losses.KINDS["visits-5"](0.012, dice), dice)
+    path.write_bytes(variants.pcap(parted(frames_of(path), 3, ways="o", lone=0)))
+    building = built(path)
+    segments = sum(each.client.segments + each.server.segments for _, each in building.followed)
+    assert len(building.followed) > 30
+    assert building.follower.segments < segments / 4
+    assert differences(path, building) == []
+
+
 def test_floods_and_scans_without_syns(tmp_path: Path) -> None:
     """ACKs, answers, resets; segments without any flag, or with those of a Christmas tree."""
     path = tmp_path / "parts.pcap"

@@ -18,7 +18,8 @@ _FOLLOWED = (*_TALKING, ZeekState.CLOSED)
 class Half(Views):
     """One end in all views.
 
-    ``knows``    its state is proved (2), or a segment without data may do so (1), or any (0)
+    ``knows``    its state is proved (2), or a segment without data may do so (1), or any (0);
+                 or none will (2)
     ``sacked``   the place of its latest segment, if its SACK blocks have not been read yet
     ``parted``   what of it is not acknowledged is not all in one list
     ``round``    its numbers have come round
@@ -55,7 +56,8 @@ class Half(Views):
     def stands(self) -> bool:
         """It is open, and nothing is open about it."""
         end, zeek, claim = self.end, self.zeek, self.end.claim
-        self.knows = 2 if claim.certainty is Certainty.SEEN else 1
+        # Nothing ever proves it of who was not captured from its SYN on.
+        self.knows = 2 if claim.certainty is Certainty.SEEN or end.iss is None else 1
         if claim.certainty is Certainty.UNKNOWN or end.assumed_from is not None:
             self.knows = 0
         self.round = zeek.seq_wraps > 0 or zeek.ack_wraps > 0

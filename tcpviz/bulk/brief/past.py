@@ -80,10 +80,13 @@ class Past:
         connection, analysis = self.connection, self._analysis
         marks, zeek = analysis.marks, analysis.zeek
         self._viewed = False
-        if not connection._third and connection.client.claim.state is not State.ESTABLISHED:
+        begun = connection._third or connection.client.claim.state is State.ESTABLISHED
+        if not (begun or connection.midstream):
             return False
         if len(zeek._seen_first) < 2 or len(analysis.vitals._sides) < 2:
             return False
+        if zeek._orig._gaps is None or zeek._resp._gaps is None:
+            return False  # nor are they made here
         if self._halves is None:
             self._halves = self._both()
         one, two = self._halves
@@ -105,7 +108,7 @@ class Past:
         ``None`` where that is not all; else whether it is :meth:`ready` has to be asked again.
         """
         rows, connection = self.rows, self.connection
-        if not (self._viewed and rows.partly[place] and connection._third):
+        if not (self._viewed and rows.partly[place]):
             return None
         assert self._halves is not None
         one, two = self._halves
@@ -123,7 +126,8 @@ class Past:
         elsewhere.views(self._analysis, me, peer, told, self._sack, fin)
         self._said(me, told[0], place)
         connection.last_ns = time
-        connection._data_began = True
+        if connection._third:
+            connection._data_began = True
         moves = Moves(connection, told[2], time)
         if departures.sent(moves, mine, theirs, segment):
             mine.note_sent(segment, theirs)
