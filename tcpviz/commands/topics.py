@@ -93,8 +93,8 @@ def _wrapped(
 
 
 def _running(block: str, room: int) -> Iterator[str]:
-    """Paragraphs, one a line of ``Means:``, ``Causes:`` ... or ``- item``; else joined."""
-    labelled = re.match(r"(- |[A-Z][a-z]+: |(?:含义|原因|检查)：)", block)
+    """Paragraphs, one a line of ``Means:``, ``Causes:``, ``Check:`` or ``- item``; else joined."""
+    labelled = re.match(r"(- |(?:Means|Causes|Check): |(?:含义|原因|检查)：)", block)
     for part in block.splitlines() if labelled else [" ".join(block.splitlines())]:
         hang = "  " if part.startswith("- ") else "    " if labelled else ""
         indent = "" if not labelled or part.startswith("- ") else "  "

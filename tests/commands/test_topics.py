@@ -78,6 +78,24 @@ def test_a_topic_fits_the_terminal(name: str, width: int) -> None:
     assert len(kept) >= 0.95 * len(words)
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", topics.names())
+def test_every_paragraph_is_filled_and_examples_stay_as_they_are(name: str, language: str) -> None:
+    words.use(language)
+    made = list(topics.lines(topics.text(name), 80))
+    assert not any("```" in line for line in made)
+    labels = ("- ", "Means: ", "Causes: ", "Check: ", "含义：", "原因：", "检查：")
+    for block in re.split(r"\n{2,}", topics.text(name).strip()):
+        first = block.splitlines()[0]
+        if first.startswith("    "):
+            assert [line for line in block.splitlines() if line not in made] == []
+        elif not first.startswith(("#", "|", *labels)):
+            # Running text: it begins at the margin and its rows are joined before they are cut.
+            start = next(n for n, line in enumerate(made) if line and first.startswith(line))
+            rows = made[start : made.index("", start)]
+            assert not any(row.startswith(" ") for row in rows)
+
+
 def test_help_prints_topics_and_single_sections(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["help", "verdicts"]) == 0
     assert "never-closed" in capsys.readouterr().out
