@@ -28,7 +28,8 @@ TABLES = (
     "icmp_words:REASON_WORDS,ICMP hand_words:DOERS,SHORT,SENTENCES,REBOOT,_HAND "
     "plain_words:SAID,SAID_MARKS,HEARD,LOST,MOVED,CALLED,RETURNED,FAILED,FAILED_OTHER,TIMER "
     "kernel_words:TIMERS verdict:NAMES,NAMES_MIDSTREAM troubles:TEXTS,DETAILS "
-    "explain_states:STATES points:DOUBTS segment_detail:MOMENTS listeners:COUNTERS"
+    "explain_states:STATES points:DOUBTS segment_detail:MOMENTS listeners:COUNTERS "
+    "explain_edges:TIMERS ladder_arrows:IN_HAND"
 )
 """Texts that are data, by module of ``tcpviz.views`` and name: all that teaches."""
 
@@ -121,6 +122,13 @@ def _tables() -> Iterator[Source]:
     table = importlib.import_module("tcpviz.views.table")
     for column in table.COLUMNS:
         yield Source(column.title, "table", "column")
+    fields = importlib.import_module("tcpviz.views.segment_fields")
+    for _bit, _name, text in fields.FLAG_WORDS:
+        yield Source(text, "segment_fields")
+    graphs = importlib.import_module("tcpviz.views.graphs.series")
+    for sign in graphs.SIGNS.values():
+        if not sign.name.isupper():  # SYN and FIN keep their names
+            yield Source(sign.name, "graphs")
     quiz = importlib.import_module("tcpviz.views.quiz")
     for kind in quiz._KINDS:
         yield Source(kind, "quiz", "kind")
@@ -148,6 +156,10 @@ def _evidence() -> Iterator[Source]:
                 values = list(node.args) if name in names else []
             elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "why":
                 values = [node.value]
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+                names_of = [getattr(each, "id", "") for each in node.targets[0].elts]
+                if "why" in names_of and isinstance(node.value, ast.Tuple):
+                    values = [node.value.elts[names_of.index("why")]]
             for value in values:
                 for text in _literals(value):
                     if " " in text:

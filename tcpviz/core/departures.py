@@ -244,7 +244,7 @@ def _enters(moves: Moves, me: End, peer: End, segment: Segment, at_next: bool) -
         # After crossing SYNs an ACK may also come from SYN-RECEIVED.
         plain = me.iss is not None and peer.opened is Opened.PASSIVE
         sure = SEEN if plain and at_next and open_peer else INFERRED
-        why = f"acknowledges the {'SYN,ACK' if plain else 'SYN'}"
+        why = "acknowledges the SYN,ACK" if plain else "acknowledges the SYN"
         return moves.move(me, Event.RCV_SYN_ACK, sure, why, peer.syn_frame)
     if state is State.SYN_RECEIVED:
         beyond = peer.syn_end is None or seqno.gt(ack, peer.syn_end)

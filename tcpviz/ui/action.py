@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from tcpviz.ui.plan import Pane
 
+THEMES_TOLD = "Dark, light, high contrast, for colour-blind eyes, 16 colours, none"
+"""What the key of the colours goes through, in the order of ``--theme``'s names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:

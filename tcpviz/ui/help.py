@@ -35,6 +35,7 @@ Part = tuple[str, list[Entry]]
 
 def _signs(ascii_only: bool) -> list[Part]:
     client, server = ("*", "#") if ascii_only else ("●", "◆")
+    shadow = "o" if ascii_only else "○"
     hand = "H" if ascii_only else "☛"
     r = roles
     return [
@@ -47,7 +48,7 @@ def _signs(ascii_only: bool) -> list[Part]:
                     (Span("ESTAB", r.SEEN),),
                     "seen: the kernel said so, or the end's own segment proves it",
                 ),
-                ((Span("~ESTAB", r.INFERRED),), "inferred: the segments imply it"),
+                ((Span(f"{shadow} ~ESTAB", r.INFERRED),), "inferred: the segments imply it"),
                 (
                     (Span("ESTAB?", r.UNKNOWN),),
                     "unknown: the capture began too late, lost packets or saw one side only",
@@ -60,24 +61,34 @@ def _signs(ascii_only: bool) -> list[Part]:
                 ((Span("SYN", r.FLAG_SYN),), "opens; uses up one sequence number"),
                 ((Span("FIN", r.FLAG_FIN),), "closes one direction; uses up one number too"),
                 ((Span("RST", r.FLAG_RST),), "refuses, or ends everything at once"),
-                ((Span("data", r.DATA),), "bytes first:after-last, then the acknowledged number"),
+                (
+                    (Span(_("data"), r.DATA),),
+                    "bytes first:after-last, then the acknowledged number",
+                ),
                 ((Span("ACK", r.FLAG_ACK),), "the next number that the sender waits for"),
-                ((Span("lost", r.LOST),), "it is known to have died on the way"),
+                ((Span(_("lost"), r.LOST),), "it is known to have died on the way"),
             ],
         ),
         (
             "In a running demo: the cable in your hand (tcpviz demo --step, or the s key)",
             [
                 ((Span(hand, r.LIT),), "a segment waits here, in your hand or in the scenario's"),
-                ((Span("held 2.1 s", r.FLAG_SYN),), "for so long it lay in a hand"),
-                ((Span("real s", r.TITLE),), "seconds without those in which you held something"),
                 (
-                    (Span("kernel", r.TITLE),),
-                    "what each host's kernel said last: its running timer, bytes unacknowledged "
-                    "or unread, congestion window, round-trip time; in red where it disagrees",
+                    (Span(_("held {time}").format(time="2.1 s"), r.FLAG_SYN),),
+                    "for so long it lay in a hand",
                 ),
                 (
-                    (Span("syn q 1/128", r.SERVER),),
+                    (Span(_("real s"), r.TITLE),),
+                    "seconds without those in which you held something",
+                ),
+                (
+                    (Span(_("kernel"), r.TITLE),),
+                    "what each host's kernel said last: its running timer, bytes unacknowledged "
+                    "or unread, congestion window, round-trip time; in red, with both opinions, "
+                    "where it disagrees",
+                ),
+                (
+                    (Span(_("syn q {queue} ").format(queue="1/128").strip(), r.SERVER),),
                     "the listener: connections in SYN-RECEIVED, and those that wait for accept() "
                     "(acc q), each with its limit",
                 ),
@@ -113,7 +124,10 @@ def _signs(ascii_only: bool) -> list[Part]:
                     "the line under the panes: all the time there is, bars where a state changed, "
                     "letters of trouble; press or drag; X is a loss, ! a reset",
                 ),
-                ((Span("+312 since", r.LIT),), "came while you look back: End returns"),
+                (
+                    (Span(_("+{n} since").format(n=312), r.LIT),),
+                    "came while you look back: End returns",
+                ),
             ],
         ),
         (
@@ -135,9 +149,9 @@ def _keys(ascii_only: bool) -> list[Part]:
     mouse: Part = (
         "The mouse",
         [
-            ((Span("click", roles.KEY),), "selects a connection, or a segment's step"),
-            ((Span("wheel", roles.KEY),), "scrolls the pane under it"),
-            ((Span("drag", roles.KEY),), "on the line under the panes: through time"),
+            ((Span(_("click"), roles.KEY),), "selects a connection, or a segment's step"),
+            ((Span(_("wheel"), roles.KEY),), "scrolls the pane under it"),
+            ((Span(_("drag"), roles.KEY),), "on the line under the panes: through time"),
         ],
     )
     return [*groups.items(), mouse]

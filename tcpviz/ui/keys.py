@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-from tcpviz.ui.action import Action
+from tcpviz.ui.action import THEMES_TOLD, Action
 from tcpviz.ui.chartkeys import CHART_ACTIONS, TIME_ACTIONS
 from tcpviz.ui.handkeys import HAND, HAND_ACTIONS
 from tcpviz.ui.keymap import CHOSEN, remapped
@@ -311,9 +311,7 @@ TABLE: tuple[Action, ...] = (
         (),
         _LOOK,
     ),
-    Action(
-        "theme", ("d",), "d", "Change the colours", "Dark, light, 16 colours, none", "", (), _LOOK
-    ),
+    Action("theme", ("d",), "d", "Change the colours", THEMES_TOLD, "", (), _LOOK),
     Action(
         "help",
         ("question_mark", "f1"),

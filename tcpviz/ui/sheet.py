@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from tcpviz.ui import bars
+from tcpviz.ui.action import THEMES_TOLD
 from tcpviz.ui.keys import Action
 from tcpviz.ui.lines import LinesView, Row
 from tcpviz.ui.looks import BAR, Looks
@@ -70,7 +71,7 @@ SCROLLING: tuple[Action, ...] = (
 """What a sheet has that may be longer than the screen."""
 
 CLOSING: tuple[Action, ...] = (
-    Action("theme", ("d",), "d", "Change the colours", "Dark, light, 16 colours, none"),
+    Action("theme", ("d",), "d", "Change the colours", THEMES_TOLD),
     Action(
         "help", ("question_mark", "f1"), "?", "Help", "What is shown here, and its keys", "help"
     ),

@@ -58,7 +58,7 @@ def pairs(left: Step, right: Step, zero_ns: int = 0) -> Iterator[Pair]:
     same = left.side is right.side and left.connection == right.connection
     other = left.connection == right.connection and left.side is not right.side
     yield Pair(
-        _("Sequence"),
+        _("Sequence", "field"),
         _number(left.relative[0], a.seq),
         _number(right.relative[0], b.seq),
         _apart(seqno.diff(b.seq, a.seq)) if same else "",

@@ -23,15 +23,15 @@ from tcpviz.views.layouts import Box, Figure
 from tcpviz.views.layouts_large import LARGE
 from tcpviz.views.layouts_medium import MEDIUM
 from tcpviz.views.layouts_tall import TALL
-from tcpviz.views.numbers import count, short_duration, thousands
+from tcpviz.views.numbers import count, duration, short_duration, thousands
 from tcpviz.views.spans import Line, Span, clean, fit, line, pad, text_width, width
 from tcpviz.views.wrapping import wrap
-from tcpviz.words import _
+from tcpviz.words import _, counted
 
-TABLE: Final = 47
+TABLE: Final = 50
 """Cells of the table with its bars and without its remarks."""
 
-NARROW: Final = 38
+NARROW: Final = 41
 """The same without bars."""
 
 NOTES: Final = 24
@@ -44,6 +44,9 @@ _SPARKS: Final = " ▁▂▃▄▅▆▇▇"
 """Never the whole cell: rows below one another would run into one column."""
 
 _BAR: Final = 8
+
+_AGE: Final = 9
+"""Cells of a length of time, written as in the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +145,20 @@ def _that_fit(shown: list[Tally], selected: State | None, rows: int) -> list[Tal
 
 def _header(cells: int, *, wide: bool) -> Line:
     bar = " " * (_BAR + 1) if cells >= TABLE else ""
-    text = f"  {_('state'):<13}{_('ends'):>6}    {bar}{_('oldest'):>7} {_('new/s'):>6}"
-    return line(Span(text + (f"  {_('unusual, or new in 8 s')}" if wide else ""), roles.TITLE))
+    made = line(
+        Span("  ", roles.TITLE),
+        *_title(_("state"), 13, "left"),
+        *_title(_("ends"), 6),
+        Span(f"    {bar}", roles.TITLE),
+        *_title(_("oldest"), _AGE),
+        *_title(_("new/s"), 7),
+    )
+    return line(*made, Span(f"  {_('unusual, or new in 8 s')}" if wide else "", roles.TITLE))
+
+
+def _title(text: str, cells: int, align: str = "right") -> Line:
+    """A column's title: as many cells, however wide its script is."""
+    return pad((Span(text, roles.TITLE),), cells, roles.TITLE, align)
 
 
 def _row(board: Board, tally: Tally, odd: Unusual | None, most: int, cells: int) -> Line:
@@ -156,17 +171,17 @@ def _row(board: Board, tally: Tally, odd: Unusual | None, most: int, cells: int)
         role = roles.UNKNOWN
     age = ""
     if tally.since_ns is not None and not closed:
-        age = short_duration(max(board.now_ns - tally.since_ns, 0))
+        age = duration(max(board.now_ns - tally.since_ns, 0))
     mark = ("> " if board.ascii else "▸ ") if here else "  "
     spans = [
         Span(mark, roles.LIT),
-        Span(f"{name:<13}", roles.SELECTED if here else role),
+        *pad((Span(name, roles.SELECTED if here else role),), 13, role),
         Span(f"{count(tally.count) if tally.count else '·':>6} ", role),
         Span(f"{odd.sign if odd is not None else '':<3}", role),
     ]
     if not cells or cells >= TABLE:
         spans.append(Span(_bar(0 if closed else tally.count, most) + " ", role))
-    spans += [Span(f"{age:>7}", roles.TIME), Span(f" {_rate(tally.rate):>6}", roles.TIME)]
+    spans += [Span(f"{age:>{_AGE}}", roles.TIME), Span(f" {_rate(tally.rate):>6}", roles.TIME)]
     if cells:
         return line(*spans)
     said = odd.short if odd is not None else ""
@@ -206,8 +221,8 @@ def _summary(board: Board, found: Mapping[State | None, Unusual | None], cells: 
     """On one row, or where that is too narrow a row for each thing said."""
     ends = sum(each.count for each in board.tallies)
     odd = sum(each is not None for each in found.values())
-    said = _("{connections} connections, {ends} ends").format(
-        connections=board.connections, ends=ends
+    said = _("{connections}, {ends}").format(
+        connections=counted(board.connections, "connection"), ends=counted(ends, "end")
     )
     spans = [Span(said, roles.TITLE)]
     if not board.complete:
@@ -280,12 +295,19 @@ def _figure(figure: Figure, board: Board, rows: int) -> list[Line]:
         canvas.write(box.x + (box.width - len(name)) // 2, middle, name, role)
         if not tally.count:
             continue
-        age = ""
+        ages = [""]
         if busy and tally.since_ns is not None:
-            age = f", {short_duration(max(board.now_ns - tally.since_ns, 0))}"
-        said = f" {count(tally.count)}{age}{' ' + odd.sign if odd else ''} "
-        if text_width(said) > box.width - 2:
-            said = f" {count(tally.count)} "
+            old = max(board.now_ns - tally.since_ns, 0)
+            ages = [f", {duration(old)}", f", {short_duration(old)}"]
+        sign = f" {odd.sign}" if odd else ""
+        said = next(
+            (
+                each
+                for each in (f" {count(tally.count)}{age}{sign} " for age in ages)
+                if text_width(each) <= box.width - 2
+            ),
+            f" {count(tally.count)} ",
+        )
         _write_below(canvas, box, said, odd.role if odd else roles.NUMBER)
     return [canvas.row(y) for y in range(rows)]
 

@@ -48,12 +48,12 @@ def state_text(state: State, here: Iterable[str] = ()) -> str:
     ]
     into = [row for row in TRANSITIONS if row.after is state and row.before is not state]
     out = [row for row in TRANSITIONS if row.before is state and row.after is not state]
-    for heading, rows, far in (("Ways in", into, "before"), ("Ways out", out, "after")):
+    for heading, rows, far in ((_("Ways in"), into, "before"), (_("Ways out"), out, "after")):
         alike: dict[str, list[str]] = {}
         for row in rows:
             alike.setdefault(_way(row), []).append(str(getattr(row, far)))
         way = _("from") if far == "before" else _("to")
-        lines += ["", _(heading)]
+        lines += ["", heading]
         lines += [f"  {way}\t{', '.join(states)}: {said}" for said, states in alike.items()]
     lines += ["", _("* drawn in the RFC's figure")]
     return "\n".join(lines)

@@ -305,7 +305,7 @@ def _is_tip(flight: Flight, row: Row, pen: Pen) -> bool:
 def _hand_words(holder: Doer, last: int, right: bool, layout: Layout) -> list[Words]:
     """Whose hand it is, beside the sign, as far as there is room."""
     room = layout.arrows - last - 2
-    for words in (_(_IN_HAND[holder]), _("held")):
+    for words in (_(IN_HAND[holder]), _("held")):
         if text_width(words) <= room:
             at = layout.first + last + 1 if right else layout.last - last - 1 - text_width(words)
             return [(at, words, roles.LIT)]
@@ -349,7 +349,7 @@ def _words_at_end(flight: Flight, row: Row, room: int, pen: Pen) -> str:
 
 
 _HANDS = frozenset({HAND_RIGHT, HAND_LEFT})
-_IN_HAND = {
+IN_HAND = {
     Doer.PERSON: "in your hand",
     Doer.SCRIPT: "held by the scenario",
     Doer.CHANCE: "held",

@@ -212,7 +212,7 @@ def _evidence(claim: Claim) -> str:
     """How sure it is, why, and by which frames."""
     said = _(str(claim.certainty))
     if claim.because:
-        said += f": {clean(claim.because)}"
+        said += f": {clean(_(claim.because))}"
     if claim.frames:
         said += "; " + _("by frame {frames}").format(frames=", ".join(map(str, claim.frames)))
     return said

@@ -82,7 +82,7 @@ def _port(port: int, side: Side, who: str) -> str:
 
 def _sequence(step: Step, segment: Segment, who: str) -> Field:
     seq = step.relative[0]
-    name = _("Sequence")
+    name = _("Sequence", "field")
     if segment.syn:
         text = _("{who}'s first number (the SYN's own); its first byte will be {next}").format(
             who=who, next=seq + 1

@@ -11,7 +11,8 @@ from textual.command import CommandPalette
 
 import tcpviz.ui
 from tcpviz import words
-from tcpviz.ui.action import Action
+from tcpviz.argument_values import THEMES
+from tcpviz.ui.action import THEMES_TOLD, Action
 from tcpviz.ui.app import TcpvizApp
 from tcpviz.ui.help import help_lines
 from tcpviz.ui.keys import ACTIONS
@@ -45,6 +46,25 @@ def in_chinese() -> Iterator[None]:
     words.use("zh")
     yield
     words.use("en")
+
+
+def test_the_help_names_every_theme_and_the_hollow_marker() -> None:
+    told = "\n".join(plain_line(one) for one in help_lines(300))
+    assert len(THEMES_TOLD.split(", ")) == len(THEMES)
+    assert THEMES_TOLD in told
+    assert "○ ~ESTAB" in told
+
+
+def test_the_help_shows_signs_in_the_words_of_the_screen() -> None:
+    """What the legend explains must stand on the screen as the legend writes it."""
+    words.use("zh")
+    try:
+        rows = [plain_line(one) for one in help_lines(300)]
+        signs = [words._(each) for each in ("lost", "kernel", "real s", "data")]
+    finally:
+        words.use("en")
+    for sign in signs:
+        assert any(row.startswith(f"  {sign}  ") for row in rows), sign
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda one: one.name)

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tcpviz import words
 from tcpviz.core.census import STATES, Tally
 from tcpviz.core.states import State
 from tcpviz.views import roles
@@ -13,7 +14,9 @@ from tcpviz.views.dashboard import Board, draw, told
 from tcpviz.views.dashboard_words import RULES, unusual
 from tcpviz.views.explain_edges import TIMERS, edge_text, state_text
 from tcpviz.views.layouts import FIGURE_ROWS
-from tcpviz.views.spans import plain, plain_line, width
+from tcpviz.views.numbers import count as short_count
+from tcpviz.views.numbers import duration
+from tcpviz.views.spans import plain, plain_line, text_width, width
 
 SECOND = 1_000_000_000
 NOW = 1_700_000_000 * SECOND
@@ -74,12 +77,46 @@ def test_a_table_at_80_by_15():
     rows = {line.split()[0]: line for line in text.splitlines() if line.strip()}
     assert rows["SYN-RECEIVED"].split()[1:3] == ["240", "!!"]
     assert "240 at once" in rows["SYN-RECEIVED"]
-    assert "3d" in rows["ESTABLISHED"]
+    assert "3 d 11 h" in rows["ESTABLISHED"]
     assert "!" not in rows["ESTABLISHED"]
     assert "for 6 m 40 s already" in rows["CLOSE-WAIT"]
     assert "6121 connections, 12242 ends  unusual: 2" in text
     assert plain_line(told(board)).startswith("SYN-RECEIVED !! Half-open")
     assert [made.state_at(5, y) for y in range(1, 12)] == list(State)
+
+
+def test_one_of_anything_is_singular():
+    text = plain(draw(Board(tallies(LISTEN=(1, 1)), NOW, 1), 80, 15).lines)
+    assert "1 connection, 1 end\n" in text
+
+
+def test_a_length_of_time_is_written_as_in_the_list():
+    board = Board(tallies(ESTABLISHED=(1, 1.98), TIME_WAIT=(1, 250), LISTEN=(1, 3540.4)), NOW, 1)
+    for cells in (41, 50, 80, 120):
+        text = plain(draw(board, cells, 15 if cells < 100 else 30).lines)
+        for old in (1.98, 250, 3540.4):
+            assert duration(int(old * SECOND)) in text, (cells, old)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("cells", [41, 50, 80])
+def test_the_titles_stand_over_their_columns(language, cells):
+    board = Board(tallies(ESTABLISHED=(12_000, 59.9), UNKNOWN=(7, 0)), NOW, 6121)
+    words.use(language)
+    try:
+        rows = draw(board, cells, 16).lines
+        titles = [words._(name) for name in ("state", "ends", "oldest", "new/s")]
+    finally:
+        words.use("en")
+    head = plain_line(rows[0])
+
+    def ends_at(text: str, part: str) -> int:
+        return text_width(text[: text.index(part)] + part)
+
+    busy = next(plain_line(row) for row in rows if "ESTABLISHED" in plain_line(row))
+    figures = [short_count(12_000), duration(int(59.9 * SECOND)), "1200"]
+    assert [ends_at(head, each) for each in titles[1:]] == [ends_at(busy, n) for n in figures]
+    assert all(width(row) == cells for row in rows)
 
 
 def test_beside_the_diagram_what_is_counted_has_rows_enough():
@@ -120,7 +157,7 @@ def test_the_diagram_carries_the_counts_where_there_is_room():
     assert made.figure is not None
     box = made.figure.box[State.LAST_ACK]
     lower = plain_line(made.lines[box.y + box.height - 1])[box.x : box.x + box.width]
-    assert " 21, 2s ! " in lower
+    assert " 21, 2 s ! " in lower
     assert made.state_at(box.x + 2, box.y + 1) is State.LAST_ACK
     assert "this one" in plain_line(told(board)) or "last ACK" in plain_line(told(board))
 

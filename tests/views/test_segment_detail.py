@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
+from tcpviz import words
 from tcpviz.core.records import Side
 from tcpviz.core.segment import Flags, Options
 from tcpviz.core.timeline import Step
@@ -159,3 +161,24 @@ def test_a_window_whose_unit_was_cut_off() -> None:
     talk.server("SA", options=Options(mss=1460, cut=True))
     talk.client("A", window=500)
     assert "not scaled: not both SYNs offered it" in " ".join(page(talk, 2).split())
+
+
+def test_in_another_language_nothing_but_names_stays_english() -> None:
+    """Names of states, flags, options and events are the same in every textbook."""
+    talk = dialogue()
+    english = {name for n in range(len(talk.steps)) for name in told(talk.steps[n], talk)}
+    words.use("zh")
+    try:
+        pages = [page(talk, number) for number in range(len(talk.steps))]
+        names = {name for step in talk.steps for name in told(step, talk)}
+        sentences = [each for step in talk.steps for each in told(step, talk).values()]
+        title = words._("Sequence")  # the chart's
+    finally:
+        words.use("en")
+    assert len(names) == len(english)
+    assert "Sequence" not in names
+    assert title not in names
+    written = " ".join(pages + sentences)
+    # Two English words with a blank between them that are no event's or option's name.
+    running = set(re.findall(r"\b[a-z]{2,} [a-z]{2,}\b", written))
+    assert running == set()

@@ -194,15 +194,16 @@ def _head(series: Series, flow: Flow, view: View, plot: Plot, cells: int) -> lis
     arrow = "->" if view.ascii else "→"
     end = _last(series, view) + 1
     sent = sum(track.places(0, end)[1] for track in (flow.data, flow.again))
-    total = plural(sent, "segment")
+    # Pure ACKs are no bars here, so this is less than the list's number of segments.
+    total = _("{segments} with data, SYN or FIN").format(segments=plural(sent, "segment"))
     first = line(
         Span(f" {view.side} {me.endpoint} ", roles.of_side(view.side)),
         Span(f"{arrow} {peer.endpoint}", roles.of_side(view.side.other)),
         Span(f"   {total}, {size(flow.sent.before(end) or 0)}", roles.TIME),
     )
     spans: list[Span] = [Span(" ")]
-    for name, pen in (("data", DATA[view.side]), ("ACK", ACK), ("window", WINDOW)):
-        spans += [Span(_sample(pen, view), pen.role), Span(f" {_(name)}  ", roles.DIM)]
+    for name, pen in ((_("data"), DATA[view.side]), ("ACK", ACK), (_("window"), WINDOW)):
+        spans += [Span(_sample(pen, view), pen.role), Span(f" {name}  ", roles.DIM)]
     if flow.sacks:
         spans += [Span(_sample(SACK, view), SACK.role), Span(" SACK  ", roles.DIM)]
     for kind, sign in SIGNS.items():
@@ -367,22 +368,22 @@ def _values(series: Series, flow: Flow, view: View, cells: int) -> Line:
         Span(f" {duration(max(at - series.first_ns, 0))} ", roles.LIT),
     ]
     for name, text in _numbers(flow, at):
-        if width(spans) + text_width(_(name)) + len(text) + 3 <= cells:
-            spans += [Span(f" {_(name)} ", roles.DIM), Span(text, roles.NUMBER)]
+        if width(spans) + text_width(name) + len(text) + 3 <= cells:
+            spans += [Span(f" {name} ", roles.DIM), Span(text, roles.NUMBER)]
     return line(*spans)
 
 
 def _numbers(flow: Flow, at: int) -> Iterator[tuple[str, str]]:
-    for name, track in (("sent", flow.data), ("acked", flow.acks)):
+    for name, track in ((_("sent"), flow.data), (_("acked"), flow.acks)):
         value = track.at(at)
         if value is not None:
             yield name, str(value)
     sent, acked = flow.data.at(at), flow.acks.at(at)
     if sent is not None and acked is not None:
-        yield "in flight", size(max(sent - acked, 0))
+        yield _("in flight"), size(max(sent - acked, 0))
     offered = flow.offered.at(at)
     if offered is not None:
-        yield "window", size(offered)
+        yield _("window"), size(offered)
     rtt = flow.rtt.at(at)
     if rtt is not None:
         yield "RTT", duration(rtt)
