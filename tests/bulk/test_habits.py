@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
-from tests.bench.generate import visits
+from tcpviz.bulk.connections import lengthy
+from tests.bench.generate import stream, visits
 from tests.bulk import variants, worlds
 from tests.bulk.compare import built, differences, tables
 from tests.bulk.drawing import frames_of
-from tests.bulk.habits import changed, one_ident, said_again, unstamped
+from tests.bulk.habits import changed, one_ident, rerouted, said_again, unstamped
 
 HABITS = {
     "one identification": one_ident,
+    "routes that change": rerouted,
     "timestamps taken out": unstamped,
 }
 
@@ -52,3 +55,18 @@ def test_repeated_acknowledgements_of_one_identification(tmp_path: Path) -> None
     building = built(path)
     assert differences(path, building) == []
     assert len(building.followed) < 5
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_transfer_whose_route_changes(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "transfer.pcap"
+    stream(path, 3000, seed)
+    path.write_bytes(variants.pcap(changed(frames_of(path), seed, rerouted)))
+    with (
+        patch.object(lengthy, "LEAST", 500),
+        patch.object(lengthy, "STRETCH", 400),
+        patch.object(lengthy, "BEGINNING", 50),
+    ):
+        building = built(path)
+    assert building.followed == []
+    assert differences(path, building) == []

@@ -224,13 +224,16 @@ def test_it_says_up_to_where_it_goes() -> None:
         rows = transfer(dice, 300)
         clean, places = columns_of(rows, random.Random(0))
         latest = [max(at for at in range(100) if rows[at]["sport"] == port) for port in (4000, 80)]
-        fine = Talking(clean, Clock(clean.array["time"]), places, 1).take(100, 300, latest, set())
+        met = np.zeros((2, 256), np.bool_)
+        met[:, [row["ttl"] for row in rows]] = True
+        clock = Clock(clean.array["time"])
+        fine = Talking(clean, clock, places, 1, met).take(100, 300, latest, set())
         if not isinstance(fine, Talk):
             continue
         at = dice.randrange(101, 300)
         rows[at]["ttl"] = 3
         columns, places = columns_of(rows, random.Random(0))
         clock = Clock(columns.array["time"])
-        assert Talking(columns, clock, places, 1).take(100, 300, latest, set()) == at
+        assert Talking(columns, clock, places, 1, met).take(100, 300, latest, set()) == at
         ends.add(at)
     assert len(ends) > 50

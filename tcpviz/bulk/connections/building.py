@@ -439,8 +439,7 @@ class Building:
             kind = Kind(code, After(int(after[example])), partial=work.partial)
             known = self.shapes.known(kind)
             if known is None:
-                said = int(work.common[example])
-                known = self.shapes.number(kind, *looked.example(example), said)
+                known = self.shapes.number(kind, *looked.example(example))
             numbers[at] = known
         shape[which] = numbers[back]
 

@@ -2,8 +2,8 @@
 
 Wrong checksums are, and signals of congestion: how often there was one, and where the first was,
 each connection tells by itself (:mod:`tcpviz.bulk.tables.signals`). So are the options by which
-ends speak MPTCP, ports of 0, and TTLs where they differ. Nothing else depends on them, so that a
-shape's example need not have its own signals where the others have theirs.
+ends speak MPTCP, ports of 0, and TTLs where they differ (:mod:`.hops`). Nothing else depends on
+them, so that a shape's example need not have its own signals where the others have theirs.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _SEVERAL = 128, 256
 _ZERO = 512, 1024
 """The port of the client, of the server, is 0."""
 
-_HOPS = 11
-"""From this bit on its TTLs, where those of an end differ (:mod:`.hops`)."""
+_HOPS = 64
+"""From this bit on, in what is told of a shape's example, its TTLs."""
 
 _ECE = int(Flags.ECE)
 _SIGNALS = (("marked", MARKED), ("echoed", ECHOED))
@@ -70,10 +70,13 @@ def common(work: Work) -> Array:
         none = np.where(turned, port[1], port[0]) == 0
         if none.any():
             out += none * bit
-    ttls = hops.different(w)
-    if ttls is not None:
-        out += ttls << _HOPS
     return out
+
+
+def told(work: Work, which: int) -> int:
+    """What is to be told of a connection that is a shape's first example."""
+    said = int(work.common[which])
+    return said if work.hops is None else said | work.hops.packed(which) << _HOPS
 
 
 def telling(work: Work) -> Array:
@@ -109,3 +112,5 @@ def tell(connection: Connection, said: int) -> None:
                 signs = connection.analysis.vitals.of(side)
                 setattr(signs, name, 1)
                 signs.show(name, signs.last_frame)
+    if said >> _HOPS:
+        hops.tell(connection, said >> _HOPS)

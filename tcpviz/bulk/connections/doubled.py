@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections import lengthy, partly, regular
 from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.connections.common import told
 from tcpviz.bulk.connections.copied import COPY, LETTER
 from tcpviz.bulk.connections.copies import Copies
 from tcpviz.bulk.connections.looked import Example, Looked, looked
@@ -73,7 +74,7 @@ class Doubled(Looked):
 
     def example(self, which: int) -> Example:
         span = slice(int(self.raw[self.work.first[which]]), int(self.end[which]))
-        return self.rows[span], self.kept[span], self.copied[span]
+        return self.rows[span], self.kept[span], self.copied[span], told(self.work, which)
 
 
 class Doubles:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.connections import regular, signatures
+from tcpviz.bulk.connections import hops, regular, signatures
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.common import telling
 from tcpviz.bulk.connections.talking import Talk, Talking
@@ -78,6 +78,7 @@ class _Sofar:
     right: Array = field(default_factory=lambda: np.zeros(2, np.bool_))
     back: bool = False
     repeats: bool = False
+    ttls: Array = field(default_factory=lambda: np.zeros((2, 256), np.bool_))
     talking: Talking | None = None
 
     def go_on(self, begin: int, end: int) -> int:
@@ -95,7 +96,7 @@ class _Sofar:
         if self.answer < 0 or max(self.fins) >= 0 or max(self.alive) >= min(self.latest):
             return begin
         if self.talking is None:
-            self.talking = Talking(self.columns, self.clock, self.rows, self.answer)
+            self.talking = Talking(self.columns, self.clock, self.rows, self.answer, self.ttls)
         talk = self.talking.take(begin, end, self.latest, self.kinds)
         if isinstance(talk, int) and talk - begin >= BEGINNING:
             end = talk
@@ -168,6 +169,7 @@ class _Sofar:
             self.answer = int(places[w.answer[0]])
         tokens = signatures.tokens(w)
         count = signatures.counting(w, tokens, self.kinds, skip)
+        count = np.union1d(count, hops.new(w, self.ttls))
         self.kinds.update(np.flatnonzero(np.bincount(tokens[skip:])).tolist())
         rest = w.resent[count] | w.alive[count] | w.answers[count] | w.goes_on[count]
         rests = count[signatures.rests(tokens[count]) | rest]

@@ -12,15 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.connections.common import common
+from tcpviz.bulk.connections import hops
+from tcpviz.bulk.connections.common import common, told
 from tcpviz.bulk.connections.regular import Sums
 from tcpviz.bulk.connections.signatures import signatures
 from tcpviz.bulk.connections.work import Work
 
 Array = NDArray[Any]
 
-Example = tuple[Array, Array, Array | None]
-"""A connection's rows, those that count, and which of them are copies: :mod:`.copied`."""
+Example = tuple[Array, Array, Array | None, int]
+"""A connection's rows, those that count, and which of them are copies: :mod:`.copied`.
+
+And what is so in the whole of it: :mod:`.common`.
+"""
 
 
 @dataclass(slots=True)
@@ -57,12 +61,12 @@ class Looked:
     def example(self, which: int) -> Example:
         """One of them, from which the core is to tell how all of its kind are."""
         span = slice(int(self.work.first[which]), int(self.work.last[which]) + 1)
-        return self.work.rows[span], self.kept[span], None
+        return self.work.rows[span], self.kept[span], None, told(self.work, which)
 
 
 def looked(flows: Array, work: Work, sums: Sums, fine: Array, at: slice | Array) -> Looked:
     """The same, given what has been found out."""
-    work.common = common(work)
+    work.common, work.hops = common(work), hops.different(work)
     codes, kept = signatures(work)
     if isinstance(at, slice):
         at = np.arange(at.start, at.stop)

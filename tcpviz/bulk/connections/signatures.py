@@ -74,6 +74,8 @@ def signatures(work: Work) -> tuple[Array, Array]:
     codes = np.add.reduceat(codes, begin)
     if work.common.any():
         codes ^= mixed(work.common, 2)
+    if work.hops is not None:
+        codes ^= mixed(work.hops.codes, 2)
     if work.variety is not None:
         codes ^= mixed(work.variety, 2)
     return codes, kept

@@ -57,9 +57,14 @@ class Talk:
 
 
 class Talking:
-    """One connection; ``answer`` is the place of the server's first segment in ``rows``."""
+    """One connection; ``answer`` is the place of the server's first segment in ``rows``.
 
-    def __init__(self, columns: Columns, clock: Clock, rows: Array, answer: int) -> None:
+    ``ttls``  of client and server whether each TTL was met before
+    """
+
+    def __init__(
+        self, columns: Columns, clock: Clock, rows: Array, answer: int, ttls: Array
+    ) -> None:
         self._array, self._clock, self._rows = columns.array, clock, rows
         array = self._array
         first = [int(rows[place]) for place in (0, answer)]
@@ -67,7 +72,14 @@ class Talking:
         # Nobody scales where one does not; of one whose options were cut off nothing is known.
         scaled = NO_SCALE not in scales
         self._first = [
-            _First(bool(end), array["row"][row], scale, scaled and scale == CUT_SCALE, scaled)
+            _First(
+                bool(end),
+                array["row"][row],
+                scale,
+                scaled and scale == CUT_SCALE,
+                scaled,
+                ttls[end],
+            )
             for end, (row, scale) in enumerate(zip(first, scales, strict=True))
         ]
         one = self._first[0].row
@@ -115,13 +127,17 @@ class Talking:
 
 @dataclass(slots=True)
 class _First:
-    """An end's first segment: its row, and the window scale as asked, if it is not ``cut`` off."""
+    """An end's first segment: its row, and the window scale as asked, if it is not ``cut`` off.
+
+    ``ttls``  which ones it has had since
+    """
 
     server: bool
     row: Any
     scale: int
     cut: bool
     scaled: bool
+    ttls: Array
 
     @property
     def shift(self) -> np.uint32:
@@ -193,7 +209,7 @@ class _End:
         bad |= self._seq[1:] != self.next[:-1]
         bad |= self._length[1:] > LONGEST
         bad |= self.window[1:] == 0
-        bad |= self._column("ttl")[1:] != self.first.row["ttl"]
+        bad |= self._unmet(self._column("ttl")[1:])
         bad |= ack[1:] - ack[:-1] >= _HALF
         ahead = other.next.take(self._heard) - ack[1:]
         # What has not been sent is further than any window.
@@ -212,6 +228,14 @@ class _End:
             now, then = ident[self._rows[self._quiet + 1]], ident[self._rows[self._quiet]]
             bad[self._quiet] |= (now != 0) & ((now == then) | (now - then > ID_STEP))
         return int(self.at[bad.argmax()]) if bad.any() else _ALL
+
+    def _unmet(self, ttl: Array) -> Array:
+        """Which TTLs it has not had before."""
+        met = self.first.ttls
+        unmet: Array = ttl != met.argmax()  # the only one, nearly always
+        if unmet.any() or not met.any():
+            unmet = ~met.take(ttl)
+        return unmet
 
     def _strangely_timed(self, other: _End) -> Array:
         """As :func:`tcpviz.bulk.connections.regular.stamps`, where all have timestamps."""

@@ -8,7 +8,7 @@ right as long as everything came in order.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from tcpviz.bulk.segments.flows import changes, spans
 from tcpviz.core.marks import FAST_NS
 from tcpviz.core.segment import ACK, ECN, FIN, PSH, RST, SYN
 from tcpviz.core.twice import RECENT, SAME_PACKET_NS
+
+if TYPE_CHECKING:
+    from tcpviz.bulk.connections.hops import Hops
 
 Array = NDArray[Any]
 
@@ -78,6 +81,7 @@ class Work:
                client, server and connection, whether all are wrong that can be checked
     ``flags``  as they are, but for ECN's, which are its ``signals``
     ``common`` of each connection what is so in the whole of it (:mod:`.common`), once that is known
+    ``hops``   their TTLs, where those of an end differ, once that is known
     ``also``   segments that count for a signature whatever they are
     ``slack``  so long, nanoseconds, after a segment there may be others that are not here
     ``torn``   packets were lost between it and the one before; ``None``: nowhere
@@ -120,6 +124,7 @@ class Work:
         self.damaged, self.offload = self._checked()
         self.torn: Array | None = None
         self.common = np.zeros(0, np.int64)
+        self.hops: Hops | None = None
 
     def _split(self) -> None:
         """Into connections: each SYN with a new number begins one."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.connections import hops
 from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SUM_SHIFT, rows_at
@@ -99,6 +100,12 @@ def own_signs(
             signs[side] = _signs(like.of(side), mine, theirs, frame)
     made.take_signs(signs)
     signals.take(made, columns, whole)
+    apart = [side for side in signs if hops.differ(like.of(side))]
+    if apart:
+        server = _theirs(columns, whole, int(whole[0]))
+        for side in apart:
+            mine = whole[server == (side is Side.SERVER)]
+            hops.take(signs[side], columns["ttl"][mine], columns["flags"][mine])
     if rows is not whole and not counted:
         return made, shape.client.sums, shape.server.sums
     return made, _sums(shape.client.sums, ends[0]), _sums(shape.server.sums, ends[1])
@@ -241,8 +248,8 @@ def _signs(like: Signs, own: _Said, theirs: _Said, frame: Callable[[int], int]) 
         made.last_fin_ns, made.last_fin_frame = own.fins[-1]
     if own.rst is not None:
         made.rst_ns, made.rst_frame = own.rst
-    if len({made.syn_ttl, made.rst_ttl, *made.ttls} - {None}) > 1:
-        return made  # where they differ they are the shape's
+    if hops.differ(made):
+        return made
     if made.syn_ttl is not None:
         made.syn_ttl = own.ttl
     if made.rst_ttl is not None:
