@@ -37,7 +37,7 @@ def stays(me: Half, peer: Half, told: Row) -> bool:
     if length == 1 or me.knows < (1 if length else 2):
         return False
     sent, captured, heard, nxt = theirs.snd_nxt, rev.next_seq, peer.signs.next, mine.snd_nxt
-    if sent is None or captured is None or heard is None or nxt is None or fwd.next_seq is None:
+    if sent is None or captured is None or nxt is None or fwd.next_seq is None:
         return False
     # doubt.believable
     behind = (sent - ack) & _MASK
@@ -45,7 +45,9 @@ def stays(me: Half, peer: Half, told: Row) -> bool:
         return False
     if theirs.doubted is not None and may_vindicate(theirs, ack):
         return False
-    if (captured - ack) & _MASK >= _HALF or (heard - ack) & _MASK >= _HALF:
+    if (captured - ack) & _MASK >= _HALF:
+        return False
+    if heard is not None and (heard - ack) & _MASK >= _HALF:
         return False
     ahead = ((seq - nxt + _HALF) & _MASK) - _HALF
     if not -LEAST_REACH <= ahead <= LEAST_REACH:
@@ -73,9 +75,11 @@ def fits(me: Half, peer: Half, told: Row, fin: int) -> bool:
     kind, _, _, seq, ack, length, _, _, _, echo, _ = told
     fwd, rev = me.flow, peer.flow
     captured, heard = rev.next_seq, peer.signs.next
-    if length == 1 or captured is None or heard is None or fwd.next_seq is None:
+    if length == 1 or captured is None or fwd.next_seq is None:
         return False
-    if (captured - ack) & _MASK >= _HALF or (heard - ack) & _MASK >= _HALF:
+    if (captured - ack) & _MASK >= _HALF:
+        return False
+    if heard is not None and (heard - ack) & _MASK >= _HALF:
         return False
     if kind & TIMED and strange(peer, echo):
         return False
@@ -311,8 +315,8 @@ def _sent_again(signs: Signs, told: Row, *, repeated: bool, spurious: bool) -> N
     if spurious:
         signs.needless += 1
         signs.show("needless", frame)
-    una = signs.una
-    if una is not None and (una - seq) & _MASK < _HALF:
+    una = seq if signs.una is None else signs.una
+    if (una - seq) & _MASK < _HALF:
         signs.retries += 1
         signs.stuck += 1
         signs.stuck_len = length
@@ -321,18 +325,22 @@ def _sent_again(signs: Signs, told: Row, *, repeated: bool, spurious: bool) -> N
 def take_data(signs: Signs, told: Row, end: int) -> None:
     """The rest of ``vitals.Signs._take_data``."""
     time, length, una = told[1], told[5], signs.una
+    if una is None:
+        una = signs.una = told[3]
     biggest = signs._biggest
     if length > signs.largest_acked and (biggest is None or length > biggest[1]):
         signs._biggest = end, length
     if signs.next is None or (end - signs.next - 1) & _MASK < _HALF - 1:
         signs.next = end
-    if signs.waiting_ns is None and una is not None and (end - una - 1) & _MASK < _HALF - 1:
+    if signs.waiting_ns is None and (end - una - 1) & _MASK < _HALF - 1:
         signs.waiting_ns = time
 
 
 def take_received(signs: Signs, ack: int, time: int) -> None:
     """As ``vitals.Signs.take_received``."""
     signs.unanswered_alive = signs.retries = 0
+    if signs.next is None:
+        return  # it has sent no data that this could be of
     una = signs.una
     if una is None or (ack - una - 1) & _MASK < _HALF - 1:
         signs.una = ack

@@ -46,7 +46,7 @@ class Half(Views):
         """It has said enough for all views, and nothing is open in them."""
         flow, signs = self.flow, self.signs
         return (
-            None not in (flow.next_seq, flow.last_ack, signs.next, signs.una, self.end.first_seq)
+            None not in (flow.next_seq, flow.last_ack, self.end.first_seq)
             and flow.probe_end is None
             and signs.zero_since_ns is None
             and self.zeek.state in _FOLLOWED

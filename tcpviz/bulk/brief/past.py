@@ -219,13 +219,15 @@ class Past:
         if not seq == fwd.next_seq == mine.snd_nxt == my_zeek.last_seq:
             return False
         sent, captured, heard, last = theirs.snd_nxt, rev.next_seq, peer.signs.next, rev.last_ack
-        if sent is None or captured is None or heard is None or last is None:
+        if sent is None or captured is None or last is None:
             return False
         if (sent - ack) & _MASK > LEAST_REACH:
             return False
         if theirs.doubted is not None and may_vindicate(theirs, ack):
             return False
-        if (captured - ack) & _MASK >= _HALF or (heard - ack) & _MASK >= _HALF:
+        if (captured - ack) & _MASK >= _HALF:
+            return False
+        if heard is not None and (heard - ack) & _MASK >= _HALF:
             return False
         if rev.log._holes:
             hole = rev.log.first_hole
