@@ -22,7 +22,10 @@ class Views:
         self.end: End = connection.end(side)
         self.flow: Flow = marks._client if side is Side.CLIENT else marks._server
         self.vitals = analysis.vitals
-        self.signs: Signs = analysis.vitals.of(side)
+        self.signs: Signs = self._signs()
         first = side is zeek.originator
         self.zeek: ZeekEnd = zeek._orig if first else zeek._resp
         self.letters = "DA" if first else "da"
+
+    def _signs(self) -> Signs:
+        return self.vitals.of(self.side)

@@ -83,11 +83,12 @@ def test_acknowledgements_of_data_that_nobody_saw(tmp_path: Path, way: str) -> N
     assert differences(path, building) == []
 
 
-def test_losses_in_what_was_found_in_its_midst(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["o", "s"])
+def test_losses_in_what_was_found_in_its_midst_or_of_one_end(tmp_path: Path, way: str) -> None:
     """Of most the core takes only the first three segments."""
     path, dice = tmp_path / "parts.pcap", random.Random(3)
     losses.put(path, losses.KINDS["visits-5"](0.012, dice), dice)
-    path.write_bytes(variants.pcap(parted(frames_of(path), 3, ways="o", lone=0)))
+    path.write_bytes(variants.pcap(parted(frames_of(path), 3, ways=way, lone=0)))
     building = built(path)
     segments = sum(each.client.segments + each.server.segments for _, each in building.followed)
     assert len(building.followed) > 30

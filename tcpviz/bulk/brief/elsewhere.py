@@ -262,8 +262,10 @@ def in_zeek(analysis: Analysis, me: Half, peer: Half, told: Row) -> None:
     if slot not in view._taken:
         view._once(slot.upper(), slot.upper(), zeek)
     begin = zeek.relative(seq, zeek.last_seq, zeek.seq_wraps)
+    if peer.unseen:
+        other.restart((ack - 1) & _MASK, (ack - 1) & _MASK)
     said = other.relative(ack, other.ack_seq, other.ack_wraps)
-    if said >= 0 and (ack - other.ack_seq - 1) & _MASK < _HALF - 1:
+    if not peer.unseen and said >= 0 and (ack - other.ack_seq - 1) & _MASK < _HALF - 1:
         if ack < other.ack_seq:
             other.ack_wraps += 1
             peer.round = True

@@ -25,6 +25,9 @@ class Half(Views):
     ``round``    its numbers have come round
     """
 
+    unseen = False
+    """Nothing was captured of it (:mod:`tcpviz.bulk.brief.unseen`)."""
+
     __slots__ = ("data", "gaps", "knows", "parted", "round", "sacked")
 
     def __init__(

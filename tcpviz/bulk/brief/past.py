@@ -9,7 +9,7 @@ the segment itself.
 
 from __future__ import annotations
 
-from tcpviz.bulk.brief import elsewhere
+from tcpviz.bulk.brief import elsewhere, unseen
 from tcpviz.bulk.brief.half import Half
 from tcpviz.bulk.brief.rows import (
     ECHOED,
@@ -83,11 +83,11 @@ class Past:
         begun = connection._third or connection.client.claim.state is State.ESTABLISHED
         if not (begun or connection.midstream):
             return False
-        if len(zeek._seen_first) < 2 or len(analysis.vitals._sides) < 2:
-            return False
         if zeek._orig._gaps is None or zeek._resp._gaps is None:
             return False  # nor are they made here
-        if self._halves is None:
+        if len(zeek._seen_first) < 2 or len(analysis.vitals._sides) < 2:
+            return self._one_stands()
+        if self._halves is None or self._halves[0].unseen or self._halves[1].unseen:
             self._halves = self._both()
         one, two = self._halves
         if one.flow is not marks._client or (one.zeek is zeek._orig) is not (one.letters == "DA"):
@@ -101,6 +101,21 @@ class Past:
             and connection.former is None
         )
         return self._viewed and one.stands and two.stands
+
+    def _one_stands(self) -> bool:
+        """The same where nothing was captured of the other end."""
+        connection, analysis = self.connection, self._analysis
+        if not unseen.ready(connection, analysis):
+            return False
+        heard = Side.CLIENT if connection.client.segments else Side.SERVER
+        if self._halves is None:
+            self._halves = unseen.both(connection, analysis, self.reader, heard)
+        one, two = self._halves
+        flow, zeek = analysis.marks._client, analysis.zeek
+        if one.flow is not flow or (one.zeek is zeek._orig) is not (one.letters == "DA"):
+            self._halves = one, two = unseen.both(connection, analysis, self.reader, heard)
+        me, peer = (one, two) if heard is Side.CLIENT else (two, one)
+        return unseen.stands(me, peer)
 
     def partly(self, server: bool, place: int) -> tuple[StateChange, ...] | None:
         """The core takes what its ends are moved by, and its views by numbers; how they moved.
@@ -146,7 +161,14 @@ class Past:
         me, peer = (two, one) if server else (one, two)
         if told[0] & ECHOED and me.vitals.accurate:
             told = (told[0] & ~ECHOED, *told[1:])
-        if self._stays(me, peer, told):
+        if peer.unseen or me.unseen:
+            if not unseen.stays(me, peer, told):
+                return False
+            if unseen.in_order(me, told):
+                self._go(me, peer, told)
+            else:
+                elsewhere.go(self.connection, self._analysis, me, peer, told, self._sack)
+        elif self._stays(me, peer, told):
             self._go(me, peer, told)
         elif elsewhere.stays(me, peer, told):
             elsewhere.go(self.connection, self._analysis, me, peer, told, self._sack)
@@ -180,6 +202,8 @@ class Past:
             if self._halves is None:
                 return rows.segment(place)
             me = self._halves[server]
+            if me.unseen:
+                return rows.segment(place)
             known = me.flow.next_seq
             again = known is None or (seq - known) & _MASK >= _HALF
             if length == 1 or (again and me.data.near(seq, length)):
@@ -336,7 +360,10 @@ class Past:
         if slot not in letters._taken:
             letters._once(slot.upper(), slot.upper(), zeek)
         other, gaps = peer.zeek, peer.gaps
-        other.ack_seq = ack
+        if peer.unseen:
+            other.restart((ack - 1) & _MASK, (ack - 1) & _MASK)
+        else:
+            other.ack_seq = ack
         said = ack - other.start_seq
         if said > gaps.trimmed:
             gaps.trimmed = said
