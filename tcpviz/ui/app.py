@@ -119,6 +119,7 @@ class TcpvizApp(App[int]):
         )
         self.pressed = PressedKeys(self, ascii_only=self.behaviour.ascii)
         self.rubbish = Rubbish()
+        self._early: list[events.InputEvent] | None = []
         self.trouble: SourceError | None = None
         self.failure: BaseException | None = None
         self._main = MainScreen(
@@ -154,12 +155,20 @@ class TcpvizApp(App[int]):
         beats = self.set_interval(self.behaviour.period_s, self._main.beat)
         self._main.beats = beats
         self.call_after_refresh(self._main.beat)
+        self.call_after_refresh(self._answer_early)
         if not self.is_headless:
             self.set_interval(1.0, self._watch_terminal)
             self.rubbish.begin()
 
     async def on_event(self, event: events.Event) -> None:
-        """Every key comes by here before anything is done with it."""
+        """Every key comes by here before anything is done with it.
+
+        What was typed before the panes stood waits for them: half made, they would take what it
+        did (the filter's prompt, the focus) back.
+        """
+        if self._early is not None and isinstance(event, events.InputEvent):
+            self._early.append(event)
+            return
         if isinstance(event, events.InputEvent):
             self.rubbish.touched = perf_counter()
         self._main.wake()
@@ -168,6 +177,15 @@ class TcpvizApp(App[int]):
         await super().on_event(event)
         if isinstance(event, events.Key) and not again:
             self.pressed.pressed(event.key, event.character)
+
+    def _answer_early(self) -> None:
+        """Do what was typed before the panes stood, in its order."""
+        if not self._main.is_mounted:
+            self.call_after_refresh(self._answer_early)
+            return
+        early, self._early = self._early or (), None
+        for event in early:
+            self.post_message(event)
 
     def on_unmount(self) -> None:
         self.session.pump.stop(0.5)

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from tcpviz.core.records import Gap
 from tcpviz.core.states import State
 from tcpviz.sources.feed import SourceError
 from tcpviz.ui.app import TcpvizApp
+from tcpviz.ui.filter_entry import FilterEntry
 from tcpviz.ui.help import HelpScreen
 from tcpviz.ui.keys import ACTIONS
 from tcpviz.ui.lines import LinesView
@@ -88,6 +90,24 @@ def capture_file(count: int = 12, **fields: object) -> TcpvizApp:
     records = list(itertools.chain.from_iterable(conversation(n, n % 3) for n in range(count)))
     feed = FakeFeed(records, title="trace.pcapng")
     return TcpvizApp(feed, behaviour=QUIET, **fields)  # type: ignore[arg-type]
+
+
+class Hasty(TcpvizApp):
+    """Somebody types before the panes stand: the first rows of a file are there sooner."""
+
+    def on_mount(self) -> None:  # Textual calls the other one, too
+        for key, character in (("slash", "/"), ("1", "1"), ("0", "0")):
+            self.post_message(events.Key(key, character))
+
+
+async def test_what_is_typed_before_the_panes_stand_is_done_once_they_do() -> None:
+    records = list(itertools.chain.from_iterable(conversation(n, n % 3) for n in range(12)))
+    app = Hasty(FakeFeed(records, title="trace.pcapng"), behaviour=QUIET)
+    async with running(app) as pilot:
+        await settle(pilot, lambda: screen(app).query_one(FilterEntry).value == "10")
+        assert isinstance(app.focused, FilterEntry)
+        await pilot.press("enter")
+        await settle(pilot, lambda: "filter: 10" in text(app, "connections"))
 
 
 # -- a story ------------------------------------------------------------------
