@@ -40,6 +40,9 @@ _DATA, _RESET = Phase(PhaseName.DATA), Phase(PhaseName.TEARDOWN, 1, 1)
 _HANDSHAKE = tuple(Phase(PhaseName.HANDSHAKE, done, 3) for done in range(4))
 _TEARDOWN = tuple(Phase(PhaseName.TEARDOWN, done, 4) for done in range(5))
 _AWAITS_ACK = frozenset({State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK})
+_FIN_SENT = _AWAITS_ACK | {State.FIN_WAIT_2, State.TIME_WAIT}
+_FIN_CAME = frozenset({State.CLOSE_WAIT, State.CLOSING, State.LAST_ACK, State.TIME_WAIT})
+_FIN_HEARD = frozenset({State.FIN_WAIT_2, State.TIME_WAIT})
 
 
 class Connection:
@@ -287,10 +290,24 @@ class Connection:
         fins = (client.fin is not None) + (server.fin is not None)
         if fins:
             return _TEARDOWN[fins + self.fin_heard(client) + self.fin_heard(server)]
+        if self.midstream and self.sockets is not None:
+            return self._told_phase()
         if self._data_began or self.midstream:
             return _DATA
         syns = (client.iss is not None) + (server.iss is not None)
         return _HANDSHAKE[3 if self._third else syns]
+
+    def _told_phase(self) -> Phase:
+        """By the states, where neither SYN nor FIN was captured and the kernel tells them."""
+        done = 0
+        client, server = self.client.state, self.server.state
+        for me, peer in ((client, server), (server, client)):
+            done += (me in _FIN_SENT or peer in _FIN_CAME) + (me in _FIN_HEARD)
+        if done:
+            return _TEARDOWN[done]
+        if State.SYN_RECEIVED in (client, server):
+            return _HANDSHAKE[2]
+        return _HANDSHAKE[1] if State.SYN_SENT in (client, server) else _DATA
 
     @property
     def phase(self) -> Phase:

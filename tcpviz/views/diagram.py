@@ -114,12 +114,14 @@ def caption(scene: DiagramScene, side: Side, width: int) -> Line:
     arrow = "->" if scene.ascii else "→"
     dots = "..." if scene.ascii else "…"
     if changes:
-        moves = f"{changes[0].before.state} {arrow} {changes[-1].after.state}"
+        moves = f"   {changes[0].before.state} {arrow} {changes[-1].after.state}"
+        if changes[0].transition is None and changes[0].before.certainty is Certainty.UNKNOWN:
+            moves = ""  # nobody knows from where
         full, short, terse = (
             "; ".join(_change_words(change, arrow)[form] for change in changes) for form in range(3)
         )
-        if text_width(full) + text_width(moves) + 3 <= room:
-            return line(head, Span(full, roles.LIT_LABEL), f"   {moves}")
+        if text_width(full) + text_width(moves) <= room:
+            return line(head, Span(full, roles.LIT_LABEL), moves)
         drawn = all(c.transition is not None and c.transition.figure for c in changes)
         choices = (full, short) if drawn else (terse, full, short)
         words = next((each for each in choices if text_width(each) <= room), choices[-1])

@@ -36,7 +36,8 @@ def reading(step: Step, connection: Connection | None, fill: Fill) -> str:
     if not told:
         name = "silent" if connection is not None else "tells"
         return fill(READING[name], source=source, told="-")
-    agrees = connection is not None and not step.changes
+    # Of what only the kernel has told of, no segment has shown anything.
+    agrees = connection is not None and not connection.only_told and not step.changes
     return fill(READING["agrees" if agrees else "tells"], source=source, told=told)
 
 

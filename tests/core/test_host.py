@@ -63,6 +63,25 @@ def test_what_was_there_before_the_capture_is_entered_with_its_own_end_seen():
 
 
 @pytest.mark.parametrize(
+    ("state", "phase"),
+    [
+        (State.SYN_SENT, "handshake 1/3"),
+        (State.ESTABLISHED, "data 0/0"),
+        (State.FIN_WAIT_1, "teardown 1/4"),
+        (State.CLOSE_WAIT, "teardown 2/4"),
+        (State.FIN_WAIT_2, "teardown 2/4"),
+        (State.LAST_ACK, "teardown 3/4"),
+    ],
+)
+def test_what_nothing_was_captured_of_is_in_the_phase_of_its_states(state, phase):
+    tracker = Tracker()
+    tracker.feed(reading(1, sock(state), first=True))
+    (connection,) = tracker.connections.values()
+    one = connection.phase
+    assert f"{one.name} {one.done}/{one.of}" == phase
+
+
+@pytest.mark.parametrize(
     ("state", "code", "how"),
     [
         (State.CLOSE_WAIT, "never-closed", "told"),

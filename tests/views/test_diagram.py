@@ -307,7 +307,10 @@ def test_a_move_without_an_edge_is_said():
     unknown = Claim(State.CLOSED, Certainty.UNKNOWN)
     found = StateChange(Side.CLIENT, unknown, seen(State.ESTABLISHED), None)
     scene = DiagramScene(client=found.after, lit=(found,))
-    assert "found in ESTABLISHED" in plain(draw(layout_for(36, 15), scene))
+    for cells, rows in ((36, 15), (120, 40)):
+        said = plain(draw(layout_for(cells, rows), scene))
+        assert "found in ESTABLISHED" in said
+        assert "CLOSED →" not in said  # nobody knows from where
     put_right = StateChange(Side.CLIENT, seen(State.FIN_WAIT_2), seen(State.TIME_WAIT), None)
     scene = DiagramScene(client=put_right.after, lit=(put_right,))
     assert "found in TIME-WAIT, not FIN-WAIT-2" in plain(draw(layout_for(76, 24), scene))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tcpviz.core.claims import Certainty, Claim, Disagreement, Phase, PhaseName, StateChange
+from tcpviz.core.hosts import HostReading, HostSocket
 from tcpviz.core.marks import Mark, MarkName, Observation
 from tcpviz.core.records import Call, Gap, KernelReading, KernelSocket, Moment, Note, Side
 from tcpviz.core.segment import Endpoint, Flags, Options, Segment
@@ -354,6 +355,16 @@ def test_the_kernel_agrees():
     assert "LISTEN" not in own
     none = step(StepKind.KERNEL, None, reading=KernelReading(1, ()))
     assert "no socket of this connection" in explain_text(none, talk.connection)
+
+
+def test_where_nothing_was_captured_the_segments_have_shown_nothing():
+    tracker = Tracker()
+    tracker.feed(HostReading(1, (HostSocket(A, B, State.ESTABLISHED),), None, first=True))
+    (connection,) = tracker.connections.values()
+    reading = KernelReading(1, (KernelSocket(C, A, B, State.ESTABLISHED),))
+    text = explain_text(step(StepKind.KERNEL, None, reading=reading), connection)
+    assert "the client is in ESTABLISHED" in text
+    assert "segments" not in text
 
 
 def test_a_note_before_the_kernels_word_ends_in_a_full_stop():
