@@ -31,6 +31,7 @@ _ROW = 30
 _GUTTER = 84
 _SPAN = 400
 _STATE = 112
+_BAND = 48.0  # a band's name, right of the states
 _MARGIN = 16
 _BANDS: Final = {"handshake": roles.BAND_HANDSHAKE, "data": roles.BAND_DATA,
                  "teardown": roles.BAND_TEARDOWN}  # fmt: skip
@@ -50,7 +51,7 @@ class _Drawing:
         longest = max((text_width(bar.text) for bar in exchange.bars), default=0)
         lane = min(longest, 34) * _CELL + 22
         left = lane if lanes[Side.CLIENT] else 0.0
-        right = lane if lanes[Side.SERVER] else 0.0
+        right = lane if lanes[Side.SERVER] else _BAND
         self.x = {Side.CLIENT: _MARGIN + _GUTTER + left + _STATE}
         self.x[Side.SERVER] = self.x[Side.CLIENT] + _SPAN
         self.lane = {
@@ -122,7 +123,8 @@ class _Drawing:
             x = self.x[side]
             yield self._line((x, self.top - 12), (x, bottom), roles.LIFELINE, ' stroke-width="1.5"')
             if begin:
-                yield self._state(side, self.top + 2, begin, "")
+                # Above the line of a band that begins with the first row.
+                yield self._state(side, self.top - 8, begin, "")
 
     def _state(self, side: Side, y: float, state: str, why: str) -> str:
         out = -8 if side is Side.CLIENT else 8
@@ -150,8 +152,14 @@ class _Drawing:
             )
 
     def _changes(self) -> Iterator[str]:
+        # One segment may move an end twice: where it comes to is written, how it came there told.
+        places: dict[tuple[Side, int], tuple[str, str]] = {}
         for change in self.e.changes:
-            yield self._state(change.side, self.y(change.row), change.state, change.why)
+            before = places.get((change.side, change.row))
+            why = change.why if before is None else f"{before[0]}: {before[1]}\n{change.why}"
+            places[change.side, change.row] = change.state, why
+        for (side, row), (state, why) in places.items():
+            yield self._state(side, self.y(row), state, why)
 
     def _bar(self, bar: Bar) -> Iterator[str]:
         x, sign = self.lane[bar.side], -1 if bar.side is Side.CLIENT else 1

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,7 +18,7 @@ from tcpviz.cli import main
 from tcpviz.core.records import Call, Moment, Note, SegmentRecord, Side
 from tcpviz.core.segment import Endpoint, Flags, Segment
 from tcpviz.core.tracker import Tracker
-from tcpviz.export import mermaid, plantuml
+from tcpviz.export import mermaid, plantuml, svg_chart
 from tcpviz.export.exchange import exchange
 from tcpviz.sources.files import FileFeed
 from tcpviz.sources.redact import Redactor
@@ -291,3 +292,45 @@ def test_mermaid_takes_it(drawn, tmp_path):
         text=True,
     )  # fmt: skip
     assert told.stdout.strip() == "sequence", told.stderr
+
+
+def level_story():
+    """One capture point, from the handshake's first segment to TIME-WAIT's end."""
+    syn, ack, psh, fin = Flags.SYN, Flags.ACK, Flags.PSH, Flags.FIN
+    plan = [
+        segment(C, syn, 100, 0),
+        segment(S, syn | ack, 900, 101),
+        segment(C, ack, 101, 901),
+        segment(S, psh | ack, 901, 101, b"hello"),
+        segment(S, fin | ack, 906, 101),
+        segment(C, fin | ack, 101, 907),
+        segment(S, ack, 907, 102),
+    ]
+    return [
+        SegmentRecord(10**18 + n * 1_000_000, replace(one, time_ns=10**18 + n * 1_000_000))
+        for n, one in enumerate(plan)
+    ]
+
+
+@pytest.mark.parametrize("records", [level_story, story], ids=["level", "slanting"])
+def test_in_a_picture_no_words_lie_on_others_nor_on_a_bands_line(records):
+    tracker = tracked(records())
+    drawn = exchange(tracker.timeline, tracker.connections[1])
+    svg = "{http://www.w3.org/2000/svg}"
+    root = ElementTree.fromstring(svg_chart.chart(drawn))
+    boxes = []
+    for one in root.iter(f"{svg}text"):
+        if "transform" in one.attrib:
+            continue  # along an arrow
+        size = float(one.get("font-size", 12))
+        x, y, cells = float(one.get("x")), float(one.get("y")), len(one.text) * size * 0.6
+        left = x - {"start": 0, "middle": cells / 2, "end": cells}[one.get("text-anchor")]
+        boxes.append((left, y - size * 0.7, left + cells, y, one.text))
+    for a, b in itertools.combinations(boxes, 2):
+        apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+        assert apart, (a[4], b[4])
+    bands = [float(e.get("y1")) for e in root.iter(f"{svg}line") if e.get("stroke-dasharray")]
+    assert len(bands) >= 2
+    for y in bands:
+        assert [box[4] for box in boxes if box[1] < y < box[3]] == []
+    assert all(box[0] >= 0 and box[2] <= float(root.get("width")) for box in boxes)
