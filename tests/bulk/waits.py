@@ -1,7 +1,7 @@
 """Visits in which somebody waits or repeats: windows that close, answers and data sent again.
 
-``python -m tests.bulk.waits KIND COUNT FILE`` writes that many of a kind; ``... KIND FROM TO`` tries
-random captures of these seeds and tells what differs.
+``python -m tests.bulk.waits KIND COUNT FILE`` writes that many of a kind; ``... KIND FROM TO``
+tries random captures of these seeds and tells what differs.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Talk:
         self.time = BEGIN + number * MS // 3
         self.ticks = [dice.randrange(1, 1 << 30) for _ in range(2)] if dice.random() < 0.5 else None
         self.heard = [0, 0]
+        self.asked = 0
         self.window = [502, 501]
         self.rtt = dice.choice((MS // 5, 9 * MS, 40 * MS))
 
@@ -40,7 +41,7 @@ class Talk:
         """``back`` so many numbers before its next one, ``old`` so many before the other's.
 
         ``after`` so many ns; ``block`` below what is acknowledged a SACK block of so many begins;
-        ``push`` 0: its number stays
+        ``push`` 0: its number stays; ``asked`` 0: a SYN,ACK echoes what came last, not the SYN
         """
         self.time += what.get("after", MS // 20)
         self.ident[me] += 1
@@ -50,7 +51,9 @@ class Talk:
             options += b"\x02\x04\x05\xb4\x01\x01\x04\x02\x01\x03\x03\x07"
         if self.ticks is not None:
             mine = (now + self.ticks[me]) & 0xFFFFFFFF
-            echo = self.heard[me] if flags & ACK else 0
+            echo = self.asked if flags & SYN and what.get("asked", 1) else self.heard[me]
+            if flags & (SYN | ACK) == SYN:
+                self.asked, echo = mine, 0
             options += b"\x01\x01\x08\x0a" + struct.pack("!II", mine, echo)
             self.heard[1 - me] = mine
         ack = (self.next[1 - me] - what.get("old", 0)) & 0xFFFFFFFF if flags & ACK else 0
@@ -140,7 +143,10 @@ def _again(talk: Talk, dice: random.Random, odd: float) -> None:
     def more(after: int) -> None:
         was, talk.next[1] = talk.next[1], number
         back = (talk.next[0] - start) & 0xFFFFFFFF
-        talk.say(1, SYN | ACK, after=after, window=65160, old=back, push=0)
+        talk.say(
+            1, SYN | ACK, after=after, window=65160, old=back, push=0,
+            asked=dice.random() >= odd,
+        )  # fmt: skip
         talk.next[1] = was
 
     start, pause = talk.next[0], 1000 * MS

@@ -256,6 +256,7 @@ class _Without:
         fine[part[late & ((self._flags & RST == 0) | (root != before))]] = False
         # Zeek counts data sent again and copies of data together.
         fine[part[np.isin(part, work.part[np.flatnonzero(work.resent)])]] = False
+        fine[work.part[work.reanswers]] = False
         asked = np.flatnonzero(fine[part])
         alike = same(self._reading, self._rows[self._those[asked]], left[root[asked]])
         fine[part[asked[~alike]]] = False

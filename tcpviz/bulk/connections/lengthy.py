@@ -136,6 +136,8 @@ class _Sofar:
         mine = slice(len(before), None)
         if len(w.first) > 1 or w.wrong.any() or not regular.fits(w)[mine].all():
             return False
+        if w.anew is not None:
+            return False  # a stretch does not know what came anew before
         if telling(w)[mine].any():
             return False  # what one stretch has of it the others would have to know
         self.back |= bool(len(regular.backward(w)))

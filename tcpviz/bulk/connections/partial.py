@@ -119,6 +119,9 @@ class Partial(Work):
         more: Array = self.has_ack & (self.back > 0)
         return more
 
+    def _reanswers(self) -> Array:
+        return np.zeros(0, np.intp)
+
     def _resent(self) -> Array:
         return np.zeros(self.count, np.bool_)
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.connections import aftermath, hops
+from tcpviz.bulk.connections import aftermath, hops, reanswers
 from tcpviz.bulk.connections.work import ID_STEP, Work
 from tcpviz.bulk.segments.columns import MULTIPATH, ODD, STAMPED, congested
 from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
@@ -78,6 +78,8 @@ def fits(work: Work) -> Array:
         talk |= w.alive & heard & _idle(w)
     special = np.flatnonzero(~talk)
     talk[special] = _special(w, special, both[special], heard[special])
+    if len(w.reanswers):
+        talk[w.reanswers] = reanswers.fits(w, w.reanswers)
     ok = talk & ~w.odd
     ok &= (w.window > 0) | w.rst
     ok &= ordinary(w.bits)
@@ -110,6 +112,7 @@ def repeats(w: Work) -> Array:
     """Which connections have anything that only time tells from a copy; all else goes by order."""
     again = np.zeros(len(w.first), np.bool_)
     again[w.part[w.again]] = True
+    again[w.part[w.reanswers]] = True
     again[w.part[np.flatnonzero(w.resent | w.refin | w.alive)]] = True
     return again
 
@@ -142,7 +145,9 @@ def _special(w: Work, at: Array, both: Array, heard: Array) -> Array:
     rel, mine, theirs, back = w.rel[at], w.mine[at], w.theirs[at], w.back[at]
     empty = length == 0
     syn = flags == SYN
-    syn &= (rel == 0) & empty & ~side & (theirs < 0)
+    syn &= (rel == 0) & empty & ~side
+    late = np.flatnonzero(syn & (theirs >= 0))
+    syn[late] = reanswers.asked_again(w, at[late])
     new = side & (mine < 0) & (back == theirs)
     answer = (flags == SYN | ACK) & new & empty
     # It may tell what the other end has acknowledged, and not its own FIN.
@@ -164,6 +169,11 @@ def timely(w: Work) -> Array:
     third = np.minimum(third, w.last)
     limit = np.where(w.answered, ANSWER_NS, PATIENCE_NS)
     ok &= w.steady(third) - began < limit - w.slack
+    # Who answers once more waits once more.
+    again = w.reanswers
+    if len(again):
+        waited = w.steady(reanswers.until(w, again)) - began[w.part[again]]
+        ok[w.part[again[waited >= ANSWER_NS - w.slack]]] = False
     # Before both have closed there is no TIME-WAIT.
     closing = np.maximum(*w.fin_at)
     closes = np.flatnonzero(closing < w.count)

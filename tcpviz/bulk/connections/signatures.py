@@ -184,12 +184,13 @@ def _twice(token: Array, group: Array, new: Array) -> Array:
 
 
 def _new(work: Work, token: Array) -> Array:
-    """The first of each kind of segment in each connection, and wherever packets were lost."""
+    """The first of each kind of segment in each connection, and wherever that begins anew."""
     new = np.zeros(work.count, np.bool_)
     part = work.part
-    if work.torn is not None:
-        # Nothing is as sure as before, and whatever comes may make it so again.
-        part = part + np.cumsum(work.torn, dtype=np.int32)
+    for anew in (work.torn, work.anew):
+        if anew is not None:
+            # Nothing is as sure as before, and whatever comes may make it so again.
+            part = part + np.cumsum(anew, dtype=np.int32)
     for one in range(_PLAIN + 1):
         where = np.flatnonzero(token == one)
         new[where[np.flatnonzero(changes(part[where]))]] = True

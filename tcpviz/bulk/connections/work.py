@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tcpviz.bulk.connections import reanswers
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SUM_SHIFT, Columns, rows_at
@@ -72,6 +73,8 @@ class Work:
     ``acked``, ``heard``  what its sender, and the other end, had acknowledged before; or -1
     ``closed``, ``ended``  whether its sender, and the other end, had sent a FIN before
     ``syns``   places of SYNs and what answers them; ``again`` of SYNs that repeat the one before
+    ``reanswers``  places of SYN,ACKs that repeat the server's first; ``anew``: where each kind of
+               segment counts anew for a signature; ``None``: nowhere
     ``resent``  it repeats its sender's segment before it, whose data was acknowledged later on
     ``alive``  it is a keep-alive: no data, one number below its sender's next; its ``end`` is that
                next number. ``answers``: what the other end sends next after one; ``at_once``:
@@ -90,6 +93,7 @@ class Work:
 
     partial = False
     also: Array | None = None
+    anew: Array | None = None
     slack = 0
     """They are of connections of which all was captured that was said in order."""
     loose = 0
@@ -119,6 +123,7 @@ class Work:
         self._split()
         self._number(array["ack"])
         self._look_back()
+        self.reanswers = self._reanswers()
         self.resent = self._resent()
         self.refin = self._refin()
         self.damaged, self.offload = self._checked()
@@ -260,6 +265,13 @@ class Work:
             self.closed = index > self.of_sender(*fin_at)
             self.ended = index > self.of_sender(*reversed(fin_at))
 
+    def _reanswers(self) -> Array:
+        again = reanswers.places(self)
+        if len(again):
+            self.anew = np.zeros(self.count, np.bool_)
+            self.anew[again] = True
+        return again
+
     def _find_latest(self) -> None:
         """Where each end had spoken last, told by where the other one begins to."""
         begins = np.zeros(self.count, np.bool_)
@@ -314,16 +326,21 @@ class Work:
         if not len(maybe):
             return out
         before, other = self.mine_at[maybe], self.theirs_at[maybe]
-        ident = self.array["ident"]
-        now, then = (ident[self.rows[place]].astype(np.int64) for place in (maybe, before))
-        step = (now - then) & 0xFFFF
         fine = (self.rel[before] == self.rel[maybe]) & (self.length[before] == self.length[maybe])
         later = self.time[maybe] - self.time[before] > SAME_PACKET_NS
-        fine &= later | ((now > 0) & (step > 0) & (step <= ID_STEP))
+        fine &= later | self.renamed(maybe, before)
         fine &= self.time[maybe] - self.time[other] >= FAST_NS
         fine &= self._acked_at_last(maybe) >= self.end[maybe]
         out[maybe[fine]] = True
         return out
+
+    def renamed(self, these: Array, before: Array) -> Array:
+        """Which of ``these`` have an identification a little above that of those ``before``."""
+        ident = self.array["ident"]
+        now, then = (ident[self.rows[place]].astype(np.int64) for place in (these, before))
+        step = (now - then) & 0xFFFF
+        renamed: Array = (now > 0) & (step > 0) & (step <= ID_STEP)
+        return renamed
 
     def _acked_at_last(self, which: Array) -> Array:
         """How far the other end has acknowledged, in the end, what these ones' senders sent."""
