@@ -178,6 +178,7 @@ def _scenarios() -> Iterator[Source]:
 
 
 def _screen() -> Iterator[Source]:
+    from tcpviz.lab.feed import TITLES
     from tcpviz.ui import help as help_screen
     from tcpviz.ui import presenting
     from tcpviz.ui.keys import ACTIONS
@@ -199,6 +200,8 @@ def _screen() -> Iterator[Source]:
     for text in presenting.NAMES.values():
         yield Source(text, "screen", "part")
     yield Source("all", "screen", "part")
+    for text in TITLES.values():
+        yield Source(text, "screen")
     for text in presenting.LIGHTS.values():
         yield Source(text, "screen")
 

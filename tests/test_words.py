@@ -20,6 +20,9 @@ from tcpviz.core.states import TRANSITIONS, State
 from tcpviz.core.timeline import StepKind
 from tcpviz.core.tracker import Tracker
 from tcpviz.export import jsonl
+from tcpviz.lab.feed import TITLES
+from tcpviz.ui.bars import status_items
+from tcpviz.ui.session import Session
 from tcpviz.views import table
 from tcpviz.views.explain import explain_state, sentences
 from tcpviz.views.explain_plain import move_text
@@ -27,7 +30,7 @@ from tcpviz.views.spans import text_width, width
 from tcpviz.views.verdict import verdict
 from tcpviz.views.wrapping import pieces, wrap_text
 from tests import messages
-from tests.ui.fakes import scenario
+from tests.ui.fakes import FakeFeed, scenario
 
 PO = words.catalogue_path("zh")
 PEOPLE = {"Who": "who", "Peer": "peer"}
@@ -298,3 +301,14 @@ def test_a_chart_of_hosts_with_chinese_names_keeps_its_columns(chinese: None, ce
     text = "".join(span.text for row in rows for span in row)
     assert "握手" in text
     assert "北京" in text
+
+
+@pytest.mark.parametrize("ground", sorted(TITLES))
+def test_the_demos_ground_is_said_in_the_readers_language(ground: str, chinese: None) -> None:
+    said = TITLES[ground]
+    assert words._(said) != said
+    session = Session(FakeFeed([], title=f"demo echo, {said}"))
+    told = "".join(item.long for item in status_items(session, None))
+    assert f"demo echo，{words._(said)}" in told
+    named = Session(FakeFeed([], title="a, b.pcap"))
+    assert "a, b.pcap" in [item.long for item in status_items(named, None)]

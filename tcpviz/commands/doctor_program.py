@@ -11,7 +11,9 @@ import sys
 
 from tcpviz.commands.doctor_facts import Fact, Mark
 
-_PACKAGES = ("textual", "rich", "scapy", "pyroute2")
+_PACKAGES = ("textual", "rich", "numpy", "scapy", "pyroute2")
+_WISHED = {"textual-serve": ("--serve", "'tcpviz[serve]'"), "pyarrow": ("--parquet", "pyarrow")}
+"""What only some need: the option that does, and what pip calls it."""
 _SMALLEST, _GOOD = (80, 24), (120, 40)
 
 
@@ -86,4 +88,10 @@ def python() -> list[Fact]:
         except importlib.metadata.PackageNotFoundError:
             remedy = f"{sys.executable} -m pip install {package}"
             facts.append(Fact(Mark.NO, package, "not installed", remedy))
+    for package, (option, wanted) in _WISHED.items():
+        try:
+            facts.append(Fact(Mark.YES, package, importlib.metadata.version(package)))
+        except importlib.metadata.PackageNotFoundError:
+            remedy = f"{sys.executable} -m pip install {wanted}"
+            facts.append(Fact(Mark.PARTLY, package, f"not installed; {option} needs it", remedy))
     return facts

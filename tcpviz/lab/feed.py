@@ -51,7 +51,7 @@ FRAMES_KEPT = 40_000
 
 ETHERNET = 1
 _PATIENCE_S = 5.0
-_TITLES = {
+TITLES = {
     "cable": "two hosts on a cable",
     "loopback": "loopback",
     "kernel": "loopback, no capture",
@@ -178,7 +178,7 @@ class LabFeed:
                 self.ground = ground
                 if ground == "cable":
                     self._control.begin(child.channel)
-                self.title = f"demo {self.scenario.name}, {_TITLES[ground]}"
+                self.title = f"demo {self.scenario.name}, {TITLES[ground]}"
                 yield from _Reception(self, child, message, written).batches()
                 return
             self._end_child()

@@ -54,6 +54,13 @@ def status(session: Session, cells: int, memory: int | None, *, ascii_only: bool
     return ascii_line(said) if ascii_only else said
 
 
+def _titled(title: str) -> str:
+    """A feed's title as the reader says it: of a demo's, the ground (``two hosts on a cable``)."""
+    name, _comma, ground = title.partition(", ")
+    said = _(ground)
+    return title if said == ground else f"{name}{_(', ')}{said}"
+
+
 def status_items(session: Session, memory: int | None, glyphs: Glyphs = UNICODE) -> list[Item]:
     """What the status line says, in its order."""
     items = [_mode(session, glyphs)]
@@ -65,7 +72,7 @@ def status_items(session: Session, memory: int | None, glyphs: Glyphs = UNICODE)
         behind = count(session.remaining)
         said = _("{n} behind, End catches up").format(n=behind)
         items.append(Item(85, said, _("{n} behind").format(n=behind), BAR_STRONG))
-    title = clean(session.feed.title)
+    title = _titled(clean(session.feed.title))
     items.append(Item(60, title, fit_text(title, 20)))
     pair = points.two_points(session.feed)
     if pair is not None:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def test_one_line_each_with_a_sign_and_aligned():
     assert doctor.run(out) == 0
     head, *rest = out.getvalue().splitlines()
     assert head.startswith("tcpviz ")
-    assert all(re.match(r" [+~x] [\w +]{16} \S", line) for line in rest)
+    assert all(re.match(r" [+~x] [\w +-]{16} \S", line) for line in rest)
     names = {line[3:20].strip() for line in rest}
     assert {"capture", "dumpcap", "tcpdump", "filter compiler", "namespaces", "Python"} <= names
 
@@ -180,3 +181,26 @@ def test_a_kernel_that_confines_nothing_is_told(monkeypatch):
         monkeypatch.setattr(doctor_capture, "tried", lambda _: None)
         (fact,) = doctor_capture.giving_up()
         assert fact.mark is Mark.NO
+
+
+def test_every_package_that_is_needed_is_told_and_those_that_only_some_need() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[<>=;]", one)[0].strip() for one in project["dependencies"]}
+    said = {fact.name: fact for fact in doctor_program.python()}
+    # Two small ones are of no use to a person who looks for a fault.
+    assert needed - {"platformdirs", "shtab"} <= set(said)
+    assert {"textual-serve", "pyarrow"} <= set(said)
+
+
+def test_what_only_some_need_is_no_fault(monkeypatch) -> None:
+    def version(package: str) -> str:
+        return _missing(package) if package in ("textual-serve", "pyarrow") else "1"
+
+    def _missing(package: str) -> str:
+        raise doctor_program.importlib.metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(doctor_program.importlib.metadata, "version", version)
+    facts = {fact.name: fact for fact in doctor_program.python()}
+    assert {facts[name].mark for name in ("textual-serve", "pyarrow")} == {Mark.PARTLY}
+    assert "--parquet needs it" in facts["pyarrow"].text
+    assert "'tcpviz[serve]'" in facts["textual-serve"].remedy
