@@ -9,7 +9,8 @@ from typing import Any
 
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.following import Follower
-from tcpviz.bulk.connections.skipping import LEAST, Skipping
+from tcpviz.bulk.connections.jobs import LONG
+from tcpviz.bulk.connections.skipping import Skipping
 from tcpviz.bulk.segments.flows import flows_of
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.core.connection import Connection
@@ -28,7 +29,7 @@ def unlike(path: Path) -> tuple[list[str], int, int]:
     segments = taken = 0
     for flow in range(len(flows)):
         rows = flows.rows(flow)
-        if len(rows) < LEAST:
+        if len(rows) < LONG:
             continue
         skipping = Skipping(reading, clock, rows)
         mine = skipping.follow()

@@ -102,6 +102,18 @@ def test_short_connections_with_losses(tmp_path: Path, seed: int) -> None:
     assert building.follower.segments < building.reading.columns.count * 0.6
 
 
+def test_visits_with_losses_are_followed_as_if_each_packet_were_there_once(tmp_path: Path) -> None:
+    """SYNs sent again, ACKs right behind what they come after, flows long by their copies alone."""
+    path, dice = tmp_path / "visits.pcap", random.Random(2)
+    losses.put(path, losses.KINDS["visits-5"](0.012, dice), dice)
+    frames = frames_of(path)
+    path.write_bytes(variants.pcap(doubling.doubled(frames, Way(after=(US, 3 * US)), dice)))
+    building = built(path)
+    assert any(each.client.syns > 2 for _, each in building.followed)
+    assert building.follower.segments < len(frames) / 6
+    assert differences(path, building) == []
+
+
 @pytest.mark.parametrize("begun", [0, 40])
 def test_a_long_transfer_with_losses(tmp_path: Path, begun: int) -> None:
     """Its beginning captured, or not."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tcpviz.bulk import crew, forks
-from tcpviz.bulk.connections import jobs, skipping
+from tcpviz.bulk.connections import jobs
 from tcpviz.bulk.connections.building import Building
 from tcpviz.bulk.segments.windows import Windows
 from tcpviz.bulk.spilling.buckets import Dealt
@@ -102,7 +102,7 @@ def test_equal_to_what_we_do_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     shared = built(path)
     assert others.given
     assert shared.follower.segments == alone.follower.segments
-    assert any(len(alone.flows.rows(each)) >= skipping.LEAST for each in range(len(alone.flows)))
+    assert any(len(alone.flows.rows(each)) >= jobs.LONG for each in range(len(alone.flows)))
     assert unlike(alone, shared) == []
 
 

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tcpviz.bulk.connections import building as buildings
-from tcpviz.bulk.connections import lengthy, skipping
+from tcpviz.bulk.connections import jobs, lengthy
 from tcpviz.lab.feed import LabFeed
 from tcpviz.lab.scenarios import list_scenarios, load
 from tcpviz.sources.files import open_capture
@@ -126,7 +126,7 @@ def test_one_behind_the_other_on_the_same_ports(seed: int, stretches: bool) -> N
             patch.object(lengthy, "BEGINNING", 2),
             patch.object(lengthy, "LEAST", 1),
             patch.object(buildings, "CHUNK", 1),
-            patch.object(skipping, "LEAST", 12),
+            patch.object(jobs, "LONG", 12),
         ):
             assert shuffled(path, seed) == []
 

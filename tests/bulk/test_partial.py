@@ -96,6 +96,18 @@ def test_losses_in_what_was_found_in_its_midst_or_of_one_end(tmp_path: Path, way
     assert differences(path, building) == []
 
 
+def test_a_long_transfer_with_losses_of_which_only_the_sender_was_captured(tmp_path: Path) -> None:
+    path, dice = tmp_path / "parts.pcap", random.Random(6)
+    losses.put(path, losses.KINDS["long-1-sack"](0.004, dice), dice)
+    path.write_bytes(variants.pcap(parted(frames_of(path), 6, ways="s", lone=0)))
+    building = built(path)
+    count = building.reading.columns.count
+    assert count > 500
+    assert len(building.followed) == 1
+    assert building.follower.segments < count / 20
+    assert differences(path, building) == []
+
+
 def test_floods_and_scans_without_syns(tmp_path: Path) -> None:
     """ACKs, answers, resets; segments without any flag, or with those of a Christmas tree."""
     path = tmp_path / "parts.pcap"

@@ -9,6 +9,8 @@ the segment itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tcpviz.bulk.brief import elsewhere, unseen
 from tcpviz.bulk.brief.half import Half
 from tcpviz.bulk.brief.rows import (
@@ -44,7 +46,13 @@ _MASK, _HALF = 0xFFFFFFFF, 1 << 31
 
 
 class Past:
-    """A connection that the core has taken up, the only one of its flow; ``rows`` has the flow."""
+    """A connection that the core has taken up, the only one of its flow; ``rows`` has the flow.
+
+    ``count_before``  has the core told of what is counted beside it, up to a place; it is called
+                      where Zeek counts or writes anything itself, if there is
+    """
+
+    count_before: Callable[[int], None] | None = None
 
     def __init__(self, connection: Connection, rows: Rows) -> None:
         self._join(connection, Reader(rows.segment, rows.seq_and_length))
@@ -161,21 +169,27 @@ class Past:
         me, peer = (two, one) if server else (one, two)
         if told[0] & ECHOED and me.vitals.accurate:
             told = (told[0] & ~ECHOED, *told[1:])
-        if peer.unseen or me.unseen:
-            if not unseen.stays(me, peer, told):
+        plain = not peer.unseen and self._stays(me, peer, told)
+        if not plain:
+            if peer.unseen:
+                if not unseen.stays(me, peer, told):
+                    return False
+                plain = unseen.in_order(me, told)
+            elif not elsewhere.stays(me, peer, told):
                 return False
-            if unseen.in_order(me, told):
-                self._go(me, peer, told)
-            else:
-                elsewhere.go(self.connection, self._analysis, me, peer, told, self._sack)
-        elif self._stays(me, peer, told):
+        counted = self.count_before
+        if counted is not None and (not plain or self._writes(me, told)):
+            counted(place)
+        if plain:
             self._go(me, peer, told)
-        elif elsewhere.stays(me, peer, told):
-            elsewhere.go(self.connection, self._analysis, me, peer, told, self._sack)
         else:
-            return False
+            elsewhere.go(self.connection, self._analysis, me, peer, told, self._sack)
         self._said(me, told[0], place)
         return True
+
+    def _writes(self, me: Half, told: Row) -> bool:
+        """Whether Zeek writes a letter of a plain segment."""
+        return me.letters[0 if told[5] else 1] not in self._analysis.zeek._taken
 
     @staticmethod
     def _said(me: Half, kind: int, place: int) -> None:

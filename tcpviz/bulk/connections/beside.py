@@ -120,11 +120,14 @@ def _judge(
         syns = np.flatnonzero(flags & (SYN | ACK) == kind)
         if not len(syns):
             continue
-        begins = changes(own[syns])
-        # One that is repeated has Zeek count anew; and another would be another connection's.
-        fine[own[syns[~begins]]] = False
+        begins = np.flatnonzero(changes(own[syns]))
+        one = syns[begins].repeat(np.diff(begins, append=len(syns)))
+        # Another than is repeated would be another connection's.
+        same_one = (row["seq"][syns] == row["seq"][one]) & (there[syns] == there[one])
+        same_one &= (row["ack"][syns] == row["ack"][one]) | (kind == SYN)
+        fine[own[syns[~same_one]]] = False
         if kind == SYN:
-            fine[own[syns[syns != begin[own[syns]]]]] = False
+            fine[own[one[one != begin[own[one]]]]] = False
     # Of an end that has not spoken yet, Zeek makes more of each that speaks of it.
     count = len(left)
     answer = np.full(len(fine), count)
@@ -135,7 +138,16 @@ def _judge(
     reset[own[resets]] = resets
     asked = rows_at(array, rows)
     special = asked["flags"] & (SYN | FIN | RST) != 0
+    # Nothing is begun or ended anew where only ACKs of the same end came meanwhile.
+    mine = (asked["src"] == first["src"][flow]) & (asked["sport"] == first["sport"][flow])
+    news = np.cumsum((row["length"] > 0) | (flags & (SYN | FIN | RST) != 0))
+    ours, theirs = np.cumsum(there), np.cumsum(~there)
+    other = np.where(mine, theirs[before] - theirs[root], ours[before] - ours[root])
+    special &= (news[before] != news[root]) | (other > 0) | (asked["flags"] & RST != 0)
     unsure = (special | (before < answer[flow])) & (before != root)
+    # One that is repeated has Zeek count anew.
+    anew = np.cumsum(flags & SYN != 0)
+    unsure |= anew[before] != anew[root]
     # What it acknowledged then is no news for Zeek only if that end had spoken already.
     unsure |= (root < answer[flow]) & (before >= answer[flow])
     # A window of zero counts until the other end has closed.

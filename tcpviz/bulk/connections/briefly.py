@@ -6,7 +6,7 @@ connections is the same, but for what would only judge further segments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -38,11 +38,21 @@ def _leaps(moments: list[int]) -> bool:
 
 
 class Briefly:
-    """Follows some flows, each with nothing told but its segments; ``segments`` that it took."""
+    """Follows some flows, each with nothing told but its segments; ``segments`` that it took.
 
-    def __init__(self, reading: Reading, clock: Clock, flows: Sequence[Array]) -> None:
-        self._rows, self._along = Rows(reading, flows), dict[int, Along]()
-        doubtful = [flow for flow, single in enumerate(self._rows.single) if not single]
+    ``along``  of some of the flows copies that are known already, and not among their rows
+    """
+
+    def __init__(
+        self,
+        reading: Reading,
+        clock: Clock,
+        flows: Sequence[Array],
+        along: Mapping[int, Along] | None = None,
+    ) -> None:
+        self._rows, self._along = Rows(reading, flows), dict(along or {})
+        known, single = self._along, self._rows.single
+        doubtful = [flow for flow in range(len(flows)) if not single[flow] and flow not in known]
         if doubtful:
             beside = Beside(reading, [flows[flow] for flow in doubtful])
             if any(beside.known):
@@ -86,16 +96,17 @@ class Briefly:
         along = self._along.get(flow)
         if along is not None:
             along.turned = answered
+            past.count_before = lambda place: along.up_to(connection, place - begin)
         ready = taken == 0 and past.ready()
         for place in range(first, end):
             moment, server = moments[place], there[place] is answered
-            if along is not None and along.due <= place - begin:
-                along.up_to(connection, place - begin)
             if moment - tracker.now_ns > _NEAR_NS:
                 return None
             if ready and plain[place] and past.over(server, told[place], place):
                 tracker.now_ns = moment
                 continue
+            if along is not None and along.due <= place - begin:
+                along.up_to(connection, place - begin)
             tracker.tick(moment)
             changes = past.partly(server, place)
             if changes is not None:

@@ -472,11 +472,10 @@ class Building:
 
     def _job(self, flow: int) -> Job:
         """What there is to follow of a flow."""
-        from tcpviz.bulk.connections.jobs import Job
-        from tcpviz.bulk.connections.skipping import LEAST
+        from tcpviz.bulk.connections.jobs import Job, is_long
 
         rows = self.flows.rows(flow)
-        long = len(rows) >= LEAST
+        long = is_long(self.reading.columns.array, rows)
         if not self._errors_of(flow, flow + 1):
             return Job(rows, self.gaps.among(rows), long=long)
         self._followed_errors += self.told.count(flow)

@@ -20,6 +20,7 @@ from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.shares import hands
 from tcpviz.bulk.processors import processors
+from tcpviz.bulk.segments.columns import Piece
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.bulk.segments.windows import ROW_BYTES
 from tcpviz.core.connection import Connection
@@ -53,6 +54,12 @@ YIELDING = 5
 WORTH = 10_000
 """Segments to follow that are worth another process."""
 
+LONG = 80
+"""Segments of a flow that are worth the columns of a stretch (:mod:`.skipping`)."""
+
+ONE_WAY = 1 << 16
+"""Segments of a flow up to which the numbers of all may be there at once: 400 bytes each."""
+
 SKIPPED = 16
 """Of so many segments of a long flow the core takes one, or far fewer."""
 
@@ -83,6 +90,22 @@ class Job(NamedTuple):
     told: Sequence[tuple[int, Unreachable | Gap]] = ()
     scopes: dict[tuple[str, ...], None] | None = None
     long: bool = False
+
+
+def is_long(array: Piece, rows: Array) -> bool:
+    """Whether a flow is worth the columns of a stretch.
+
+    They rest on what both ends have said: not those of which one end alone was captured.
+    """
+    if len(rows) < LONG or len(rows) > ONE_WAY:
+        return len(rows) >= LONG
+    # Both speak, as a rule within the first few.
+    for some in (rows[:LONG], rows):
+        for name in ("src", "sport"):
+            who = array[name][some]
+            if (who != who[0]).any():
+                return True
+    return False
 
 
 def _size(job: Job) -> int:
@@ -130,18 +153,24 @@ def all_done(
     short = [place for place, job in enumerate(jobs) if not (job.long or job.told or job.scopes)]
     long = [place for place, job in enumerate(jobs) if job.long and not (job.told or job.scopes)]
     copies = dict(zip(long, beside(reading, [jobs[place].rows for place in long]), strict=True))
-    if not short:
+    # Some are long by their copies alone.
+    less = {place: each for place, each in copies.items() if each and len(each[0]) < LONG}
+    if not short and not less:
         return [
             done(job, reading, clock, follower, copies.get(place)) for place, job in enumerate(jobs)
         ]
-    briefly = Briefly(reading, clock, [jobs[place].rows for place in short])
+    flows = [jobs[place].rows for place in short] + [left for left, _ in less.values()]
+    along = {len(short) + at: known for at, (_, known) in enumerate(less.values())}
+    short += less
+    briefly = Briefly(reading, clock, flows, along)
     known = dict(zip(short, map(briefly.follow, range(len(short))), strict=True))
     follower.segments += briefly.segments
     out = []
     for place, job in enumerate(jobs):
         opened = known.get(place)
         if opened is None:
-            opened = done(job, reading, clock, follower, copies.get(place))
+            beyond = None if place in less else copies.get(place)
+            opened = done(job, reading, clock, follower, beyond)
         out.append(opened)
     return out
 

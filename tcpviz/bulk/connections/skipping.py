@@ -31,9 +31,6 @@ from tcpviz.wire.decoder import Decoder
 Array = NDArray[Any]
 
 
-LEAST = 80
-"""Segments of a flow that are worth the columns."""
-
 STRETCH = 1 << 15
 """Segments whose columns are made at a time."""
 
