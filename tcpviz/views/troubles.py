@@ -14,8 +14,7 @@ from tcpviz.words import _, counted
 
 TEXTS: Final[dict[str, str]] = {
     "refused": "{where} refuses: {count} of {connections} answered by RST",
-    "no-answer": "{where} does not answer SYNs: {count} of {connections} in vain, "
-    "{tries} SYNs in all",
+    "no-answer": "{where} does not answer SYNs: {count} of {connections} in vain, {syns} in all",
     "no-answer/told": "{where} has not answered SYNs sent before the capture began: {count} of "
     "{connections}",
     "unreachable": "{where} is unreachable, say routers: {count} of {connections}",
@@ -39,9 +38,9 @@ TEXTS: Final[dict[str, str]] = {
     "{connections}: an MTU black hole?",
     "path-mtu/icmp": "packets to {where} are too big for the way, say routers: {count} of "
     "{connections}",
-    "lossy": "loss on the way to {where}: {again} of {data} segments sent again, in {count} of "
+    "lossy": "loss on the way to {where}: {again} of {segments} sent again, in {count} of "
     "{connections}",
-    "lossy-interface": "loss on interface {where}: {again} of {data} segments sent again, "
+    "lossy-interface": "loss on interface {where}: {again} of {segments} sent again, "
     "to {peers} peers",
     "slow-handshake": "slow handshakes with {where}: {count} of {connections}, up to {worst}",
     "slow-handshakes": "handshakes with {where} take {half} for most, over {most} for one in 20, "
@@ -142,6 +141,7 @@ def _key(trouble: Trouble) -> str:
 
 
 def _values(trouble: Trouble) -> dict[str, object]:
+    tries, data = (trouble.facts.get(name, 0) for name in ("tries", "data"))
     values: dict[str, object] = {
         "where": trouble.where,
         "code": trouble.code,
@@ -149,6 +149,8 @@ def _values(trouble: Trouble) -> dict[str, object]:
         "of": trouble.of,
         "connections": counted(trouble.of, "connection"),
         "worst": numbers.duration(trouble.worst_ns),
+        "syns": counted(tries, "SYN") if isinstance(tries, int) else "",
+        "segments": counted(data, "segment") if isinstance(data, int) else "",
     }
     for name, fact in trouble.facts.items():
         if isinstance(fact, str):

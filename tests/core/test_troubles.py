@@ -73,6 +73,15 @@ def test_the_same_wrong_in_one_place_is_one_trouble():
     assert [fits(one, one.last_ns) for one in (*bad, closed(7))] == [True, True, True, False]
 
 
+def test_one_of_anything_is_singular():
+    alone = Trouble("no-answer", "x:1", Severity.BAD, 1, 1, facts={"tries": 1})
+    assert troubles.sentence(alone).endswith("1 of 1 connection in vain, 1 SYN in all")
+    more = replace(alone, count=2, of=3, facts={"tries": 5})
+    assert troubles.sentence(more).endswith("2 of 3 connections in vain, 5 SYNs in all")
+    lossy = Trouble("lossy", "x:1", Severity.WARNING, 1, 1, facts={"again": 1, "data": 1})
+    assert "1 of 1 segment sent again" in troubles.sentence(lossy)
+
+
 def test_what_ends_well_is_no_trouble():
     assert gathered(*(closed(number) for number in range(30))) == []
     assert "no trouble" in troubles.text([])
