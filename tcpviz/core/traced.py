@@ -26,7 +26,7 @@ from tcpviz.core.claims import Certainty, Disagreement
 from tcpviz.core.connection import Connection, Moves
 from tcpviz.core.halfconn import End
 from tcpviz.core.host import note_caller
-from tcpviz.core.kernel_events import KernelEvent, Told, is_call
+from tcpviz.core.kernel_events import KernelEvent, Told, is_call, may_be_call
 from tcpviz.core.records import Side
 from tcpviz.core.segment import FlowKey
 from tcpviz.core.states import Event, State, find
@@ -176,7 +176,10 @@ class Traced:
             return Outcome(connection, end.side, when, moves) if moves.changes else None
         if after is State.CLOSED:
             why = "the kernel has closed it, and no segment says so"
-            if moves.move(end, Event.USER_TIMEOUT, Certainty.SEEN, why):
+            # In somebody's call it was close(), or the program's end; a timer's end is nobody's.
+            called = may_be_call(event) and end.state is State.SYN_SENT
+            way = Event.CLOSE if called else Event.USER_TIMEOUT
+            if moves.move(end, way, Certainty.SEEN, why):
                 return Outcome(connection, end.side, when, moves)
         wrong = Disagreement(when, end.side, end.claim, after)
         connection.disagreements += 1

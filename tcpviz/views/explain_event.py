@@ -35,7 +35,8 @@ RESETS: Final[dict[str, str]] = {
     "tcp-abort-on-memory": "the kernel ran out of memory for sockets without a program",
     "tcp-disconnect-with-data": "the program disconnected it with data under way",
     "tcp-keepalive-timeout": "its keep-alive probes got no answer",
-    "tcp-state": "the program broke it off: SO_LINGER 0, or a disconnect",
+    "tcp-state": "the program broke it off (SO_LINGER 0, a disconnect), or closed the "
+    "listener before it had accepted it",
     "tcp-old-ack": "an acknowledgement was too old",
     "tcp-too-old-ack": "an acknowledgement was too old",
     "tcp-ack-unsent-data": "an acknowledgement was of something never sent",
@@ -46,7 +47,8 @@ RESETS: Final[dict[str, str]] = {
     "tcp-rfc7323-paws": "the timestamp is too old (RFC 7323)",
 }
 """By the kernel's own word (enum sk_rst_reason in include/net/rstreason.h; what leads to each is
-in __tcp_close() and tcp_disconnect(), net/ipv4/tcp.c)."""
+in __tcp_close() and tcp_disconnect(), net/ipv4/tcp.c, which inet_child_forget() calls for what
+nobody has accepted)."""
 
 _PASSES: Final = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, State.CLOSING})
 

@@ -150,6 +150,16 @@ def test_a_kernel_that_gives_up_closes_an_end_without_a_segment():
     assert step.disagreements == ()
 
 
+def test_who_closes_while_its_syn_is_unanswered_has_not_waited_for_a_timeout():
+    w = Watched()
+    w.sent(10, CLIENT, S, 100)
+    w.state(500, CLIENT, State.SYN_SENT, State.CLOSED, CURL)
+    (step,) = w.later()
+    assert [c.transition.event.value for c in step.changes] == ["CLOSE"]
+    assert w.states()[0] is State.CLOSED
+    assert step.disagreements == ()
+
+
 def test_a_reset_that_follows_its_event_is_no_difference():
     w = Watched()
     w.handshake()
