@@ -13,8 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tcpviz.wire.frame import Frame
+from tests.bulk import signals
 
 SYN, RST, ACK, URG = 2, 4, 16, 32
+MASK = 0xFFFFFFFF
 
 Flow = list[tuple[Frame, bool]]
 """A connection's frames, each with whether the server sent it."""
@@ -150,3 +152,53 @@ def said_again(
         made.append(replace(each, data=more, time_ns=each.time_ns + after))
     made.sort(key=lambda each: each.time_ns)
     return [replace(each, number=at) for at, each in enumerate(made, 1)]
+
+
+_COOKIE = bytes(range(8))
+
+
+def _with_option(data: bytes, option: bytes) -> bytes:
+    """With another option behind the others; these are whole words."""
+    return signals.changed(data, option=option) if data[46] >> 4 < 12 else data
+
+
+def _with_data(data: bytes, size: int) -> bytes:
+    """With so many zeros behind all else."""
+    data = data[:16] + (int.from_bytes(data[16:18], "big") + size).to_bytes(2, "big") + data[18:]
+    told = 65535 - (65535 - int.from_bytes(data[50:52], "big") + size) % 65535
+    return data[:50] + told.to_bytes(2, "big") + data[52:] + bytes(size)
+
+
+def _moved(data: bytes, at: int, by: int) -> bytes:
+    """With a larger number there; where it tells one."""
+    if at == 42 and not data[47] & ACK:
+        return data
+    return patched(
+        data, at, (int.from_bytes(data[at : at + 4], "big") + by & MASK).to_bytes(4, "big")
+    )
+
+
+def fast_open(said: list[bytes], there: list[bool], dice: random.Random) -> list[bytes]:
+    """The client asks for a cookie, or has one; by the option, or by the experiment.
+
+    Its SYN may have data, with which the server does something or not.
+    """
+    asked, tried = dice.random() < 0.5, dice.random() < 0.3
+    kind, least = (b"\xfe", b"\xf9\x89") if tried else (b"\x22", b"")
+    empty = kind + bytes([2 + len(least)]) + least
+    whole = kind + bytes([10 + len(least)]) + least + _COOKIE
+    given = dice.random() < 0.7
+    size = dice.choice((0, 0, 1, 200, 1400))
+    taken = dice.random() < 0.7
+    out = []
+    for data, server in zip(said, there, strict=True):
+        if data[47] & SYN:
+            option = whole if server == asked and (asked or not server) else empty
+            if not server or (asked and given) or dice.random() < 0.1:
+                data = _with_option(data, b"\1" * (-len(option) % 4) + option)
+        if size and not data[47] & ACK and data[47] & SYN and not server:
+            data = _with_data(data, size)
+        elif size and taken:
+            data = _moved(data, 42 if server else 38, size)
+        out.append(data)
+    return out

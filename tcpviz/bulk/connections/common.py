@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections import hops
 from tcpviz.bulk.connections.work import Work
-from tcpviz.bulk.segments.columns import MULTIPATH, congested
+from tcpviz.bulk.segments.columns import COOKIE, MULTIPATH, congested
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Side
 from tcpviz.core.segment import ECN, SYN, Flags
@@ -56,7 +56,7 @@ def common(work: Work) -> Array:
         agreed = _agreed(w)
         out[agreed] += _AGREED
         _enter(w, out, ECHOED, told[~agreed[w.part[told]]])
-    several = w.bits[w.syns] & MULTIPATH != 0
+    several = w.bits[w.syns] & COOKIE == MULTIPATH
     if several.any():
         there = w.side[w.syns]
         for bit, mine in zip(_SEVERAL, (~there, there), strict=True):

@@ -254,8 +254,9 @@ class _Without:
         latest = resets[np.searchsorted(resets, before, "right") - 1]
         late = latest >= (work.first[part] if len(work.side) == len(left) else 0)
         fine[part[late & ((self._flags & RST == 0) | (root != before))]] = False
-        # Zeek counts data sent again and copies of data together.
-        fine[part[np.isin(part, work.part[np.flatnonzero(work.resent)])]] = False
+        # Zeek counts data sent again, and in a SYN, and copies of data together.
+        again = np.append(np.flatnonzero(work.resent), work.syns[work.length[work.syns] > 0])
+        fine[part[np.isin(part, work.part[again])]] = False
         fine[work.part[work.reanswers]] = False
         asked = np.flatnonzero(fine[part])
         alike = same(self._reading, self._rows[self._those[asked]], left[root[asked]])

@@ -94,6 +94,8 @@ def fits(work: Work) -> Array:
     ok &= stamps(w)
     # No copy of a SYN.
     ok[w.again] &= w.time[w.again] - w.time[w.again - 1] > SAME_PACKET_NS
+    for again in (w.again, w.reanswers):
+        ok[again] &= w.length[w.first[w.part[again]]] == 0
     in_order: Array = ok
     return in_order
 
@@ -145,9 +147,10 @@ def _special(w: Work, at: Array, both: Array, heard: Array) -> Array:
     rel, mine, theirs, back = w.rel[at], w.mine[at], w.theirs[at], w.back[at]
     empty = length == 0
     syn = flags == SYN
-    syn &= (rel == 0) & empty & ~side
+    # One with data is not sent again, and its data is taken (RFC 7413).
+    syn &= (rel == 0) & ~side & (empty | (mine < 0))
     late = np.flatnonzero(syn & (theirs >= 0))
-    syn[late] = reanswers.asked_again(w, at[late])
+    syn[late] = reanswers.asked_again(w, at[late]) & empty[late]
     new = side & (mine < 0) & (back == theirs)
     answer = (flags == SYN | ACK) & new & empty
     # It may tell what the other end has acknowledged, and not its own FIN.

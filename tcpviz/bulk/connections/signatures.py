@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.aftermath import OVER, below, first_resets
 from tcpviz.bulk.connections.work import Work
+from tcpviz.bulk.segments.columns import COOKIE
 from tcpviz.bulk.segments.flows import changes, mixed
 from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
 from tcpviz.core.segment import SYN
@@ -113,6 +114,7 @@ def tokens(w: Work) -> Array:
         token[w.goes_on] |= _ANSWER | one << np.uint16(4)
     syns = w.syns
     token[syns] |= np.where(w.opening[syns], _SYN, _SYN_ACK)
+    token[syns[w.bits[syns] & COOKIE == COOKIE]] |= one << three
     late = w.closed | w.ended | w.fin | w.rst
     over = first_resets(w)
     if over is not None:

@@ -275,7 +275,7 @@ class _End:
                 these = (self._length[1:] != 0) == data
                 if self.first.server:
                     if more is None:
-                        more = self.ack[1:] - other.row["seq"] > 1
+                        more = self.ack[1:] - other.row["seq"] > 1 + other.row["length"]
                     these &= more == asked
                 if these.any():
                     yield token, int(self.at[these.argmax()])

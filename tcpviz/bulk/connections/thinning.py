@@ -27,6 +27,7 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
     first: list[int | None] = [None, None]  # both ends' first numbers,
     sent = [0, 0]  # how far each has come now,
     fin: list[int | None] = [None, None]  # and where its FIN was, counted from its first number
+    begun = [1, 1]  # what its first segment took, and
     far = [0, 0]  # how far each really had come, and
     steps: list[list[tuple[int, int]]] = [[], []]  # where that was and where it is now
     out: list[Segment] = []
@@ -37,6 +38,7 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
         mine, theirs = first[me], first[peer]
         if mine is None:
             mine = first[me] = one.seq
+            begun[me] = max(one.seq_len, 1)
         begin = (one.seq - mine) & _MASK
         resent = bool(one.payload_len) and not again and begin < far[me]
         # One number below the next, without data: a keep-alive.
@@ -52,7 +54,7 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
             place, end = sent[peer], fin[peer]
             if end is not None and said <= end:
                 place -= 1
-            if said <= 1:
+            if said <= begun[peer]:
                 place = min(place, said)
             if repeats:
                 place = max((now for then, now in steps[peer] if then <= said), default=place)

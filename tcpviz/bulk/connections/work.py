@@ -226,7 +226,9 @@ class Work:
     @property
     def more(self) -> Array:
         """Whether the server acknowledges more than the SYN: the client's own ACKs always do."""
-        more: Array = self.side & self.has_ack & (self.back > 1)
+        begun = self.end[self.first]
+        most = 1 if (begun == 1).all() else begun[self.part]
+        more: Array = self.side & self.has_ack & (self.back > most)
         return more
 
     def _look_back(self) -> None:

@@ -59,6 +59,8 @@ WIDE = "captured", "wire"
 """Columns that take 32 bits where there are frames above 64 KiB."""
 
 STAMPED, ODD, SACKED, MULTIPATH = 1, 2, 64, 128
+COOKIE = SACKED | MULTIPATH
+"""Both, of a SYN: all that is odd is Fast Open's cookie."""
 SUM_SHIFT, ECN_SHIFT = 2, 4
 """In ``bits``: two bits of :mod:`tcpviz.bulk.segments.sums`' and two of ECN's."""
 
@@ -286,8 +288,7 @@ class Columns:
             absent = options.CUT_SCALE if one.options.cut else options.NO_SCALE
             sacks = one.options.sack
             usual = not (
-                one.options.fast_open is not None
-                or not all(options.ignored(kind) for kind, _ in one.options.unknown)
+                not all(options.ignored(kind) for kind, _ in one.options.unknown)
                 or one.options.malformed
                 or scale in (options.CUT_SCALE, options.NO_SCALE)
             )
@@ -299,6 +300,8 @@ class Columns:
             usual = usual and several is False
             if usual and sacks and all(abs(diff(left, one.ack)) <= FAR for left, _ in sacks):
                 bits |= SACKED
+            if one.options.fast_open and one.syn and not one.has_ack:
+                bits = bits & ~COOKIE | ODD | (COOKIE if usual and not sacks else 0)
             bits |= right << SUM_SHIFT | one.ecn << ECN_SHIFT
             value, echo = stamps or (0, 0)
             rows.append(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.segments.pieces import at_every
-from tcpviz.core.segment import SYN
+from tcpviz.core.segment import ACK, SYN
 from tcpviz.core.vitals import FAR
 
 Longs = NDArray[Any]
@@ -24,6 +24,8 @@ _DSS = 2
 """MPTCP's subtype that stands on data and its acknowledgements (RFC 8684 section 3.3)."""
 _STANDS_ON_DATA, _TELLS = np.uint8(1), np.uint8(2)
 """What MPTCP's options of a segment are, while they are read: that one, others, or both."""
+_COOKIE = np.uint8(4)
+"""The same, of a SYN that has Fast Open's cookie."""
 _USUAL_STAMPS = 0x0101080A
 _USUAL_SYN = 0x0204, 0x0402080A, 0x010303  # MSS; SACK-permitted and timestamps; NOP and scale
 CUT_SCALE, NO_SCALE = 254, 255
@@ -40,7 +42,8 @@ class Read:
     ``stamped`` whether there are timestamps, ``value`` and ``echo`` which, the ``scale`` as sent,
     and ``odd`` for anything besides MSS, window scale, SACK-permitted, timestamps, and what is
     :func:`ignored`. Where that is nothing but SACK blocks near what is acknowledged, it is
-    ``sacked``, too; and ``multipath``, where it is nothing but MPTCP's.
+    ``sacked``, too; and ``multipath``, where it is nothing but MPTCP's. A SYN that has Fast Open's
+    cookie, and nothing else that is odd, is both.
     """
 
     stamped: NDArray[Any]
@@ -103,7 +106,8 @@ def read(
         rest = rest[others[rest]]
     longest = size[rest] if cut is None else np.where(cut[rest], 40, size[rest])
     begin = start[rest]
-    _one_by_one(out, data, words, rest, (begin, begin + size[rest], begin + longest), ack)
+    where = begin, begin + size[rest], begin + longest
+    _one_by_one(out, data, words, rest, where, ack, flags & (SYN | ACK) == SYN)
     _which_odd(out, flags)
     return out
 
@@ -114,7 +118,11 @@ def _which_odd(out: Read, flags: Longs) -> None:
     A SYN says by any of MPTCP's that it speaks it; of others, by those that stand on data nothing.
     """
     several = np.flatnonzero(out.multipath)
+    cookies = several[out.multipath[several] == _COOKIE]
+    cookies = cookies[~(out.odd[cookies] | out.sacked[cookies])]
+    mixed = several[out.multipath[several] > _COOKIE]
     if len(several):
+        out.odd[mixed] = True
         ordinary = (out.multipath[several] == _STANDS_ON_DATA) & (flags[several] & SYN == 0)
         out.multipath[several[ordinary]] = 0
         several = several[~ordinary]
@@ -125,6 +133,7 @@ def _which_odd(out: Read, flags: Longs) -> None:
         out.odd[blocks] = True
         out.sacked[several] = False
     out.odd[several] = True
+    out.sacked[cookies] = True
 
 
 _IGNORED = np.ones(256, np.bool_)
@@ -135,7 +144,7 @@ _IGNORED[[_MPTCP, _FAST_OPEN, *_EXPERIMENTS]] = False
 def ignored(kind: int) -> bool:
     """Whether nothing depends on an option: a signature (RFC 2385), a user timeout, an unknown one.
 
-    Something does on Fast Open's, and on MPTCP's (:func:`multipath`).
+    Something does on Fast Open's cookie in a SYN, and on MPTCP's (:func:`multipath`).
     """
     if kind == _MPTCP:
         return True
@@ -185,11 +194,13 @@ def _one_by_one(
     rows: Longs,
     where: tuple[Longs, Longs, Longs],
     ack: Longs,
+    opens: NDArray[Any],
 ) -> None:
     """The first option of every segment, then the second of every one, and so on.
 
     ``where`` they begin, where what is there of them ends, and where they can end at most: what
-    reaches beyond the one but not beyond the other ends the reading, and is not odd.
+    reaches beyond the one but not beyond the other ends the reading, and is not odd. Only what
+    ``opens`` a connection has use for a cookie; without one it asks for it.
     """
     place, end, most = where
     octets = np.frombuffer(data, np.uint8)
@@ -224,7 +235,15 @@ def _one_by_one(
         known[several] = True
         stands = octets[place[several] + 2] >> 4 == _DSS
         out.multipath[rows[several]] |= np.where(stands, _STANDS_ON_DATA, _TELLS)
-        known |= (kind >= _EXPERIMENTS[0]) & (kind <= _EXPERIMENTS[1]) & ~_fast_open(octets, place)
+        tried = (kind >= _EXPERIMENTS[0]) & (kind <= _EXPERIMENTS[1])
+        fast = np.where(kind == _FAST_OPEN, 2, 4 * (tried & _fast_open(octets, place)))
+        known |= tried & (fast == 0)
+        known |= (fast > 0) & (length >= fast)
+        # The last one counts.
+        again = (fast > 0) & (length == fast) & (out.multipath[rows] & _COOKIE > 0)
+        out.odd[rows[again]] = True
+        cookies = rows[(fast > 0) & (length > fast) & opens[rows] & ~wrong & ~done]
+        out.multipath[cookies] |= _COOKIE
         out.odd[rows[wrong | ~known]] = True
         whole = ~wrong & ~done
         mine = whole & known
