@@ -79,11 +79,14 @@ OPTIONS: dict[str, tuple[bytes, bytes]] = {  # of a SYN, of all others
 
 
 def with_option(frames: Sequence[Frame], kind: str) -> list[Frame]:
-    """The same with one of :data:`OPTIONS` on every segment."""
+    """The same with one of :data:`OPTIONS` on every segment that has room for it."""
     syn, other = OPTIONS[kind]
     made = []
     for each in frames:
         option = syn if each.data[47] & SYN else other
+        if 4 * (each.data[46] >> 4) + len(option) > 60:
+            made.append(each)
+            continue
         longer = changed(each.data, option=option)
         made.append(replace(each, data=longer, wire_len=each.wire_len + len(option)))
     return made
