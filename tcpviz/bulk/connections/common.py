@@ -1,9 +1,10 @@
 """What is so in the whole of a connection, whatever the order of its segments.
 
-Wrong checksums are, and signals of congestion: how often there was one, and where the first was,
-each connection tells by itself (:mod:`tcpviz.bulk.tables.signals`). So are the options by which
-ends speak MPTCP, ports of 0, and TTLs where they differ (:mod:`.hops`). Nothing else depends on
-them, so that a shape's example need not have its own signals where the others have theirs.
+Wrong checksums are, and signals of congestion and urgency: how often there was one, and where the
+first was, each connection tells by itself (:mod:`tcpviz.bulk.tables.signals`). So are the options
+by which ends speak MPTCP, ports of 0, and TTLs where they differ (:mod:`.hops`). Nothing else
+depends on them, so that a shape's example need not have its own signals where the others have
+theirs.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ Array = NDArray[Any]
 WRONG = 1, 2
 """All checksums of the client, of the server, are wrong."""
 
-MARKED, ECHOED = (4, 8), (16, 32)
-"""Packets of the client, of the server, met congestion; its segments echo that."""
+MARKED, ECHOED, URGENT = (4, 8), (16, 32), (2048, 4096)
+"""Packets of the client, of the server, met congestion; its segments echo that; or are urgent."""
 
 _AGREED = 64
 """ECE is a digit of a counter (RFC 9768)."""
@@ -42,7 +43,7 @@ _HOPS = 64
 """From this bit on, in what is told of a shape's example, its TTLs."""
 
 _ECE = int(Flags.ECE)
-_SIGNALS = (("marked", MARKED), ("echoed", ECHOED))
+_SIGNALS = (("marked", MARKED), ("echoed", ECHOED), ("urgent", URGENT))
 
 
 def common(work: Work) -> Array:
@@ -56,6 +57,7 @@ def common(work: Work) -> Array:
         agreed = _agreed(w)
         out[agreed] += _AGREED
         _enter(w, out, ECHOED, told[~agreed[w.part[told]]])
+    _enter(w, out, URGENT, np.flatnonzero(w.urgent))
     several = w.bits[w.syns] & COOKIE == MULTIPATH
     if several.any():
         there = w.side[w.syns]
@@ -80,9 +82,9 @@ def told(work: Work, which: int) -> int:
 
 
 def telling(work: Work) -> Array:
-    """Which segments speak of congestion, or may do so."""
+    """Which segments speak of congestion, or may do so, or of urgent data."""
     echoes = (work.signals & _ECE != 0) & (work.flags & SYN == 0)
-    signals: Array = congested(work.bits) | echoes
+    signals: Array = congested(work.bits) | echoes | work.urgent
     return signals
 
 
@@ -104,7 +106,7 @@ def _agreed(w: Work) -> Array:
 
 
 def tell(connection: Connection, said: int) -> None:
-    """Give a shape's example the signals of congestion that all of the shape have."""
+    """Give a shape's example the signals, and the TTLs, that all of the shape have."""
     assert connection.analysis is not None
     for name, bits in _SIGNALS:
         for side, bit in zip(Side, bits, strict=True):

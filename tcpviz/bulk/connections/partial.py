@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections import hops, regular
 from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.connections.regular import ANSWER_NS, STRANGE, Sums
-from tcpviz.bulk.connections.work import Work
+from tcpviz.bulk.connections.work import URG, Work
 from tcpviz.bulk.segments.columns import SACKED, STAMPED
 from tcpviz.bulk.segments.options import CUT_SCALE
 from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
@@ -143,7 +143,8 @@ class Partial(Work):
         flips = _LIKELY[sport] & (~_LIKELY[dport] | (~syn & (sport < dport)))
         flips &= self.flags[first] & (SYN | ACK) != SYN
         numbers: Array = flips.astype(np.uint64) + _SEEN
-        numbers += np.where(self._probes, 2 * self.flags[first] + 2, 0).astype(np.uint64)
+        flags = self.flags[first] | self.urgent[first] * np.uint16(URG)
+        numbers += np.where(self._probes, 2 * flags + 2, 0).astype(np.uint64)
         return numbers
 
 
@@ -170,7 +171,7 @@ def fits(w: Partial) -> Array:
     on[again] = w.rel[again] == 0
     # No copy of it.
     ok[again] = (w.length[again] == 0) & (w.time[again] - w.time[again - 1] > SAME_PACKET_NS)
-    ok &= on & ~w.odd & ~w.damaged
+    ok &= on & ~w.odd & ~w.damaged & (~w.urgent | w.probes)
     ok &= (w.window > 0) | w.rst
     # SACK blocks matter to who sent what they tell of, and nobody has seen that.
     sacked = w.bits & SACKED != 0

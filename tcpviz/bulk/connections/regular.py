@@ -81,6 +81,8 @@ def fits(work: Work) -> Array:
     if len(w.reanswers):
         talk[w.reanswers] = reanswers.fits(w, w.reanswers)
     ok = talk & ~w.odd
+    if w.urgent.any():
+        ok &= ~w.urgent | (both & (flags & (SYN | RST) == 0) & ~w.answers)
     ok &= (w.window > 0) | w.rst
     ok &= ordinary(w.bits)
     ok &= ~w.damaged

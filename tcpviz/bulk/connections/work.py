@@ -19,13 +19,15 @@ from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import SUM_SHIFT, Columns, rows_at
 from tcpviz.bulk.segments.flows import changes, spans
 from tcpviz.core.marks import FAST_NS
-from tcpviz.core.segment import ACK, ECN, FIN, PSH, RST, SYN
+from tcpviz.core.segment import ACK, ECN, FIN, PSH, RST, SYN, Flags
 from tcpviz.core.twice import RECENT, SAME_PACKET_NS
 
 if TYPE_CHECKING:
     from tcpviz.bulk.connections.hops import Hops
 
 Array = NDArray[Any]
+
+URG = int(Flags.URG)
 
 _OPENING = FIN | SYN | RST | ACK
 
@@ -41,6 +43,7 @@ _PASSING = (
         "row",
         "flags",
         "signals",
+        "urgent",
         "seq",
         "length",
         "window",
@@ -82,7 +85,7 @@ class Work:
     ``refin``  a FIN sent again by a timer, without data
     ``damaged``  its checksum is wrong, and others of its sender's are right; ``offload``: by
                client, server and connection, whether all are wrong that can be checked
-    ``flags``  as they are, but for ECN's, which are its ``signals``
+    ``flags``  as they are, but for ECN's, which are its ``signals``, and URG: it is ``urgent``
     ``common`` of each connection what is so in the whole of it (:mod:`.common`), once that is known
     ``hops``   their TTLs, where those of an end differ, once that is known
     ``also``   segments that count for a signature whatever they are
@@ -109,7 +112,8 @@ class Work:
         self.row = array = rows_at(columns.array, rows)
         self.count = count = len(rows)
         self.index = np.arange(count, dtype=np.int32)
-        self.flags = array["flags"] & np.uint16(0x3F)
+        self.flags = array["flags"] & np.uint16(0x1F)
+        self.urgent = array["flags"] & np.uint16(URG) != 0
         self.signals = array["flags"] & np.uint16(ECN)
         self.seq = np.ascontiguousarray(array["seq"])
         self.length = array["length"].astype(np.int32)

@@ -88,8 +88,7 @@ _OF: Final[dict[tuple[Code, str], Callable[[int], Column]]] = {
     (Code.NULL_SCAN, "segments"): lambda _: lambda p: p.segments(CLIENT),
     (Code.FIN_SCAN, "segments"): lambda _: lambda p: p.segments(CLIENT),
     (Code.XMAS_SCAN, "segments"): lambda _: lambda p: p.segments(CLIENT),
-    # Of what is not followed only such a one has it, and that is all that it sends.
-    (Code.URGENT_DATA, "segments"): lambda who: lambda p: p.segments(who),
+    (Code.URGENT_DATA, "segments"): lambda who: lambda p: p.signals("urgent", who),
     (Code.RESET, "idle_ns"): lambda who: lambda p: p.idle(who),
     (Code.LOSSY, "data"): lambda who: lambda p: p.data(who),
     (Code.NEEDLESS_RETRANSMISSIONS, "data"): lambda who: lambda p: p.data(who),

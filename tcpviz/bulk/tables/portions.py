@@ -155,8 +155,8 @@ class Portion:
         """A place among the portion's segments, -1 where there is none.
 
         Names are those of ``Signs``: ``first_syn``, ``last_syn``, ``first_fin``, ``last_fin``,
-        ``rst``, ``last``, ``before``; ``sum`` is the first with a wrong checksum, ``marked``
-        and ``echoed`` the first of :mod:`.signals`.
+        ``rst``, ``last``, ``before``; ``sum`` is the first with a wrong checksum, ``marked``,
+        ``echoed`` and ``urgent`` the first of :mod:`.signals`.
         """
         known = self._known.get((name, side))
         if known is None:
@@ -245,7 +245,7 @@ class Portion:
         return self.worked("data", side, made)
 
     def signals(self, name: str, side: int) -> Array:
-        """Signals of congestion that an end's segments have; see :mod:`.signals`."""
+        """Signals that an end's segments have; see :mod:`.signals`."""
 
         def made() -> Array:
             those = self._signals(name) & (self._side == bool(side))

@@ -1,4 +1,4 @@
-"""Signals of congestion that a regular connection has: how many, and where the first one is.
+"""Signals of congestion, or urgency, that a regular connection has: how many, where the first is.
 
 That there are any is its shape's; see :mod:`tcpviz.bulk.connections.common`.
 """
@@ -18,9 +18,10 @@ from tcpviz.core.vitals import Signs, Vitals
 
 Array = NDArray[Any]
 
-NAMES = "marked", "echoed"
+NAMES = "marked", "echoed", "urgent"
 """As :class:`tcpviz.core.vitals.Signs` has them; if accurate ECN is agreed to, none is "echoed"."""
 
+_URG = int(Flags.URG)
 _ECHO, _SYN_ECHO = int(Flags.ECE), int(Flags.ECE) | SYN
 
 
@@ -28,6 +29,9 @@ def places(name: str, bits: Array, flags: Array) -> Array:
     """Which segments have that signal, by these columns of theirs."""
     if name == "marked":
         return congested(bits)
+    if name == "urgent":
+        urgent: Array = flags & _URG != 0
+        return urgent
     echoes: Array = flags & _SYN_ECHO == _ECHO
     return echoes
 
