@@ -148,6 +148,16 @@ def test_a_page_at_80_columns():
     assert any(0x2800 < ord(char) < 0x2900 for char in text)
 
 
+@pytest.mark.parametrize("cells", range(40, 130, 7))
+def test_how_much_was_sent_is_said_whole_or_shortly(cells):
+    """Never cut in the middle: what is counted are bars, without the ACKs alone."""
+    _, series = talk_of()
+    head = page_text(series, cells=cells).splitlines()[0].rstrip()
+    short = head.endswith("   1 kB") or (cells < 52 and head.endswith(":80"))
+    assert head.endswith("   11 segments with data, SYN or FIN, 1 kB") or short, head
+    assert short == (cells < 80), head
+
+
 def test_a_cursor_outside_of_what_is_seen_stands_at_that_side():
     _, series = talk_of()
     assert "▸" in page_text(series, cursor_ns=series.last_ns + 10_000 * MS)

@@ -199,8 +199,17 @@ def _head(series: Series, flow: Flow, view: View, plot: Plot, cells: int) -> lis
     first = line(
         Span(f" {view.side} {me.endpoint} ", roles.of_side(view.side)),
         Span(f"{arrow} {peer.endpoint}", roles.of_side(view.side.other)),
-        Span(f"   {total}, {size(flow.sent.before(end) or 0)}", roles.TIME),
     )
+    much = size(flow.sent.before(end) or 0)
+    said = next(
+        (
+            each
+            for each in (f"{total}, {much}", much)
+            if width(first) + text_width(each) + 3 <= cells
+        ),
+        "",
+    )
+    first = line(*first, Span(f"   {said}", roles.TIME))
     spans: list[Span] = [Span(" ")]
     for name, pen in ((_("data"), DATA[view.side]), ("ACK", ACK), (_("window"), WINDOW)):
         spans += [Span(_sample(pen, view), pen.role), Span(f" {name}  ", roles.DIM)]
