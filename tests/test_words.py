@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tcpviz import words
 from tcpviz.catalogue import compiled, load, parse
 from tcpviz.core.claims import Certainty, Claim, StateChange
-from tcpviz.core.records import Side
+from tcpviz.core.records import KernelSocket, Side
+from tcpviz.core.segment import Endpoint
 from tcpviz.core.states import TRANSITIONS, State
 from tcpviz.core.timeline import StepKind
 from tcpviz.core.tracker import Tracker
@@ -26,6 +27,7 @@ from tcpviz.ui.session import Session
 from tcpviz.views import table
 from tcpviz.views.explain import explain_state, sentences
 from tcpviz.views.explain_plain import move_text
+from tcpviz.views.kernel_words import queues_text
 from tcpviz.views.spans import text_width, width
 from tcpviz.views.verdict import verdict
 from tcpviz.views.wrapping import pieces, wrap_text
@@ -312,3 +314,19 @@ def test_the_demos_ground_is_said_in_the_readers_language(ground: str, chinese: 
     assert f"demo echo，{words._(said)}" in told
     named = Session(FakeFeed([], title="a, b.pcap"))
     assert "a, b.pcap" in [item.long for item in status_items(named, None)]
+
+
+def test_what_is_said_shortly_takes_no_more_room_than_in_english() -> None:
+    """Where only the short form fits in English, another language's must not be left out."""
+    here = Endpoint("10.0.0.2", 7777)
+    listener = KernelSocket(
+        Side.SERVER, here, None, State.LISTEN, recv_queue=0, send_queue=128, syn_queue=1,
+        syn_limit=129,
+    )  # fmt: skip
+    english = text_width(queues_text(listener, short=True))
+    words.use("zh")
+    try:
+        assert text_width(queues_text(listener, short=True)) <= english
+        assert queues_text(listener, short=True) != queues_text(listener)
+    finally:
+        words.use("en")
