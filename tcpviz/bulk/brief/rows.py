@@ -67,6 +67,8 @@ class Rows:
     ``partly``  of each whether it is bare, and only a FIN if it is anything but data and an ACK
     ``plain``   of each whether it may be plain: it is odd in nothing that can be seen of it alone
     ``told``    of each its numbers
+
+    Until :meth:`tell` there is only ``single``.
     """
 
     def __init__(self, reading: Reading, flows: Sequence[Array]) -> None:
@@ -79,11 +81,18 @@ class Rows:
         first = edges[:-1][part]
         there = (row["src"] == row["src"][first]) & (row["sport"] == row["sport"][first])
         own = (row["src"] == row["dst"]) & (row["sport"] == row["dport"])
+        twice = _twice(row, array["ident"][rows], part, there) | own
+        self.single: list[bool] = (np.bincount(part[twice], minlength=len(flows)) == 0).tolist()
+        self._reading, self._columns = reading, (edges, rows, row, there)
+
+    def tell(self) -> None:
+        """Tell all but ``single``, once."""
+        reading, (edges, rows, row, there) = self._reading, self._columns
+        del self._reading, self._columns
+        array = reading.columns.array
         self.begin: list[int] = edges.tolist()
         self.rows: list[int] = rows.tolist()
         self.there: list[bool] = there.tolist()
-        twice = _twice(row, array["ident"][rows], part, there) | own
-        self.single: list[bool] = (np.bincount(part[twice], minlength=len(flows)) == 0).tolist()
         self.flags: list[int] = row["flags"].tolist()
         plain, bare, kind = kinds(array, rows, row)
         self._of, origin = reading.origin(rows)

@@ -54,7 +54,7 @@ class Beside:
         self.known: list[bool] = [False] * len(flows)
         if not fine.any():
             return
-        self._those = those = np.flatnonzero(copies.copy)
+        those = np.flatnonzero(copies.copy)
         raw = np.flatnonzero(~copies.copy)
         rank = np.cumsum(~copies.copy) - 1
         flow = copies.of_flows(those)
@@ -67,20 +67,46 @@ class Beside:
         self.known = fine.tolist()
         for at in np.flatnonzero(fine).tolist():
             self.left[at] = rows[raw[begin[at] : begin[at + 1]]]
-        self._rows, self._before = rows, before - begin[flow]
-        self._begin = np.searchsorted(flow, np.arange(len(flows) + 1))
-        self._first = rows_at(array, rows[edges[:-1]])
+        first = rows_at(array, rows[edges[:-1]])
+        edges = np.searchsorted(flow, np.arange(len(flows) + 1))
+        self._count(rows[those], first[flow], before - begin[flow], edges)
 
-    def of(self, flow: int) -> Along:
-        """Those of one flow that is :attr:`known`."""
-        some = slice(int(self._begin[flow]), int(self._begin[flow + 1]))
-        rows = self._rows[self._those[some]]
+    def _count(self, rows: Array, first: Array, before: Array, begin: Array) -> None:
+        """What there is to count of the copies, flow by flow: each ``begin`` among them."""
+        array, row = self._reading.columns.array, rows_at(self._reading.columns.array, rows)
+        there = (row["src"] != first["src"]) | (row["sport"] != first["sport"])
         # A part of a capture does not have them.
         whole, origin = self._reading.origin(rows)
         heads = whole.columns.array.get(HEADS)
-        sizes = np.zeros(len(rows), np.int32) if heads is None else heads[origin]
-        array = self._reading.columns.array
-        return Along(array, rows, sizes, self._before[some], self._first[flow])
+        flags, length = row["flags"], row["length"].astype(np.int64)
+        size = length if heads is None else length + heads[origin]
+        closed = (row["window"] == 0) & (flags & RST == 0)
+        bits = (flags & bit != 0 for bit in (SYN, FIN, RST))
+        sums = np.zeros((2, 7, len(rows) + 1), np.int64)
+        facts = [closed, length > 0, length, size, *bits]
+        for end, mine in enumerate((~there, there)):
+            for at, fact in enumerate(facts):
+                np.cumsum(np.where(mine, fact, 0), out=sums[end, at, 1:])
+        sent = np.zeros((2, len(rows) + 1), np.int64)
+        np.cumsum([~there, there], axis=1, out=sent[:, 1:])
+        self._begin: list[int] = begin.tolist()
+        self._before: list[int] = before.tolist()
+        self._time: list[int] = row["time"].tolist()
+        self._frame: list[int] = array["frame"][rows].tolist()
+        self._counts: list[list[list[int]]] = sums[:, :2].tolist()
+        totals = np.concatenate([sent[:, None], sums[:, 2:]], axis=1)[:, :, begin]
+        self._totals: list[list[tuple[int, ...]]] = np.diff(totals).transpose(2, 0, 1).tolist()
+
+    def of(self, flow: int) -> Along:
+        """Those of one flow that is :attr:`known`."""
+        begin, end = self._begin[flow], self._begin[flow + 1]
+        return Along(
+            self._before[begin:end],
+            self._time[begin:end],
+            self._frame[begin],
+            [[each[begin : end + 1] for each in counts] for counts in self._counts],
+            self._totals[flow],
+        )
 
 
 def beside(reading: Reading, flows: Sequence[Array]) -> list[tuple[Array, Along] | None]:
@@ -91,10 +117,14 @@ def beside(reading: Reading, flows: Sequence[Array]) -> list[tuple[Array, Along]
     out: list[tuple[Array, Along] | None] = [None] * len(flows)
     if not flows:
         return out
-    heads = [rows[:_FEW] for rows in flows]
-    edges = np.append(0, np.cumsum([len(rows) for rows in heads]))
-    copy = Copies(reading.columns.array, np.concatenate(heads), edges).copy
-    some = np.flatnonzero(np.add.reduceat(copy, edges[:-1])).tolist()
+    some = [at for at, rows in enumerate(flows) if len(rows) <= _FEW]
+    others = [at for at, rows in enumerate(flows) if len(rows) > _FEW]
+    if others:
+        heads = [flows[at][:_FEW] for at in others]
+        edges = np.append(0, np.cumsum([len(rows) for rows in heads]))
+        copy = Copies(reading.columns.array, np.concatenate(heads), edges).copy
+        has = np.flatnonzero(np.add.reduceat(copy, edges[:-1])).tolist()
+        some += [others[at] for at in has]
     while some:
         # Short ones together, as many as are worked on at a time.
         sizes = np.cumsum([len(flows[at]) for at in some])
@@ -162,27 +192,26 @@ def _judge(
 class Along:
     """The copies of one flow, on the way along its other segments.
 
-    ``heads``   how long each one's headers are
+    ``before``  of each the place of the segment that comes right before it, ``time`` when it came
+    ``frame``   the first one's
+    ``counts``  of who sent the flow's first segment, and of the other end: how many with a window
+                of zero, and with data, there are up to each (differences count)
+    ``totals``  of both how many there are, bytes of data and of IP packets, SYNs, FINs, resets
     ``due``     the place of the segment before which the next ones have to be counted
     ``turned``  the flow's first segment is the server's
     """
 
-    def __init__(self, array: Piece, rows: Array, heads: Array, before: Array, first: Any) -> None:
-        row = rows_at(array, rows)
-        self._before: list[int] = before.tolist()
-        self._time: list[int] = row["time"].tolist()
-        self._frame = int(array["frame"][rows[0]])
-        there = (row["src"] != first["src"]) | (row["sport"] != first["sport"])
-        self._counts: list[list[list[int]]] = []
+    def __init__(
+        self,
+        before: list[int],
+        time: list[int],
+        frame: int,
+        counts: list[list[list[int]]],
+        totals: list[tuple[int, ...]],
+    ) -> None:
+        self._before, self._time, self._frame = before, time, frame
+        self._counts, self._totals = counts, totals
         self._unsure = False
-        self._totals: list[tuple[int, ...]] = []
-        for mine in (~there, there):
-            what = (row["window"] == 0) & (row["flags"] & RST == 0), row["length"] > 0
-            self._counts.append([np.append(0, np.cumsum(mine & each)).tolist() for each in what])
-            flags, length = row["flags"][mine], row["length"][mine].astype(np.int64)
-            bits = (int(np.count_nonzero(flags & bit)) for bit in (SYN, FIN, RST))
-            total = int(length.sum()), int((length + heads[mine]).sum())
-            self._totals.append((len(flags), *total, *bits))
         self._at = 0
         self.due = self._before[0] + 1
         self.turned = False

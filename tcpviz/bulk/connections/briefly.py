@@ -61,6 +61,7 @@ class Briefly:
             for at, flow in enumerate(doubtful):
                 if beside.known[at]:
                     self._along[flow] = beside.of(at)
+        self._rows.tell()
         self._clock = clock
         self._moments: list[int] = clock.now[self._rows.rows].tolist()
         self.segments = 0
