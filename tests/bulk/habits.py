@@ -202,3 +202,6 @@ def fast_open(said: list[bytes], there: list[bool], dice: random.Random) -> list
             data = _moved(data, 42 if server else 38, size)
         out.append(data)
     return out
+
+
+ALL = one_ident, rerouted, unstamped, urgent, fast_open

@@ -19,7 +19,7 @@ pytest.importorskip("numpy")
 
 from tcpviz.wire.frame import Frame
 from tests.bench.generate import connections, stream, visits
-from tests.bulk import parts, signals, variants, worlds
+from tests.bulk import habits, parts, signals, variants, worlds
 from tests.bulk.compare import differences, stories
 from tests.bulk.doubling import doubled, ways
 from tests.bulk.drawing import frames_of, try_by_hand
@@ -74,6 +74,10 @@ STEPS: dict[str, Step] = {
 }
 
 
+HABITUAL = 100_000
+"""The first seed of captures whose ends, and what lies between, have unusual habits."""
+
+
 def _drawn(path: Path, dice: random.Random, seed: int) -> Frames:
     """Connections of some kind, Ethernet frames of IPv4 and TCP."""
     kind = dice.randrange(5)
@@ -107,9 +111,12 @@ def _every_other(frames: Frames, step: Step, dice: random.Random) -> Frames:
 
 
 def write(path: Path, seed: int) -> None:
-    """A capture in which up to three of the steps meet."""
+    """A capture in which up to three of the steps meet; from :data:`HABITUAL` on with habits."""
     dice = random.Random(seed)
     frames = _drawn(path, dice, seed)
+    if seed >= HABITUAL:
+        for _ in range(2):
+            frames = habits.changed(frames, seed, dice.choice(habits.ALL), 0.6)
     for name in dice.sample(sorted(STEPS), dice.choice((1, 2, 2, 3))):
         if not frames:
             break
@@ -121,7 +128,7 @@ def write(path: Path, seed: int) -> None:
     path.write_bytes(variants.pcap(frames))
 
 
-@pytest.mark.parametrize("seed", [*range(16), 1444])
+@pytest.mark.parametrize("seed", [*range(16), 1444, *range(HABITUAL, HABITUAL + 6)])
 def test_columns_and_core_agree(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "capture"
     write(path, seed)
@@ -132,7 +139,7 @@ def test_columns_and_core_agree(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("begin", range(1000, 1500, 50))
+@pytest.mark.parametrize("begin", [*range(1000, 1500, 50), HABITUAL + 50])
 def test_of_many_more(tmp_path: Path, begin: int) -> None:
     path = tmp_path / "capture"
     for seed in range(begin, begin + 50):
