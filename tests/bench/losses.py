@@ -511,13 +511,19 @@ def put(path: Path, manners: list[Manner], dice: random.Random) -> int:
     for number, manner in enumerate(manners):
         client, port = 0x0A000002 + number // 20_000, 20_000 + number % 20_000
         packets += Talk(manner, client, port, BEGUN + dice.randrange(20_000 * MS)).run()
+    put_packets(path, packets)
+    return len(packets)
+
+
+def put_packets(path: Path, packets: list[Packet]) -> None:
+    """Write a capture of these, in time's order."""
     packets.sort(key=lambda one: one[0])
     with path.open("wb") as out:
-        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAPLEN, 1))
+        longest = max([SNAPLEN, *(len(data) for _, data, _ in packets)])
+        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, longest, 1))
         for when, data, length in packets:
             stamp = when // 1_000_000, when % 1_000_000
             out.write(struct.pack("<IIII", *stamp, len(data), length) + data)
-    return len(packets)
 
 
 def main() -> None:

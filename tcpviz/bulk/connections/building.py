@@ -123,7 +123,7 @@ class Building:
         self._parted = self.gaps.within(self.flows) if self.gaps else None
         self._done: Array | None = None
         self._alone()
-        irregular = self._irregular(enough)
+        irregular = self._losing(self._irregular(enough))
         for flow in irregular:
             from tcpviz.bulk.connections import jobs  # not wanted where all is regular
 
@@ -175,6 +175,20 @@ class Building:
         for made in partly.looks(columns, self.clock, self.flows, some, torn):
             rest += [made] if isinstance(made, int) else self._take(made)
         yield from rest
+
+    def _losing(self, irregular: Iterator[int]) -> Iterator[int]:
+        """Enter those of these flows that lost little; the others."""
+        rest = [] if self.gaps else list(irregular)
+        if rest:
+            from tcpviz.bulk.connections import losing  # not wanted where all is regular
+
+            which, columns = np.array(rest, np.int64), self.reading.columns
+            tied = np.isin(which, self._tied)
+            rest = which[tied].tolist()
+            for made in losing.looks(columns, self.clock, self.flows, which[~tied], self.shapes):
+                rest += [made] if isinstance(made, int) else self._take(made)
+        yield from rest
+        yield from irregular
 
     def _share(self, chunks: list[Span]) -> Share:
         """What another process makes of some stretches."""
@@ -351,7 +365,7 @@ class Building:
         """Enter the connections of a stretch; returns the flows that have to be followed."""
         flows, work, sums = looked.flows, looked.work, looked.sums
         self.kept[looked.at] = looked.kept
-        fine = self._same_data(work, looked.fine)
+        fine = self.follower.same_data(work, looked.fine)
         if len(self._tied):
             # Which one of several connections an error is about is the core's to say.
             several = np.bincount(work.flow, minlength=len(flows)) > 1
@@ -390,21 +404,6 @@ class Building:
             column[start : self._count] = made[name]
         return distinct(flows[work.flow[~fine]])
 
-    def _same_data(self, work: Work, fine: Array) -> Array:
-        """Fine only where what was sent again is what was sent before, as far as it is there."""
-        again = np.flatnonzero(work.resent & fine[work.part])
-        if not len(again):
-            return fine
-        fine = fine.copy()
-        before = work.mine_at[again]
-        array, rows = self.reading.columns.array, work.rows
-        whole = array["captured"][rows] >= array["wire"][rows]
-        told = whole[again] | whole[before]
-        for one, other in zip(again[told].tolist(), before[told].tolist(), strict=True):
-            if not self.follower.alike(int(rows[one]), int(rows[other])):
-                fine[work.part[one]] = False
-        return fine
-
     def _shapes(self, looked: Looked, fine: Array) -> tuple[Array, Array]:
         """Each connection's shape; not fine where it is open what a SYN came into."""
         work = looked.work
@@ -436,7 +435,7 @@ class Building:
         numbers = np.zeros(len(unique), np.int64)
         for at, code in enumerate(unique.tolist()):
             example = int(which[where[at]])
-            kind = Kind(code, After(int(after[example])), partial=work.partial)
+            kind = Kind(code, After(int(after[example])), partial=work.partial, losing=work.losing)
             known = self.shapes.known(kind)
             if known is None:
                 known = self.shapes.number(kind, *looked.example(example))

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Gap, Moment, SegmentRecord, Unreachable
 from tcpviz.core.segment import SYN, Segment
 from tcpviz.core.tracker import Tracker
 from tcpviz.wire.decoder import Decoder
+
+Array = NDArray[Any]
 
 
 class Follower:
@@ -76,6 +83,22 @@ class Follower:
                 tracker.tick(stop)
         tracker.tick(moment)
         return moment
+
+    def same_data(self, work: Work, fine: Array) -> Array:
+        """Fine only where what was sent again is what was sent before, as far as it is there."""
+        again = np.flatnonzero(work.resent & fine[work.part])
+        before = work.earlier_of(again)
+        again, before = again[before >= 0], before[before >= 0]
+        if not len(again):
+            return fine
+        fine = fine.copy()
+        array, rows = self._reading.columns.array, work.rows
+        whole = array["captured"][rows] >= array["wire"][rows]
+        told = whole[again] | whole[before]
+        for one, other in zip(again[told].tolist(), before[told].tolist(), strict=True):
+            if not self.alike(int(rows[one]), int(rows[other])):
+                fine[work.part[one]] = False
+        return fine
 
     def alike(self, one: int, other: int) -> bool:
         """Whether two rows carry the same data, as far as both have it."""

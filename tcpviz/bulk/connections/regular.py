@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections import aftermath, hops, reanswers
 from tcpviz.bulk.connections.work import ID_STEP, Work
-from tcpviz.bulk.segments.columns import MULTIPATH, ODD, STAMPED, congested
+from tcpviz.bulk.segments.columns import MULTIPATH, ODD, SACKED, STAMPED, congested
 from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
 from tcpviz.core.doubt import LEAST_REACH, UNKNOWN_REACH
 from tcpviz.core.segment import ACK, FIN, PSH, RST, SYN
@@ -84,7 +84,8 @@ def fits(work: Work) -> Array:
     if w.urgent.any():
         ok &= ~w.urgent | (both & (flags & (SYN | RST) == 0) & ~w.answers)
     ok &= (w.window > 0) | w.rst
-    ok &= ordinary(w.bits)
+    usual = ordinary(w.bits)
+    ok &= usual | (w.bits & SACKED != 0) if w.losing else usual
     ok &= ~w.damaged
     ok &= hops.same_ttl(w)
     after = aftermath.first_resets(w)
@@ -333,7 +334,9 @@ def windows(w: Work, *, whole: bool = False) -> tuple[Array, Array, Array, Array
     control = w.flags & (SYN | FIN | RST) != 0
     empty = w.length == 0
     quiet = np.flatnonzero(empty & (w.back == w.acked) & ~control & (w.mine_at >= 0))
-    updates, repeats = repeated(w, quiet, w.window[quiet] != w.window[w.mine_at[quiet]])
+    # What has SACK blocks repeats an ACK, whatever its window.
+    changed = (w.window[quiet] != w.window[w.mine_at[quiet]]) & (w.bits[quiet] & SACKED == 0)
+    updates, repeats = repeated(w, quiet, changed)
     ok[quiet] = told_apart(w, quiet, whole=whole)
     if w.alive.any():
         updates &= ~w.alive

@@ -87,6 +87,7 @@ class Kind(NamedTuple):
     """A signature, what it came after, and whether it is in doubt; what errors say makes others.
 
     ``partial``  its beginning, or one end's segments, were not captured
+    ``losing``   the core takes every segment of its example, though few of them count
     """
 
     signature: int
@@ -94,6 +95,7 @@ class Kind(NamedTuple):
     doubt: Doubt = Doubt.NONE
     told: int = 0
     partial: bool = False
+    losing: bool = False
 
 
 Kept = tuple[tuple[tuple[Unreachable, bool], ...], int, int]
@@ -104,13 +106,14 @@ that are believed and of those that are not: see :class:`tcpviz.core.analysis.An
 class Fresh(NamedTuple):
     """What a copy of :class:`Shapes` has come to know, whose first ``before`` shapes we have.
 
-    ``kinds``, ``rows``, ``common``  of each shape from ``before`` on: as :meth:`Shapes.number`
-    takes them, the rows that count
+    ``kinds``, ``rows``, ``counts``, ``common``  of each shape from ``before`` on: as
+    :meth:`Shapes.number` takes them, the rows that the core takes, and which of them count
     """
 
     before: int
     kinds: list[Kind]
     rows: list[list[int]]
+    counts: list[list[int]]
     common: list[int]
     made: dict[tuple[int, Ending], Connection]
 
@@ -128,6 +131,7 @@ class Shapes:
         self._decoder = Decoder()
         self._numbers: dict[Kind, int] = {}
         self._rows: list[list[int]] = []
+        self._counts: list[list[int]] = []
         self._kinds: list[Kind] = []
         self._common: list[int] = []
         self._places: list[dict[int, int]] = []
@@ -139,6 +143,7 @@ class Shapes:
         made = Shapes(reading, follower)
         made._numbers, made._made = dict(self._numbers), dict(self._made)
         made._rows, made._kinds = list(self._rows), list(self._kinds)
+        made._counts = list(self._counts)
         made._common, made._places = list(self._common), list(self._places)
         made._told = dict(self._told)
         return made
@@ -153,15 +158,21 @@ class Shapes:
         shapes, made = mark
         more = itertools.islice(self._made.items(), made, None)
         return Fresh(
-            shapes, self._kinds[shapes:], self._rows[shapes:], self._common[shapes:], dict(more)
+            shapes,
+            self._kinds[shapes:],
+            self._rows[shapes:],
+            self._counts[shapes:],
+            self._common[shapes:],
+            dict(more),
         )
 
     def join(self, fresh: Fresh) -> Array:
         """Take what has come to a copy of it; the number here of each that the copy knows."""
         numbers = list(range(fresh.before))
-        for kind, rows, common in zip(fresh.kinds, fresh.rows, fresh.common, strict=True):
+        every = zip(fresh.kinds, fresh.rows, fresh.counts, fresh.common, strict=True)
+        for kind, rows, counts, common in every:
             known = self._numbers.get(kind)
-            numbers.append(self._add(kind, rows, common) if known is None else known)
+            numbers.append(self._add(kind, rows, counts, common) if known is None else known)
         for (number, ending), connection in fresh.made.items():
             self._made.setdefault((numbers[number], ending), connection)
         return np.array(numbers, np.int64)
@@ -181,14 +192,18 @@ class Shapes:
         ``copies``: which of those are copies (:mod:`tcpviz.bulk.connections.copied`), if any.
         ``common``: what is so in the whole of it (:mod:`tcpviz.bulk.connections.common`).
         """
-        coded = copied.coded(rows[kept], None if copies is None else copies[kept])
-        return self._add(kind, coded, common)
+        counts = np.flatnonzero(kept)
+        if not kind.losing:
+            rows, copies = rows[kept], None if copies is None else copies[kept]
+            counts = np.arange(len(rows))
+        return self._add(kind, copied.coded(rows, copies), counts.tolist(), common)
 
-    def _add(self, kind: Kind, rows: list[int], common: int) -> int:
-        frames = self._reading.columns.array["frame"][copied.rows_of(rows)]
+    def _add(self, kind: Kind, rows: list[int], counts: list[int], common: int) -> int:
+        frames = self._reading.columns.array["frame"][copied.rows_of(rows)][counts]
         self._places.append({frame: place for place, frame in enumerate(frames.tolist())})
         number = self._numbers[kind] = len(self._rows)
         self._rows.append(rows)
+        self._counts.append(counts)
         self._kinds.append(kind)
         self._common.append(common)
         return number
@@ -235,6 +250,7 @@ class Shapes:
         made = self._numbers.setdefault(kind, len(self._rows))
         if made == len(self._rows):
             self._rows.append(self._rows[number])
+            self._counts.append(self._counts[number])
             self._kinds.append(kind)
             self._common.append(self._common[number])
             self._places.append(self._places[number])
@@ -256,6 +272,11 @@ class Shapes:
         """Of which of these a part was not captured; ``None`` if there are none of that kind."""
         part = np.array([kind.partial for kind in self._kinds], np.bool_)
         return part[numbers] if part.any() else None
+
+    def losing(self, numbers: Array) -> Array | None:
+        """Of which of these data was lost; ``None`` if there are none of that kind."""
+        lost = np.array([kind.losing for kind in self._kinds], np.bool_)
+        return lost[numbers] if lost.any() else None
 
     def place(self, number: int, frame: int) -> int | None:
         """Which of the example's segments that count has this frame number."""
@@ -290,7 +311,8 @@ class Shapes:
     def _follow(self, number: int, ending: Ending) -> Connection:
         numbers = self._rows[number]
         rows = copied.rows_of(numbers)
-        thinned = thin_partial if self._kinds[number].partial else thin
+        kind = self._kinds[number]
+        thinned = list if kind.losing else thin_partial if kind.partial else thin
         segments = list(self._reading.segments(rows, self._decoder))
         doubled = {place for place, each in enumerate(numbers) if each < 0}
         left = [each for place, each in enumerate(segments) if place not in doubled]

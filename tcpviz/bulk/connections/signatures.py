@@ -49,8 +49,8 @@ def signatures(work: Work) -> tuple[Array, Array]:
     new = _new(work, token)
     kept = (group != _TALK) & (group != _AFTER) | new
     kept |= _twice(token, group, new | work.refin)
-    again = np.flatnonzero(work.resent)
-    kept[work.mine_at[again]] = True
+    if not work.losing:  # its example is not thinned
+        kept[work.mine_at[np.flatnonzero(work.resent)]] = True
     # How far the sender of a keep-alive has come; and the window that its answer repeats, or not.
     idle = np.flatnonzero(work.alive | work.answers | work.goes_on)
     kept[work.mine_at[idle]] = True
@@ -105,6 +105,8 @@ def tokens(w: Work) -> Array:
     token |= (w.length > 0).astype(np.uint16) << one
     token |= w.more.astype(np.uint16) << two
     token[w.resent] |= _AGAIN
+    if w.classes is not None:
+        token |= w.classes << three
     if w.alive.any():
         token[w.alive] |= _ALIVE
         answers = np.flatnonzero(w.answers & ~w.alive)

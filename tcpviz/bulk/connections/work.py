@@ -88,19 +88,25 @@ class Work:
     ``flags``  as they are, but for ECN's, which are its ``signals``, and URG: it is ``urgent``
     ``common`` of each connection what is so in the whole of it (:mod:`.common`), once that is known
     ``hops``   their TTLs, where those of an end differ, once that is known
+    ``classes``  of each segment a number that tells more of it for a signature, below 8
     ``also``   segments that count for a signature whatever they are
     ``slack``  so long, nanoseconds, after a segment there may be others that are not here
     ``torn``   packets were lost between it and the one before; ``None``: nowhere
     ``wrong``  connections against which something speaks; ``odd`` such segments
     """
 
-    partial = False
+    partial = losing = False
     also: Array | None = None
     anew: Array | None = None
+    classes: Any = None
     slack = 0
     """They are of connections of which all was captured that was said in order."""
     loose = 0
     """Between so many of the first ones others are left out."""
+
+    def earlier_of(self, which: Array) -> Array:
+        """Of data that was sent again, where it was captured before; -1 if it was not."""
+        return self.mine_at[which]
 
     @property
     def variety(self) -> Array | None:

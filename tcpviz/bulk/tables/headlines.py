@@ -27,7 +27,7 @@ from tcpviz.views.verdict import sentence
 
 Array = NDArray[Any]
 
-_OWN = frozenset({"bytes", "packets", "echoes"})
+_OWN = frozenset({"bytes", "packets", "echoes", "data"})
 """Facts that count what each has of its own."""
 
 LOST = 3
