@@ -37,6 +37,12 @@ def test_the_help_names_every_topic(capsys: pytest.CaptureFixture[str]) -> None:
         assert all(name in said for said in helps), name
 
 
+def test_the_readme_names_every_topic_and_no_other() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    (said,) = re.findall(r"^tcpviz help \[COMMAND((?:\|[\w-]+|\s)+)\]$", readme, re.MULTILINE)
+    assert set(re.findall(r"[\w-]+", said)) == set(topics.names())
+
+
 def test_every_verdict_has_a_section_that_says_three_things() -> None:
     sections = topics.sections("verdicts")
     assert list(sections) == [str(code) for code in Code]
