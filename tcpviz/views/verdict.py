@@ -8,6 +8,7 @@ parts of sentences. The verdicts themselves are found in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from tcpviz.core.connection import Connection
@@ -69,7 +70,7 @@ TEXTS: Final[dict[str, str]] = {
     "reset/sending": "reset by {who} while sending, {bytes} not acknowledged",
     "reset/idle": "reset by {who} after {idle} of silence",
     "stray": "RST to a segment of a connection that {who} does not know",
-    "gone-silent": "{who} stopped answering: {peer} repeated data {retries} times",
+    "gone-silent": "{who} stopped answering: {peer} repeated data {retries}",
     "gone-silent/keep-alives": "{who} stopped answering: {keep_alives} keep-alives in vain",
     "fin-unanswered": "{who}'s FIN not acknowledged, 1 try",
     "fin-unanswered/many": "{who}'s FIN not acknowledged, {tries} tries in {span}",
@@ -98,8 +99,8 @@ TEXTS: Final[dict[str, str]] = {
     "open/told": "open since before the capture began, silent so far",
     "open/mid-stream": "open, found in mid-stream",
     "open/mid-stream-silent": "open, silent for {silent}, found in mid-stream",
-    "kernel-disagrees": "the kernel's state differed from the inferred one, {times} times",
-    "other-data": "{who} sent other data than before with the same numbers, {segments} segments",
+    "kernel-disagrees": "the kernel's state differed from the inferred one, {times}",
+    "other-data": "{who} sent other data than before with the same numbers, {segments}",
     "zero-window-stall": "stalled: {who}'s window was zero for {stalled} in all",
     "zero-window-stall/still": "stalled: {who}'s window is zero, for {stalled} so far",
     "path-mtu/icmp": "packets too big: {reporter} says MTU {mtu}",
@@ -165,6 +166,13 @@ TONES: Final = {
 }
 """The role in which a verdict of each severity is written."""
 
+_NOUNS: Final[dict[tuple[Code, str], Callable[[int], str]]] = {
+    (Code.GONE_SILENT, "retries"): lambda n: numbers.plural(n, "time"),
+    (Code.KERNEL_DISAGREES, "times"): lambda n: numbers.plural(n, "time"),
+    (Code.OTHER_DATA, "segments"): lambda n: numbers.plural(n, "segment"),
+}
+"""Facts that are written with their noun, for there may be one of them."""
+
 _COUNTED: Final = ("tries", "resets", "syns", "errors", "gaps")
 
 
@@ -198,6 +206,8 @@ def sentence(verdict: Verdict, *, midstream: bool = False) -> str:
             words[name.removesuffix("_ns")] = numbers.duration(fact)
         elif name.endswith("bytes"):
             words[name] = numbers.plural(fact, "byte")
+        elif (verdict.code, name) in _NOUNS:
+            words[name] = _NOUNS[verdict.code, name](fact)
         else:
             words[name] = str(fact)
     return _(TEXTS[text_key(verdict)], "verdict").format_map(words)

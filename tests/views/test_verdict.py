@@ -1,11 +1,13 @@
 import re
+from dataclasses import replace
 
 import pytest
 
 from tcpviz.core.records import Moment, Side
 from tcpviz.core.tracker import Tracker
+from tcpviz.core.verdicts import Code, Severity, Verdict
 from tcpviz.sources.files import FileFeed
-from tcpviz.views.verdict import TEXTS, verdict
+from tcpviz.views.verdict import TEXTS, sentence, verdict
 from tests.core.dialogue import MS, Talk
 
 C, S = Side.CLIENT, Side.SERVER
@@ -184,3 +186,17 @@ def test_every_connection_of_the_captures_has_a_verdict(captures):
             assert any(pattern.fullmatch(text) for pattern in patterns)
             count += 1
     assert count > 10
+
+
+@pytest.mark.parametrize(
+    ("code", "fact", "noun"),
+    [
+        (Code.GONE_SILENT, "retries", "time"),
+        (Code.KERNEL_DISAGREES, "times", "time"),
+        (Code.OTHER_DATA, "segments", "segment"),
+    ],
+)
+def test_one_of_something_is_singular(code, fact, noun):
+    one = Verdict(code, Severity.WARNING, Side.CLIENT, {fact: 1})
+    assert sentence(one).endswith(f" 1 {noun}")
+    assert sentence(replace(one, facts={fact: 3})).endswith(f" 3 {noun}s")
