@@ -88,8 +88,10 @@ class Past:
         connection, analysis = self.connection, self._analysis
         marks, zeek = analysis.marks, analysis.zeek
         self._viewed = False
+        # Without both SYNs nothing more comes of the handshake.
+        partly = connection.client.iss is None or connection.server.iss is None
         begun = connection._third or connection.client.claim.state is State.ESTABLISHED
-        if not (begun or connection.midstream):
+        if not (begun or partly):
             return False
         if zeek._orig._gaps is None or zeek._resp._gaps is None:
             return False  # nor are they made here
@@ -103,7 +105,7 @@ class Past:
         self._viewed = (
             one.viewed
             and two.viewed
-            and (connection._third or (connection.midstream and connection.last_syn_ns is None))
+            and (connection._third or (partly and connection.last_syn_ns is None))
             and (marks.initial_rtt_ns is not None or marks._syn_ns is None)
             and not (connection.watched or connection.superseded or connection.older)
             and connection.former is None

@@ -36,6 +36,8 @@ _TALKING = (
     ZeekState.PARTIAL,
 )
 
+_SILENT = (State.LISTEN, State.CLOSED)
+
 
 class Unseen(Half):
     """The end of which nothing was captured; its signs are nobody's."""
@@ -48,10 +50,11 @@ class Unseen(Half):
 
     @property
     def stands(self) -> bool:
-        """It is taken for open, and what was sent to it has told nothing else of it."""
-        end, flow = self.end, self.flow
+        """It is taken for open, or nothing is known; what was sent to it has told no more of it."""
+        end, flow, claim = self.end, self.flow, self.end.claim
+        unknown = claim.state in _SILENT and claim.certainty is Certainty.UNKNOWN
         return (
-            end.claim.state is State.ESTABLISHED
+            (unknown or claim.state is State.ESTABLISHED)
             and end.segments == 0
             and (end.iss is None and end.fin is None and end.doubted is None)
             and (end.snd_nxt is not None and end.received is None)
@@ -114,6 +117,11 @@ def stays(me: Half, peer: Half, told: Row) -> bool:
     behind = (sent - ack) & _MASK
     if LEAST_REACH < behind < _HALF:
         return False
+    if theirs.claim.state is not State.ESTABLISHED:
+        # departures._answered: it has sent what is acknowledged, so it is there.
+        before = mine.rcv_nxt
+        if before is None or 0 < (ack - before) & _MASK < _HALF:
+            return False
     if kind & TIMED:
         recent = theirs.ts_recent
         if recent is not None and (value - recent) & _MASK >= _HALF:
