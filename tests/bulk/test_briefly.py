@@ -16,10 +16,13 @@ from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.segments.flows import flows_of
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.core.connection import Connection
+from tcpviz.wire.frame import Frame
 from tests.bench import losses
-from tests.bulk.compare import differences
+from tests.bulk import variants
+from tests.bulk.compare import built, differences
 from tests.bulk.inside import compared
 from tests.bulk.transfer import drawn, write
+from tests.wire import packets
 
 _LATEST = {"observation", "last"}
 """What the core found at the latest segment that it took."""
@@ -182,3 +185,31 @@ if __name__ == "__main__":
             print(number, *unlike(capture))
             write(capture, drawn(number), 200)
             print(number, *unlike(capture))
+
+
+@pytest.mark.parametrize("beyond", [-1, 0, 1])
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("more", [False, True])
+def test_numbers_half_of_all_apart(tmp_path: Path, beyond: int, lost: bool, more: bool) -> None:
+    """What is as far behind as it is ahead is behind (tcpviz.core.seq)."""
+    said = [(0, 2, 5000, 0, 0), (1, 18, 9000, 5001, 0), (0, 16, 5001, 9001, 0)]
+    for at in range(5001, 5401, 100):
+        said += [(0, 24, at, 9001, 100), (1, 16, 9001, at + 100, 0)]
+    far = 5401 + (1 << 31) - 100 + beyond
+    said += [(0, 24, 5501, 9001, 100)] * lost + [(0, 24, far, 9001, 100)]
+    said += [(0, 24, far + 100, 9001, 100)] * more
+    said += [(0, 24, 5401, 9001, 100), (1, 16, 9001, 5501, 0)]
+    frames = []
+    for number, (server, flags, seq, ack, size) in enumerate(said, 1):
+        src, dst = ("10.0.0.1", "10.0.0.2")[:: 1 - 2 * server]
+        sport, dport = (2000, 80)[:: 1 - 2 * server]
+        made = packets.tcp(bytes(size), src=src, dst=dst, sport=sport, dport=dport,
+                           seq=seq, ack=ack, flags=flags, window=65535)  # fmt: skip
+        data = packets.ethernet(packets.ipv4(made, src=src, dst=dst, ident=number))
+        time = 1_700_000_000_000_000_000 + number * 50_000_000
+        frames.append(Frame(time, 1, data, len(data), number))
+    path = tmp_path / "half.pcap"
+    path.write_bytes(variants.pcap(frames))
+    building = built(path)
+    assert len(building.followed) == 1
+    assert differences(path, building) == []

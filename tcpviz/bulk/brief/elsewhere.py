@@ -146,7 +146,7 @@ def views(
     _say(marks, me, rev, told, fin)
     if ack != fwd.last_ack:
         fwd.dup_frame, fwd.dup_acks = frame, 0
-    if rev.vouched is None or (rev.vouched - ack) & _MASK >= _HALF:
+    if rev.vouched is None or (rev.vouched - ack) & _MASK > _HALF:
         hole = rev.log.first_hole
         if hole is not None and (ack - hole - 1) & _MASK < _HALF - 1:
             _count(marks, me, MarkName.ACK_LOST_SEGMENT)
@@ -156,15 +156,16 @@ def views(
     assert known is not None
     before = (known - seq) & _MASK
     old, again, spurious = 0, False, False
-    if 0 < before < _HALF:
-        old = min(takes, before) - fwd.log.fill(seq, end)
+    if 0 < before <= _HALF:
+        # Of what is as far behind as ahead nothing was captured, as the core has it.
+        old = min(takes, before if before < _HALF else -_HALF) - fwd.log.fill(seq, end)
     if takes:
         last = rev.last_ack
-        spurious = length > 0 and last is not None and (last - seq - length) & _MASK < _HALF
+        spurious = length > 0 and last is not None and (last - seq - length) & _MASK <= _HALF
         if spurious:
             _count(marks, me, MarkName.SPURIOUS_RETRANSMISSION)
             _count(marks, me, MarkName.RETRANSMISSION)
-        elif 0 < before < _HALF and (before > 1 or not length):
+        elif 0 < before <= _HALF and (before > 1 or not length):
             again = _again(marks, me, peer, told, sack, end)
         fwd.log.add(seq, end, frame, time)
     if (end - known - 1) & _MASK < _HALF - 1:
@@ -233,7 +234,7 @@ def _again(
         if not fast:
             blocks = sack(peer)
             fast = bool(blocks) and not any(
-                (seq - left) & _MASK < _HALF and (right - end) & _MASK < _HALF
+                (seq - left) & _MASK <= _HALF and (right - end) & _MASK <= _HALF
                 for left, right in blocks
             )
         if fast:
@@ -242,7 +243,7 @@ def _again(
             return True
     limit = marks.initial_rtt_ns
     known = after == fwd.next_seq or fwd.log.covers(seq, end)
-    known = known or (rev.last_ack is not None and (rev.last_ack - after) & _MASK < _HALF)
+    known = known or (rev.last_ack is not None and (rev.last_ack - after) & _MASK <= _HALF)
     if not known and 0 <= time - fwd.next_ns < (REORDER_NS if limit is None else limit):
         _count(marks, me, MarkName.OUT_OF_ORDER)
         return False
@@ -318,7 +319,7 @@ def _sent_again(signs: Signs, told: Row, *, repeated: bool, spurious: bool) -> N
         signs.needless += 1
         signs.show("needless", frame)
     una = seq if signs.una is None else signs.una
-    if (una - seq) & _MASK < _HALF:
+    if (una - seq) & _MASK <= _HALF:
         signs.retries += 1
         signs.stuck += 1
         signs.stuck_len = length
@@ -373,5 +374,5 @@ def in_end(mine: End, theirs: End, told: Row) -> None:
         mine._note_ack(ack, theirs)
     if kind & TIMED:
         known = theirs.rcv_nxt
-        if known is None or (known - seq) & _MASK < _HALF:
+        if known is None or (known - seq) & _MASK <= _HALF:
             theirs.ts_recent = value
