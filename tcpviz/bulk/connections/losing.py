@@ -40,7 +40,7 @@ CHUNK = 1 << 17
 LONGEST = 256
 """Segments of a flow that is looked at: of its kind's example the core takes every one."""
 
-WORTH = 6
+WORTH = 4
 """Connections of a kind that are worth an example: it costs as much as to follow so many."""
 
 _LEAST = 5
