@@ -20,7 +20,7 @@ TEXTS: Final[dict[str, str]] = {
     "unreachable": "{where} is unreachable, say routers: {count} of {connections}",
     "half-open": "{where}: {count} of {connections} never got beyond SYN,ACK, from {sources} "
     "addresses",
-    "half-open/source": "{source} leaves handshakes with {where} half open: {count} of "
+    "half-open/source": "{source}: handshakes with {where} stay half open: {count} of "
     "{connections}",
     "challenged": "{where} still knows older connections: {count} of {connections} challenged",
     "never-closed": "{where} never closes: {count} of {connections} in CLOSE-WAIT, the oldest "

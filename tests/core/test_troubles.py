@@ -210,7 +210,7 @@ def half_open(number, client, tries=3):
 def test_half_open_by_source_where_they_are_few_and_by_service_where_they_are_many():
     (few,) = gathered(*(half_open(n, "10.5.0.1") for n in range(4)), now=LATE)
     assert troubles.sentence(few) == (
-        "10.5.0.1 leaves handshakes with 10.0.0.80:80 half open: 4 of 4 connections"
+        "10.5.0.1: handshakes with 10.0.0.80:80 stay half open: 4 of 4 connections"
     )
     ones = [half_open(n, f"10.5.0.{n}") for n in range(9)]
     (many,) = gathered(*ones, now=LATE)

@@ -424,7 +424,7 @@ TROUBLES: tuple[tuple[Trouble, str], ...] = (
     (syn_sent, r"10\.99\.0\.7:443 does not answer SYNs"),
     (refused, r"10\.55\.0\.1:5433 refuses"),
     (accept_queue, r"10\.55\.0\.1:80 does not accept"),
-    (half_open, r"leaves handshakes with .* half open"),
+    (half_open, r"handshakes with .* stay half open"),
     (syn_flood, r"SYN flood\?"),
     (port_scan, r"port scan\?"),
     (lossy, r"loss on interface one"),
