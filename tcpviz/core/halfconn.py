@@ -95,7 +95,8 @@ class End:
     ``snd_nxt``       SND.NXT as shown by what it has sent, and by what was acknowledged
     ``solid``         the end of the furthest SYN, data or FIN that was captured: beyond it,
                       up to ``snd_nxt``, a FIN may hide that was not
-    ``solid_from``    where the captured run without a hole begins that ends at ``solid``
+    ``solid_from``    where the captured run without a hole begins that ends at ``solid``, or
+                      :data:`REMEMBERED` before that: no number is half a round behind
     ``rcv_nxt``       RCV.NXT as shown by the acknowledgements it has sent
     ``fin``           sequence number of its FIN
     ``fin_ack``       highest acknowledgement that one of its FIN segments carried
@@ -271,6 +272,8 @@ class End:
             solid, seq = self.solid, segment.seq
             if seq == solid:
                 self.solid = end
+                if (end - self.solid_from) & 0xFFFFFFFF > REMEMBERED:
+                    self.solid_from = (end - REMEMBERED) & 0xFFFFFFFF
             else:
                 self._note_solid(seq, end)
         window = segment.window
@@ -341,6 +344,9 @@ class End:
             if recent is None or seqno.gt(value, recent):
                 peer.ts_recent = value
 
+
+REMEMBERED = 1 << 30
+"""Numbers that are known to have been captured: as many as can be on their way at most."""
 
 _VARIABLES = tuple(
     name

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.segments.columns import HEADS, rows_at
+from tcpviz.bulk.segments.flows import counted_on
 from tcpviz.bulk.tables.branches import Kind
 from tcpviz.bulk.tables.facts import Column, Fill, Unfit
 from tcpviz.bulk.tables.portions import CLIENT, SERVER, Portion
@@ -64,7 +65,7 @@ def sums(table: Table, connection: Connection) -> ZeekSums:
     begin, size = (int(building.array[name][at[0]]) for name in ("place", "size"))
     order, columns = building.flows.order[begin : begin + size], building.reading.columns.array
     begun = rows_at(columns, order[:1])[0]
-    first: list[int | None] = [None, None]
+    latest: list[tuple[int, int] | None] = [None, None]  # its number, and that counted on
     far, syns, fins, packets, ip_bytes = [0, 0], [0, 0], [0, 0], [0, 0], [0, 0]
     closed: list[tuple[int, int] | None] = [None, None]  # which of its segments, and when
     for step in range(0, size, _STEP):
@@ -77,14 +78,14 @@ def sums(table: Table, connection: Connection) -> ZeekSums:
             mine = np.flatnonzero(theirs == bool(side))
             if not len(mine):
                 continue
-            seq, own = row["seq"][mine].astype(np.int64), flags[mine]
-            start = first[side]
-            if start is None:
-                start = first[side] = int(seq[0])
+            seq, own = row["seq"][mine], flags[mine]
+            before = latest[side] or (int(seq[0]), 0)
+            begins = before[1] + counted_on(seq, before[0])
+            latest[side] = int(seq[-1]), int(begins[-1])
             length = row["length"][mine].astype(np.int64)
             packets[side] += len(mine)
             ip_bytes[side] += int((length + columns[HEADS][rows[mine]]).sum())
-            end = ((seq - start) & 0xFFFFFFFF) + length + (own & FIN) + (own & SYN != 0)
+            end = begins + length + (own & FIN) + (own & SYN != 0)
             far[side] = max(far[side], int(end[own & RST == 0].max(initial=0)))
             syns[side] += int(np.count_nonzero(own & SYN))
             fins[side] += int(np.count_nonzero(own & FIN))

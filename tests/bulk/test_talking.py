@@ -13,6 +13,7 @@ import pytest
 from tcpviz.bulk.connections import lengthy
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.lengthy import _Sofar, look
+from tcpviz.bulk.connections.rounds import Rounds
 from tcpviz.bulk.connections.talking import Talk, Talking
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import DTYPES, ECN_SHIFT, ODD, SACKED, STAMPED, SUM_SHIFT, Columns
@@ -148,7 +149,27 @@ def state(sofar: _Sofar) -> dict[str, Any]:
     }
     for name in ("segments", "bytes", "marks", "wrong", "right"):
         out[name] = getattr(sofar, name).tolist()
-    return out | {"places": sorted({int(one) for each in sofar.places for one in each})}
+    out |= {"places": sorted({int(one) for each in sofar.places for one in each})}
+    return out | rounds(sofar)
+
+
+def rounds(sofar: _Sofar) -> dict[str, Any]:
+    """How far the numbers have come."""
+    known = sofar.rounds
+    if known is None:
+        return {}
+    flight = [each.flight for each in known._strange]
+    return {"sent": known.sent, "said": known.said, "far": known.far, "flight": flight}
+
+
+def twin(known: Rounds | None) -> Rounds | None:
+    if known is None:
+        return None
+    made = copy.copy(known)
+    for name in ("sent", "said", "milestones", "_mile"):
+        setattr(made, name, list(getattr(known, name)))
+    made._strange = [copy.copy(each) for each in known._strange]
+    return made
 
 
 class Held:
@@ -164,6 +185,7 @@ class Held:
             setattr(before, name, copy.copy(getattr(sofar, name)))
         for name in ("segments", "bytes", "marks", "wrong", "right"):
             setattr(before, name, getattr(sofar, name).copy())
+        before.rounds = twin(sofar.rounds)
         until = self._talk(sofar, begin, end)
         if until < 0:
             assert not before._take(begin, end) or (before.wrong & before.right).any()

@@ -15,7 +15,7 @@ from tcpviz.core.analysis import Analysis
 from tcpviz.core.connection import Connection
 from tcpviz.core.doubt import LEAST_REACH, MANY_WRONG, may_vindicate, reach
 from tcpviz.core.flow import Flow
-from tcpviz.core.halfconn import End, Sums
+from tcpviz.core.halfconn import REMEMBERED, End, Sums
 from tcpviz.core.marks import FAST_NS, REORDER_NS, MarkAnalyzer, MarkName
 from tcpviz.core.vitals import MAX_TTLS, STRANGE_TICKS, Signs
 
@@ -366,6 +366,8 @@ def in_end(mine: End, theirs: End, told: Row) -> None:
         mine.bytes += length
         if seq == mine.solid:
             mine.solid = end
+            if (end - mine.solid_from) & _MASK > REMEMBERED:
+                mine.solid_from = (end - REMEMBERED) & _MASK
         else:
             mine._note_solid(seq, end)
     scale = mine.window_scale

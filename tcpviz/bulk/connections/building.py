@@ -330,9 +330,9 @@ class Building:
         if whole and long is None and lengthy.few(columns, rows):
             return begin
         if long is not None:
-            rows, at = rows[long.places], int(self.flows.begin[begin]) + long.places
-            edges = np.array([0, len(rows)])
-        work = Work(columns, clock, rows.astype(np.int64), edges)
+            work, at = long.work(columns, clock, rows), int(self.flows.begin[begin]) + long.places
+        else:
+            work = Work(columns, clock, rows.astype(np.int64), edges)
         if not (whole or self.flows.sure or unmixed(work.row, edges)):
             raise Mixed
         if self.gaps:
@@ -340,7 +340,6 @@ class Building:
         if long is None:
             sums, fine = regular.sums_of(work, regular.check(work))
         else:
-            work.offload = np.array(long.offload)[:, None]
             sums, fine = long.sums, regular.timely(work)
             sums.rtt = regular.round_trip(work)
         fine = flows_fine(work, fine)

@@ -176,7 +176,7 @@ class _Without:
             return None
         if not partial and len(numbers) == 1 and len(left) >= lengthy.LEAST:
             long = lengthy.look(columns, clock, left)
-            if long is None:
+            if long is None or long.far is not None:
                 return None
             self._part = np.zeros(len(self._those), np.int64)
             first = rows_at(columns.array, left[:1])[0]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections import hops, regular, signatures
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.common import telling
+from tcpviz.bulk.connections.rounds import MILE, Far, Rounds, work_on
 from tcpviz.bulk.connections.talking import Talk, Talking
 from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments import sums
@@ -50,11 +51,25 @@ class Lengthy:
     ``places``   of the segments that stand for all
     ``sums``     of all, but for ``rtt``
     ``offload``  whether all of the client's checksums are wrong, all of the server's
+    ``far``      where numbers come half round, or round: places of its milestones
+                 (:mod:`tcpviz.bulk.connections.rounds`)
     """
 
     places: Array
     sums: regular.Sums
     offload: tuple[bool, bool]
+    far: Array | None = None
+
+    def work(self, columns: Columns, clock: Clock, rows: Array) -> Work:
+        """Those of its ``rows`` that stand for all."""
+        rows = rows[self.places].astype(np.int64)
+        if self.far is None:
+            work = Work(columns, clock, rows, np.array([0, len(rows)]))
+        else:
+            work = work_on(columns, clock, rows)
+            work.also = np.searchsorted(self.places, self.far)
+        work.offload = np.array(self.offload)[:, None]
+        return work
 
 
 @dataclass(slots=True)
@@ -80,6 +95,7 @@ class _Sofar:
     repeats: bool = False
     ttls: Array = field(default_factory=lambda: np.zeros((2, 256), np.bool_))
     talking: Talking | None = None
+    rounds: Rounds | None = None
 
     def go_on(self, begin: int, end: int) -> int:
         """Look at a stretch, or at talk up to somewhere in it; where it is done; or -1.
@@ -101,17 +117,21 @@ class _Sofar:
         if isinstance(talk, int) and talk - begin >= BEGINNING:
             end = talk
             talk = self.talking.take(begin, end, self.latest, self.kinds)
+        while not isinstance(talk, int) and max(talk.bytes) > MILE:
+            end = (begin + end) // 2
+            talk = self.talking.take(begin, end, self.latest, self.kinds)
         if isinstance(talk, int):
             return begin
-        self._heed(talk)
+        self._heed(talk, begin, end)
         return -1 if self.tangled else end
 
     @property
     def tangled(self) -> bool:
         """Whether what one stretch has and what another has do not go together."""
-        return (self.back and self.repeats) or bool((self.wrong & self.right).any())
+        unclear = self.rounds is not None and not self.rounds.known
+        return unclear or (self.back and self.repeats) or bool((self.wrong & self.right).any())
 
-    def _heed(self, talk: Talk) -> None:
+    def _heed(self, talk: Talk, begin: int, end: int) -> None:
         """Remember what comes of talk."""
         self.segments += talk.segments
         self.bytes += talk.bytes
@@ -121,9 +141,11 @@ class _Sofar:
         self.back |= talk.back
         self.kinds.update(talk.kinds)
         self.places.append(np.array([*talk.kinds.values()], np.int64))
-        for end, place in enumerate(talk.latest):
+        for each, place in enumerate(talk.latest):
             if place >= 0:
-                self.latest[end] = self.spoke[end] = place
+                self.latest[each] = self.spoke[each] = place
+        if self.rounds is not None:
+            self.rounds.talk(begin, end, talk.bytes, talk.said, talk.flight, self.latest)
 
     def _take(self, begin: int, end: int) -> bool:
         """Look at a stretch; false if not all in it is in order."""
@@ -131,8 +153,7 @@ class _Sofar:
         known = {place for place in (0, self.answer, *ends) if place >= 0}
         before = sorted(place for place in known if place < begin)
         places = np.concatenate([np.array(before, np.int64), np.arange(begin, end)])
-        w = Work(self.columns, self.clock, self.rows[places].astype(np.int64),
-                 np.array([0, len(places)]))  # fmt: skip
+        w, below = self._work(places, len(before))
         mine = slice(len(before), None)
         if len(w.first) > 1 or w.wrong.any() or not regular.fits(w)[mine].all():
             return False
@@ -153,7 +174,19 @@ class _Sofar:
             self.marks[at] += int(np.count_nonzero(each[mine]))
         self._add(w, mine)
         self._note(w, places, len(before))
+        if self.rounds is not None:
+            self.rounds.worked(w, mine, below, self.latest)
         return not self.tangled
+
+    def _work(self, places: Array, known: int) -> tuple[Work, list[int]]:
+        """These segments, the first ``known`` of which came before; how much too low they count."""
+        rows, rounds = self.rows[places].astype(np.int64), self.rounds
+        if rounds is not None:
+            size = int(self.columns.array["length"][rows[known:]].sum(dtype=np.int64))
+            if rounds.reaches(size):
+                numbers, below = rounds.numbers(places, known)
+                return Far(self.columns, self.clock, rows, numbers), below
+        return Work(self.columns, self.clock, rows, np.array([0, len(rows)])), [0, 0]
 
     def _add(self, w: Work, mine: slice) -> None:
         length, side = w.length[mine], w.side[mine]
@@ -169,6 +202,7 @@ class _Sofar:
         """Remember what may count, and what the next stretch rests on."""
         if self.answer < 0 and w.answered[0]:
             self.answer = int(places[w.answer[0]])
+            self.rounds = Rounds(self.columns, self.rows, self.answer)
         tokens = signatures.tokens(w)
         count = signatures.counting(w, tokens, self.kinds, skip)
         count = np.union1d(count, hops.new(w, self.ttls))
@@ -201,10 +235,14 @@ def look(columns: Columns, clock: Clock, rows: Array) -> Lengthy | None:
             return None
         begin, size = done, 2 * size if done == end else BEGINNING
     ends = [place for place in (0, *sofar.latest, len(rows) - 1) if place >= 0]
+    far = None
+    if sofar.rounds is not None and sofar.rounds.far:
+        far = np.array(sorted(set(sofar.rounds.milestones)), np.int64)
+        sofar.places.append(far)
     places = np.unique(np.concatenate([*sofar.places, np.array(ends, np.int64)]), return_index=True)
     one = [np.array([each]) for each in (*sofar.segments, *sofar.bytes, *sofar.marks)]
     made = regular.Sums((one[0], one[1]), (one[2], one[3]), one[4], one[5], one[6], one[0])
-    return Lengthy(places[0], made, (bool(sofar.wrong[0]), bool(sofar.wrong[1])))
+    return Lengthy(places[0], made, (bool(sofar.wrong[0]), bool(sofar.wrong[1])), far)
 
 
 def few(columns: Columns, rows: Array) -> bool:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections import copied
 from tcpviz.bulk.connections.common import WRONG, tell
 from tcpviz.bulk.connections.following import Follower
+from tcpviz.bulk.connections.rounds import miss, missed
 from tcpviz.bulk.connections.thinning import thin, thin_partial
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.bulk.twin import twin
@@ -316,6 +317,7 @@ class Shapes:
         segments = list(self._reading.segments(rows, self._decoder))
         doubled = {place for place, each in enumerate(numbers) if each < 0}
         left = [each for place, each in enumerate(segments) if place not in doubled]
+        missing = {} if self._kinds[number].partial else missed(left)
         segments = copied.put_back(numbers, thinned(left), segments)
         common = self._common[number]
         if common & sum(WRONG):
@@ -336,6 +338,8 @@ class Shapes:
             if place in doubled:
                 copied.count(next(reversed(tracker.connections.values())), segment, numbers[place])
             tracker.feed(SegmentRecord(segment.time_ns, segment))
+            if place in missing:
+                miss(next(reversed(tracker.connections.values())), missing[place])
         assert len(tracker.connections) == known + 1
         connection = next(reversed(tracker.connections.values()))
         doubt = self._kinds[number].doubt

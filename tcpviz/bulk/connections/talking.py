@@ -31,7 +31,7 @@ from tcpviz.core.segment import ACK, PSH
 
 Array = NDArray[Any]
 
-_HALF = 1 << 31
+_HALF, _MASK = 1 << 31, (1 << 32) - 1
 _ALL = 1 << 62
 
 
@@ -39,7 +39,8 @@ _ALL = 1 << 62
 class Talk:
     """Sums over a stretch.
 
-    ``segments``, ``bytes``, ``wrong`` and ``right`` (whether there is such a checksum), ``latest``
+    ``segments``, ``bytes``, ``said`` (what it acknowledges of more), ``flight`` (at most so much of
+    it was not acknowledged), ``wrong`` and ``right`` (whether there is such a checksum), ``latest``
     (place of the last segment, -1 if there is none)  of client and server
     ``marks``  window updates, repeated ACKs, full windows
     ``back``   whether time goes back
@@ -48,6 +49,8 @@ class Talk:
 
     segments: list[int]
     bytes: list[int]
+    said: list[int]
+    flight: list[int]
     wrong: list[bool]
     right: list[bool]
     latest: list[int]
@@ -111,6 +114,8 @@ class Talking:
         return Talk(
             [len(each.at) for each in ends],
             [each.bytes for each in ends],
+            [(int(each.ack[-1]) - int(each.ack[0])) & _MASK for each in ends],
+            [mine.flight(other) for mine, other in pairs],
             [each.tells(sums.WRONG) for each in ends],
             [each.tells(sums.RIGHT) for each in ends],
             [begin + int(each.at[-1]) if len(each.at) else -1 for each in ends],
@@ -195,12 +200,7 @@ class _End:
         """Whether all can be told by what lies between this stretch's segments."""
         if _others(self._flags[:1]).any():
             return False
-        if self.stamped and not (self._steady and other._steady):
-            return False
-        # No number comes round, and none is further from the first than half of them all.
-        begun = int(self.first.row["seq"])
-        reached = (int(self.next[0]) - begun) % (1 << 32) + self.bytes
-        return reached < min(_HALF, (1 << 32) - begun)
+        return not self.stamped or (self._steady and other._steady)
 
     def until(self, other: _End) -> int:
         """The place in the stretch up to which all of this end's is plain talk."""
@@ -260,6 +260,18 @@ class _End:
             full = int(np.count_nonzero(edge == self.next[data + 1]))
         return updates, len(self._quiet) - updates, full
 
+    def flight(self, other: _End) -> int:
+        """So much of its data was not acknowledged at most; a little more, if it was little."""
+        ack = other.ack
+        left = (int(self.next[-1]) - int(ack[-1])) & _MASK
+        if not len(other.at):
+            return left
+        sent = self.next.take(other._heard)
+        most = int((sent - ack[1:]).max()) + int((ack[1:] - ack[:-1]).max())
+        if most > LEAST_REACH:
+            most = int((sent - ack[:-1]).max())
+        return max(left, most)
+
     def tells(self, what: int) -> bool:
         """Whether a checksum is right, or wrong."""
         return bool((self._said >> SUM_SHIFT & 3 == what).any())
@@ -276,9 +288,15 @@ class _End:
                 if self.first.server:
                     if more is None:
                         more = self.ack[1:] - other.row["seq"] > 1 + other.row["length"]
+                        # What it acknowledges may have come round since.
+                        more |= bool(met & _MORE)
                     these &= more == asked
                 if these.any():
                     yield token, int(self.at[these.argmax()])
+
+
+_MORE = {talk_token(server=True, data=each, more=True) for each in (False, True)}
+"""The server acknowledges more than the SYN."""
 
 
 def _others(flags: Array) -> Array:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from tcpviz.bulk.connections.rounds import counted
 from tcpviz.core.segment import ACK, NO_OPTIONS, Segment
 
 _MASK = 0xFFFFFFFF
@@ -23,6 +24,7 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
     where data was sent again, of as much as it had been.
     """
     repeats = any(_repeats(segments))
+    counts = counted(segments)
     client = segments[0].src
     first: list[int | None] = [None, None]  # both ends' first numbers,
     sent = [0, 0]  # how far each has come now,
@@ -31,7 +33,7 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
     far = [0, 0]  # how far each really had come, and
     steps: list[list[tuple[int, int]]] = [[], []]  # where that was and where it is now
     out: list[Segment] = []
-    for one in segments:
+    for place, one in enumerate(segments):
         me = int(one.src != client)
         peer = 1 - me
         again = one.syn and first[me] is not None
@@ -39,7 +41,7 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
         if mine is None:
             mine = first[me] = one.seq
             begun[me] = max(one.seq_len, 1)
-        begin = (one.seq - mine) & _MASK
+        begin = (one.seq - mine) & _MASK if counts is None else int(counts.seq[place])
         resent = bool(one.payload_len) and not again and begin < far[me]
         # One number below the next, without data: a keep-alive.
         alive = int(one.flags) & 0x3F == ACK and not one.payload_len and begin + 1 == far[me]
@@ -50,17 +52,17 @@ def thin(segments: Sequence[Segment]) -> list[Segment]:
         seq = (mine + (0 if again else sent[me] - back)) & _MASK
         ack = one.ack
         if one.has_ack and theirs is not None:
-            said = (one.ack - theirs) & _MASK
-            place, end = sent[peer], fin[peer]
+            said = (one.ack - theirs) & _MASK if counts is None else int(counts.ack[place])
+            upto, end = sent[peer], fin[peer]
             if end is not None and said <= end:
-                place -= 1
+                upto -= 1
             if said <= begun[peer]:
-                place = min(place, said)
+                upto = min(upto, said)
             if repeats:
-                place = max((now for then, now in steps[peer] if then <= said), default=place)
-            ack = (theirs + place) & _MASK
+                upto = max((now for then, now in steps[peer] if then <= said), default=upto)
+            ack = (theirs + upto) & _MASK
         if one.fin:
-            fin[me] = (one.seq + one.payload_len - mine) & _MASK
+            fin[me] = begin + one.payload_len
         if not (again or resent or alive or refin or one.rst):
             sent[me] += one.seq_len
             far[me] = begin + one.seq_len

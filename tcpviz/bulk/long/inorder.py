@@ -31,6 +31,7 @@ from tcpviz.bulk.segments.columns import (
     congested,
     rows_at,
 )
+from tcpviz.bulk.segments.flows import counted_on
 from tcpviz.core.doubt import LEAST_REACH, UNKNOWN_REACH
 from tcpviz.core.halfconn import Sums
 from tcpviz.core.segment import ECN
@@ -188,7 +189,7 @@ class Stretch:
         reached, said, latest = [], [], []
         for side, at in enumerate(self.at):
             me, other = self.ends[side], self.ends[1 - side]
-            begins = _unwrapped(self.seq[at], me.next)
+            begins = counted_on(self.seq[at], me.next)
             self.rel[at] = begins
             ends = begins + took[at]
             if some:  # a reset takes up no numbers
@@ -196,7 +197,7 @@ class Stretch:
             reached.append(_most(0, ends))
             begun = ((me.ack - other.next + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
             far = ((me.far - other.next + (1 << 31)) & 0xFFFFFFFF) - (1 << 31)
-            told = _unwrapped(self.ack[at], me.ack)
+            told = counted_on(self.ack[at], me.ack)
             told += begun
             self.back[at] = told
             if not all_ack:
@@ -399,13 +400,6 @@ def _most(before: int, numbers: Array) -> Array:
     out = np.empty(len(numbers) + 1, np.int64)
     out[0], out[1:] = before, numbers
     return np.maximum.accumulate(out, out=out)
-
-
-def _unwrapped(numbers: Array, before: int) -> Array:
-    """How far each lies from ``before``: by the shortest way from the one before it."""
-    steps = np.diff(numbers, prepend=np.uint32(before)).view(np.int32)
-    gone: Array = np.cumsum(steps, dtype=np.int64)
-    return gone
 
 
 def first(places: Array, begin: int, end: int) -> int:

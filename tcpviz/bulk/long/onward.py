@@ -24,6 +24,7 @@ from tcpviz.bulk.segments.columns import SACKED, STAMPED, SUM_SHIFT, Columns
 from tcpviz.core import seq as seqno
 from tcpviz.core.claims import Certainty
 from tcpviz.core.connection import Connection
+from tcpviz.core.halfconn import REMEMBERED
 from tcpviz.core.marks import MarkName
 from tcpviz.core.records import Side
 from tcpviz.core.states import State
@@ -266,9 +267,11 @@ class Onward:
             number = stretch.raw(side, int(stretch.end[latest]))
             if me.solid != begun:
                 me.solid_from = begun
+            ahead = int(stretch.end[latest]) - int(stretch.rel[earliest])
+            if (begun - me.solid_from & _MASK) + ahead > REMEMBERED:
+                me.solid_from = number - REMEMBERED & _MASK
             me.solid = me.snd_nxt = flow.next_seq = signs.next = number
             flow.next_frame, flow.next_ns = stretch.frame(latest), int(stretch.time[latest])
-            ahead = int(stretch.end[latest]) - int(stretch.rel[earliest])
             half.zeek.seq_wraps += (half.zeek.last_seq + ahead) >> 32
             half.zeek.last_seq = number
             kept = stretch.kept[side]

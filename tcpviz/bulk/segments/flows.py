@@ -98,6 +98,17 @@ def _keys(array: dict[str, Array] | Array, rows: Array | slice) -> tuple[Array, 
     return np.minimum(one, other), np.maximum(one, other), array["scope"][rows]
 
 
+def counted_on(numbers: Array, before: int | None = None) -> Array:
+    """How far each lies from ``before`` (the first one), by the shortest way from the one before.
+
+    ``numbers`` as in headers, of which no two that follow upon each other are half a round apart.
+    """
+    start = numbers[:1] if before is None else np.uint32(before)
+    steps = np.diff(numbers, prepend=start).view(np.int32)
+    gone: Array = np.cumsum(steps, dtype=np.int64)
+    return gone
+
+
 def changes(values: Array) -> Array:
     """Where one is another than the one before; so is the first."""
     other = np.ones(len(values), np.bool_)

@@ -17,7 +17,7 @@ from tcpviz.bulk.connections.beginnings import answers
 from tcpviz.bulk.connections.copies import copied
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import HEADS, SUM_SHIFT, rows_at
-from tcpviz.bulk.segments.flows import spans
+from tcpviz.bulk.segments.flows import counted_on, spans
 from tcpviz.bulk.tables import signals
 from tcpviz.bulk.tables.table import Table
 from tcpviz.core.segment import ACK, FIN, RST, SYN
@@ -29,6 +29,9 @@ CONNECTIONS = 1 << 13
 
 SEGMENTS = 1 << 18
 """Segments of a portion at most; a connection that has more by itself is in none."""
+
+_COMES_ROUND = (1 << 32) - 4
+"""Bytes of an end whose numbers, with those of SYN and FIN, may come round."""
 
 CLIENT, SERVER = 0, 1
 
@@ -323,7 +326,7 @@ class Portion:
         return self.worked("copies", side, made)
 
     def stream(self, side: int) -> Array:
-        """Bytes of an end by its sequence numbers; of regular connections none come round."""
+        """Bytes of an end by its sequence numbers, however often they come round."""
 
         def made() -> Array:
             row, flags = self._row, self._flags
@@ -334,11 +337,24 @@ class Portion:
             end += (flags & FIN) + (flags >> 1 & 1)
             end[~mine | (flags & RST != 0)] = 0
             far = np.maximum.reduceat(end, self._begin).astype(np.int64)
+            sent = self.column(("client_bytes", "server_bytes")[side])
+            for long in np.flatnonzero(sent > _COMES_ROUND):
+                far[long] = self._gone(int(long), mine)
             far -= (far > 0) & (self._moment("first_syn", side) >= 0)
             far -= (far > 0) & (self._moment("first_fin", side) >= 0)
             return np.maximum(far, 0)
 
         return self.worked("stream", side, made)
+
+    def _gone(self, which: int, mine: Array) -> int:
+        """How far the numbers of one connection's end have come, step by step."""
+        row = self._row
+        begin, end = np.append(self._begin, len(row))[which : which + 2].tolist()
+        places = begin + np.flatnonzero(mine[begin:end])
+        places = places[self._flags[places] & RST == 0]
+        seq, flags = row["seq"][places], self._flags[places]
+        ends = counted_on(seq) + row["length"][places] + (flags & FIN) + (flags >> 1 & 1)
+        return int(ends.max(initial=0))
 
     def lasting(self) -> Array:
         """From the first segment to the one by which both ends have closed, or to the last."""
