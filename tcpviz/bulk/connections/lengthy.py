@@ -53,12 +53,14 @@ class Lengthy:
     ``offload``  whether all of the client's checksums are wrong, all of the server's
     ``far``      where numbers come half round, or round: places of its milestones
                  (:mod:`tcpviz.bulk.connections.rounds`)
+    ``given_up``  whether Zeek has given up on the client's data by then, on the server's
     """
 
     places: Array
     sums: regular.Sums
     offload: tuple[bool, bool]
     far: Array | None = None
+    given_up: tuple[bool, bool] = False, False
 
     def work(self, columns: Columns, clock: Clock, rows: Array) -> Work:
         """Those of its ``rows`` that stand for all."""
@@ -66,7 +68,7 @@ class Lengthy:
         if self.far is None:
             work = Work(columns, clock, rows, np.array([0, len(rows)]))
         else:
-            work = work_on(columns, clock, rows)
+            work = work_on(columns, clock, rows, self.given_up)
             work.also = np.searchsorted(self.places, self.far)
         work.offload = np.array(self.offload)[:, None]
         return work
@@ -145,7 +147,7 @@ class _Sofar:
             if place >= 0:
                 self.latest[each] = self.spoke[each] = place
         if self.rounds is not None:
-            self.rounds.talk(begin, end, talk.bytes, talk.said, talk.flight, self.latest)
+            self.rounds.talk(begin, end, talk.bytes, talk.said, talk.quiet, self.latest)
 
     def _take(self, begin: int, end: int) -> bool:
         """Look at a stretch; false if not all in it is in order."""
@@ -235,14 +237,15 @@ def look(columns: Columns, clock: Clock, rows: Array) -> Lengthy | None:
             return None
         begin, size = done, 2 * size if done == end else BEGINNING
     ends = [place for place in (0, *sofar.latest, len(rows) - 1) if place >= 0]
-    far = None
+    far, given_up = None, (False, False)
     if sofar.rounds is not None and sofar.rounds.far:
         far = np.array(sorted(set(sofar.rounds.milestones)), np.int64)
         sofar.places.append(far)
+        given_up = sofar.rounds.given_up
     places = np.unique(np.concatenate([*sofar.places, np.array(ends, np.int64)]), return_index=True)
     one = [np.array([each]) for each in (*sofar.segments, *sofar.bytes, *sofar.marks)]
     made = regular.Sums((one[0], one[1]), (one[2], one[3]), one[4], one[5], one[6], one[0])
-    return Lengthy(places[0], made, (bool(sofar.wrong[0]), bool(sofar.wrong[1])), far)
+    return Lengthy(places[0], made, (bool(sofar.wrong[0]), bool(sofar.wrong[1])), far, given_up)
 
 
 def few(columns: Columns, rows: Array) -> bool:

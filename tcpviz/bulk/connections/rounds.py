@@ -10,8 +10,9 @@ To all that the core says of a connection in order it is the same how far its nu
 Zeek (:mod:`tcpviz.core.zeek_end`). As long as an end's numbers have not come round, it takes what
 is half of all numbers beyond the first for something before that: it sees no data there, and no
 acknowledgement of it counts. Once they have come round it finds all that missing, with the first
-acknowledgement. Where the first number is in the upper half nothing is between; and behind it
-everything is as it was.
+acknowledgement; unless it has given up on that stream before, since too much had been sent without
+a moment at which all was acknowledged. Where the first number is in the upper half nothing is
+between; and behind it everything is as it was.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ MILE = 1 << 28
 _BEHIND = 3 << 29
 """So far below the next number of an end a stretch's numbers begin: there is all that it names."""
 
+GIVEN_UP = 1 << 60, 1 << 61
+"""Of what is common to a connection: Zeek has given up on the client's data, the server's."""
+
 _MOST_PARTS = 64
 """Acknowledgements of parts of the data whose numbers come round; with more it is followed."""
 
@@ -54,7 +58,7 @@ Missed = dict[int, list[tuple[int, int]]]
 class Far(Work):
     """Segments of one connection, given their numbers as far as they are compared.
 
-    ``missed``  the bytes that Zeek finds missing of the client's, of the server's
+    ``missed``    the bytes that Zeek finds missing of the client's, of the server's
     """
 
     missed = 0, 0
@@ -111,6 +115,12 @@ class Rounds:
         return self.reaches(0)
 
     @property
+    def given_up(self) -> tuple[bool, bool]:
+        """Whether Zeek does not look for anything missing any more."""
+        one, other = self._strange
+        return one.given_up, other.given_up
+
+    @property
     def known(self) -> bool:
         """Whether all is known of what the core makes of that."""
         return not (self.far and self._wide) and all(
@@ -121,29 +131,30 @@ class Rounds:
 
     def talk(
         self, begin: int, end: int, sizes: Sequence[int], said: Sequence[int],
-        flight: Sequence[int], latest: Sequence[int],
+        quiet: Sequence[Array], latest: Sequence[int],
     ) -> None:  # fmt: skip
         """A stretch in which both only go on: each end's bytes, and what it acknowledges of more.
 
-        ``flight``  at most so much of it was not acknowledged
+        ``quiet``  numbers as they came behind which nothing of its data was on its way
         """
         before = *self.sent, *self.said
         for each in (0, 1):
             self.sent[each] += sizes[each]
             self.said[each] += said[each]
         for each, strange in enumerate(self._strange):
-            strange.flight = max(strange.flight, flight[each])
+            strange.calm(self.sent[each], quiet[each])
             if strange.begins(self.sent[each]):
                 seq, length = self._column("seq", begin, end, each)
                 data = length > 0
                 ack, _ = self._column("ack", begin, end, 1 - each)
+                mine, theirs = (self._places(begin, end, which) for which in (each, 1 - each))
                 places = strange.look(
                     before[3 - each],
                     before[each] + counted_on(seq[data], self._begun[each] + before[each] & MASK),
                     length[data],
                     before[3 - each] + counted_on(ack, self._begun[each] + before[3 - each] & MASK),
+                    mine[data].searchsorted(theirs),
                 )
-                mine, theirs = (self._places(begin, end, which) for which in (each, 1 - each))
                 self.milestones += mine[data][places[0]].tolist() + theirs[places[1]].tolist()
         self._wide |= max(sizes) > MILE
         self._pass(latest)
@@ -151,21 +162,22 @@ class Rounds:
     def worked(self, w: Work, mine: slice, offset: Sequence[int], latest: Sequence[int]) -> None:
         """A stretch that was worked on, with numbers that are ``offset`` too low, in order."""
         side, length = w.side[mine], w.length[mine]
-        end, back, heard = (each[mine] for each in (w.end, w.back, w.heard))
+        end, back = w.end[mine], w.back[mine]
+        whole = back == w.theirs[mine]
+        for each in (0, 1):
+            there = end[side == bool(each)]
+            self.sent[each] = max(self.sent[each], int(there.max(initial=0)) + offset[each])
         for each in (0, 1):
             there = np.flatnonzero(side == bool(each))
-            if not len(there):
-                continue
-            self.sent[each] = max(self.sent[each], int(end[there].max()) + offset[each])
             acks = there[w.has_ack[mine][there]]
             if len(acks):
                 said = int(back[acks].max()) + offset[1 - each]
                 self.said[each] = max(self.said[each], said)
-            data = there[length[there] > 0]
-            strange = self._strange[each]
-            if len(data):
-                waits = end[data].astype(np.int64) - np.maximum(heard[data], 0)
-                strange.flight = max(strange.flight, int(waits.max()))
+                quiet = acks[whole[acks]]
+                self._strange[1 - each].calm(
+                    self.sent[1 - each],
+                    self._begun[1 - each] + offset[1 - each] + back[quiet].astype(np.int64) & MASK,
+                )
             self._wide |= int(length[there].sum(dtype=np.int64)) > MILE
         for each, strange in enumerate(self._strange):
             strange.passed(self.sent[each])
@@ -197,7 +209,7 @@ class Rounds:
             ):  # fmt: skip
                 next_one = np.uint32(self._begun[whose] + reached & MASK)
                 behind = (next_one - row[name][old]).astype(np.int64)
-                out[old] = np.maximum(reached - behind - offset[whose], 2)
+                out[old] = np.maximum(reached - behind - offset[whose], 2 * bool(offset[whose]))
                 out[new] = reached + counted_on(row[name][new], int(next_one)) - offset[whose]
         # How they began is known.
         for place, which in ((0, 0), (self._answer, 1)):
@@ -227,9 +239,9 @@ class _Strange:
     """What Zeek makes of the numbers of one end that begins with ``begun``.
 
     ``half``, ``whole``  where the strange ones begin and end, counted from there
-    ``flight``           so much of its data was on its way at most
     ``last``             behind the last data that Zeek sees before them, ``first`` the first
                          that it sees behind them
+    ``quiet``            up to there all had been acknowledged when there was nothing more
     ``heard``            the furthest acknowledgement that counts before them, ``parts`` how many
                          there are of more up to ``first``
     """
@@ -237,7 +249,8 @@ class _Strange:
     def __init__(self, begun: int) -> None:
         self._half, self._whole = HALF, MODULUS - begun
         self._free = self._whole <= HALF
-        self.flight = 0
+        self._begun, self._quiet = begun, 1
+        self.given_up = False
         self._last: int | None = None
         self._first: int | None = None
         self._heard: int | None = None
@@ -248,14 +261,31 @@ class _Strange:
         """Whether there is anything to look at, now that so much has been sent."""
         return not (self._free or self._over) and sent >= self._half
 
+    def calm(self, sent: int, quiet: Array) -> None:
+        """So far it has come, and these numbers, as they came, were so in the meantime.
+
+        What was sent from one to the next is what Zeek keeps at most.
+        """
+        if self._free or self._over or self._last is not None:
+            return
+        known = self._quiet
+        every = known + counted_on(quiet.astype(np.uint32), self._begun + known & MASK)
+        every = every[every < self._half]
+        steps = np.diff(every, prepend=known, append=min(sent, self._half))
+        self.given_up |= bool((steps > MAX_WITHOUT_FURTHER_ACKS).any())
+        self._quiet = int(every[-1]) if len(every) else known
+
     def passed(self, sent: int) -> None:
         """A stretch that was not looked at: what decides must not be in it."""
         if self.begins(sent) and sent + 2 >= self._whole:
             self._lost = True
 
-    def look(self, heard: int, seq: Array, length: Array, said: Array) -> tuple[Array, Array]:
+    def look(
+        self, heard: int, seq: Array, length: Array, said: Array, before: Array
+    ) -> tuple[Array, Array]:
         """A stretch: its data's numbers, and what was acknowledged before it and in it.
 
+        ``before``  how much of the data was before each acknowledgement
         Places of the data, and of the acknowledgements, by which all is told.
         """
         half, whole = self._half, self._whole
@@ -266,6 +296,7 @@ class _Strange:
                 self._lost = True  # it was in a stretch that was not looked at
                 return _NONE, _NONE
             self._last, self._heard = int(seq[at] + length[at]), heard
+            self.given_up |= self._last - self._quiet > MAX_WITHOUT_FURTHER_ACKS
             data.append(at)
         if self._first is None:
             at = int(np.searchsorted(seq, whole))
@@ -279,6 +310,11 @@ class _Strange:
         while at < len(said) and not self._over:
             number = int(said[at])
             acks.append(at)
+            if not self._parts and self._first is not None:
+                # It keeps what is before the strange numbers, and what is behind them.
+                sent = int((seq + length)[: before[at]].max(initial=0))
+                waits = self._last - self._quiet + max(sent - self._first, 0)
+                self.given_up |= waits > MAX_WITHOUT_FURTHER_ACKS
             self._parts += 1
             # Zeek would take it for broken, for an old one, or for the first of all.
             far = self._heard is None or number - self._heard >= HALF
@@ -293,9 +329,7 @@ class _Strange:
         """Whether all is known of an end that has come so far."""
         if self._free or sent < self._half:
             return True
-        # Twice, since it keeps what is on its way before the strange numbers and behind them.
-        few = 2 * self.flight < MAX_WITHOUT_FURTHER_ACKS
-        return not self._lost and (sent + 2 < self._whole or (self._over and few))
+        return not self._lost and (self._over or sent + 2 < self._whole)
 
 
 _NONE = np.zeros(0, np.intp)
@@ -366,16 +400,17 @@ def _took(row: Array | dict[str, Array]) -> Array:
     return made
 
 
-def work_on(columns: Columns, clock: Clock, rows: Array) -> Far:
+def work_on(columns: Columns, clock: Clock, rows: Array, given_up: tuple[bool, bool]) -> Far:
     """The segments that count of a connection with milestones."""
     row = rows_at(columns.array, rows)
     name = "src" if row["src"][0] != row["dst"][0] else "sport"
     counted = _Counted(row[name] != row[name][0], row)
     missed = [0, 0]
     for each, size in itertools.chain.from_iterable(counted.missed().values()):
-        missed[each] += size
+        missed[each] += 0 if given_up[each] else size
     made = Far(columns, clock, rows, counted.closed())
     made.missed = missed[0], missed[1]
+    made.given_up = given_up[0] * GIVEN_UP[0] + given_up[1] * GIVEN_UP[1]
     return made
 
 
@@ -403,11 +438,13 @@ def missed(segments: Sequence[Segment]) -> Missed:
     return {} if known is None else known.missed()
 
 
-def miss(connection: Connection, missing: Sequence[tuple[int, int]]) -> None:
-    """Have Zeek find bytes missing of these ends."""
+def miss(connection: Connection, missing: Sequence[tuple[int, int]], common: int) -> None:
+    """Have Zeek find bytes missing of these ends, but where it has given up."""
     assert connection.analysis is not None
     zeek = connection.analysis.zeek
     for server, size in missing:
+        if common & GIVEN_UP[server]:
+            continue
         first = (zeek.originator is Side.SERVER) == bool(server)
         end, peer = (zeek._orig, zeek._resp) if first else (zeek._resp, zeek._orig)
         if end.clean and peer.clean:

@@ -339,7 +339,7 @@ class Shapes:
                 copied.count(next(reversed(tracker.connections.values())), segment, numbers[place])
             tracker.feed(SegmentRecord(segment.time_ns, segment))
             if place in missing:
-                miss(next(reversed(tracker.connections.values())), missing[place])
+                miss(next(reversed(tracker.connections.values())), missing[place], common)
         assert len(tracker.connections) == known + 1
         connection = next(reversed(tracker.connections.values()))
         doubt = self._kinds[number].doubt

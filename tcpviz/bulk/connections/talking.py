@@ -39,9 +39,10 @@ _ALL = 1 << 62
 class Talk:
     """Sums over a stretch.
 
-    ``segments``, ``bytes``, ``said`` (what it acknowledges of more), ``flight`` (at most so much of
-    it was not acknowledged), ``wrong`` and ``right`` (whether there is such a checksum), ``latest``
-    (place of the last segment, -1 if there is none)  of client and server
+    ``segments``, ``bytes``, ``said`` (what it acknowledges of more), ``quiet`` (where all that it
+    had sent was acknowledged: these numbers as they came), ``wrong`` and ``right`` (whether there
+    is such a checksum), ``latest`` (place of the last segment, -1 if there is none)  of client and
+    server
     ``marks``  window updates, repeated ACKs, full windows
     ``back``   whether time goes back
     ``kinds``  the first place of each kind of segment that was not met before, by its token
@@ -50,7 +51,7 @@ class Talk:
     segments: list[int]
     bytes: list[int]
     said: list[int]
-    flight: list[int]
+    quiet: list[Array]
     wrong: list[bool]
     right: list[bool]
     latest: list[int]
@@ -115,7 +116,7 @@ class Talking:
             [len(each.at) for each in ends],
             [each.bytes for each in ends],
             [(int(each.ack[-1]) - int(each.ack[0])) & _MASK for each in ends],
-            [mine.flight(other) for mine, other in pairs],
+            [mine.quiet(other) for mine, other in pairs],
             [each.tells(sums.WRONG) for each in ends],
             [each.tells(sums.RIGHT) for each in ends],
             [begin + int(each.at[-1]) if len(each.at) else -1 for each in ends],
@@ -260,17 +261,13 @@ class _End:
             full = int(np.count_nonzero(edge == self.next[data + 1]))
         return updates, len(self._quiet) - updates, full
 
-    def flight(self, other: _End) -> int:
-        """So much of its data was not acknowledged at most; a little more, if it was little."""
-        ack = other.ack
-        left = (int(self.next[-1]) - int(ack[-1])) & _MASK
-        if not len(other.at):
-            return left
-        sent = self.next.take(other._heard)
-        most = int((sent - ack[1:]).max()) + int((ack[1:] - ack[:-1]).max())
-        if most > LEAST_REACH:
-            most = int((sent - ack[:-1]).max())
-        return max(left, most)
+    def quiet(self, other: _End) -> Array:
+        """What is acknowledged where that is all that it had sent; nothing where it sends none."""
+        ack = other.ack[1:]
+        if not self.bytes:
+            return ack[:0]
+        quiet: Array = ack[self.next.take(other._heard) == ack]
+        return quiet
 
     def tells(self, what: int) -> bool:
         """Whether a checksum is right, or wrong."""
