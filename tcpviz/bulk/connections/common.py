@@ -72,8 +72,8 @@ def common(work: Work) -> Array:
         none = np.where(turned, port[1], port[0]) == 0
         if none.any():
             out += none * bit
-    if w.given_up:
-        out += w.given_up
+    if w.beyond:
+        out += w.beyond
     return out
 
 

@@ -42,6 +42,9 @@ MILE = 1 << 28
 _BEHIND = 3 << 29
 """So far below the next number of an end a stretch's numbers begin: there is all that it names."""
 
+FAR = 1 << 62
+"""Of what is common to a connection: its numbers come half round, or round."""
+
 GIVEN_UP = 1 << 60, 1 << 61
 """Of what is common to a connection: Zeek has given up on the client's data, the server's."""
 
@@ -99,7 +102,8 @@ class Rounds:
         self.sent, self.said = [0, 0], [0, 0]
         self.milestones: list[int] = []
         self._mile = [0, 0, 0, 0]
-        self._wide = False
+        # What begins with data is looked at one by one.
+        self._wide = bool(array["length"][first[0]] or array["length"][first[1]])
         self._strange = [_Strange(begun) for begun in self._begun]
 
     def reaches(self, size: int) -> bool:
@@ -410,19 +414,12 @@ def work_on(columns: Columns, clock: Clock, rows: Array, given_up: tuple[bool, b
         missed[each] += 0 if given_up[each] else size
     made = Far(columns, clock, rows, counted.closed())
     made.missed = missed[0], missed[1]
-    made.given_up = given_up[0] * GIVEN_UP[0] + given_up[1] * GIVEN_UP[1]
+    made.beyond = FAR + given_up[0] * GIVEN_UP[0] + given_up[1] * GIVEN_UP[1]
     return made
 
 
-def counted(segments: Sequence[Segment]) -> _Counted | None:
-    """The same of segments that count, with what Zeek misses; if their numbers come half round."""
-    first: dict[object, int] = {}
-    far = False
-    for one in segments:
-        begun = first.setdefault(one.src, one.seq)
-        far = far or one.seq < begun or one.seq - begun >= HALF
-    if not far or len(first) < 2:
-        return None
+def counted(segments: Sequence[Segment]) -> _Counted:
+    """The same of its segments that count, with what Zeek misses."""
     row = {
         "length": np.array([one.payload_len for one in segments]),
         "seq": np.array([one.seq for one in segments], np.uint32),
@@ -433,9 +430,8 @@ def counted(segments: Sequence[Segment]) -> _Counted | None:
 
 
 def missed(segments: Sequence[Segment]) -> Missed:
-    """What Zeek finds missing at which of the segments that count of a connection."""
-    known = counted(segments)
-    return {} if known is None else known.missed()
+    """What Zeek finds missing at which of the segments that count of such a connection."""
+    return counted(segments).missed()
 
 
 def miss(connection: Connection, missing: Sequence[tuple[int, int]], common: int) -> None:

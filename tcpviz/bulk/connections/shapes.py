@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections import copied
 from tcpviz.bulk.connections.common import WRONG, tell
 from tcpviz.bulk.connections.following import Follower
-from tcpviz.bulk.connections.rounds import miss, missed
+from tcpviz.bulk.connections.rounds import FAR, miss, missed
 from tcpviz.bulk.connections.thinning import thin, thin_partial
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.bulk.twin import twin
@@ -317,9 +317,11 @@ class Shapes:
         segments = list(self._reading.segments(rows, self._decoder))
         doubled = {place for place, each in enumerate(numbers) if each < 0}
         left = [each for place, each in enumerate(segments) if place not in doubled]
-        missing = {} if self._kinds[number].partial else missed(left)
-        segments = copied.put_back(numbers, thinned(left), segments)
         common = self._common[number]
+        far = bool(common & FAR)
+        missing = missed(left) if far else {}
+        short = thin(left, long=True) if far else thinned(left)
+        segments = copied.put_back(numbers, short, segments)
         if common & sum(WRONG):
             segments = list(_summed(segments, common))
         self._follower.segments += len(segments)

@@ -16,15 +16,16 @@ from tcpviz.core.segment import ACK, NO_OPTIONS, Segment
 _MASK = 0xFFFFFFFF
 
 
-def thin(segments: Sequence[Segment]) -> list[Segment]:
+def thin(segments: Sequence[Segment], *, long: bool = False) -> list[Segment]:
     """The segments that count of a regular connection, with the gaps between them closed.
 
     The first must be its SYN. Data keeps its length, as far as it is captured; an
     acknowledgement is of everything, of the SYN alone, or of all but the FIN, as it was;
-    where data was sent again, of as much as it had been.
+    where data was sent again, of as much as it had been. ``long``: its numbers come half round,
+    or round (:mod:`tcpviz.bulk.connections.rounds`).
     """
     repeats = any(_repeats(segments))
-    counts = counted(segments)
+    counts = counted(segments) if long else None
     client = segments[0].src
     first: list[int | None] = [None, None]  # both ends' first numbers,
     sent = [0, 0]  # how far each has come now,

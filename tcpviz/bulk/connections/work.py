@@ -90,7 +90,7 @@ class Work:
     ``hops``   their TTLs, where those of an end differ, once that is known
     ``classes``  of each segment a number that tells more of it for a signature, below 8
     ``also``   segments that count for a signature whatever they are
-    ``given_up``  on whose data Zeek has given up, of one that is long (:mod:`.rounds`)
+    ``beyond``  what is common to one whose numbers come half round, or round (:mod:`.rounds`)
     ``slack``  so long, nanoseconds, after a segment there may be others that are not here
     ``torn``   packets were lost between it and the one before; ``None``: nowhere
     ``wrong``  connections against which something speaks; ``odd`` such segments
@@ -100,7 +100,7 @@ class Work:
     also: Array | None = None
     anew: Array | None = None
     classes: Any = None
-    slack = given_up = 0
+    slack = beyond = 0
     """They are of connections of which all was captured that was said in order."""
     loose = 0
     """Between so many of the first ones others are left out."""
