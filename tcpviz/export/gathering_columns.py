@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tcpviz.bulk.connections.shapes import Ending, Shapes
+from tcpviz.bulk.connections.shapes import Ending
 from tcpviz.bulk.tables.branches import Kind, Kinds
 from tcpviz.bulk.tables.facts import Unfit, facts
 from tcpviz.bulk.tables.portions import CLIENT, SERVER, Portion, portions
@@ -87,7 +87,7 @@ class Gatherer:
     def _stand(self, kind: Kind) -> _Stand | None:
         if self not in kind.forms:
             try:
-                kind.forms[self] = _Stand(kind) if kind.fillable else None
+                kind.forms[self] = _Stand(kind, self._table) if kind.fillable else None
             except Unfit:
                 kind.forms[self] = None
         stand: _Stand | None = kind.forms[self]
@@ -99,11 +99,11 @@ class Gatherer:
         with self._lock:
             one = table.connection(place)
         c = twin(one)  # one that the core followed is others' too
-        at = table.regular(np.array([place]))[1]
+        at = table.standing(place)
         former = table.building.formers.get(id(one))
         if len(at) and c.older:
             ((pair, last_ns),) = _before(table, at)
-            former = _as_former(table.building.shapes, pair)
+            former = _as_former(table, pair)
             former.last_ns = last_ns
         c.older = ()
         if former is not None:
@@ -112,21 +112,30 @@ class Gatherer:
 
 
 def _before(table: Table, at: Array) -> list[tuple[int, int]]:
-    """Shape and ending of the connections before these on the same ends, and when they ended."""
+    """Shape and ending of the connections before these on the same ends, and when they ended.
+
+    Of one that was followed where it stands, below zero.
+    """
     at, array = table.formers(at), table.building.array
     pair = array["shape"][at].astype(np.int64) << 2 | array["ending"][at]
-    return list(zip(pair.tolist(), array["last_ns"][at].tolist(), strict=True))
+    last_ns = array["last_ns"][at].astype(np.int64)
+    for place in np.flatnonzero(table.among(at)).tolist():
+        apart = table.apart(int(at[place]))
+        assert apart is not None
+        pair[place], last_ns[place] = ~at[place], apart.last_ns
+    return list(zip(pair.tolist(), last_ns.tolist(), strict=True))
 
 
-def _as_former(shapes: Shapes, pair: int) -> Connection:
-    """How a connection of this shape and ending stands to the one after it."""
-    return copy.copy(shapes.connection(pair >> 2, Ending(pair & 3)))
+def _as_former(table: Table, pair: int) -> Connection:
+    """How a connection that :func:`_before` tells of stands to the one after it."""
+    apart = table.apart(~pair) if pair < 0 else None
+    return copy.copy(apart or table.building.shapes.connection(pair >> 2, Ending(pair & 3)))
 
 
 class _Stand:
     """A connection that stands for all of its kind. Raises Unfit."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, table: Table) -> None:
         made = self._made = kind.connection
         self._follows = bool(made.older)
         made.older = (_FORMER,) if made.older else ()
@@ -134,7 +143,7 @@ class _Stand:
         self._signs = tuple(signs_of(made, side) for _, side in _SIDES)
         said = [each for each in verdicts(made, kind.now) if each.severity > Severity.INFO]
         self._said = [(each, facts(each)) for each in said]
-        self._shapes = kind.shapes
+        self._table = table
         self._formers: dict[int, Connection] = {}
 
     def rows(self, p: Portion, which: Array) -> Iterator[tuple[Any, ...]]:
@@ -186,6 +195,6 @@ class _Stand:
     def _former(self, pair: int, last_ns: int) -> Connection:
         former = self._formers.get(pair)
         if former is None:
-            former = self._formers[pair] = _as_former(self._shapes, pair)
+            former = self._formers[pair] = _as_former(self._table, pair)
         former.last_ns = last_ns
         return former

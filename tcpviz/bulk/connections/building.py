@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk import forks
-from tcpviz.bulk.connections import alone, lengthy, regular
+from tcpviz.bulk.connections import alone, apart, lengthy, regular
 from tcpviz.bulk.connections.beginnings import ends_at
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.errors import Told, scopes_met, told
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.gaps import Gaps
 from tcpviz.bulk.connections.looked import Looked, looked
-from tcpviz.bulk.connections.shapes import After, Kind, Shapes
-from tcpviz.bulk.connections.shares import Share, Span, shares
+from tcpviz.bulk.connections.shapes import After, Shapes
+from tcpviz.bulk.connections.shares import Share, Span, shares, stretches
 from tcpviz.bulk.connections.succession import endings, flows_fine, replaced, whole_flows
 from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments.flows import (
@@ -28,7 +28,6 @@ from tcpviz.bulk.segments.flows import (
     check,
     distinct,
     flows_of,
-    mixed,
     spans,
     syns,
     unmixed,
@@ -82,7 +81,8 @@ class Building:
 
     ``array``     of the regular ones, the columns of :data:`FIELDS`, in the order of ``first``
     ``kept``      by the flows' order, segments that count for a signature
-    ``followed``  the others, each with the row of its first segment
+    ``followed``  the others, each with the row of its first segment; those that were followed
+                  :mod:`apart <tcpviz.bulk.connections.apart>` stand in ``array``, too
     ``formers``   of those, by ``id()``: whose place a connection took, if anybody's
     ``told``      the ICMP errors about its flows
     """
@@ -122,6 +122,7 @@ class Building:
         self.gaps = self._gaps_of()
         self._parted = self.gaps.within(self.flows) if self.gaps else None
         self._done: Array | None = None
+        self._runs: list[apart.Run] = []
         self._alone()
         irregular = self._losing(self._irregular(enough))
         for flow in irregular:
@@ -131,6 +132,8 @@ class Building:
             for opened in jobs.followed(some, reading, self.clock, self.follower, enough):
                 self._enter(opened)
         self._sort()
+        if self._runs:
+            self._apart(enough)
         if len(self.told):
             from tcpviz.bulk.connections import reports  # not wanted where there are none
 
@@ -138,7 +141,7 @@ class Building:
 
     def _irregular(self, enough: Callable[[], bool] | None) -> Iterator[int]:
         """Go through all flows; those that have to be followed."""
-        chunks = self._chunks()
+        chunks = stretches(self.flows, self.chunk, self._done)
         # What is common is known from the first, and not made by each of them anew.
         yield from self._through(chunks[:LEAD], enough)
         mine, *theirs = shares(self.reading, self.flows, chunks[LEAD:])
@@ -151,6 +154,24 @@ class Building:
                     yield from self._through(each, enough)
                 else:
                     yield from self._join(share)
+
+    def _apart(self, enough: Callable[[], bool] | None) -> None:
+        """Follow the odd ones among many; all of a flow, where the others are not as they seem."""
+        from tcpviz.bulk.connections import jobs  # not wanted where all is regular
+
+        some = [jobs.Job(self.flows.order[run.begin : run.end]) for run in self._runs]
+        opened = jobs.followed(some, self.reading, self.clock, self.follower, enough)
+        made, whole = apart.kept(self, self._runs, opened)
+        self.followed += made
+        if not whole:
+            return
+        flow = np.searchsorted(self.flows.begin, self.array["place"], "right") - 1
+        left = ~np.isin(flow, whole)
+        self.array = {name: column[left] for name, column in self.array.items()}
+        self._placed, self._count = None, int(np.count_nonzero(left))
+        again = map(self._job, whole)
+        for each in jobs.followed(again, self.reading, self.clock, self.follower, enough):
+            self._enter(each)
 
     def _through(self, chunks: list[Span], enough: Callable[[], bool] | None) -> Iterator[int]:
         """The same of some stretches."""
@@ -193,6 +214,7 @@ class Building:
     def _share(self, chunks: list[Span]) -> Share:
         """What another process makes of some stretches."""
         before, segments, mark = self._count, self.follower.segments, self.shapes.mark
+        runs = len(self._runs)
         irregular = list(self._through(chunks, None))
         span = slice(*self.flows.begin[[chunks[0][0], chunks[-1][1]]].tolist())
         return Share(
@@ -200,6 +222,7 @@ class Building:
             span,
             self.kept[span],
             irregular,
+            self._runs[runs:],
             self.shapes.since(mark),
             self.follower.segments - segments,
         )
@@ -215,6 +238,7 @@ class Building:
         shape[:] = numbers[shape]
         self.kept[share.span] = share.kept
         self.follower.segments += share.segments
+        self._runs += share.runs
         return share.irregular
 
     def _sort(self) -> None:
@@ -298,18 +322,6 @@ class Building:
         begins[place] = True
         self._done = begins[self.flows.begin[:-1]]
 
-    def _chunks(self) -> list[Span]:
-        """Flows in stretches of about so many segments, not those that are all done."""
-        begin = self.flows.begin
-        out, at = [], 0
-        while at < len(self.flows):
-            end = int(np.searchsorted(begin, begin[at] + self.chunk, "right")) - 1
-            end = min(max(end, at + 1), len(self.flows))
-            if self._done is None or not self._done[at:end].all():
-                out.append((at, end))
-            at = end
-        return out
-
     def _look(self, span: Span) -> Looked | int:
         """Look at the flows of a stretch, each by itself; in any thread.
 
@@ -343,6 +355,8 @@ class Building:
             sums, fine = long.sums, regular.timely(work)
             sums.rtt = regular.round_trip(work)
         fine = flows_fine(work, fine)
+        if long is None:
+            work.opened = apart.opened(work, fine)
         return looked(flows, work, sums, fine, at)
 
     def _errors_of(self, begin: int, end: int) -> bool:
@@ -371,8 +385,11 @@ class Building:
             fine = fine & ~(several[work.flow] & np.isin(flows[work.flow], self._tied))
         if self._parted is not None:
             fine &= ~self.gaps.tangled(work, self._parted[flows])
-        shape, fine = self._shapes(looked, whole_flows(work, fine))
-        ending, fine = endings(work, self.clock, self.shapes, shape, fine)
+        odd = np.zeros_like(fine) if self.gaps else apart.odd(looked, fine)
+        shape, fine = self._shapes(looked, whole_flows(work, fine | odd), odd)
+        ending, sure = endings(work, self.clock, self.shapes, shape, fine & ~odd)
+        ending[odd], sure[odd] = ending[apart.before(odd)], fine[odd]
+        fine = sure
         if self.gaps:
             gone = replaced(work) >= 0
             shape, fine = self.gaps.doubts(self.shapes, self.clock, work, gone, fine, shape)
@@ -401,55 +418,35 @@ class Building:
         start, self._count = self._count, self._count + len(first)
         for name, column in self.array.items():
             column[start : self._count] = made[name]
+        self._runs += apart.runs(looked, odd & fine)
         return distinct(flows[work.flow[~fine]])
 
-    def _shapes(self, looked: Looked, fine: Array) -> tuple[Array, Array]:
-        """Each connection's shape; not fine where it is open what a SYN came into."""
+    def _shapes(self, looked: Looked, fine: Array, odd: Array) -> tuple[Array, Array]:
+        """Each connection's shape; not fine where it is open what a SYN came into.
+
+        Of ``odd`` ones that of the one before.
+        """
         work = looked.work
         shape = np.zeros(len(fine), np.int64)
         if not fine.any():
             return shape, fine
         after = np.where(work.leads, After.NOTHING, After.CLOSED)
-        self._number(looked, after, np.flatnonzero(fine), shape)
+        self.shapes.enter(looked, after, np.flatnonzero(fine & ~odd), shape)
+        shape[odd] = shape[apart.before(odd)]
         followed = np.zeros(len(fine), np.bool_)
         followed[:-1] = ~work.leads[1:]
-        lives = self._lives(shape, fine & followed)
+        lives = self.shapes.living(shape, fine & followed & ~odd)
         into = np.zeros(len(fine), np.bool_)
         into[1:] = lives[:-1] == 1
         # A SYN without an answer leaves open which connection it belongs to.
-        fine = whole_flows(work, fine & (lives >= 0) & ~(into & ~work.answered))
+        fine = whole_flows(work, fine & (lives >= 0) & ~(into & (~work.answered | odd)))
         again = np.flatnonzero(fine & into)
         if len(again):
             after[again] = After.OPEN
-            self._number(looked, after, again, shape)
-            same = self._lives(shape, fine & into & followed) == np.where(into, lives, 0)
+            self.shapes.enter(looked, after, again, shape)
+            same = self.shapes.living(shape, fine & into & followed) == np.where(into, lives, 0)
             fine = whole_flows(work, fine & (same | ~into))
         return shape, fine
-
-    def _number(self, looked: Looked, after: Array, which: Array, shape: Array) -> None:
-        """Enter the shapes of these connections, new ones with their first example."""
-        work = looked.work
-        keys = looked.codes[which] ^ mixed(after[which], 1)
-        unique, where, back = np.unique(keys, return_index=True, return_inverse=True)
-        numbers = np.zeros(len(unique), np.int64)
-        for at, code in enumerate(unique.tolist()):
-            example = int(which[where[at]])
-            kind = Kind(code, After(int(after[example])), partial=work.partial, losing=work.losing)
-            known = self.shapes.known(kind)
-            if known is None:
-                known = self.shapes.number(kind, *looked.example(example))
-            numbers[at] = known
-        shape[which] = numbers[back]
-
-    def _lives(self, shape: Array, which: Array) -> Array:
-        """Of each: 1 if a SYN would come into a connection that goes on, -1 if timers decide.
-
-        0 if not, and for those that are not asked.
-        """
-        table = np.zeros(max(len(self.shapes), 1), np.int64)
-        for number in distinct(shape[which]):
-            table[number] = self.shapes.lives(number)
-        return np.where(which, table[shape], 0)
 
     def follow(
         self, flow: int, tracker: Tracker | None = None

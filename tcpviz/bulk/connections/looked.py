@@ -32,7 +32,7 @@ class Looked:
     """Some flows, by their numbers, each looked at by itself.
 
     ``at``     the places of the segments in ``work`` in the flows' order
-    ``fine``   connections that are regular, all of their flow
+    ``fine``   connections that are regular
     ``codes``  their signatures, for which ``kept`` segments count
     """
 

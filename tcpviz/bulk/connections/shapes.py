@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from tcpviz.bulk.connections.common import WRONG, tell
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.rounds import FAR, miss, missed
 from tcpviz.bulk.connections.thinning import thin, thin_partial
+from tcpviz.bulk.segments.flows import distinct, mixed
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.bulk.twin import twin
 from tcpviz.core import routing
@@ -28,6 +29,9 @@ from tcpviz.core.states import State
 from tcpviz.core.timers import SYN_ACK_GIVE_UP_NS, SYN_GIVE_UP_NS, TIME_WAIT_NS
 from tcpviz.core.tracker import Tracker
 from tcpviz.wire.decoder import Decoder
+
+if TYPE_CHECKING:
+    from tcpviz.bulk.connections.looked import Looked
 
 Array = NDArray[Any]
 
@@ -209,6 +213,22 @@ class Shapes:
         self._common.append(common)
         return number
 
+    def enter(self, looked: Looked, after: Array, which: Array, shape: Array) -> None:
+        """Enter the shapes of these connections, new ones with their first example.
+
+        ``after``: of each connection what there was before it, as :class:`After`.
+        """
+        work = looked.work
+        keys = looked.codes[which] ^ mixed(after[which], 1)
+        unique, where, back = np.unique(keys, return_index=True, return_inverse=True)
+        numbers = np.zeros(len(unique), np.int64)
+        for at, code in enumerate(unique.tolist()):
+            example = int(which[where[at]])
+            kind = Kind(code, After(int(after[example])), partial=work.partial, losing=work.losing)
+            known = self.known(kind)
+            numbers[at] = self.number(kind, *looked.example(example)) if known is None else known
+        shape[which] = numbers[back]
+
     def doubted(self, number: int, doubt: Doubt) -> int:
         """The number of the same shape in doubt."""
         return self._varied(number, self._kinds[number]._replace(doubt=doubt))
@@ -290,6 +310,13 @@ class Shapes:
         if self.lasts(number) or routing.lives(self.connection(number, Ending.TIMERS)):
             return 1
         return -1
+
+    def living(self, shape: Array, which: Array) -> Array:
+        """What :meth:`lives` says of each of ``which``, given its shape; 0 of the others."""
+        table = np.zeros(max(len(self), 1), np.int64)
+        for number in distinct(shape[which]):
+            table[number] = self.lives(number)
+        return np.where(which, table[shape], 0)
 
     def lasts(self, number: int) -> bool:
         """Whether no timer runs on it, whatever time passes."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk import forks
+from tcpviz.bulk.connections.apart import Run
 from tcpviz.bulk.connections.shapes import Fresh
 from tcpviz.bulk.segments.flows import Flows
 from tcpviz.bulk.segments.reading import Reading
@@ -25,7 +27,7 @@ class Share(NamedTuple):
 
     ``array``      as the building's
     ``kept``       of its places ``span``
-    ``irregular``  flows that have to be followed
+    ``irregular``  flows that have to be followed, ``runs`` parts of others
     ``shapes``     what it has come to know, and ``segments`` how many objects it has made for it
     """
 
@@ -33,8 +35,22 @@ class Share(NamedTuple):
     span: slice
     kept: Array
     irregular: list[int]
+    runs: list[Run]
     shapes: Fresh
     segments: int
+
+
+def stretches(flows: Flows, most: int, done: Array | None) -> list[Span]:
+    """Flows in stretches of about so many segments, not those that are all ``done``."""
+    begin = flows.begin
+    out, at = [], 0
+    while at < len(flows):
+        end = int(np.searchsorted(begin, begin[at] + most, "right")) - 1
+        end = min(max(end, at + 1), len(flows))
+        if done is None or not done[at:end].all():
+            out.append((at, end))
+        at = end
+    return out
 
 
 def hands(reading: Reading) -> int:

@@ -83,7 +83,7 @@ def replaced(work: Work) -> Array:
 
 
 def flows_fine(work: Work, fine: Array) -> Array:
-    """Regular also in how the connections of one flow follow upon each other."""
+    """Regular also in how the connections of one flow follow upon each other, each by itself."""
     first, leads, fine = work.first, work.leads, fine.copy()
     # What answers the new SYN must not fit the connection before by chance: that is, the
     # latest that was answered or came first; unanswered ones between count for nothing.
@@ -110,7 +110,7 @@ def flows_fine(work: Work, fine: Array) -> Array:
         one, other = order[1:], order[:-1]
         same = (number[one] == number[other]) & (flow[one] == flow[other]) & (number[one] >= 0)
         fine[which[one[same]]] = False
-    return whole_flows(work, fine)
+    return fine
 
 
 def whole_flows(work: Work, fine: Array) -> Array:

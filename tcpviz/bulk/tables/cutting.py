@@ -41,9 +41,10 @@ class Cut(Table):
         self._source = whole._source[part]
         self._regular = self._source < FOLLOWED
         # Both kinds stand in the order of their first segments.
-        at = self._source[self._regular]
+        at = self._source[self._regular].astype(np.int64)
         low = int(at[0]) if len(at) else 0
-        self._span = slice(low, low + len(at))
+        among = len(at) > 0 and int(at[-1]) - low + 1 > len(at)  # of those that stand there, too
+        self._span: Array | slice = at if among else slice(low, low + len(at))
         followed = self._source[~self._regular] - np.uint32(FOLLOWED)
         self._others = [whole._building.followed[each][1] for each in followed.tolist()]
         self._array = {name: column[self._span] for name, column in whole._array.items()}

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.following import Follower
+from tcpviz.bulk.segments.flows import changes
 from tcpviz.bulk.tables.carried import led
 from tcpviz.bulk.tables.growing import Snapshot
 from tcpviz.core.connection import Connection
@@ -85,7 +86,8 @@ class Stories:
         self._decoder = Decoder(verify=True)
         rows = [row for row, _ in building.followed]
         firsts = np.concatenate([building.array["first"].astype(np.int64), np.array(rows, int)])
-        self._firsts = np.sort(firsts)
+        firsts.sort()
+        self._firsts = firsts[changes(firsts)]  # some that were followed stand in both
         self._lost: deque[tuple[int, Gap]] = deque()
         self._too_far: dict[int, int] = {}  # connections, and where the core was not led to in time
         self._known: tuple[int, Array] | None = None  # whose segments were asked for last

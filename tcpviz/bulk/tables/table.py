@@ -52,17 +52,9 @@ class Table:
         self._columns = building.reading.columns
         count, others = len(self._array["first"]), len(building.followed)
         self._source = np.arange(count, dtype=np.uint32)
+        self._among: dict[int, int] = {}
         if others:
-            rows = np.array([row for row, _ in building.followed], np.uint32)
-            turn = np.argsort(rows, kind="stable").astype(np.uint32)
-            # The regular ones are in their order; the others come in between.
-            before = np.searchsorted(self._array["first"], rows[turn])
-            self._from = np.insert(self._source, before, turn + np.uint32(count))
-            self._source = np.insert(self._source, before, turn | np.uint32(FOLLOWED))
-            order = np.flatnonzero(self._source >= FOLLOWED)
-            numbers = np.empty(others, np.int64)
-            numbers[self._source[order] - np.uint32(FOLLOWED)] = order + 1
-            former.number(building.followed, numbers.tolist())
+            self._put_among(count)
         kinds = self._array["shape"].astype(np.int64) << 2 | self._array["ending"]
         there = np.bincount(kinds) > 0
         self._shapes = np.flatnonzero(there), narrow((np.cumsum(there) - 1)[kinds])
@@ -80,6 +72,32 @@ class Table:
         self.rtt = narrow(took, signed=True)
         del took
         self.crowds, self.crowd = self._crowds()
+
+    def _put_among(self, count: int) -> None:
+        """Put those that were followed among the ``count`` of the columns, and number them."""
+        followed, first = self._building.followed, self._array["first"]
+        rows = np.array([row for row, _ in followed], np.uint32)
+        turn = np.argsort(rows, kind="stable").astype(np.uint32)
+        # The regular ones are in their order; the others come in between, or stand there.
+        before = np.searchsorted(first, rows[turn])
+        there = np.append(first, 0)[before] == rows[turn]
+        there[before == count] = False
+        self._among = dict(zip(before[there].tolist(), turn[there].tolist(), strict=True))
+        self._from = self._source.copy()
+        self._from[before[there]] = turn[there] + np.uint32(count)
+        self._source[before[there]] = turn[there] | np.uint32(FOLLOWED)
+        before, between = before[~there], turn[~there]
+        self._from = np.insert(self._from, before, between + np.uint32(count))
+        self._source = np.insert(self._source, before, between | np.uint32(FOLLOWED))
+        order = np.flatnonzero(self._source >= FOLLOWED)
+        numbers = np.empty(len(rows), np.int64)
+        numbers[self._source[order] - np.uint32(FOLLOWED)] = order + 1
+        apart = set(self._among.values())
+        whole = [each for each in range(len(rows)) if each not in apart]
+        former.number([followed[each] for each in whole], numbers[whole].tolist())
+        for at, each in self._among.items():
+            one = followed[each][1]
+            one.id, one.older = int(numbers[each]), self._older.of(at)
 
     def __len__(self) -> int:
         return len(self._source)
@@ -159,6 +177,23 @@ class Table:
         source = self._source[places]
         which = source < FOLLOWED
         return which, source[which].astype(np.int64)
+
+    def standing(self, place: int) -> Array:
+        """Where in the columns the connection at ``place`` stands: one place, or none."""
+        row = self.first_row(place)
+        at = int(np.searchsorted(self._array["first"], self._array["first"].dtype.type(row)))
+        source = int(self._source[place])
+        known = source if source < FOLLOWED else self._among.get(at, -1) | FOLLOWED
+        return np.array([at] if known == source else [], np.int64)
+
+    def among(self, at: Array) -> Array:
+        """Which of these places in the columns are of connections that were followed."""
+        return np.isin(at, np.array([*self._among], np.int64))
+
+    def apart(self, at: int) -> Connection | None:
+        """The connection that stands there in the columns, and was followed nevertheless."""
+        which = self._among.get(at)
+        return None if which is None else self._building.followed[which][1]
 
     def _neighbours(self, places: Array, step: int) -> Array:
         """The regular connections that begin at these places of the flows' order, or beside."""
@@ -324,8 +359,10 @@ class Table:
 
     @functools.cached_property
     def _older(self) -> former.Older:
-        regular = np.flatnonzero(self._source < FOLLOWED)
-        return former.Older(self._building, regular + 1)
+        stands = self._source < FOLLOWED
+        if self._among:
+            stands |= np.isin(self._source, np.array([*self._among.values()]) | FOLLOWED)
+        return former.Older(self._building, np.flatnonzero(stands) + 1)
 
 
 def _fate(c: Connection) -> int:
