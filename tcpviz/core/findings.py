@@ -169,7 +169,8 @@ def _handshake(c: Connection, analysis: Analysis) -> Iterator[Verdict]:
     if whole < SLOW_NS and client.bare_syns < 2 and server.syns < 2:
         return
     severity = WARNING if whole >= SLOW_NS else NOTICE
-    if c.held_ns * 2 >= whole:  # neither end's doing, nor the network's: somebody kept its SYNs
+    # Neither end's doing, nor the network's: somebody kept its SYNs.
+    if c.held_ns and c.held_ns * 2 >= whole:
         facts |= {"how": "held", "held_ns": c.held_ns}
         yield Verdict(Code.SLOW_HANDSHAKE, INFO, None, facts)
     elif client.bare_syns > 1 and span(client.first_syn_ns, server.first_syn_ns) > answered:

@@ -569,6 +569,18 @@ def test_a_handshake_that_somebody_held_is_nobodys_fault(held: int, how: str | N
     assert found.side is (None if how else Side.SERVER)
 
 
+def test_where_no_time_passed_nobody_held_a_syn() -> None:
+    """A clock of whole seconds, say, and an answer that was sent again."""
+    tracker = Tracker(analyse=True)
+    syn, answer = made(0, A, Flags.SYN, 100), made(0, B, Flags.SYN | Flags.ACK, 500, 101)
+    answer, again = replace(answer, ip_id=7), replace(answer, ip_id=8)
+    for segment in (syn, answer, again, made(0, A, Flags.ACK, 101, 501)):
+        tracker.feed(SegmentRecord(segment.time_ns, segment))
+    (connection,) = tracker.connections.values()
+    (found,) = [v for v in verdicts(connection, 0) if v.code is Code.SLOW_HANDSHAKE]
+    assert found.how == "syn-ack-repeated"
+
+
 # -- in general ---------------------------------------------------------------
 
 

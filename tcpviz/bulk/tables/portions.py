@@ -254,7 +254,7 @@ class Portion:
             those = self._signals(name) & (self._side == bool(side))
             return np.add.reduceat(those, self._begin, dtype=np.int64)
 
-        return self.worked(name, side, made)
+        return self.worked(f"{name} count", side, made)
 
     def _signals(self, name: str) -> Array:
         return signals.places(name, self._row["bits"], self._flags)
