@@ -39,6 +39,7 @@ class _Talk:
             bytes(size), src=src, dst=dst, sport=ports[0], dport=ports[1],
             seq=self.next[me] - what.get("below", 0), flags=flags,
             ack=self.next[1 - me] - what.get("old", 0) if flags & _ACK else 0,
+            window=0 if flags & _RST else 8192,
         )  # fmt: skip
         ip = packets.ipv4(made, src=src, dst=dst, ident=self.ident)
         self.said.append((self.time, packets.ethernet(ip)))
@@ -61,7 +62,7 @@ def _abort(talk: _Talk, dice: random.Random, *, odd: bool) -> None:
             after = dice.choice((_MS, _MS, 400 * _MS)) if odd else _MS
             talk.say(who, dice.choice((_RST, _RST | _ACK)), below=low, after=after)
         elif dice.random() < 0.9 or not odd:
-            talk.say(1 - who, _ACK, dice.choice((0, 700)), old=int(fin), after=_MS)
+            talk.say(1 - who, _ACK, dice.choice((0, 700, 1)), old=int(fin), after=_MS)
         else:
             talk.say(dice.randrange(2), dice.choice((_ACK, _ACK | _FIN, _RST)))
 

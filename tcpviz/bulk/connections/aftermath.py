@@ -59,6 +59,8 @@ def fits(w: Work, first: Array) -> Array:
     fine = np.where(same, w.rst[after], ~w.rst[after])
     fine &= np.abs(w.time[after] - w.time[reset]) < LATE_NS
     fine &= ~(w.resent[after] | w.refin[after])
+    # A reset has a window of 0: one byte would be taken for a probe of it.
+    fine &= w.length[after] != 1
     # Both have talked before: it answers no SYN, and no SYN,ACK.
     fine &= w.third[w.part[after]] < reset
     alive = np.zeros(len(w.first), np.bool_)
