@@ -80,7 +80,7 @@ def every(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("every")
-@pytest.mark.parametrize("seed", range(1, 9))
+@pytest.mark.parametrize("seed", [*range(1, 9), 2011])
 def test_any_connections(tmp_path: Path, seed: int) -> None:
     """``python -m tests.bulk.test_losing FROM TO`` has more of them."""
     path = written(tmp_path / "losing.pcap", seed)

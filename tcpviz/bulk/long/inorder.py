@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk.segments import sums
 from tcpviz.bulk.segments.columns import (
+    HEADS,
     ODD,
     SACKED,
     STAMPED,
@@ -85,6 +86,7 @@ class Stretch:
     """Segments of one connection, ``count`` of them from a place on.
 
     ``side``     whether the server sent it; ``row`` as :data:`tcpviz.bulk.segments.columns.ROW`
+    ``heads``    bytes of IP and TCP headers of each, where these were asked for
     ``stops``    places of those that are not plain
     ``at``       places by sender (client, server), ``data``, ``bare`` (without data), ``moved``
                  (acknowledges more than any before) and ``renewed`` (other than its sender's
@@ -118,6 +120,7 @@ class Stretch:
         self.rows, self.count, self.ends = rows, len(rows), ends
         self.longest: list[Array] = []
         self._frames = array["frame"]
+        self.heads = array[HEADS][rows] if HEADS in array else None
         self.row = row = rows_at(array, rows)
         self.ident = array["ident"][rows]
         src, dst = row["src"], row["dst"]

@@ -377,7 +377,12 @@ class Onward:
             half.zeek.ip_bytes += self._headers(stretch, which & (stretch.side == bool(side)))
 
     def _headers(self, stretch: Stretch, which: Array) -> int:
-        """Bytes of IP and TCP headers in all; of frames that look alike one is read."""
+        """Bytes of IP and TCP headers in all; of frames that look alike one is read.
+
+        Unless the columns have them: a frame that was padded does not show how long it is.
+        """
+        if stretch.heads is not None:
+            return int(stretch.heads[which].sum(dtype=np.int64))
         places = np.flatnonzero(which)
         kinds = stretch.around(places)
         total = 0
