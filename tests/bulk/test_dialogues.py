@@ -61,8 +61,8 @@ def test_those_before_have_the_numbers_of_the_table(tmp_path: Path) -> None:
     path = tmp_path / "many.pcap"
     mixed = []
     for port in range(40):
-        odd = port % 3 == 0  # urgent data is not regular
-        lines = [CLOSED, [*TALK, "< UA 1:1 101"] if odd else TALK, CLOSED]
+        odd = port % 3 == 0  # what is behind a hole that is never filled is not regular
+        lines = [CLOSED, [*TALK, "< PA 900:950 101"] if odd else TALK, CLOSED]
         for time, data in frames(lines, 1000):
             moved = bytearray(data)
             at = 20 if moved[12:16] == bytes((10, 0, 0, 1)) else 22

@@ -29,7 +29,7 @@ def test_graphs_segment_and_dashboard_by_their_keys(captures: Path) -> None:
         made.type("\x1b")
         made.wait_for("1 Connections")
         made.type("0")
-        made.wait_for(lambda shown: "all connections" in shown and "1 connections, 2 ends" in shown)
+        made.wait_for(lambda shown: "all connections" in shown and "1 connection, 2 ends" in shown)
         made.type("q")
         assert made.ends() == 0
         assert "Traceback" not in made.text
