@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import struct
 import sys
 from pathlib import Path
 
@@ -11,24 +10,14 @@ import pytest
 
 from tcpviz.bulk.tables.table import Table
 from tests.bench import losses
-from tests.bench.losses import MS, Manner, Packet
+from tests.bench.losses import BEGUN, MS, Manner, Packet
 from tests.bulk.compare import built, differences
 from tests.bulk.drawing import try_by_hand
-
-_BEGUN = 1_700_000_000_000_000
 
 
 def _usual(dice: random.Random) -> Manner:
     exchanges = [(dice.randint(1, 400), dice.randint(1, 3000)) for _ in range(dice.randint(1, 2))]
     return Manner(dice, exchanges, delay=1 * MS)
-
-
-def _put(path: Path, packets: list[Packet]) -> None:
-    packets.sort(key=lambda one: one[0])
-    with path.open("wb") as out:
-        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, losses.SNAPLEN, 1))
-        for when, data, length in packets:
-            out.write(struct.pack("<IIII", when // 10**6, when % 10**6, len(data), length) + data)
 
 
 def visited(path: Path, seed: int) -> None:
@@ -39,7 +28,7 @@ def visited(path: Path, seed: int) -> None:
     late = dice.choice((0.0, 0.0, 0.002, 0.01))
     packets: list[Packet] = []
     for port in range(dice.randint(1, 3)):
-        now, own = _BEGUN + dice.randrange(1000 * MS), list[Packet]()
+        now, own = BEGUN + dice.randrange(1000 * MS), list[Packet]()
         for _ in range(dice.randint(8, 50)):
             manner = losses.drawn(dice, 12) if dice.random() < odd else _usual(dice)
             manner.told = 0
@@ -52,7 +41,7 @@ def visited(path: Path, seed: int) -> None:
         for when, data, length in [one for one in own if dice.random() < late]:
             packets.append((when + dice.choice((20, 2 * MS, 30 * MS, 3000 * MS)), data, length))
         packets += own
-    _put(path, packets)
+    losses.put_packets(path, packets)
 
 
 @pytest.mark.parametrize("seed", range(1, 13))
@@ -66,7 +55,7 @@ def test_a_few_odd_ones_among_many(tmp_path: Path, seed: int) -> None:
 def test_only_the_odd_ones_and_those_beside_them_are_followed(tmp_path: Path) -> None:
     path = tmp_path / "apart.pcap"
     dice = random.Random(3)
-    packets, now = list[Packet](), _BEGUN
+    packets, now = list[Packet](), BEGUN
     for number in range(200):
         manner = _usual(dice)
         if number in (50, 51, 120):
@@ -74,7 +63,7 @@ def test_only_the_odd_ones_and_those_beside_them_are_followed(tmp_path: Path) ->
         made = losses.Talk(manner, 0x0A000002, 20_000, now).run()
         packets += made
         now = max(one[0] for one in made) + MS
-    _put(path, packets)
+    losses.put_packets(path, packets)
     building = built(path)
     assert len(building.followed) < 8
     assert building.follower.segments < len(packets) / 4

@@ -72,12 +72,18 @@ def test_nearly_none_is_followed(tmp_path: Path, way: str) -> None:
     assert other == one
 
 
+def _losing(path: Path, size: float, seed: int, way: str) -> Path:
+    """Visits with losses, of which a part was captured."""
+    dice = random.Random(seed)
+    losses.put(path, losses.KINDS["visits-5"](size, dice), dice)
+    path.write_bytes(variants.pcap(parted(frames_of(path), seed, ways=way, lone=0)))
+    return path
+
+
 @pytest.mark.parametrize("way", ["c", "t"])
 def test_acknowledgements_of_data_that_nobody_saw(tmp_path: Path, way: str) -> None:
     """Their SACK blocks say nothing; they repeat what was acknowledged, whatever the window."""
-    path, dice = tmp_path / "parts.pcap", random.Random(7)
-    losses.put(path, losses.KINDS["visits-5"](0.01, dice), dice)
-    path.write_bytes(variants.pcap(parted(frames_of(path), 7, ways=way, lone=0)))
+    path = _losing(tmp_path / "parts.pcap", 0.01, 7, way)
     building = built(path)
     assert building.array["repeats"].sum() > 40
     assert differences(path, building) == []
@@ -86,9 +92,7 @@ def test_acknowledgements_of_data_that_nobody_saw(tmp_path: Path, way: str) -> N
 @pytest.mark.parametrize("way", ["o", "s"])
 def test_losses_in_what_was_found_in_its_midst_or_of_one_end(tmp_path: Path, way: str) -> None:
     """Of most the core takes only the first three segments."""
-    path, dice = tmp_path / "parts.pcap", random.Random(3)
-    losses.put(path, losses.KINDS["visits-5"](0.012, dice), dice)
-    path.write_bytes(variants.pcap(parted(frames_of(path), 3, ways=way, lone=0)))
+    path = _losing(tmp_path / "parts.pcap", 0.012, 3, way)
     building = built(path)
     segments = sum(each.client.segments + each.server.segments for _, each in building.followed)
     assert len(building.followed) > 30

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections import regular
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.looked import Looked, looked
-from tcpviz.bulk.connections.shapes import After, Kind, Shapes
+from tcpviz.bulk.connections.shapes import After, Kind, Shapes, behind
 from tcpviz.bulk.connections.work import Work
 from tcpviz.bulk.segments.columns import SACKED, Columns
-from tcpviz.bulk.segments.flows import Flows, mixed, spans, together
+from tcpviz.bulk.segments.flows import Flows, spans, together
 from tcpviz.core.doubt import LEAST_REACH
 from tcpviz.core.marks import FAST_NS
 from tcpviz.core.segment import ACK, PSH, RST, SYN
@@ -126,8 +126,7 @@ def looks(
 
 def _worth(made: Looked, shapes: Shapes) -> Array:
     """Which of them are of kinds that are known, or have enough connections here."""
-    codes = made.codes ^ mixed(np.full(len(made.codes), After.NOTHING), 1)
-    codes = np.where(made.fine, codes, 0)
+    codes = np.where(made.fine, behind(made.codes, After.NOTHING), 0)
     unique, back, count = np.unique(codes, return_inverse=True, return_counts=True)
     known = [
         many >= WORTH or shapes.known(Kind(code, After.NOTHING, losing=True)) is not None

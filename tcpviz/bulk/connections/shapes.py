@@ -219,7 +219,7 @@ class Shapes:
         ``after``: of each connection what there was before it, as :class:`After`.
         """
         work = looked.work
-        keys = looked.codes[which] ^ mixed(after[which], 1)
+        keys = behind(looked.codes[which], after[which])
         unique, where, back = np.unique(keys, return_index=True, return_inverse=True)
         numbers = np.zeros(len(unique), np.int64)
         for at, code in enumerate(unique.tolist()):
@@ -428,6 +428,12 @@ def _with(like: Connection, kept: Kept) -> Connection:
     )
     analysis.error_count, analysis.forged_errors = believed, others
     return made
+
+
+def behind(codes: Array, after: Array | After) -> Array:
+    """Numbers of signatures that also tell what came before, as :class:`After`."""
+    told: Array = codes ^ mixed(np.atleast_1d(after), 1)
+    return told
 
 
 def longest_ns(connection: Connection) -> int:
