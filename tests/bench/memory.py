@@ -33,14 +33,16 @@ def pss_kb(pid: int) -> int:
     return 0
 
 
-def peak_mb(command: list[str], environment: dict[str, str] | None = None) -> float:
+def peak_mb(
+    command: list[str], environment: dict[str, str] | None = None, runs: int = RUNS
+) -> float:
     """The most that they took; 0 where the system does not tell.
 
-    Of several runs the least: what moves from one to another while they are looked at one after
+    Of so many ``runs`` the least: what moves from one to another while they are looked at one after
     the other is counted twice.
     """
     found = []
-    for _ in range(RUNS):
+    for _ in range(runs):
         most = 0
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -1,34 +1,60 @@
-"""Real traffic for the benchmark: nginx and wrk, or iperf3, in a network namespace of their own.
+"""Real traffic for the benchmark: nginx and wrk, or iperf3, between network namespaces of its own.
 
-What both ends' kernels really sent, captured by tcpdump between them. Needs root, ip, tcpdump and
-the programs; says what is missing.
+What both ends' kernels really sent, captured by tcpdump between them; on a link that loses, or to
+readers that are too slow, too. Needs root, ip, tcpdump and the programs; says what is missing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench.live import HERE, SPACE, THERE, wire
+from tests.bench.live import HERE, ROOT, SPACE, THERE, wire
+
+ELSEWHERE = f"{SPACE}b"
+"""The client's namespace, where packets are dropped: nobody else's filters are touched."""
+
+_FILTERS = "nft or iptables"
+_PORTS = "20000 22499"
+"""The client's, few, so that they are used again within seconds as others are within minutes."""
 
 _NGINX = """
 daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 1;
 events {{ worker_connections 4096; }}
 http {{ access_log off; keepalive_requests {keep}; client_body_temp_path {folder}/a;
 proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c; uwsgi_temp_path {folder}/d;
-scgi_temp_path {folder}/e; server {{ listen 10.77.0.2:8077; root {folder}/www; }} }}
+scgi_temp_path {folder}/e;
+server {{ listen 10.77.0.2:8077 so_keepalive=1s:1s:5; root {folder}/www; }} }}
 """
+
+_ANY = """
+request = function()
+  return wrk.format("GET", "/" .. (({"s", "s", "s", "m"})[math.random(4)])
+    .. math.random(0, 7) .. ".html")
+end
+"""
+"""What wrk asks for: three small files for each of the larger ones."""
+
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 def missing(*programs: str) -> str:
-    """What is not there, in a few words; empty if nothing."""
+    """What is not there, in a few words; empty if nothing. ``"one or other"`` takes either."""
     if os.geteuid() != 0:
         return "needs root"
-    gone = [name for name in ("ip", "tcpdump", *programs) if shutil.which(name) is None]
+    gone = [
+        name
+        for name in ("ip", "tcpdump", *programs)
+        if not any(shutil.which(each) for each in name.split(" or "))
+    ]
     return f"{', '.join(gone)} not installed" if gone else ""
 
 
@@ -41,17 +67,65 @@ def _addresses() -> None:
         subprocess.run(words, check=True)
 
 
-def _captured(path: Path, server: list[str], client: list[str]) -> int:
-    """Run both while tcpdump writes ``path``; returns the number of packets."""
-    inside = ["ip", "netns", "exec", SPACE]
-    dump = ["tcpdump", "-i", HERE, "-s", "96", "-B", "65536", "-Z", "root", "-w", str(path), "tcp"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+@contextlib.contextmanager
+def _lossy(lost: float) -> Iterator[list[str]]:
+    """The near end goes into a namespace, too, and each end drops that share of what reaches it.
+
+    Yields the words that run a program there. What is dropped was captured before, and then is
+    sent again; packets are no larger than on a wire.
+    """
+    inside = ["ip", "netns", "exec", ELSEWHERE]
+    subprocess.run(["ip", "netns", "add", ELSEWHERE], check=True)
+    try:
+        for words in (
+            ["ip", "link", "set", HERE, "netns", ELSEWHERE],
+            ["ip", "-n", ELSEWHERE, "addr", "add", "10.77.0.1/24", "dev", HERE],
+            ["ip", "-n", ELSEWHERE, "link", "set", HERE, "up", "gso_max_segs", "1"],
+            [*inside, "sh", "-c", f"echo {_PORTS} > /proc/sys/net/ipv4/ip_local_port_range"],
+            ["ip", "-n", SPACE, "addr", "add", "10.77.0.2/24", "dev", THERE],
+            ["ip", "-n", SPACE, "link", "set", THERE, "gso_max_segs", "1"],
+            *([["ip", "netns", "exec", SPACE, *_dropping(lost)]] if lost else ()),
+            *([[*inside, *_dropping(lost)]] if lost else ()),
+        ):
+            subprocess.run(words, check=True, stderr=subprocess.DEVNULL)
+        yield inside
+    finally:
+        subprocess.run(["ip", "netns", "del", ELSEWHERE], check=False, **QUIET)
+
+
+def _dropping(lost: float) -> list[str]:
+    """What drops a share of all that comes in, by whichever filter is there."""
+    if shutil.which("nft"):
+        chance = f"numgen random mod 1000 < {round(1000 * lost)} drop"
+        hook = "{ type filter hook input priority 0; }"
+        rules = f"add table inet bench; add chain inet bench coming {hook}; "
+        return ["nft", f"{rules}add rule inet bench coming {chance}"]
+    each = ["-m", "statistic", "--mode", "random", "--probability", str(lost)]
+    return ["iptables", "-A", "INPUT", *each, "-j", "DROP"]
+
+
+def _captured(
+    path: Path, server: list[str], client: list[str], inside: list[str] | None = None, most: int = 0
+) -> int:
+    """Run both while tcpdump writes ``path``; returns the number of packets.
+
+    ``inside``: words before the client's, and tcpdump's; so many packets at ``most``.
+    """
+    before = inside or []
+    dump = ["tcpdump", "-i", HERE, "-s", "96", "-B", "65536", "-Z", "root", "-w", str(path)]
+    dump += [*(["-c", str(most)] if most else ()), "tcp"]
+    serve = ["ip", "netns", "exec", SPACE, *server]
     with (
-        subprocess.Popen([*inside, *server], **quiet) as serving,
-        subprocess.Popen(dump, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as dumping,
+        subprocess.Popen(serve, **QUIET) as serving,
+        subprocess.Popen(
+            [*before, *dump], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        ) as dumping,
     ):
         time.sleep(1.0)  # both say nothing that could be waited for in every version
-        subprocess.run(client, check=False, **quiet)
+        with subprocess.Popen([*before, *client], cwd=ROOT, **QUIET) as asking:
+            while asking.poll() is None and dumping.poll() is None:
+                time.sleep(0.05)
+            asking.terminate()
         serving.terminate()
         time.sleep(0.5)
         dumping.terminate()
@@ -61,18 +135,46 @@ def _captured(path: Path, server: list[str], client: list[str]) -> int:
     return int(counts[0]) if counts else 0
 
 
-def web(path: Path, seconds: int = 5, together: int = 200) -> int:
-    """nginx, and wrk that opens a new connection for each request; the number of packets."""
-    with wire(), tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+@contextlib.contextmanager
+def _site(keep: int = 1) -> Iterator[tuple[Path, list[str]]]:
+    """A folder with small and larger files of a web site, and the words that serve it.
+
+    ``keep``  requests that one connection may have
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder, dice = Path(name), random.Random(1)
         folder.chmod(0o755)
         (folder / "www").mkdir()
         (folder / "www" / "index.html").write_bytes(b"<p>" + b"x" * 600)
-        (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, keep=1))
+        for number in range(8):
+            for kind, least, most in (("s", 200, 9000), ("m", 20_000, 160_000)):
+                made = folder / "www" / f"{kind}{number}.html"
+                made.write_bytes(b"x" * dice.randrange(least, most))
+        (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, keep=keep))
+        (folder / "any.lua").write_text(_ANY)
+        yield folder, ["nginx", "-p", name, "-c", str(folder / "nginx.conf")]
+
+
+def web(path: Path, seconds: int = 5, together: int = 200) -> int:
+    """nginx, and wrk that opens a new connection for each request; the number of packets."""
+    with wire(), _site() as (_, server):
         _addresses()
-        server = ["nginx", "-p", name, "-c", str(folder / "nginx.conf")]
         wrk = ["wrk", "-t1", f"-c{together}", f"-d{seconds}s", "http://10.77.0.2:8077/"]
         return _captured(path, server, wrk)
+
+
+def lossy(path: Path, seconds: int = 10, most: int = 250_000) -> int:
+    """The same with answers of 200 to 160 000 bytes, each end losing 2 % of what comes to it."""
+    with wire(), _lossy(0.02) as inside, _site() as (folder, server):
+        wrk = ["wrk", "-t1", "-c100", f"-d{seconds}s", "-s", str(folder / "any.lua")]
+        return _captured(path, server, [*wrk, "http://10.77.0.2:8077/"], inside, most)
+
+
+def slow(path: Path, seconds: int = 10, most: int = 250_000) -> int:
+    """nginx, and readers that are too slow for it, nothing being lost; the number of packets."""
+    with wire(), _lossy(0) as inside, _site() as (_, server):
+        read = [sys.executable, "-m", "tests.bench.readers", "10.77.0.2", "8077", str(seconds)]
+        return _captured(path, server, read, inside, most)
 
 
 def bulk(path: Path, seconds: int = 3) -> int:
@@ -81,3 +183,12 @@ def bulk(path: Path, seconds: int = 3) -> int:
         _addresses()
         server = ["iperf3", "-s", "-1", "-B", "10.77.0.2"]
         return _captured(path, server, ["iperf3", "-c", "10.77.0.2", "-t", str(seconds)])
+
+
+SENT = {
+    "nginx and wrk": (web, ("nginx", "wrk")),
+    "nginx and wrk, 2 % lost": (lossy, ("nginx", "wrk", _FILTERS)),
+    "nginx and slow readers": (slow, ("nginx",)),
+    "iperf3": (bulk, ("iperf3",)),
+}
+"""What there is: who makes it, and which programs that takes."""
