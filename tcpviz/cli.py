@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from tcpviz import __version__
-from tcpviz.argument_values import USAGE, Parser
+from tcpviz.argument_values import Parser
 from tcpviz.arguments import BUILDERS, language_option
 
 FAILURE, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
@@ -323,7 +323,7 @@ def _defaults(parser: Parser, parsers: dict[str, argparse.ArgumentParser]) -> No
         config.apply(parsers, tables)
         chosen = config.keys(tables)
     except config.ConfigError as error:
-        parser.exit(USAGE, f"tcpviz: {error} (tcpviz config checks it)\n")
+        parser.exit(error.exit_code, f"tcpviz: {error} (tcpviz config checks it)\n")
     if chosen:
         from tcpviz.ui import keymap
 

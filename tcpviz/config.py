@@ -47,7 +47,11 @@ _MOST_BYTES = 256 * 1024
 
 
 class ConfigError(Exception):
-    """What is wrong with the file, in one line."""
+    """What is wrong with the file, in one line; ``exit_code`` 1 where it could not be read."""
+
+    def __init__(self, message: str, exit_code: int = 2) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 def path() -> Path | None:
@@ -74,7 +78,7 @@ def load() -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise ConfigError(f"{place}: {error.strerror}") from None
+        raise ConfigError(f"{place}: cannot be read: {error.strerror}", 1) from None
     if len(data) > _MOST_BYTES:
         raise ConfigError(f"{place}: larger than {_MOST_BYTES // 1024} KiB")
     import tomllib  # most people have no such file

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace, parsers: Mapping[str, argparse.ArgumentPars
         _check_keys(config.keys(tables))
     except config.ConfigError as error:
         complain(str(error))
-        return 2
+        return error.exit_code
     if not place.exists():
         print(f"{place} does not exist; tcpviz config --example shows what could stand there")
         return 0

@@ -12,8 +12,9 @@ from tcpviz.core.timeline import Step, StepKind
 from tcpviz.core.tracker import Tracker
 from tcpviz.core.watch import Watch
 from tcpviz.sources.feed import SourceError
+from tcpviz.sources.parser import clean
 from tcpviz.sources.redact import Redactor
-from tcpviz.sources.writer import give_to_caller
+from tcpviz.sources.writer import give_to_caller, replaceable, unwritable
 from tcpviz.views.ladder_labels import Notation
 from tcpviz.views.layouts import Pair
 
@@ -157,6 +158,7 @@ def write_file(path: str, text: str) -> None:
 
     Raises SourceError.
     """
+    replaceable(path)
     target = Path(path)
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
@@ -170,4 +172,4 @@ def write_file(path: str, text: str) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             beside.unlink()
-        raise SourceError(f"cannot write {path}: {error.strerror}", 1) from None
+        raise unwritable(clean(path), error) from None

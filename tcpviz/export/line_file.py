@@ -12,9 +12,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from tcpviz.sources.feed import SourceError
 from tcpviz.sources.parser import clean
-from tcpviz.sources.writer import give_to_caller
+from tcpviz.sources.writer import give_to_caller, unwritable, why_unwritable
 
 RETRY_S = 5.0
 """Seconds between two attempts to write where it was not possible."""
@@ -62,8 +61,7 @@ class LineFile:
             try:
                 self._open()
             except (OSError, ValueError) as error:
-                why = getattr(error, "strerror", None) or str(error)
-                raise SourceError(f"{self.name}: cannot be written: {why}") from None
+                raise unwritable(self.name, error) from None
         self._begin()
 
     def _open(self) -> None:
@@ -138,7 +136,7 @@ class LineFile:
                     os.ftruncate(self._descriptor, max(0, size - done))
             if not self._failing:
                 self._failing = True
-                why = error.strerror or str(error)
+                why = why_unwritable(error)
                 self._tell(f"{self.name}: cannot be written: {why}; trying again")
             self._retry_at = self._clock() + RETRY_S
             return False

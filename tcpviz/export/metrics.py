@@ -19,9 +19,9 @@ from tcpviz.core.timeline import Step
 from tcpviz.core.tracker import Tracker
 from tcpviz.export.metrics_server import MetricsServer, address
 from tcpviz.export.prometheus import TYPE, Moment, page
-from tcpviz.sources.feed import FeedStatus, SourceError
+from tcpviz.sources.feed import FeedStatus
 from tcpviz.sources.parser import clean
-from tcpviz.sources.writer import give_to_caller, replaceable
+from tcpviz.sources.writer import give_to_caller, replaceable, unwritable, why_unwritable
 
 SERVE_S: Final = 1.0
 FILE_S: Final = 10.0
@@ -65,14 +65,24 @@ class TextFile:
         self._path = Path(path)
         self._tell = tell
         self._failing = False
-        if not self._path.name or self._path.is_dir():
-            raise SourceError(f"--metrics {clean(path)}: not the name of a file", 2)
         replaceable(path)
-        self.publish("")
-        if self._failing:
-            raise SourceError(f"--metrics {clean(path)}: cannot be written there")
+        try:
+            self._put("")
+        except (OSError, ValueError) as error:
+            raise unwritable(f"--metrics {clean(path)}", error) from None
 
     def publish(self, page: str) -> None:
+        try:
+            self._put(page)
+        except OSError as error:
+            if not self._failing:
+                name, why = clean(str(self._path)), why_unwritable(error)
+                self._tell(f"metrics: {name}: cannot be written: {why}; trying again")
+            self._failing = True
+        else:
+            self._failing = False
+
+    def _put(self, page: str) -> None:
         beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -84,14 +94,10 @@ class TextFile:
                 file.flush()
                 os.fchmod(file.fileno(), 0o644)
             beside.replace(self._path)
-        except OSError as error:
+        except OSError:
             with contextlib.suppress(OSError):
                 beside.unlink()
-            if not self._failing:
-                self._tell(f"metrics: {clean(str(self._path))}: {error.strerror}; trying again")
-            self._failing = True
-        else:
-            self._failing = False
+            raise
 
     def close(self) -> None:
         """The last page stays."""

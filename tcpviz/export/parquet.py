@@ -18,7 +18,7 @@ from tcpviz.core.connection import Connection
 from tcpviz.export.jsonl import Object, connection_object
 from tcpviz.sources.feed import SourceError
 from tcpviz.sources.parser import clean
-from tcpviz.sources.writer import give_to_caller, replaceable
+from tcpviz.sources.writer import give_to_caller, replaceable, unwritable, why_unwritable
 
 ROWS: Final = 10_000
 """Connections in a row group."""
@@ -126,8 +126,8 @@ class ParquetSink:
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self._file = os.fdopen(os.open(self._beside, flags, 0o600), "wb")
-        except OSError as error:
-            raise SourceError(f"{clean(path)}: cannot be written: {error.strerror}") from None
+        except (OSError, ValueError) as error:
+            raise unwritable(clean(path), error) from None
         give_to_caller(self._file.fileno())
         self._schema = schema()
         self._writer: Any = pq.ParquetWriter(self._file, self._schema, compression="zstd")
@@ -186,7 +186,7 @@ class ParquetSink:
     def _fail(self, error: OSError) -> None:
         if not self.lost:  # ending the file fails for the same reason again
             name = clean(str(self._path))
-            self._tell(f"{name}: cannot be written: {error.strerror or error}; it is not there")
+            self._tell(f"{name}: cannot be written: {why_unwritable(error)}; it is not there")
         self.lost = self.lost or 1
 
 

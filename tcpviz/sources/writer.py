@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from io import RawIOBase
-from typing import BinaryIO, Self
+from typing import BinaryIO, Final, Self
 
 import tcpviz
 from tcpviz.sources.batch import Blocks
@@ -285,19 +285,12 @@ class PcapngWriter:
                 self._file.truncate(self._written + whole)
         self.unsaved = len(ends) - count
         self._pending, self._block_ends = bytearray(), []
-        kept = "what was written before is whole"
-        match error:
-            case BrokenPipeError():
-                text = "whoever was reading it went away"
-            case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-                text = f"no space left on the disk; make room, or write elsewhere ({kept})"
-            case OSError(errno=errno.EFBIG):
-                text = f"grew to the size limit of files here; begin another ({kept})"
-            case OSError():
-                text = f"cannot be written: {error.strerror} ({kept})"
-            case _:
-                text = f"cannot be written: {error}"
-        self._failed = SourceError(f"{self.name}: {text}")
+        if isinstance(error, BrokenPipeError):
+            self._failed = SourceError(f"{self.name}: whoever was reading it went away")
+        elif isinstance(error, OSError):
+            self._failed = unwritable(self.name, error, " (what was written before is whole)")
+        else:
+            self._failed = SourceError(f"{self.name}: cannot be written: {error}")
         return self._failed
 
     def _block(self, kind: int, body: bytes, options: list[tuple[int, bytes]]) -> None:
@@ -342,7 +335,7 @@ def _create(path: str, name: str, fresh: bool = False) -> RawIOBase:
             descriptor = _open_old(path)
             new = False
     except (OSError, ValueError) as error:
-        raise _cannot_create(name, error) from None
+        raise unwritable(name, error) from None
     if not new and stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.ftruncate(descriptor, 0)
     return os.fdopen(descriptor, "wb", buffering=0)
@@ -392,7 +385,7 @@ def give_to_caller(descriptor: int) -> None:
 
 
 def replaceable(path: str) -> None:
-    """Raises SourceError if a file put in the place of ``path`` would take a device's or a pipe's.
+    """Raises SourceError where ``path`` is a folder, a device or a pipe, which no file may replace.
 
     Who writes a file beside and then gives it its name needs no right but the folder's: root's
     /dev/null would be a file from then on.
@@ -400,23 +393,36 @@ def replaceable(path: str) -> None:
     for look in (os.lstat, os.stat):  # a link to one is no place for a file either
         with contextlib.suppress(OSError):
             mode = look(path).st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):
+            if stat.S_ISDIR(mode):  # told before anything is read, not when all is written
+                raise unwritable(clean(path), IsADirectoryError(errno.EISDIR, ""))
+            if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
                 raise SourceError(f"{clean(path)}: not a file, and would be replaced by one", 2)
 
 
-def _cannot_create(name: str, error: OSError | ValueError) -> SourceError:
-    match error:
-        case FileNotFoundError():
-            return SourceError(
-                f"{name}: its folder does not exist (or it is a link to nowhere); make it first", 2
-            )
-        case FileExistsError():
-            return SourceError(f"{name}: is there already, and stays as it is", 2)
-        case IsADirectoryError():
-            return SourceError(f"{name}: a directory; name a file in it", 2)
-        case PermissionError():
-            return SourceError(f"{name}: no permission to write it; write it elsewhere")
-        case OSError():
-            return SourceError(f"{name}: cannot be created: {error.strerror}")
-        case _:
-            return SourceError(f"{name!r}: not a file name", 2)
+_WAYS_OUT: Final = {
+    errno.ENOENT: "its folder does not exist (or it is a link to nowhere); make it first",
+    errno.EEXIST: "it is there already, and stays as it is",
+    errno.EISDIR: "it is a directory; name a file in it",
+    errno.EACCES: "no permission; write it elsewhere",
+    errno.EPERM: "no permission; write it elsewhere",
+    errno.EROFS: "its file system is read-only; write it elsewhere",
+    errno.ENOSPC: "no space left on the disk; make room, or write elsewhere",
+    errno.EDQUOT: "no space left on the disk for you; make room, or write elsewhere",
+    errno.EFBIG: "it would be larger than files may be here",
+}
+
+
+def why_unwritable(error: OSError) -> str:
+    """Why a file cannot be written, with the way out where there is one."""
+    return _WAYS_OUT.get(error.errno or 0) or error.strerror or str(error)
+
+
+def unwritable(name: str, error: OSError | ValueError, then: str = "") -> SourceError:
+    """What is said, and the exit code, wherever a file cannot be written.
+
+    ``name`` is clean; ``then`` what else is to be said of it. The exit code is 1: the request
+    was right, and failed; 2 only for what no file can be called.
+    """
+    if isinstance(error, OSError):
+        return SourceError(f"{name}: cannot be written: {why_unwritable(error)}{then}")
+    return SourceError(f"{name!r}: not a file name", 2)

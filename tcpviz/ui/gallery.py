@@ -6,6 +6,7 @@ run for it; the page needs nothing else, no script and nobody's server.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,8 @@ from typing import Final
 
 from tcpviz.core.states import State
 from tcpviz.sources.feed import SourceError
-from tcpviz.sources.writer import replaceable
+from tcpviz.sources.parser import clean
+from tcpviz.sources.writer import replaceable, unwritable
 from tcpviz.ui.scenes import BUSY, Scene, lost, reaches, repeated, returned, run
 
 SMALL: Final = (80, 24)
@@ -80,9 +82,10 @@ def write(place: Path, themes: tuple[str, ...] = (), scenes: tuple[Scene, ...] =
                 out.write(piece)
         os.replace(part, place)  # noqa: PTH105
     except OSError as error:
-        raise SourceError(f"cannot write {place}: {error.strerror}", 1) from error
+        raise unwritable(clean(str(place)), error) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
     return len(failed)
 
 

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tcpviz.sources.feed import SourceError
+from tcpviz.sources.parser import clean
+from tcpviz.sources.writer import unwritable
 
 FILE_WIDTH = 78
 _CLEAR = "\x1b[H\x1b[2J"
@@ -53,7 +55,7 @@ class NotesSink:
             self._descriptor = os.open(path, flags, 0o600)
         except OSError as error:
             hint = ": nobody reads it" if error.errno == errno.ENXIO else ""
-            raise SourceError(f"cannot write notes to {path}: {error.strerror}{hint}", 2) from None
+            raise unwritable(clean(path), error, hint) from None
         self.terminal = os.isatty(self._descriptor)
         if self.terminal and _same(self._descriptor):
             os.close(self._descriptor)
@@ -94,7 +96,7 @@ def _prepared(place: Path) -> Path:
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise SourceError(f"cannot write notes to {place}: {error.strerror}", 2) from None
+        raise unwritable(clean(str(place)), error) from None
     return place
 
 

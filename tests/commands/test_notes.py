@@ -46,7 +46,7 @@ def test_a_link_in_the_usual_place_is_not_followed(place: Path, tmp_path: Path) 
     victim.write_text("precious")
     place.parent.mkdir()
     place.symlink_to(victim)
-    with pytest.raises(SourceError, match="cannot write notes"):
+    with pytest.raises(SourceError, match="cannot be written"):
         NotesSink("")
     assert victim.read_text() == "precious"
 

@@ -224,7 +224,7 @@ def test_a_slice_holds_the_connections_packets_as_they_were(capture, tmp_path):
         ([], "2 connections: say which with -n"),
         (["-n", "9"], "no connection 9"),
         (["-n", "1", "-o", "x.docx"], "what form is x.docx to have"),
-        (["-n", "1", "-o", "/no/such/folder/x.svg"], "cannot write"),
+        (["-n", "1", "-o", "/no/such/folder/x.svg"], "cannot be written"),
         (["-n", "1", "--what", "diagram", "--to", "html"], "svg or text"),
         (["-n", "1", "--to", "pcapng", "--redact", "-o", "x.pcapng"], "does not rewrite packets"),
     ],
@@ -234,7 +234,7 @@ def test_a_wrong_request_is_one_line(capture, words, said, capsys):
     told = capsys.readouterr().err
     assert said in told
     assert told.count("\n") == 1
-    assert code == (1 if "cannot write" in said else 2)
+    assert code == (1 if "cannot be written" in said else 2)
 
 
 def test_the_capture_itself_is_never_overwritten(capture, capsys):

@@ -73,7 +73,7 @@ def test_a_full_disk_leaves_no_half_line_and_is_tried_again(tmp_path, monkeypatc
     file.flush()
     assert path.read_text() == "head\n"
     assert len(told) == 1
-    assert "No space left on device; trying again" in told[0]
+    assert "no space left on the disk; make room, or write elsewhere; trying again" in told[0]
     room[0] = 10**6
     file.write("two\n")
     file.flush()  # not yet
@@ -98,7 +98,7 @@ def test_a_removed_file_is_begun_anew(tmp_path: Path) -> None:
 
 
 def test_where_nothing_can_be_made(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="cannot be written: No such file"):
+    with pytest.raises(SourceError, match="cannot be written: its folder does not exist"):
         LineFile(str(tmp_path / "no" / "a.log"))
-    with pytest.raises(SourceError, match="cannot be written"):
+    with pytest.raises(SourceError, match="not a file name"):
         LineFile("\0")

@@ -206,9 +206,9 @@ def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="not the name of a file"):
+    with pytest.raises(SourceError, match="it is a directory"):
         TextFile(str(tmp_path), print)
-    with pytest.raises(SourceError, match="cannot be written there"):
+    with pytest.raises(SourceError, match="cannot be written: its folder"):
         TextFile(str(tmp_path / "no" / "t.prom"), print)
 
 

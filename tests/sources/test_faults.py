@@ -226,7 +226,7 @@ def test_a_full_disk_keeps_what_was_written_whole_and_the_capture_goes_on():
         flags="-Urmn",
     )
     said, notes, kept, segments_seen, complaints = found
-    assert said.startswith("/mnt/out.pcapng: no space left on the disk")
+    assert said.startswith("/mnt/out.pcapng: cannot be written: no space left on the disk")
     assert notes == [f"{said}; capturing goes on without writing"]
     assert 0 < kept < segments_seen
     assert complaints == []

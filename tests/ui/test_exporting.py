@@ -73,7 +73,7 @@ async def test_what_cannot_be_written_is_said_and_nothing_is_lost(here, monkeypa
         monkeypatch.chdir(here / "gone")
         (here / "gone").rmdir()
         await pilot.press("1")
-        assert "cannot write" in sheet(app)
+        assert "cannot be written" in sheet(app)
         monkeypatch.chdir(here)
         await pilot.press("1")
         assert "wrote" in sheet(app)

@@ -43,7 +43,7 @@ def test_the_command_line_takes_every_theme():
 def test_what_cannot_be_is_one_line(tmp_path):
     with pytest.raises(SourceError, match="no theme 'pink'"):
         write(tmp_path / "page.html", ("pink",))
-    with pytest.raises(SourceError, match="cannot write"):
+    with pytest.raises(SourceError, match="cannot be written"):
         write(tmp_path / "no" / "page.html", ("dark",), (SCENE,))
 
 

@@ -287,9 +287,9 @@ def test_notes_never_wait_for_a_reader(tmp_path: Path) -> None:
 
 def test_notes_that_cannot_be_written_are_refused_in_one_line(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing" / "notes"):
-        with pytest.raises(SourceError, match="cannot write notes") as caught:
+        with pytest.raises(SourceError, match="cannot be written") as caught:
             NotesSink(str(path))
-        assert caught.value.exit_code == 2
+        assert caught.value.exit_code == 1
         assert "\n" not in str(caught.value)
 
 
