@@ -14,6 +14,7 @@ from tcpviz.core.tracker import Tracker
 from tcpviz.export.text import Story, encodes
 from tcpviz.sources.feed import SourceError
 from tcpviz.views.filter import SEGMENTS
+from tcpviz.views.numbers import plural
 
 
 def run(options: argparse.Namespace) -> int:
@@ -28,18 +29,19 @@ def run(options: argparse.Namespace) -> int:
     feed = feed_of(options)
     tracker, notes = Tracker(keep=False), Notes(feed)
     told: Callable[[Step], str | None] | None = None
-    shown = steps = code = 0
+    shown = segments = more = code = 0
     try:
         for batch in feed.batches():
             for record in batch:
                 for step in tracker.feed(record):
-                    steps += 1
+                    segments += step.segment is not None
                     told = told or _teller(options, tracker, step.time_ns)
                     if chosen is None or chosen.matches(step, step.time_ns):
                         text = told(step)
                         if text is not None:
                             sys.stdout.write(text + "\n")
-                            shown += 1
+                            shown += step.segment is not None
+                            more += step.segment is None
     except KeyboardInterrupt:
         feed.stop()
         complain("interrupted")
@@ -48,7 +50,8 @@ def run(options: argparse.Namespace) -> int:
         complain(str(error))
         code = error.exit_code
     notes.tell()
-    complain(f"{shown} of {steps} steps fit")
+    others = f", and {plural(more, 'other event')}" if more else ""
+    complain(f"{shown} of {plural(segments, 'segment')} printed{others}")
     return code
 
 

@@ -295,5 +295,6 @@ def _before(step: Step) -> tuple[str, str]:
     before = {Side.CLIENT: step.client, Side.SERVER: step.server}
     for change in reversed(step.changes):
         before[change.side] = change.before
-    client, server = (state_text(before[side], _STATE_CELLS) for side in Side)
+    found = step.segment is not None and not step.segment.syn
+    client, server = (state_text(before[side], _STATE_CELLS, midstream=found) for side in Side)
     return client, server

@@ -12,7 +12,7 @@ from tcpviz.core.halfconn import End
 from tcpviz.core.segment import scope_text
 from tcpviz.core.watch import Watch
 from tcpviz.sources.feed import FeedStatus
-from tcpviz.views import numbers
+from tcpviz.views import numbers, roles
 from tcpviz.views.spans import clean, text_width
 from tcpviz.views.verdict import crowd_sentence, verdict
 
@@ -126,8 +126,13 @@ def closing_lines(
     return lines
 
 
-def state_cell(end: End) -> str:
-    """A state in the table: ``~`` before it where it is inferred, ``?`` behind if unknown."""
+def state_cell(c: Connection, end: End) -> str:
+    """A state in the table: ``~`` before it where it is inferred, ``?`` behind if unknown.
+
+    ``unknown`` where nothing at all is known of the end.
+    """
+    if roles.says_nothing(end.claim, midstream=c.midstream):
+        return "unknown"
     before, after = {"seen": ("", ""), "inferred": ("~", ""), "unknown": ("", "?")}[
         end.claim.certainty.value
     ]
@@ -140,8 +145,8 @@ def _cells(c: Connection, origin: int, now_ns: int) -> tuple[str, ...]:
         str(c.client.endpoint),
         str(c.server.endpoint),
         scope_text(c.key.scope),
-        state_cell(c.client),
-        state_cell(c.server),
+        state_cell(c, c.client),
+        state_cell(c, c.server),
         str(c.phase),
         numbers.seconds(c.first_ns - origin, decimals=3),
         numbers.duration(c.last_ns - c.first_ns),

@@ -12,7 +12,7 @@ from tcpviz.ui.session import Session
 from tcpviz.views import points, roles
 from tcpviz.views.hand_words import held_time
 from tcpviz.views.ladder_canvas import ascii_line
-from tcpviz.views.numbers import count, plural, seconds, size, thousands
+from tcpviz.views.numbers import apart, count, plural, seconds, size, thousands
 from tcpviz.views.spans import Line, Span, clean, fit, fit_text, line, text_width, width
 from tcpviz.words import _, counted
 
@@ -134,7 +134,7 @@ def _mode(session: Session, glyphs: Glyphs) -> Item:
 def _counters(session: Session) -> list[Item]:
     feed = session.feed.status
     frames = counted(feed.frames, "frame")
-    items = [Item(30, frames.replace(str(feed.frames), thousands(feed.frames)))]
+    items = [Item(30, apart(frames, feed.frames))]
     if feed.dropped:
         items.append(Item(90, _("{n} DROPPED").format(n=thousands(feed.dropped)), "", BAR_ALARM))
     elif session.live and not session.story:

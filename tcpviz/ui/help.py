@@ -88,7 +88,7 @@ def _signs(ascii_only: bool) -> list[Part]:
                     "where it disagrees",
                 ),
                 (
-                    (Span(_("syn q {queue} ").format(queue="1/128").strip(), r.SERVER),),
+                    (Span(_("syn q {queue} ").format(queue="1/129").strip(), r.SERVER),),
                     "the listener: connections in SYN-RECEIVED, and those that wait for accept() "
                     "(acc q), each with its limit",
                 ),
@@ -106,7 +106,7 @@ def _signs(ascii_only: bool) -> list[Part]:
                     "a run of data folded to one line: Enter, f or a click opens it",
                 ),
                 (
-                    (Span("~ 2.3 s ~" if ascii_only else "… 2.3 s …", r.TIME),),
+                    (Span(": 2.3 s :" if ascii_only else "⋯ 2.3 s ⋯", r.TIME),),
                     "to scale (T): so long nothing happened",
                 ),
                 (

@@ -21,6 +21,7 @@ from tcpviz.ui.session import Session
 from tcpviz.ui.sheet import CLOSING, SheetScreen, bindings
 from tcpviz.ui.words import wrap
 from tcpviz.views import roles, troubles
+from tcpviz.views.numbers import apart, thousands
 from tcpviz.views.spans import Line, Span, fit, line
 from tcpviz.views.verdict import TONES
 from tcpviz.words import _, counted
@@ -212,10 +213,11 @@ class TroublesScreen(SheetScreen):
     def lines(self, cells: int, rows: int) -> list[Line]:
         judge, found = self.judge, self.found
         self._keep_chosen()
-        said = _("in {connections}").format(connections=counted(judge.count, "connection"))
+        all_of_them = apart(counted(judge.count, "connection"), judge.count)
+        said = _("in {connections}").format(connections=all_of_them)
         if not judge.complete:
             said = _("{judged} of {connections} judged").format(
-                judged=judge.judged, connections=counted(judge.count, "connection")
+                judged=thousands(judge.judged), connections=all_of_them
             )
         lines = [line(Span(f" {_(_TITLE)} ", roles.TITLE), Span(said, roles.DIM)), ()]
         if not found:

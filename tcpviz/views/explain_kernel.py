@@ -10,6 +10,7 @@ from tcpviz.core.segment import Endpoint
 from tcpviz.core.states import State
 from tcpviz.core.timeline import Step
 from tcpviz.views.explain_fill import Fill
+from tcpviz.views.kernel_words import accept_limit
 from tcpviz.views.spans import clean
 from tcpviz.words import _, counted, listed
 
@@ -54,7 +55,7 @@ def _socket(sock: KernelSocket, fill: Fill) -> str:
     parts = [fill(_("{who} is in {state}"), sock.side, state=sock.state)]
     if sock.state is State.LISTEN and sock.send_queue:
         queue = _("accept queue {length} of {limit}")
-        parts.append(queue.format(length=sock.recv_queue, limit=sock.send_queue))
+        parts.append(queue.format(length=sock.recv_queue, limit=accept_limit(sock.send_queue)))
     elif sock.recv_queue or sock.send_queue:
         queues = _("{unread} bytes unread, {unacked} not acknowledged")
         parts.append(queues.format(unread=sock.recv_queue, unacked=sock.send_queue))

@@ -46,9 +46,9 @@ STATES: Final[dict[State, StateText]] = {
         "long as the queue has room.",
         "A SYN makes a half-open connection; close() ends listening. It has no timer.",
         "3.10.7.2",
-        "Two queues: half-open ones (SYN queue) and complete ones (accept queue, limit is the "
-        "smaller of listen()'s backlog and somaxconn). If full: the last ACK is ignored, or "
-        "a RST with tcp_abort_on_overflow; SYN cookies if the SYN queue is full.",
+        "Two queues: half-open ones (SYN queue) and complete ones (accept queue, limit is one "
+        "more than the smaller of listen()'s backlog and somaxconn). If full: the last ACK is "
+        "ignored, or a RST with tcp_abort_on_overflow; SYN cookies if the SYN queue is full.",
     ),
     State.SYN_SENT: StateText(
         "A client has sent its SYN and awaits the answer.",

@@ -74,15 +74,20 @@ def timer_text(socket: KernelSocket, passed_ns: int = 0, *, short: bool = False)
     return _(words[1 if short else 0]).format(left=f"{left / 1000:.1f} s", state=socket.state)
 
 
-def queues_text(listener: KernelSocket, *, short: bool = False) -> str:
-    """``syn queue 1/128  accept queue 0/128``, as lengths and limits.
+def accept_limit(backlog: int) -> int:
+    """How many may wait for accept(): one more than listen() was told.
 
-    The accept queue takes one more than listen() was told (net/core/sock.h,
-    sk_acceptq_is_full()), so it may show 2/1.
+    ``sk_acceptq_is_full()`` in include/net/sock.h. Told so everywhere, or a full queue would
+    stand at 2 of 1.
     """
+    return backlog + 1
+
+
+def queues_text(listener: KernelSocket, *, short: bool = False) -> str:
+    """``syn queue 1/129  accept queue 0/129``, as lengths and limits."""
     syn = listener.syn_queue
     limit = "" if listener.syn_limit is None else f"/{listener.syn_limit}"
-    accept = f"{listener.recv_queue}/{listener.send_queue}"
+    accept = f"{listener.recv_queue}/{accept_limit(listener.send_queue)}"
     if short:
         head = "" if syn is None else _("syn q {queue} ").format(queue=f"{syn}{limit}")
         return head + _("acc q {queue}").format(queue=accept)
@@ -145,7 +150,7 @@ def listener_span(reading: KernelReading, server: Endpoint | None, cells: int) -
         return Span("")
     said = (queues_text(listener), queues_text(listener, short=True))
     syns, most = listener.syn_queue, listener.syn_limit
-    full = listener.recv_queue > listener.send_queue or (
+    full = listener.recv_queue >= accept_limit(listener.send_queue) or (
         syns is not None and most is not None and syns >= most > 0
     )
     waiting = bool(listener.recv_queue or syns)

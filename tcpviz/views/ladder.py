@@ -313,6 +313,7 @@ class Ladder:
             tip,
             end,
             travelled,
+            midstream=self._build.midstream,
         )
         draw_row(canvas, row, pen)
         if self.queue_lane(width):
@@ -330,7 +331,7 @@ class Ladder:
         where = layout(LEAST, 0, 0)
         pen = Pen(
             where, self.settings.notation, self._build.fins, False, False, cursor, -1,
-            self._build.next,
+            self._build.next, midstream=self._build.midstream,
         )  # fmt: skip
         draw_row(canvas, row, pen)
         return fit(canvas.line(self.settings.ascii_only), width)
@@ -410,7 +411,14 @@ class Ladder:
         queues = build.queues if self.queue_lane(width) else None
         where = self.layout(width)
         return Head(
-            where, width, title, names, (build.client, build.server), queues, settings.ascii_only
+            where,
+            width,
+            title,
+            names,
+            (build.client, build.server),
+            queues,
+            settings.ascii_only,
+            build.midstream,
         )
 
     def _claims_at(self, cursor: int | None) -> dict[Side, Claim | None]:

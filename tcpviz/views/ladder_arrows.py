@@ -34,7 +34,7 @@ class Pen:
     of the chart's next row. ``travelled`` tells of a segment on its way which part
     of the way it has come by now, 0 to 1 (``None``: nobody knows).
     ``flipped``: the client's lifeline is the right one; ``prefix`` goes before labels;
-    ``role`` is everybody's instead of the segment's own.
+    ``role`` is everybody's instead of the segment's own; ``midstream``: no SYN was seen.
     """
 
     layout: Layout
@@ -49,6 +49,7 @@ class Pen:
     flipped: bool = False
     prefix: str = ""
     role: str = ""
+    midstream: bool = False
 
     def rightward(self, side: Side | None) -> bool:
         """Whether what this side sends goes from left to right."""

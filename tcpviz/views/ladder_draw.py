@@ -150,7 +150,7 @@ def _fold(canvas: Canvas, row: Row, pen: Pen) -> None:
 def _break(canvas: Canvas, row: Row, pen: Pen) -> None:
     """To scale, but for this: time in which nothing happened, and how much of it."""
     layout = pen.layout
-    text = f" … {duration(row.silence_ns)} … "
+    text = f" ⋯ {duration(row.silence_ns)} ⋯ "
     if len(text) > layout.arrows:
         text = fit_text(text.strip(), layout.arrows)
     canvas.put(layout.first + (layout.arrows - text_width(text)) // 2, text, roles.TIME)
@@ -169,10 +169,10 @@ def _states(
         claim = now[side]
         if claim is None or not (side in changed or row.shown):
             continue
-        text = state_text(claim, layout.state)
+        text = state_text(claim, layout.state, midstream=pen.midstream)
         role = roles.of_certainty(claim.certainty)
         if side is Side.CLIENT:
-            canvas.put(layout.state_left + layout.state - len(text), text, role)
+            canvas.put(layout.state_left + layout.state - text_width(text), text, role)
         else:
             canvas.put(layout.state_right, text, role)
 

@@ -28,6 +28,7 @@ class Head:
                 the lane of ``queues``
     ``title``   over the times; ``names`` and ``ends`` of client and server (empty, ``None``:
                 not known)
+    ``midstream``  no SYN was seen
     """
 
     layout: Layout
@@ -37,6 +38,7 @@ class Head:
     ends: tuple[Endpoint | None, Endpoint | None]
     queues: Queues | None
     ascii_only: bool
+    midstream: bool = False
 
 
 def header(head: Head, now: Mapping[Side, Claim | None]) -> list[Line]:
@@ -69,8 +71,9 @@ def header(head: Head, now: Mapping[Side, Claim | None]) -> list[Line]:
         claim = now.get(side)
         if claim is None:
             continue
-        state = state_text(claim, max(half, 8))
-        at = max(min(line - len(state) // 2, high - len(state)), low)
+        state = state_text(claim, max(half, 8), midstream=head.midstream)
+        size = text_width(state)
+        at = max(min(line - size // 2, high - size), low)
         states.put(at, state, roles.of_certainty(claim.certainty))
     if where.gutter:
         canvas.put(where.gutter_at + where.gutter - text_width(head.title), head.title, roles.TITLE)

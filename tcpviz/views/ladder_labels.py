@@ -56,8 +56,14 @@ SHORT_STATES: Final[dict[State, str]] = {
 """The states in at most eight cells."""
 
 
-def state_text(claim: Claim, cells: int) -> str:
-    """A state in at most ``cells``: ``ESTABLISHED``, inferred ``~ESTAB``, unknown ``ESTAB?``."""
+def state_text(claim: Claim, cells: int, *, midstream: bool = False) -> str:
+    """A state in at most ``cells``: ``ESTABLISHED``, inferred ``~ESTAB``, unknown ``ESTAB?``.
+
+    ``unknown`` (or ``?``) for an end of which nothing is known.
+    """
+    if roles.says_nothing(claim, midstream=midstream):
+        unknown = _("unknown")
+        return unknown if text_width(unknown) <= cells else "?"[:cells]
     full, short = str(claim.state), SHORT_STATES[claim.state]
     medium = full if len(full) <= 10 else short
     for name in (full, medium, short):

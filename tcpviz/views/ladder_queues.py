@@ -42,10 +42,10 @@ def draw_queues(canvas: Canvas, row: Row, width: int) -> None:
         (now.syn, None if before is None else before.syn, now.syn_limit, _SYN + 1),
         (now.accept, None if before is None else before.accept, now.accept_limit, _ACCEPT),
     )
-    for place, (length, was, limit, right) in enumerate(lanes):
+    for length, was, limit, right in lanes:
         if length is None:
             continue
-        full = limit is not None and (length >= limit > 0 if not place else length > limit)
+        full = limit is not None and length >= limit > 0
         role = roles.MARK_BAD if full else roles.SERVER if length else roles.DIM
         text = str(length) if told or length != was else "┃" if length else ""
         canvas.put(width - right - len(text), text, role)

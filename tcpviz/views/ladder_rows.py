@@ -18,7 +18,7 @@ from tcpviz.core.segment import Endpoint, Segment
 from tcpviz.core.timeline import Step, StepKind
 from tcpviz.views import hand_words, roles
 from tcpviz.views.held_time import HeldTime
-from tcpviz.views.kernel_words import listener_of
+from tcpviz.views.kernel_words import accept_limit, listener_of
 from tcpviz.views.ladder_parts import Band, Bar, Flight, Queues, Row, RowKind
 from tcpviz.views.ladder_says import said_of
 
@@ -85,6 +85,7 @@ class RowBuilder:
     held: HeldTime = field(default_factory=HeldTime)
     stale_from: int = 0
     queues: Queues | None = None
+    midstream: bool = False
     _origin_step: int | None = None
     _claims: dict[Side, Claim] = field(default_factory=dict)
     _flights: tuple[Flight, ...] = ()
@@ -145,7 +146,10 @@ class RowBuilder:
         if listener is None:
             return
         self.queues = Queues(
-            listener.syn_queue, listener.syn_limit, listener.recv_queue, listener.send_queue
+            listener.syn_queue,
+            listener.syn_limit,
+            listener.recv_queue,
+            accept_limit(listener.send_queue),
         )
         if self.rows:
             self.rows[-1].queues = self.queues
@@ -280,6 +284,9 @@ class RowBuilder:
         if self.client is None or self.server is None:
             ends = (segment.src, segment.dst)
             self.client, self.server = ends if side is Side.CLIENT else (ends[1], ends[0])
+            self.midstream = not segment.syn
+        elif segment.syn:  # captured behind what it began
+            self.midstream = False
         if segment.fin and side not in self.fins and step.kind is not StepKind.ARRIVED:
             letter = "N" if self.fins else "M"
             self.fins[side] = (step.index, step.relative[0] + segment.payload_len, letter)

@@ -8,6 +8,7 @@ from tcpviz.core.host import Host
 from tcpviz.core.hosts import HostSocket
 from tcpviz.core.records import KernelReading, KernelSocket
 from tcpviz.core.states import State
+from tcpviz.views.kernel_words import accept_limit
 from tcpviz.views.numbers import duration
 from tcpviz.views.spans import clean
 from tcpviz.words import _
@@ -73,9 +74,9 @@ def listener(sock: HostSocket) -> str:
 
 
 def _accepting(waiting: int, backlog: int) -> str:
-    # It holds one more than listen()'s backlog (sk_acceptq_is_full() in include/net/sock.h).
-    queue = _("{n} wait for accept(), of {limit} that may").format(n=waiting, limit=backlog + 1)
-    return queue + (_(": FULL, further ones are dropped") if waiting > backlog else "")
+    limit = accept_limit(backlog)
+    queue = _("{n} wait for accept(), of {limit} that may").format(n=waiting, limit=limit)
+    return queue + (_(": FULL, further ones are dropped") if waiting >= limit else "")
 
 
 def _of_scenario(sock: KernelSocket) -> str:
@@ -88,4 +89,4 @@ def _of_scenario(sock: KernelSocket) -> str:
 
 
 def _fullest(sock: HostSocket) -> tuple[float, int, str]:
-    return (-sock.recv_queue / (sock.send_queue + 1), sock.local.port, sock.local.addr)
+    return (-sock.recv_queue / accept_limit(sock.send_queue), sock.local.port, sock.local.addr)

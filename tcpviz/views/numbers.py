@@ -61,6 +61,11 @@ def thousands(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
+def apart(text: str, number: int) -> str:
+    """``text``, in which ``number`` was counted, with gaps in it: ``1 556 frames``."""
+    return text.replace(str(number), thousands(number), 1)
+
+
 def short_duration(ns: int) -> str:
     """The same in at most six characters, for narrow columns: ``12.3µs``, ``4m10s``, ``3d4h``."""
     text = duration(ns).replace(" ", "")

@@ -13,8 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tcpviz.core.claims import Certainty
+from tcpviz.core.claims import Certainty, Claim
 from tcpviz.core.records import Side
+from tcpviz.core.states import State
 
 TEXT: Final = "text"
 DIM: Final = "dim"
@@ -133,3 +134,11 @@ def of_side(side: Side) -> str:
 def of_certainty(certainty: Certainty) -> str:
     """The role of a state's name by how it is known."""
     return certainty.value
+
+
+def says_nothing(claim: Claim, *, midstream: bool) -> bool:
+    """Whether a claim stands only for want of any word from its end.
+
+    Of a connection found in ``midstream`` there never was a listener to be guessed at.
+    """
+    return midstream and claim.certainty is Certainty.UNKNOWN and claim.state is State.LISTEN

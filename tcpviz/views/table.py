@@ -272,7 +272,7 @@ def _cell(connection: Connection, name: str, cells: int, now_ns: int) -> tuple[s
         return endpoint_text(c.server.endpoint, cells), roles.SERVER
     if name in ("client_state", "server_state"):
         claim = (c.client if name == "client_state" else c.server).claim
-        return state_text(claim, cells), roles.of_certainty(claim.certainty)
+        return state_text(claim, cells, midstream=c.midstream), roles.of_certainty(claim.certainty)
     if name == "phase":
         return phase_text(c.phase), BAND_ROLES[c.phase.name]
     if name == "process":

@@ -119,7 +119,7 @@ def test_segments_that_fit_are_printed_a_line_each(
     lines = [line for line in out.splitlines() if "RST,ACK" in line]
     # By the capture's beginning, not the first line's.
     assert [line.split()[:2] for line in lines] == [["82.326100", "#1"], ["1532.629459", "#2"]]
-    assert (code, err) == (0, "tcpviz: 2 of 1556 steps fit\n")
+    assert (code, err) == (0, "tcpviz: 2 of 1556 segments printed\n")
     code, out, err = run(capsys, "read", file, "--segments", "mark:duplicate_ack>63", "--json")
     assert code == 2
     code, out, err = run(capsys, "read", file, "--segments", "remark:sack id:1", "--json")

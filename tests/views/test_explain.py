@@ -348,7 +348,7 @@ def test_the_kernel_agrees():
     text = explain_text(step(StepKind.KERNEL, None, reading=reading))
     assert "the client is in TIME-WAIT, 57.3 s of TIME-WAIT left" in text
     assert "the server has no socket" in text
-    assert "accept queue 1 of 128" in text
+    assert "accept queue 1 of 129" in text
     talk = Talk(A, B).handshake()
     own = explain_text(step(StepKind.KERNEL, None, reading=reading), talk.connection)
     assert "as the segments showed" in own

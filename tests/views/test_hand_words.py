@@ -276,9 +276,9 @@ def test_queues_with_their_limits_and_trouble_when_they_are_full() -> None:
         span = listener_span(reading(listener), SERVER, 60)
         return span.text, span.role
 
-    assert said(0, 0) == ("syn queue 0/2  accept queue 0/1", roles.TIME)
+    assert said(0, 0) == ("syn queue 0/2  accept queue 0/2", roles.TIME)
     assert said(0, 1)[1] == roles.SERVER
-    assert said(2, 0) == ("syn queue 0/2  accept queue 2/1", roles.MARK_BAD)
+    assert said(2, 0) == ("syn queue 0/2  accept queue 2/2", roles.MARK_BAD)
     assert said(0, 2)[1] == roles.MARK_BAD
     assert listener_span(reading(), SERVER, 60).text == ""
 

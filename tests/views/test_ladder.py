@@ -165,6 +165,16 @@ def test_states_are_written_on_the_side_that_moved_with_their_certainty() -> Non
     assert any(s.role == roles.UNKNOWN and "LISTEN?" in s.text for s in spans)
 
 
+def test_of_the_other_end_of_what_is_found_in_midstream_nothing_is_known() -> None:
+    w = World()
+    w.client("A")
+    lines = [line.split() for line in text(w.ladder(), 100)]
+    assert lines[-1][-1] == "unknown"
+    assert "LISTEN?" not in " ".join(map(" ".join, lines))
+    w.server("PA", 5)
+    assert text(w.ladder(), 100)[-1].split()[-1] == "~ESTABLISHED"
+
+
 def test_a_lost_segment_ends_in_the_middle_with_a_cross() -> None:
     w = World()
     syn = w.segment(C, "S")
