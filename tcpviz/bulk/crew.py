@@ -59,7 +59,9 @@ class _Hand(Generic[T, R]):
     def __init__(self, module: str, files: Sequence[int]) -> None:
         root = str(Path(tcpviz.__file__).resolve().parent.parent)
         # The current folder may be anybody's: what we need of it is in one of the others.
-        path = [each for each in sys.path if each not in ("", str(Path.cwd()), root)] + [root]
+        path = [each for each in sys.path if each not in ("", str(Path.cwd()), root)]
+        # Nor another tcpviz: what is pickled here has to be ours there.
+        path = [each for each in path if not Path(each, "tcpviz").is_dir()] + [root]
         command = [sys.executable, "-I", "-S", "-c", _START.format(path=path, module=module)]
         command += ["helps", str(os.getpid())]  # for those who look at the list of processes
         self._process = subprocess.Popen(  # noqa: S603 - ourselves

@@ -160,6 +160,19 @@ def test_it_neither_hears_ctrl_c_nor_says_anything(
     assert capfd.readouterr() == ("", "")
 
 
+def test_another_tcpviz_on_the_path_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the one that is installed, beside the one that runs."""
+    (tmp_path / "tcpviz").mkdir()
+    (tmp_path / "tcpviz" / "__init__.py").write_text("raise SystemExit\n")
+    monkeypatch.setattr(sys, "path", [str(ROOT), str(tmp_path), *sys.path])
+    with closing(crew_of(ours, most=1)) as made:
+        made.add(7, 1)
+        until(made, lambda: done(made) == 1 or not made.pids)
+        assert made.pids
+
+
 _PARENT = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
