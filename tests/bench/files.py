@@ -200,14 +200,14 @@ def beside(name: str, path: Path, goals: dict[str, str], share_s: float) -> None
         give(_row(name, peer, goals[peer], found, short=False))
 
 
-def sent(path: Path, share_s: float) -> None:
-    """What kernels really sent, as far as the programs for it are there."""
-    for name, (capture, programs) in traffic.SENT.items():
+def sent(path: Path, packets: int, share_s: float) -> None:
+    """What kernels really sent, as far as the programs for it are there; about so many packets."""
+    for name, (capture, part, programs) in traffic.SENT.items():
         say(f"files: traffic of {name}")
         reason, count = traffic.missing(*programs), 0
         if not reason:
             try:
-                count = capture(path)
+                count = capture(path, int(part * packets))
                 reason = "" if count else "nothing was captured"
             except subprocess.CalledProcessError as error:
                 reason = f"{' '.join(map(str, error.cmd))} ended with {error.returncode}"
@@ -288,7 +288,7 @@ def main() -> int:
             return 0
         path = folder / "bench.pcap"
         if options.sent:
-            sent(path, 2 * options.share)
+            sent(path, options.packets, 2 * options.share)
             return 0
         say("files: making visits, as of a web server")
         count = generate.visits(path, options.visits)
@@ -317,7 +317,7 @@ def main() -> int:
         compare(f"{many(count)} packets in one flow", path,
                 {TSHARK: "0.06", TCPTRACE: "near 1", ARGUS: "", CAPINFOS: ""}, options.share,
                 short=True)  # fmt: skip
-        sent(path, 2 * options.share)
+        sent(path, options.packets, 2 * options.share)
     return 0
 
 

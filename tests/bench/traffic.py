@@ -22,7 +22,7 @@ from tests.bench.live import HERE, ROOT, SPACE, THERE, wire
 ELSEWHERE = f"{SPACE}b"
 """The client's namespace, where packets are dropped: nobody else's filters are touched."""
 
-_FILTERS = "nft or iptables"
+BRIDGE = f"{HERE[:-1]}c"
 _PORTS = "20000 22499"
 """The client's, few, so that they are used again within seconds as others are within minutes."""
 
@@ -47,14 +47,10 @@ QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 def missing(*programs: str) -> str:
-    """What is not there, in a few words; empty if nothing. ``"one or other"`` takes either."""
+    """What is not there, in a few words; empty if nothing."""
     if os.geteuid() != 0:
         return "needs root"
-    gone = [
-        name
-        for name in ("ip", "tcpdump", *programs)
-        if not any(shutil.which(each) for each in name.split(" or "))
-    ]
+    gone = [name for name in ("ip", "tcpdump", *programs) if shutil.which(name) is None]
     return f"{', '.join(gone)} not installed" if gone else ""
 
 
@@ -69,51 +65,54 @@ def _addresses() -> None:
 
 @contextlib.contextmanager
 def _lossy(lost: float) -> Iterator[list[str]]:
-    """The near end goes into a namespace, too, and each end drops that share of what reaches it.
+    """The near end goes into a namespace, too, behind a bridge; each end loses ``lost`` of all.
 
-    Yields the words that run a program there. What is dropped was captured before, and then is
-    sent again; packets are no larger than on a wire.
+    Yields the words that run a program there. Half of what the near end loses is dropped before it
+    comes to the bridge, where it is captured; what the filter drops that a sender has itself would
+    be told to it, and be no loss. Packets are no larger than on a wire.
     """
     inside = ["ip", "netns", "exec", ELSEWHERE]
     subprocess.run(["ip", "netns", "add", ELSEWHERE], check=True)
     try:
         for words in (
             ["ip", "link", "set", HERE, "netns", ELSEWHERE],
-            ["ip", "-n", ELSEWHERE, "addr", "add", "10.77.0.1/24", "dev", HERE],
-            ["ip", "-n", ELSEWHERE, "link", "set", HERE, "up", "gso_max_segs", "1"],
+            ["ip", "-n", ELSEWHERE, "link", "add", BRIDGE, "type", "bridge"],
+            ["ip", "-n", ELSEWHERE, "link", "set", HERE, "master", BRIDGE, "up"],
+            ["ip", "-n", ELSEWHERE, "addr", "add", "10.77.0.1/24", "dev", BRIDGE],
+            ["ip", "-n", ELSEWHERE, "link", "set", BRIDGE, "up", "gso_max_segs", "1"],
             [*inside, "sh", "-c", f"echo {_PORTS} > /proc/sys/net/ipv4/ip_local_port_range"],
             ["ip", "-n", SPACE, "addr", "add", "10.77.0.2/24", "dev", THERE],
             ["ip", "-n", SPACE, "link", "set", THERE, "gso_max_segs", "1"],
-            *([["ip", "netns", "exec", SPACE, *_dropping(lost)]] if lost else ()),
-            *([[*inside, *_dropping(lost)]] if lost else ()),
         ):
-            subprocess.run(words, check=True, stderr=subprocess.DEVNULL)
+            subprocess.run(words, check=True)
+        if lost:
+            subprocess.run(["ip", "netns", "exec", SPACE, *_dropping(lost)], check=True)
+            subprocess.run([*inside, *_dropping(lost / 2)], check=True)
+            subprocess.run([*inside, *_dropping(lost / 2, HERE)], check=True)
         yield inside
     finally:
         subprocess.run(["ip", "netns", "del", ELSEWHERE], check=False, **QUIET)
 
 
-def _dropping(lost: float) -> list[str]:
-    """What drops a share of all that comes in, by whichever filter is there."""
-    if shutil.which("nft"):
-        chance = f"numgen random mod 1000 < {round(1000 * lost)} drop"
-        hook = "{ type filter hook input priority 0; }"
-        rules = f"add table inet bench; add chain inet bench coming {hook}; "
-        return ["nft", f"{rules}add rule inet bench coming {chance}"]
-    each = ["-m", "statistic", "--mode", "random", "--probability", str(lost)]
-    return ["iptables", "-A", "INPUT", *each, "-j", "DROP"]
+def _dropping(lost: float, device: str = "") -> list[str]:
+    """What drops a share of all that is for this host, or of all that comes to a device."""
+    kind, where = ("netdev", f"ingress device {device}") if device else ("inet", "input")
+    hook = f"{{ type filter hook {where} priority 0; }}"
+    begin = f"add table {kind} bench; add chain {kind} bench coming {hook}"
+    chance = f"numgen random mod 10000 < {round(10_000 * lost)} drop"
+    return ["nft", f"{begin}; add rule {kind} bench coming {chance}"]
 
 
 def _captured(
-    path: Path, server: list[str], client: list[str], inside: list[str] | None = None, most: int = 0
+    path: Path, server: list[str], client: list[str], most: int, inside: list[str] | None = None
 ) -> int:
-    """Run both while tcpdump writes ``path``; returns the number of packets.
+    """Run both while tcpdump writes ``path``; returns the number of packets, ``most`` at most.
 
-    ``inside``: words before the client's, and tcpdump's; so many packets at ``most``.
+    ``inside``: words before the client's, and tcpdump's.
     """
-    before = inside or []
-    dump = ["tcpdump", "-i", HERE, "-s", "96", "-B", "65536", "-Z", "root", "-w", str(path)]
-    dump += [*(["-c", str(most)] if most else ()), "tcp"]
+    before, seen = inside or [], BRIDGE if inside else HERE
+    dump = ["tcpdump", "-i", seen, "-s", "96", "-B", "65536", "-Z", "root", "-w", str(path)]
+    dump += ["-c", str(most), "tcp"]
     serve = ["ip", "netns", "exec", SPACE, *server]
     with (
         subprocess.Popen(serve, **QUIET) as serving,
@@ -155,40 +154,44 @@ def _site(keep: int = 1) -> Iterator[tuple[Path, list[str]]]:
         yield folder, ["nginx", "-p", name, "-c", str(folder / "nginx.conf")]
 
 
-def web(path: Path, seconds: int = 5, together: int = 200) -> int:
+def web(path: Path, most: int, seconds: int = 5, together: int = 200) -> int:
     """nginx, and wrk that opens a new connection for each request; the number of packets."""
     with wire(), _site() as (_, server):
         _addresses()
         wrk = ["wrk", "-t1", f"-c{together}", f"-d{seconds}s", "http://10.77.0.2:8077/"]
-        return _captured(path, server, wrk)
+        return _captured(path, server, wrk, most)
 
 
-def lossy(path: Path, seconds: int = 10, most: int = 250_000) -> int:
-    """The same with answers of 200 to 160 000 bytes, each end losing 2 % of what comes to it."""
+def lossy(path: Path, most: int, seconds: int = 10) -> int:
+    """The same with answers of 200 to 160 000 bytes, 2 % being lost in each direction."""
     with wire(), _lossy(0.02) as inside, _site() as (folder, server):
         wrk = ["wrk", "-t1", "-c100", f"-d{seconds}s", "-s", str(folder / "any.lua")]
-        return _captured(path, server, [*wrk, "http://10.77.0.2:8077/"], inside, most)
+        return _captured(path, server, [*wrk, "http://10.77.0.2:8077/"], most, inside)
 
 
-def slow(path: Path, seconds: int = 10, most: int = 250_000) -> int:
+def slow(path: Path, most: int, seconds: int = 10) -> int:
     """nginx, and readers that are too slow for it, nothing being lost; the number of packets."""
     with wire(), _lossy(0) as inside, _site() as (_, server):
         read = [sys.executable, "-m", "tests.bench.readers", "10.77.0.2", "8077", str(seconds)]
-        return _captured(path, server, read, inside, most)
+        return _captured(path, server, read, most, inside)
 
 
-def bulk(path: Path, seconds: int = 3) -> int:
+def bulk(path: Path, most: int, seconds: int = 3) -> int:
     """iperf3, one connection at full speed beside its control connection."""
     with wire():
         _addresses()
         server = ["iperf3", "-s", "-1", "-B", "10.77.0.2"]
-        return _captured(path, server, ["iperf3", "-c", "10.77.0.2", "-t", str(seconds)])
+        client = ["iperf3", "-c", "10.77.0.2", "-t", str(seconds)]
+        return _captured(path, server, client, most)
 
 
 SENT = {
-    "nginx and wrk": (web, ("nginx", "wrk")),
-    "nginx and wrk, 2 % lost": (lossy, ("nginx", "wrk", _FILTERS)),
-    "nginx and slow readers": (slow, ("nginx",)),
-    "iperf3": (bulk, ("iperf3",)),
+    "nginx and wrk": (web, 4.0, ("nginx", "wrk")),
+    "nginx and wrk, 2 % lost": (lossy, 0.25, ("nginx", "wrk", "nft")),
+    "nginx and slow readers": (slow, 0.25, ("nginx",)),
+    "iperf3": (bulk, 1.0, ("iperf3",)),
 }
-"""What there is: who makes it, and which programs that takes."""
+"""What there is: who makes it, how many packets beside other files' at most, and what that needs.
+
+Where much has to be followed fewer packets tell as much.
+"""
