@@ -104,6 +104,10 @@ class Spool:
         self.size = at + len(data)
         return at
 
+    def in_memory(self) -> bytes | None:
+        """All of it; ``None`` where it lies in a file."""
+        return bytes(self._head) if self._file is None else None
+
     def _begin(self) -> None:
         made = unnamed()
         if self.limit is None:

@@ -27,6 +27,8 @@ from tcpviz.bulk.segments.reading import Unsuited
 from tcpviz.bulk.segments.windows import ROW_BYTES, Windows
 from tcpviz.bulk.tables import forerun, growing
 from tcpviz.bulk.tables.growing import Growing, Snapshot
+from tcpviz.sources import spool
+from tcpviz.wire.decoder import Decoder
 from tcpviz.wire.frame import Frame
 from tests.bench import losses
 from tests.bench.generate import visits
@@ -39,6 +41,9 @@ from tests.bulk.written import pcap, said
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
 GIGABYTE = 1 << 30
+
+COMMENT = ((1, b"seen"),)
+"""An option of a packet: what has one is read by itself, and kept as it cannot be read again."""
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +110,12 @@ class Heard:
 def compared(path: Path) -> Heard:
     heard = Heard(path)
     try:
-        assert differences(path, heard.run().building) == []
+        latest = heard.run()
+        columns = latest.reading.columns
+        # What was read there is read again here: each segment, whatever block it was in.
+        again = [one.seq for one in latest.reading.segments(range(columns.count), Decoder())]
+        assert again == columns.array["seq"][: columns.count].tolist()
+        assert differences(path, latest.building) == []
     finally:
         heard.close()
     return heard
@@ -156,6 +166,7 @@ def six(frames: list[Frame]) -> list[Frame]:
     "make",
     [
         pytest.param(variants.pcapng, id="pcapng"),
+        pytest.param(lambda frames: variants.pcapng(frames, options=COMMENT), id="comments"),
         pytest.param(lambda frames: variants.pcap(six(frames)), id="IPv6"),
         pytest.param(lambda frames: variants.pcap(variants.fragmented(frames)), id="fragments"),
         pytest.param(lambda frames: variants.pcapng(frames) + bytes(9), id="damaged"),
@@ -166,6 +177,19 @@ def test_so_is_what_is_not_of_the_plainest_kind(tmp_path: Path, make: Callable[.
     visits(plain, 60, odd=0.1)
     path.write_bytes(make(frames_of(plain)))
     assert compared(path).handed_over
+
+
+def test_what_is_kept_in_a_file_is_not_handed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, path = tmp_path / "visits", tmp_path / "capture"
+    visits(plain, 60, odd=0.1)
+    path.write_bytes(variants.pcapng(frames_of(plain), options=COMMENT))
+    monkeypatch.setattr(spool, "IN_MEMORY", 10)
+    heard = compared(path)
+    assert not heard.handed_over
+    assert heard.ahead is not None
+    assert heard.ahead.pid is None
 
 
 def test_tables_come_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

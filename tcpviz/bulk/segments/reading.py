@@ -166,6 +166,16 @@ class Reading:
         """Whether it keeps more of what it has read than columns, and counts."""
         return bool(self.gaps or self.columns.kept or self._spool.size)
 
+    @property
+    def kept(self) -> bytes | None:
+        """The bytes of frames that cannot be read again as they are; ``None``: too many to give."""
+        return self._spool.in_memory()
+
+    def keep_also(self, kept: bytes) -> None:
+        """What another process has kept of the same capture, in the same places."""
+        if len(kept) > self._spool.size:
+            self._spool.append(kept[self._spool.size :])
+
     def wait_with(self, more: Callable[[], bool], idle: Callable[[], None]) -> None:
         """At the end of a plain file ask ``more`` whether there is more of it now.
 

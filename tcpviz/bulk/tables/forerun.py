@@ -115,6 +115,8 @@ class _Running(Growing):
             self._giver.give(Done(self.latest, self._stand))
 
     def _progress(self, status: FeedStatus) -> None:
+        if self._reading.kept is None:
+            raise OSError("it keeps too much for another process to take")
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + BEAT_S
             self._tell()

@@ -106,7 +106,16 @@ def _alike(one: Array, other: Array) -> bool:
 
 def _reading(reading: Reading) -> Any:
     own = {name: each for name, each in vars(reading).items() if name not in _OWN}
-    return _like_reading, (), own
+    kept = reading.kept
+    if kept is None:
+        raise OSError("what was kept lies in a file that the other process does not have")
+    return _like_reading, (), (own, kept), None, None, _with_kept
+
+
+def _with_kept(reading: Reading, given: tuple[dict[str, Any], bytes]) -> None:
+    own, kept = given
+    vars(reading).update(own)
+    reading.keep_also(kept)
 
 
 def _columns(columns: Shared) -> Any:
