@@ -127,6 +127,7 @@ def test_one_behind_the_other_on_the_same_ports(seed: int, stretches: bool) -> N
             patch.object(lengthy, "LEAST", 1),
             patch.object(buildings, "CHUNK", 1),
             patch.object(jobs, "LONG", 12),
+            patch.object(jobs, "WORTH_COLUMNS", 12),
         ):
             assert shuffled(path, seed) == []
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tcpviz.bulk.connections import jobs, skipping
+from tcpviz.core.connection import Connection
 from tests.bench import losses
 from tests.bulk.compare import built, differences
 from tests.bulk.inside import unlike
@@ -17,11 +19,17 @@ def any_of(path: Path, seed: int, count: int, most: int) -> int:
     return losses.put(path, [losses.drawn(dice, most) for _ in range(count)], dice)
 
 
+def by_columns_from(seed: int) -> int:
+    """Of two captures in one what can be is followed by a stretch's columns."""
+    return (jobs.WORTH_COLUMNS, -1 << 40)[seed % 2]
+
+
 @pytest.mark.parametrize("seed", range(1, 9))
-def test_any_connections(tmp_path: Path, seed: int) -> None:
+def test_any_connections(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """``python -m tests.bulk.test_losses FROM TO`` has more of them."""
     path = tmp_path / "losses.pcap"
     any_of(path, seed, 24, 60)
+    monkeypatch.setattr(jobs, "WORTH_COLUMNS", by_columns_from(seed))
     assert differences(path) == []
 
 
@@ -53,6 +61,33 @@ def test_of_a_reader_that_is_too_slow_hardly_anything_is_followed(tmp_path: Path
     assert differences(path, building) == []
 
 
+def test_segment_by_segment_or_by_columns_goes_by_what_is_out_of_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is short, or lost much, or both, would have the columns save nothing."""
+    dice, path = random.Random(5), tmp_path / "losses.pcap"
+    manners = [
+        losses.Manner(dice, [(200, segments * 1448)], lost=(lost, lost))
+        for segments in (100, 1500)
+        for lost in (0.002, 0.1)
+    ]
+    losses.put(path, manners, dice)
+    carried: list[int] = []
+    follow = skipping.Skipping.follow
+
+    def noted(one: skipping.Skipping) -> list[tuple[int, Connection]]:
+        opened = follow(one)
+        carried.extend(connection.client.endpoint.port for _, connection in opened)
+        return opened
+
+    monkeypatch.setattr(skipping.Skipping, "follow", noted)
+    building = built(path)
+    assert differences(path, building) == []
+    assert carried == [20_002]
+    followed = {connection.client.endpoint.port for _, connection in building.followed}
+    assert {20_001, 20_002, 20_003} <= followed
+
+
 def test_what_was_overtaken_is_not_followed(tmp_path: Path) -> None:
     """Neither ACKs nor data, nor what shows that it lacks."""
     path = tmp_path / "losses.pcap"
@@ -79,12 +114,14 @@ def test_connections_that_are_kept_alive_have_few_shapes(tmp_path: Path) -> None
 if __name__ == "__main__":
     import sys
     import tempfile
+    from unittest.mock import patch
 
     first, last = (int(word) for word in sys.argv[1:3])
     with tempfile.TemporaryDirectory() as folder:
         for number in range(first, last):
             capture = Path(folder) / "losses.pcap"
-            any_of(capture, number, 24, 60)
-            found: list[object] = list(differences(capture))
+            any_of(capture, number, *((24, 60), (6, 400))[number // 2 % 2])
+            with patch.object(jobs, "WORTH_COLUMNS", by_columns_from(number)):
+                found: list[object] = list(differences(capture))
             any_of(capture, number, 4, 300)
             print(number, *found, *unlike(capture), flush=True)

@@ -20,11 +20,12 @@ from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.shares import hands
 from tcpviz.bulk.processors import processors
-from tcpviz.bulk.segments.columns import Piece
+from tcpviz.bulk.segments.columns import Piece, rows_at
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.bulk.segments.windows import ROW_BYTES
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Gap, Unreachable
+from tcpviz.core.segment import ACK, FIN, SYN
 from tcpviz.core.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -55,7 +56,16 @@ WORTH = 10_000
 """Segments to follow that are worth another process."""
 
 LONG = 80
-"""Segments of a flow that are worth the columns of a stretch (:mod:`.skipping`)."""
+"""Segments of a flow that may be worth the columns of a stretch (:mod:`.skipping`)."""
+
+WORTH_COLUMNS = 400
+"""Segments that are, where all go on where their sender stands.
+
+By measurement the columns take 2 ms, and 0.5 us a segment; without, it is 5 us a segment.
+"""
+
+INSTEAD = 20
+"""Where one does not go on, they save no more by so many."""
 
 ONE_WAY = 1 << 16
 """Segments of a flow up to which the numbers of all may be there at once: 400 bytes each."""
@@ -93,7 +103,7 @@ class Job(NamedTuple):
 
 
 def is_long(array: Piece, rows: Array) -> bool:
-    """Whether a flow is worth the columns of a stretch.
+    """Whether a flow may be worth the columns of a stretch.
 
     They rest on what both ends have said: not those of which one end alone was captured.
     """
@@ -106,6 +116,36 @@ def is_long(array: Piece, rows: Array) -> bool:
             if (who != who[0]).any():
                 return True
     return False
+
+
+def _worth(array: Piece, flows: Sequence[Array]) -> list[bool]:
+    """Which of these flows are worth them: those in which most goes on where its sender stands.
+
+    And all of several connections, and of more than :data:`ONE_WAY` segments, which nobody follows
+    briefly.
+    """
+    worth = [len(rows) > ONE_WAY for rows in flows]
+    asked = [at for at, known in enumerate(worth) if not known and len(flows[at])]
+    if not asked:
+        return worth
+    sizes = np.array([len(flows[at]) for at in asked])
+    rows = np.concatenate([flows[at] for at in asked])
+    row, part = rows_at(array, rows), np.repeat(np.arange(len(asked)), sizes)
+    first = (np.cumsum(sizes) - sizes)[part]
+    there = (row["src"] == row["src"][first]) & (row["sport"] == row["sport"][first])
+    flags, seq = row["flags"], row["seq"]
+    other = (flags & (SYN | ACK) == SYN) & (seq != seq[first])
+    several = np.bincount(part[other], minlength=len(asked)) > 0
+    end = seq + row["length"] + (flags & FIN) + (flags >> 1 & 1)
+    order = np.argsort(2 * part + there, kind="stable")
+    part, there = part[order], there[order]
+    odd = (seq[order][1:] != end[order][:-1].astype(np.uint32)) & (there[1:] == there[:-1])
+    odd &= part[1:] == part[:-1]
+    count = np.bincount(part[1:][odd], minlength=len(asked))
+    worth_it = several | (sizes - INSTEAD * count >= WORTH_COLUMNS)
+    for at, known in zip(asked, worth_it.tolist(), strict=True):
+        worth[at] = known
+    return worth
 
 
 def _size(job: Job) -> int:
@@ -153,15 +193,19 @@ def all_done(
     short = [place for place, job in enumerate(jobs) if not (job.long or job.told or job.scopes)]
     long = [place for place, job in enumerate(jobs) if job.long and not (job.told or job.scopes)]
     copies = dict(zip(long, beside(reading, [jobs[place].rows for place in long]), strict=True))
-    # Some are long by their copies alone.
-    less = {place: each for place, each in copies.items() if each and len(each[0]) < LONG}
-    if not short and not less:
+    along, flows = {}, [jobs[place].rows for place in short]
+    left = [each[0] if each else jobs[place].rows for place, each in copies.items()]
+    for place, rows, worth in zip(long, left, _worth(reading.columns.array, left), strict=True):
+        if worth:
+            continue
+        if (each := copies[place]) is not None:
+            along[len(short)] = each[1]
+        short.append(place)
+        flows.append(rows)
+    if not short:
         return [
             done(job, reading, clock, follower, copies.get(place)) for place, job in enumerate(jobs)
         ]
-    flows = [jobs[place].rows for place in short] + [left for left, _ in less.values()]
-    along = {len(short) + at: known for at, (_, known) in enumerate(less.values())}
-    short += less
     briefly = Briefly(reading, clock, flows, along)
     known = dict(zip(short, map(briefly.follow, range(len(short))), strict=True))
     follower.segments += briefly.segments
@@ -169,7 +213,7 @@ def all_done(
     for place, job in enumerate(jobs):
         opened = known.get(place)
         if opened is None:
-            beyond = None if place in less else copies.get(place)
+            beyond = None if place in known else copies.get(place)
             opened = done(job, reading, clock, follower, beyond)
         out.append(opened)
     return out
