@@ -40,8 +40,11 @@ _BEAT_S = 0.1
 
 _SIZE = struct.Struct("=Q")  # of what comes next
 
-# As in tcpviz.sources.child.
-_START = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
+# As in tcpviz.sources.child; what is pickled here has to be ours there, whatever else is installed.
+_START = (
+    "import sys; sys.path[:] = {ours!r}; import tcpviz; "
+    "sys.path[:] = {path!r}; from {module} import main; main()"
+)
 
 
 class _Task(Generic[T, R]):
@@ -59,10 +62,9 @@ class _Hand(Generic[T, R]):
     def __init__(self, module: str, files: Sequence[int]) -> None:
         root = str(Path(tcpviz.__file__).resolve().parent.parent)
         # The current folder may be anybody's: what we need of it is in one of the others.
-        path = [each for each in sys.path if each not in ("", str(Path.cwd()), root)]
-        # Nor another tcpviz: what is pickled here has to be ours there.
-        path = [each for each in path if not Path(each, "tcpviz").is_dir()] + [root]
-        command = [sys.executable, "-I", "-S", "-c", _START.format(path=path, module=module)]
+        path = [each for each in sys.path if each not in ("", str(Path.cwd()), root)] + [root]
+        start = _START.format(ours=[root], path=path, module=module)
+        command = [sys.executable, "-I", "-S", "-c", start]
         command += ["helps", str(os.getpid())]  # for those who look at the list of processes
         self._process = subprocess.Popen(  # noqa: S603 - ourselves
             command,

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tcpviz.bulk import crew
-from tests.bulk.hands import DIE, FAIL, MODULE, SAY, STOP
+from tests.bulk.hands import DIE, FAIL, FIND, MODULE, SAY, STOP
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -169,6 +169,19 @@ def test_another_tcpviz_on_the_path_is_not_taken(
     monkeypatch.setattr(sys, "path", [str(ROOT), str(tmp_path), *sys.path])
     with closing(crew_of(ours, most=1)) as made:
         made.add(7, 1)
+        until(made, lambda: done(made) == 1 or not made.pids)
+        assert made.pids
+
+
+def test_what_lies_beside_a_part_of_another_tcpviz_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As numpy does where the demos of one that is used from elsewhere are installed."""
+    (tmp_path / "tcpviz" / "demos").mkdir(parents=True)
+    (tmp_path / "beside_tcpviz.py").touch()
+    monkeypatch.setattr(sys, "path", [str(ROOT), str(tmp_path), *sys.path])
+    with closing(crew_of(ours, most=1)) as made:
+        made.add(FIND, 1)
         until(made, lambda: done(made) == 1 or not made.pids)
         assert made.pids
 
