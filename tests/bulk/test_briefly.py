@@ -199,6 +199,14 @@ def test_numbers_half_of_all_apart(tmp_path: Path, beyond: int, lost: bool, more
     said += [(0, 24, 5501, 9001, 100)] * lost + [(0, 24, far, 9001, 100)]
     said += [(0, 24, far + 100, 9001, 100)] * more
     said += [(0, 24, 5401, 9001, 100), (1, 16, 9001, 5501, 0)]
+    path = captured(tmp_path / "half.pcap", said)
+    building = built(path)
+    assert len(building.followed) == 1
+    assert differences(path, building) == []
+
+
+def captured(path: Path, said: Sequence[tuple[int, int, int, int, int]]) -> Path:
+    """One connection's segments: of the server (1), flags, number, ACK, and how much data."""
     frames = []
     for number, (server, flags, seq, ack, size) in enumerate(said, 1):
         src, dst = ("10.0.0.1", "10.0.0.2")[:: 1 - 2 * server]
@@ -208,8 +216,17 @@ def test_numbers_half_of_all_apart(tmp_path: Path, beyond: int, lost: bool, more
         data = packets.ethernet(packets.ipv4(made, src=src, dst=dst, ident=number))
         time = 1_700_000_000_000_000_000 + number * 50_000_000
         frames.append(Frame(time, 1, data, len(data), number))
-    path = tmp_path / "half.pcap"
     path.write_bytes(variants.pcap(frames))
-    building = built(path)
-    assert len(building.followed) == 1
-    assert differences(path, building) == []
+    return path
+
+
+@pytest.mark.parametrize("size", [1000, 1448])
+@pytest.mark.parametrize("count", [9, 10, 11, 12, 15, 16, 17])
+def test_zeek_gives_up_where_much_waits_above_a_hole(tmp_path: Path, size: int, count: int) -> None:
+    """The first segment with data was lost; as real kernels did, what follows is all captured."""
+    said = [(0, 2, 5000, 0, 0), (1, 18, 9000, 5001, 0), (0, 16, 5001, 9001, 0)]
+    said += [(0, 24, 5001, 9001, 11), (1, 16, 9001, 5012, 0)]
+    for number in range(1, count + 1):
+        said += [(1, 16, 9001 + number * size, 5012, size)]
+    said += [(1, 24, 9001, 5012, size), (0, 16, 5012, 9001 + (count + 1) * size, 0)]
+    assert unlike(captured(tmp_path / "hole.pcap", said))[0] == []

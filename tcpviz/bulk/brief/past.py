@@ -313,7 +313,7 @@ class Past:
             if begin < gaps.trimmed:
                 return False
         else:
-            low = blocks[0][0]
+            low = blocks[0][0] if blocks[0][0] < gaps.done else gaps.done
             if begin < blocks[-1][1] or len(blocks) >= MAX_BLOCKS:
                 return False
         waits = begin + length - low
