@@ -302,9 +302,12 @@ class MarkAnalyzer:
                 marks.append(Mark(MarkName.TFO_ACK))
             elif rev.syn_cookie:  # without one, nobody could expect it to be taken
                 marks.append(Mark(MarkName.TFO_IGNORED))
+        data = bits == SYN and segment.payload_len > 0
+        # Linux sends such a SYN again without its data; the first one may have been taken.
+        if data or bits != SYN or fwd.isn != segment.seq:
+            fwd.syn_data = data
+            fwd.syn_cookie = data and bool(segment.options.fast_open)
         fwd.isn = segment.seq
-        fwd.syn_data = bits == SYN and segment.payload_len > 0
-        fwd.syn_cookie = fwd.syn_data and bool(segment.options.fast_open)
 
     def _sent_again(self, marks: list[Mark], segment: Segment, fwd: Flow, rev: Flow) -> None:
         """A segment that takes up sequence space and does not begin at or after "next".

@@ -198,6 +198,12 @@ def test_fast_open() -> None:
     assert said("c S len=10", "s SA ack=1") == []
     assert said("c S len=10", "s SA ack=11") == ["tfo_ack"]
     assert said("c S", options={1: Options(fast_open=b"")}) == []
+    # Linux sends the SYN again without its data, which may have been taken nevertheless.
+    again = ("c S len=10", "c S seq=0 at=1000")
+    assert said(*again, "s SA ack=11", options=cookie) == ["tfo_ack"]
+    assert said(*again, "s SA ack=1", options=cookie) == ["tfo_ignored"]
+    other = said(*again, "c S seq=700 at=2000", "s SA ack=701", options=cookie)
+    assert not {"tfo_ack", "tfo_ignored"} & set(other)
 
 
 def test_reused_ports_at_the_first_syn() -> None:
