@@ -170,14 +170,17 @@ def bytes_in_flight(segment: Segment, fwd: Flow, rev: Flow) -> int | None:
 def dsack_of(segment: Segment) -> tuple[int, int] | None:
     """RFC 2883 section 4: the first block lies below the ACK, or within the second block."""
     blocks = segment.options.sack
-    if not blocks or not segment.has_ack:
-        return None
+    return blocks[0] if segment.has_ack and tells_double(blocks, segment.ack) else None
+
+
+def tells_double(blocks: tuple[tuple[int, int], ...], ack: int) -> bool:
+    """Whether the first of these SACK blocks, said with ``ack``, is a D-SACK."""
+    if not blocks:
+        return False
     left, right = blocks[0]
-    if seqno.le(right, segment.ack):
-        return blocks[0]
-    if len(blocks) > 1 and seqno.le(blocks[1][0], left) and seqno.le(right, blocks[1][1]):
-        return blocks[0]
-    return None
+    if seqno.le(right, ack):
+        return True
+    return len(blocks) > 1 and seqno.le(blocks[1][0], left) and seqno.le(right, blocks[1][1])
 
 
 def tells_mptcp(segment: Segment) -> bool:

@@ -8,6 +8,7 @@ things that the other end never sent. Times are the capture's, in nanoseconds.
 from __future__ import annotations
 
 from tcpviz.core import seq as seqno
+from tcpviz.core.flow import dsack_of
 from tcpviz.core.marks import MarkName, Observation
 from tcpviz.core.records import Side
 from tcpviz.core.segment import ACK, ECN, FIN, RST, SYN, Flags, Segment
@@ -20,6 +21,9 @@ STRANGE_TICKS = 10_000_000
 
 MAX_TTLS = 4
 """Different TTLs of one sender that are told apart."""
+
+MAX_UNSURE = 64
+"""Segments sent again of which a D-SACK may yet tell that they were needless; the latest ones."""
 
 _MPTCP = 30
 _CONGESTION_EXPERIENCED = 3
@@ -38,7 +42,8 @@ class Signs:
 
     ``data``, ``again``   segments with data, and those of them sent again
     ``again_unseen``      of ``again``: the first copy was lost before the capture point
-    ``needless``          sent again though all of it was acknowledged
+    ``needless``          sent again though all of it was acknowledged, or though the first copy
+                          arrived as well: the other end says so by D-SACK (RFC 3708)
     ``keep_alives``       keep-alives, and ``unanswered_alive`` those since the other end's
                           latest segment
     ``bare_syns``         SYNs without ACK, copies left out
@@ -67,6 +72,7 @@ class Signs:
 
     __slots__ = (
         "_biggest",
+        "_unsure",
         "again",
         "again_unseen",
         "bad_sums",
@@ -134,6 +140,8 @@ class Signs:
         self.retries = self.stuck = self.stuck_len = 0
         self.largest_acked = 0
         self._biggest: tuple[int, int] | None = None
+        # Sent again, nobody knows yet whether for nothing: from, up to, frame.
+        self._unsure: list[tuple[int, int, int]] | None = None
         self.zero_since_ns: int | None = None
         self.zero_ns = self.zero_longest_ns = self.zero_times = 0
         self.syn_ttl: int | None = None
@@ -225,6 +233,8 @@ class Signs:
             return
         options = segment.options
         if options.sack:
+            if self._unsure:
+                self._take_double(segment, self._unsure)
             for left, _ in options.sack:
                 if abs(seqno.diff(left, segment.ack)) > FAR:
                     sender.strange_sacks += 1
@@ -238,6 +248,26 @@ class Signs:
         ):
             sender.strange_echoes += 1
             sender.show("echo", segment.frame)
+
+    def _take_double(self, segment: Segment, unsure: list[tuple[int, int, int]]) -> None:
+        """What came twice was not lost; a packet that the network doubled was not sent again."""
+        double = dsack_of(segment)
+        if double is None:
+            return
+        for place, (seq, end, frame) in enumerate(unsure):
+            if seqno.le(double[0], seq) and seqno.le(end, double[1]):
+                self.needless += 1
+                self.show("needless", frame)
+                del unsure[place]
+                return
+
+    def note_again(self, seq: int, end: int, frame: int) -> None:
+        """``[seq, end)`` was sent again in ``frame``: a D-SACK may tell that it was for nothing."""
+        if self._unsure is None:
+            self._unsure = []
+        self._unsure.append((seq, end, frame))
+        if len(self._unsure) > MAX_UNSURE:
+            del self._unsure[0]
 
     def _take_odd_flags(self, frame: int, flags: int, now: int) -> None:
         if flags & FIN and not flags & RST:
@@ -304,6 +334,8 @@ class Signs:
                 if spurious:
                     self.needless += 1
                     self.show("needless", segment.frame)
+                else:
+                    self.note_again(segment.seq, end, segment.frame)
             if length > self.largest_acked and (self._biggest is None or length > self._biggest[1]):
                 self._biggest = (end, length)
         if again and length and seqno.le(segment.seq, self.una):

@@ -32,7 +32,7 @@ _NUMBERS = "fin fin_ack first_seq iss last_ack rcv_nxt snd_nxt snd_una solid syn
 _LEFT = (
     "last_syn_ns time_wait_since waiting_ns reset_ns largest_acked stuck_len solid_from summed "
     "syn_frame fin_frame window window_scale mss sack ts_recent ts_sent ticks "
-    "bad_sums wrong_sums _biggest observation former doubted"
+    "bad_sums wrong_sums _biggest _unsure observation former doubted"
 )
 _FIELD = r"\.({})(\[.*)?$"
 KNOWN_OR_NOT = re.compile(_FIELD.format("|".join(_NUMBERS.split())))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tcpviz.core.connection import Connection
+from tcpviz.core.evidence import evidence
 from tcpviz.core.records import Moment, SegmentRecord, Side, Unreachable
 from tcpviz.core.segment import Flags, Options, Segment
 from tcpviz.core.tracker import Tracker
@@ -366,6 +367,46 @@ def test_what_was_acknowledged_before_was_sent_again_for_nothing() -> None:
     talk.server("A")
     pause(talk, 1)
     talk.client("A", 100, seq=1)
+    assert the(talk, Code.NEEDLESS_RETRANSMISSIONS).facts["again"] == 1
+    assert "lossy" not in codes(talk)
+
+
+def test_what_a_dsack_tells_of_was_sent_again_for_nothing() -> None:
+    """A probe for lost data before a delayed ACK (RFC 8985 section 7): both copies arrived."""
+    talk = Talk().handshake()
+    talk.client("A", 100)
+    first = talk.frame
+    talk.client("A", 100)
+    pause(talk, 1)
+    talk.client("A", 100, seq=101)
+    talk.server("A", options=Options(sack=((1101, 1201),)))
+    needless = the(talk, Code.NEEDLESS_RETRANSMISSIONS)
+    assert (needless.side, needless.facts["again"], needless.facts["data"]) == (C, 1, 3)
+    assert evidence(talk.connection, needless) == (first + 2,)
+    assert "lossy" not in codes(talk)
+    # Told once more, the same repetition is not needless twice.
+    talk.server("A", options=Options(sack=((1101, 1201),)))
+    assert the(talk, Code.NEEDLESS_RETRANSMISSIONS).facts["again"] == 1
+
+
+def test_what_the_network_doubled_takes_away_no_loss() -> None:
+    talk = Talk().handshake()
+    talk.client("A", 100)
+    talk.client("A", 100)
+    pause(talk, 1)
+    talk.client("A", 100, seq=1)
+    talk.server("A", options=Options(sack=((1101, 1201),)))  # it was sent once only
+    assert the(talk, Code.LOSSY).facts["again"] == 1
+    assert "needless-retransmissions" not in codes(talk)
+
+
+def test_acknowledged_before_and_told_of_by_dsack_counts_once() -> None:
+    talk = Talk().handshake()
+    talk.client("A", 100)
+    talk.server("A")
+    pause(talk, 1)
+    talk.client("A", 100, seq=1)
+    talk.server("A", options=Options(sack=((1001, 1101),)))
     assert the(talk, Code.NEEDLESS_RETRANSMISSIONS).facts["again"] == 1
     assert "lossy" not in codes(talk)
 

@@ -181,7 +181,7 @@ def views(
     if takes:
         repeated = old > 0
         if length and (repeated or again):
-            _sent_again(me.signs, told, repeated=repeated, spurious=spurious)
+            _sent_again(me.signs, told, end, repeated=repeated, spurious=spurious)
         take_data(me.signs, told, end)
     take_received(peer.signs, ack, time)
     analysis.completeness._value |= (8 if length else 4) | fin << 4
@@ -309,7 +309,7 @@ def take_sent(signs: Signs, told: Row) -> None:
         signs.data += 1
 
 
-def _sent_again(signs: Signs, told: Row, *, repeated: bool, spurious: bool) -> None:
+def _sent_again(signs: Signs, told: Row, end: int, *, repeated: bool, spurious: bool) -> None:
     frame, seq, length = told[2], told[3], told[5]
     signs.again += 1
     signs.again_unseen += not repeated
@@ -318,6 +318,8 @@ def _sent_again(signs: Signs, told: Row, *, repeated: bool, spurious: bool) -> N
     if spurious:
         signs.needless += 1
         signs.show("needless", frame)
+    else:
+        signs.note_again(seq, end, frame)
     una = seq if signs.una is None else signs.una
     if (una - seq) & _MASK <= _HALF:
         signs.retries += 1

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.segments import options, sums
+from tcpviz.core.flow import tells_double
 from tcpviz.core.segment import Segment
 from tcpviz.core.seq import diff
 from tcpviz.core.vitals import FAR
@@ -298,7 +299,8 @@ class Columns:
             bits = (STAMPED if stamps else 0) | odd * ODD
             bits |= (usual and several is True and not sacks) * MULTIPATH
             usual = usual and several is False
-            if usual and sacks and all(abs(diff(left, one.ack)) <= FAR for left, _ in sacks):
+            near = all(abs(diff(left, one.ack)) <= FAR for left, _ in sacks)
+            if usual and sacks and near and not tells_double(sacks, one.ack):
                 bits |= SACKED
             if one.options.fast_open and one.syn and not one.has_ack:
                 bits = bits & ~COOKIE | ODD | (COOKIE if usual and not sacks else 0)

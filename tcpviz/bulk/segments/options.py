@@ -178,13 +178,34 @@ def _stamps(out: Read, words: NDArray[Any], rows: Longs, place: Longs) -> None:
 def _blocks(
     out: Read, words: NDArray[Any], rows: Longs, place: Longs, length: Longs, ack: Longs
 ) -> None:
-    """SACK blocks; odd are those that begin far from what is acknowledged."""
+    """SACK blocks; odd are those that begin far from what is acknowledged, and D-SACKs.
+
+    What came twice may have been sent again for nothing: see ``vitals.Signs``.
+    """
     out.sacked[rows] = True
+    first, above = (_block(words, place, at) for at in (2, 10))
+    double = _reaches(first[1], ack[rows])
+    within = _reaches(above[0], first[0]) & _reaches(first[1], above[1])
+    out.odd[rows[double | ((length >= 18) & within)]] = True
     for at in range(2, int(length.max()) - 7, 8):
         there = length > at
         left = words[place[there] + at].view(">u4").astype(np.uint32)
         off = (left - ack[rows[there]].astype(np.uint32)).view(np.int32).astype(np.int64)
         out.odd[rows[there][np.abs(off) > FAR]] = True
+
+
+def _block(words: NDArray[Any], place: Longs, at: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """From and up to where a block reaches; anything where there is none."""
+    there = np.minimum(place + at, len(words) - 5)
+    left, right = (words[each].view(">u4").astype(np.uint32) for each in (there, there + 4))
+    return left, right
+
+
+def _reaches(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
+    """Whether one number does not lie behind the other (``seqno.le``)."""
+    behind = other.astype(np.uint32) - one
+    reaches: NDArray[Any] = behind <= 1 << 31
+    return reaches
 
 
 def _one_by_one(
