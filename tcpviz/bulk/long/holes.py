@@ -133,13 +133,14 @@ def pass_over(half: Half, stretch: Stretch, side: int, run: Span, leg: Leg, othe
     since = int(quiet.searchsorted(end))
     calm = not frozen and since and int(quiet[since - 1]) >= begin
     if not gaps.off and reached > number and not _lost(half.zeek):
+        here = last + reached - number
         if calm:
             begun = last + int(stretch.back[quiet[since - 1]]) - number
-            blocks[:] = [(begun, last + reached - number)]
+            blocks[:] = [(begun, here)] if begun < here else []  # had been acknowledged before
         elif blocks:
-            blocks[-1] = blocks[-1][0], last + reached - number
-        else:
-            blocks.append((max(gaps.trimmed, last), last + reached - number))
+            blocks[-1] = blocks[-1][0], here
+        elif here > gaps.trimmed:
+            blocks.append((max(gaps.trimmed, last), here))
     if upto > gaps.trimmed and not frozen:
         gaps.done = max(gaps.done, upto)
         gaps.trimmed = upto
