@@ -24,7 +24,7 @@ from tcpviz.core.states import State
 if TYPE_CHECKING:
     from tcpviz.core.connection import Connection, Moves
 
-_MOST = 1 << 22
+MOST = 1 << 22
 """Bytes: a late segment lies no further than this from where its connection came to."""
 
 
@@ -41,7 +41,7 @@ def belongs(older: Connection, newer: Connection, segment: Segment) -> bool:
     stale = stamps is not None and me.ts_sent is not None and seqno.lt(stamps[0], me.ts_sent[0])
     if not stale and _near(me, peer, segment, doubt.UNKNOWN_REACH):
         return False
-    return _near(was, older.end(was.side.other), segment, _MOST)
+    return _near(was, older.end(was.side.other), segment, MOST)
 
 
 def _near(me: End, peer: End, segment: Segment, most: int) -> bool:

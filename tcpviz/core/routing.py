@@ -21,7 +21,7 @@ makes another attempt for the same ``connect()`` (Windows does so three times).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tcpviz.core import seq as seqno
 from tcpviz.core.claims import Certainty, Claim, StateChange
@@ -80,14 +80,21 @@ def replace(connection: Connection, time_ns: int) -> tuple[StateChange, ...]:
     former, connection.former = connection.former, None
     if former is None:
         return ()
-    former.superseded = True
     connection.older = (former.id, *former.older)[:MOST_OLDER]
-    moves = Moves(former, connection.client.claim.frame, time_ns)
     inherited = [
         one.endpoint
         for one in (connection.client, connection.server)
         if one.state is State.TIME_WAIT
     ]
+    return supersede(former, connection.client.claim.frame, time_ns, inherited)
+
+
+def supersede(
+    former: Connection, frame: int, time_ns: int, inherited: Sequence[Endpoint] = ()
+) -> tuple[StateChange, ...]:
+    """Another connection, begun by this frame, has its place now; how its ends moved."""
+    former.superseded = True
+    moves = Moves(former, frame, time_ns)
     for end in (former.client, former.server):
         if end.state not in (State.CLOSED, State.LISTEN) and end.endpoint not in inherited:
             why = "another connection has taken its addresses and ports"

@@ -1,11 +1,12 @@
-"""Many connections of the same ends of which a few are odd: only these are followed.
+"""Several connections of the same ends of which some are odd: only these are followed, each alone.
 
 A connection on the same addresses and ports touches those around it: it takes the place of the one
 before, the one behind takes its own, and late segments may belong to any of those before it that
-the core remembers. So the core takes each odd one together with these, and of what comes out only
-the odd one is kept, if all the others came out as the columns have them. If one did not, the whole
-flow is followed. In ``Building.array`` an odd one stands with its sums, and the shape and ending of
-the one before it, so that who asks for neighbours finds it.
+the core remembers. Where all of them were opened as they should be and their numbers lie apart, no
+segment can be another's, and what is left of that is told to who follows the odd one: that there
+was one before it, which did not go on any more, and what took its place when. Where that cannot be
+told the whole flow is followed. In ``Building.array`` an odd one stands with its sums, and the
+shape and ending of one beside it, so that who asks for neighbours finds it.
 """
 
 from __future__ import annotations
@@ -18,166 +19,221 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tcpviz.bulk.connections.looked import Looked
-from tcpviz.bulk.connections.shapes import SUCCESSOR, Ending
+from tcpviz.bulk.connections.succession import whole_flows
 from tcpviz.bulk.connections.work import Work
-from tcpviz.core.connection import Connection
+from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
+from tcpviz.core.doubt import LEAST_REACH
+from tcpviz.core.late import MOST
 from tcpviz.core.routing import MOST_OLDER
-from tcpviz.core.segment import SYN
+from tcpviz.core.segment import ACK, SYN
 
 if TYPE_CHECKING:
     from tcpviz.bulk.connections.building import Building
-    from tcpviz.bulk.connections.jobs import Opened
+    from tcpviz.bulk.connections.jobs import Job, Opened
 
 Array = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-BEFORE = MOST_OLDER + 1
-"""Connections before an odd one that the core takes too: the next to it has its older ones then."""
+LONGEST = 1 << 12
+"""Segments of one that is followed alone, at most; of more the core is carried over what it can."""
 
-WORTH = BEFORE + 3
-"""Connections of a flow for each odd one; in others the whole is followed."""
+ANSWERED_NS = 60_000_000_000
+"""Nanoseconds within which a SYN was answered: the core gives it up later."""
+
+_FURTHEST = 1 << 28
+"""Numbers that a connection takes up, at most: none are apart from it on one side only."""
+
+_EARLIER = MOST_OLDER + 1
+"""Connections before one of which segments may be late: those remembered, and their next."""
+
+
+class Able(NamedTuple):
+    """Which connections of some flows can stand beside one that is followed alone.
+
+    ``opened``  as they should be
+    ``next``    with numbers apart from those of the one before, if there is one
+    ``all``     and from those of all before whose late segments would be known, and no longer than
+                what is followed alone
+    """
+
+    opened: Bools
+    next: Bools
+    all: Bools
 
 
 class Run(NamedTuple):
-    """Connections of a flow that lie side by side: places in the flows' order from ``begin`` on.
+    """A connection of a flow that is followed alone: its places in the flows' order.
 
-    ``odd``  where the odd ones begin
+    ``reused``  there is one before it
+    ``heir``, ``answer``  the places of the SYN of the one behind it and of the answer to that; -1
+                if there is none
     """
 
     flow: int
     begin: int
     end: int
-    odd: tuple[int, ...]
+    reused: bool
+    heir: int
+    answer: int
 
 
-def opened(work: Work, fine: Bools) -> Bools | None:
-    """Connections that were opened as they should be; ``None`` where nobody asks.
-
-    Each of its ends has one first number, by which its late SYNs are known again.
-    """
-    if fine.all() or len(fine) < WORTH:
+def able(work: Work, fine: Bools) -> Able | None:
+    """What these connections are able to; ``None`` where nobody asks."""
+    several = ~work.leads
+    several[:-1] |= ~work.leads[1:]
+    if not (several & ~fine).any():
         return None
-    well: Bools = work.answered & ~work.wrong & (work.flags[work.answer_at] & SYN != 0)
+    opened = _opened(work)
+    count = len(opened)
+    numbers = [_Numbers(work, server=server) for server in (False, True)]
+    next_apart, all_apart = np.ones(count, np.bool_), work.last - work.first < LONGEST
+    for back in range(1, min(_EARLIER, count - 1) + 1):
+        same = work.flow[back:] == work.flow[:-back]
+        told = np.zeros(count - back, np.bool_)
+        for each in numbers:
+            told |= each.apart(back)
+            same_first = each.base[back:] == each.base[:-back]
+            told &= ~same_first
+        told |= ~same
+        all_apart[back:] &= told
+        if back == 1:
+            next_apart[1:] = told
+    return Able(opened, next_apart, all_apart)
+
+
+def _opened(work: Work) -> Bools:
+    """Connections that were opened as they should be.
+
+    SYNs with one number, then their answer, with another; each end has sent no other SYNs.
+    """
+    first, answer = work.first, work.answer_at
+    well: Bools = work.answered & ~work.wrong & (work.flags[answer] & (SYN | ACK) == SYN | ACK)
+    well &= (work.back[answer] == work.end[first]) & (work.rel[answer] == 0)
     well[work.part[work.syns[work.rel[work.syns] != 0]]] = False
+    well[work.part[work.odd]] = False
+    syns = np.append(0, np.cumsum(work.opening))
+    well &= syns[answer] - syns[first] == answer - first
+    took = work.time[answer] - work.time[first]
+    well &= (took >= 0) & (took < ANSWERED_NS)
     return well
 
 
-def odd(looked: Looked, fine: Bools) -> Bools:
-    """Connections that are not fine, and can be followed apart from the others of their flow."""
+class _Numbers:
+    """Of each connection the numbers that one end sent, or that were acknowledged of it.
+
+    ``base``   its first one
+    ``says``   whether every segment of the other end acknowledges some
+    """
+
+    def __init__(self, work: Work, *, server: bool) -> None:
+        mine = work.side == server
+        first = work.first
+        self.base = work.seq[work.answer_at if server else first]
+        back = np.where(work.has_ack, work.back, 0)
+        self._low = np.minimum.reduceat(np.where(mine, work.rel, back), first).astype(np.int64)
+        self._high = np.maximum.reduceat(np.where(mine, work.end, back), first).astype(np.int64)
+        np.minimum(self._low, 0, out=self._low)
+        silent = ~(mine | work.has_ack | work.opening)
+        self.says = np.ones(len(first), np.bool_)
+        self.says[work.part[silent]] = False
+        # As doubt.reach has it of the other end, or more.
+        shift = np.zeros(len(first), np.int64)
+        syns = work.syns[~mine[work.syns]]
+        asked = work.array["scale"][work.rows[syns]].astype(np.int64)
+        asked = np.where(asked == NO_SCALE, 0, np.where(asked == CUT_SCALE, 30, asked))
+        np.maximum.at(shift, work.part[syns], asked)
+        scaled = np.where(mine | (work.flags & SYN != 0), 0, work.window)
+        widest = np.maximum.reduceat(scaled, first).astype(np.int64)
+        self._near = np.clip(widest << shift, LEAST_REACH, MOST)
+
+    def apart(self, back: int) -> Bools:
+        """Of all but the first connections whether its numbers lie far from those so far back.
+
+        Then no segment of either end is taken for a late one of that.
+        """
+        off = (self.base[back:] - self.base[:-back]).view(np.int32).astype(np.int64)
+        low, high = self._low, self._high
+        above, below = off + low[back:] - high[:-back], low[:-back] - off - high[back:]
+        far: Bools = np.maximum(above, below) > self._near[:-back]
+        narrow = high - low < _FURTHEST
+        return far & narrow[back:] & narrow[:-back] & self.says[back:]
+
+
+def odd(looked: Looked, fine: Bools, tied: Array) -> Bools:
+    """Connections that are not fine, and can be followed apart from the others of their flow.
+
+    Not in flows that are ``tied``, of which more is told.
+    """
     work = looked.work
-    apart = np.zeros(len(fine), np.bool_)
-    bad = np.flatnonzero(~fine)
-    if not len(bad) or work.opened is None or type(looked) is not Looked:
+    apart: Bools = np.zeros(len(fine), np.bool_)
+    able, leads = work.able, work.leads
+    if able is None or fine.all() or type(looked) is not Looked or not (fine & able.opened).any():
         return apart
-    sizes = np.bincount(work.flow)
-    flow = work.flow[bad]
-    few = np.bincount(flow, minlength=len(sizes)) * WORTH <= sizes
-    bad = bad[few[flow] & ~work.leads[bad] & (bad + 1 < len(fine))]
-    bad = bad[~work.leads[bad + 1]]
-    # Those beside it were answered, too: it took the place of one, and the other its own.
-    bad = bad[work.opened[bad - 1] & work.opened[bad] & work.opened[bad + 1]]
-    apart[bad] = True
-    # All bad ones of a flow are, or none is.
-    whole = np.bincount(work.flow[~(fine | apart)], minlength=len(sizes)) == 0
-    apart &= whole[work.flow]
+    last = np.append(leads[1:], True)
+    apart = ~fine & able.opened & able.all & ~(leads & last)
+    before, behind = np.append(False, able.opened[:-1]), np.append(able.opened[1:], False)
+    apart &= (leads | before) & (last | (behind & np.append(able.next[1:], False)))
+    if len(tied):
+        apart &= ~np.isin(looked.flows[work.flow], tied)
+    # All bad ones of a flow are, or none is; and there are others that they can stand like.
+    apart &= whole_flows(work, fine | apart)
+    if not _usual(work, apart, whole_flows(work, fine | apart)).any():
+        apart[:] = False
     return apart
 
 
-def before(odd: Bools) -> Array:
-    """Of each of these odd ones the latest before it that is not; there is one."""
-    latest: Array = np.maximum.accumulate(np.where(odd, 0, np.arange(len(odd))))
-    return latest[odd]
+def like(work: Work, odd: Bools, fine: Bools) -> Array:
+    """Of each of the ``odd`` ones another that is ``fine``, and was opened as it should be."""
+    if not odd.any():
+        return np.zeros(0, np.int64)
+    usual = np.flatnonzero(_usual(work, odd, fine))
+    at = np.searchsorted(usual, np.flatnonzero(odd))
+    found: Array = usual[np.maximum(at - 1, 0)]
+    return found
+
+
+def _usual(work: Work, odd: Bools, fine: Bools) -> Bools:
+    opened = np.zeros_like(odd) if work.able is None else work.able.opened
+    usual: Bools = fine & opened & ~odd
+    return usual
+
+
+def job(building: Building, run: Run) -> Job:
+    """What there is to follow of it."""
+    # Not wanted where all is regular.
+    from tcpviz.bulk.connections.briefly import Heir, Neighbours
+    from tcpviz.bulk.connections.jobs import Job
+
+    order, heir = building.flows.order, None
+    if run.answer >= 0:
+        columns, now = building.reading.columns.array, building.clock.now
+        first, answer = int(order[run.heir]), int(order[run.answer])
+        frame, time_ns = int(columns["frame"][first]), int(columns["time"][answer])
+        heir = Heir(frame, int(now[first]), int(now[answer]), time_ns)
+    return Job(order[run.begin : run.end], beside=Neighbours(run.reused, heir))
 
 
 def runs(looked: Looked, apart: Bools) -> Iterator[Run]:
-    """What the core has to take of connections that were looked at."""
+    """What has to be followed of connections that were looked at."""
     at = np.flatnonzero(apart)
     if not len(at):
         return
     work = looked.work
-    flow, begin = looked.flows[work.flow], looked.places(slice(None))
-    size = work.last - work.first + 1
-    reach: list[list[int]] = []
-    for each in at.tolist():
-        low = each
-        while low > 0 and each - low < BEFORE and flow[low - 1] == flow[each]:
-            low -= 1
-        if reach and reach[-1][1] >= low and flow[reach[-1][1]] == flow[each]:
-            reach[-1][1] = each + 1
-            reach[-1].append(each)
-        else:
-            reach.append([low, each + 1, each])
-    for low, high, *those in reach:
-        places = tuple(begin[those].tolist())
-        yield Run(int(flow[low]), int(begin[low]), int(begin[high] + size[high]), places)
+    begin, end = looked.at[work.first[at]], looked.at[work.last[at]] + 1
+    leads = np.append(work.leads, True)
+    there = ~leads[at + 1]
+    behind = np.where(there, at + 1, at)
+    heir = np.where(there, looked.at[work.first[behind]], -1)
+    answer = np.where(there, looked.at[work.answer_at[behind]], -1)
+    columns = looked.flows[work.flow[at]], begin, end, ~work.leads[at], heir, answer
+    yield from map(Run, *(each.tolist() for each in columns))
 
 
-class _Neighbours:
-    """The connections of a building, by where they begin."""
-
-    def __init__(self, building: Building) -> None:
-        self._array, self._begin = building.array, building.flows.begin
-        self._shapes, self._order = building.shapes, building.by_place()
-        self._place = building.array["place"][self._order]
-        self._frames = building.reading.columns.array["frame"]
-
-    def kept(self, run: Run, opened: Opened) -> Opened | None:
-        """The odd ones of what a run came to; ``None`` if the others are not as they should be."""
-        low, high = np.searchsorted(self._place, [run.begin, run.end])
-        at = self._order[low:high]
-        mine = {name: self._array[name][at].tolist() for name in _ASKED}
-        if [row for row, _ in opened] != mine["first"]:
-            return None
-        made = [each for _, each in opened]
-        lead = int(self._begin[run.flow]) == run.begin
-        odd = set(run.odd)
-        is_odd = [place in odd for place in mine["place"]]
-        counts = list(zip(mine["client_segments"], mine["server_segments"], strict=True))
-        # Those before one, the latest first; as tcpviz.bulk.connections.former has it.
-        older: tuple[int, ...] = ()
-        for place, one in enumerate(made):
-            if is_odd[place]:
-                if one.refused or not one.superseded:
-                    return None
-            elif (one.client.segments, one.server.segments) != counts[place]:
-                return None
-            answered = mine["answered"][place]
-            if place and answered and (one.intrudes or one.inherits or one.former is not None):
-                return None
-            if answered and place >= (1 if lead else BEFORE) and one.older != older:
-                return None
-            if answered or (lead and not place):
-                older = (one.id, *older)[:MOST_OLDER]
-            if not is_odd[place] and place + 1 < len(made) and is_odd[place + 1]:
-                pair = mine["shape"][place], Ending(mine["ending"][place])
-                frame = int(self._frames[mine["first"][place + 1]])
-                if not _replaced(one, self._shapes.connection(*pair), frame):
-                    return None
-        return [each for each, apart in zip(opened, is_odd, strict=True) if apart]
-
-
-_ASKED = ("first", "place", "client_segments", "server_segments", "answered", "shape", "ending")
-
-
-def _replaced(one: Connection, like: Connection, frame: int) -> bool:
-    """Whether it was left as its shape's example is, where this frame stands for the successor."""
-    if not one.superseded or like.refused:
-        return False
-    for end, other in ((one.client, like.client), (one.server, like.server)):
-        if end.state is not other.state:
-            return False
-        if (end.claim.frame == frame) is not (other.claim.frame == SUCCESSOR):
-            return False
-    return True
-
-
-def kept(
-    building: Building, runs: Sequence[Run], opened: Iterable[Opened]
-) -> tuple[Opened, list[int]]:
-    """What is kept of what these came to, each in its turn; and flows that have to be followed."""
-    near = _Neighbours(building)
-    made: list[tuple[Run, Opened | None]] = []
+def kept(runs: Sequence[Run], opened: Iterable[Opened]) -> tuple[Opened, list[int]]:
+    """What comes of these, each in its turn; and the flows that have to be followed as a whole."""
+    made: list[tuple[Run, Opened]] = []
     for run, each in zip_longest(runs, opened):
-        made.append((run, None if each is None else near.kept(run, each)))
-    whole = dict.fromkeys(run.flow for run, each in made if each is None)
-    return [one for run, each in made if run.flow not in whole for one in each or ()], [*whole]
+        alone = each is not None and len(each) == 1 and not each[0][1].refused
+        made.append((run, each if alone else []))
+    whole = dict.fromkeys(run.flow for run, each in made if not each)
+    return [one for run, each in made if run.flow not in whole for one in each], [*whole]

@@ -7,7 +7,7 @@ connections is the same, but for what would only judge further segments.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -17,8 +17,10 @@ from tcpviz.bulk.brief.rows import Rows
 from tcpviz.bulk.connections.beside import Along, Beside
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.segments.reading import Reading
+from tcpviz.core import routing
 from tcpviz.core.connection import Connection
-from tcpviz.core.records import Moment
+from tcpviz.core.marks import MarkAnalyzer, MarkName
+from tcpviz.core.records import Moment, Side
 from tcpviz.core.segment import SYN
 from tcpviz.core.tracker import Tracker
 
@@ -37,10 +39,61 @@ def _leaps(moments: list[int]) -> bool:
     return not 0 <= moments[1] - moments[0] <= _NEAR_NS >= moments[2] - moments[1] >= 0
 
 
+def _marks(connection: Connection) -> MarkAnalyzer:
+    assert connection.analysis is not None
+    return connection.analysis.marks
+
+
+def _go_on(tracker: Tracker, clock: Clock, until_ns: int) -> None:
+    """Let time go on, as far as the clock has it."""
+    for stop in clock.stops(tracker.now_ns, until_ns):
+        tracker.tick(stop)
+    tracker.tick(until_ns)
+
+
+def _taken_over(tracker: Tracker, one: Connection, heir: Heir | None, clock: Clock) -> bool:
+    """Have another take its place, if one did; false if that came into one that goes on."""
+    if heir is None:
+        return True
+    if one.refused or heir.came_ns < tracker.now_ns:
+        return False
+    _go_on(tracker, clock, heir.came_ns)
+    if routing.lives(one):
+        return False
+    _go_on(tracker, clock, heir.since_ns)
+    routing.supersede(one, heir.frame, heir.time_ns)
+    return True
+
+
+class Heir(NamedTuple):
+    """The next connection on the same ends, which was answered.
+
+    ``frame``    of its SYN, ``came_ns`` when the tracker was given that
+    ``since_ns``  when the tracker was given the answer, which came at ``time_ns`` by its own time
+    """
+
+    frame: int
+    came_ns: int
+    since_ns: int
+    time_ns: int
+
+
+class Neighbours(NamedTuple):
+    """What matters to a connection of the others on the same ends; no segment may be of either.
+
+    ``reused``  there was one before it, that did not go on when this one came
+    ``heir``    what took its place
+    """
+
+    reused: bool
+    heir: Heir | None
+
+
 class Briefly:
     """Follows some flows, each with nothing told but its segments; ``segments`` that it took.
 
-    ``along``  of some of the flows copies that are known already, and not among their rows
+    ``along``   of some of the flows copies that are known already, and not among their rows
+    ``neighbours``  of those that are one connection of several on the same ends
     """
 
     def __init__(
@@ -49,7 +102,9 @@ class Briefly:
         clock: Clock,
         flows: Sequence[Array],
         along: Mapping[int, Along] | None = None,
+        neighbours: Mapping[int, Neighbours] | None = None,
     ) -> None:
+        self._neighbours = neighbours or {}
         self._rows, self._along = Rows(reading, flows), dict(along or {})
         known, single = self._along, self._rows.single
         doubtful = [flow for flow in range(len(flows)) if not single[flow] and flow not in known]
@@ -70,12 +125,13 @@ class Briefly:
         """The connection of a flow, with its first row; ``None`` if there may be several.
 
         Or copies of packets that are not known, or a clock that leaps: then others have to
-        follow it.
+        follow it. Or the next one on its ends would have come into one that goes on.
         """
         rows, clock = self._rows, self._clock
         if not rows.single[flow] or clock.leaps:
             return None
         tracker = Tracker(keep=False)
+        near = self._neighbours.get(flow)
         begin, end = rows.begin[flow], rows.begin[flow + 1]
         moments, told, plain, there = self._moments, rows.told, rows.plain, rows.there
         connection = _OPENINGS.opened(rows, flow)
@@ -84,11 +140,15 @@ class Briefly:
             tracker.followed.live[connection.key] = connection
             tracker.followed.number_from(connection.id + 1)
             tracker.now_ns = moments[begin + 2]
+            if near is not None and near.reused:
+                _marks(connection).counts[Side.CLIENT][MarkName.REUSED_PORTS] += 1
             first, taken = begin + 3, 0
         else:
             segment = rows.segment(begin)
             tracker.tick(moments[begin])
             connection = tracker.followed.of(segment, Moment.SEEN)
+            if near is not None and near.reused:
+                _marks(connection)._reused = True
             tracker.take(connection, segment)
             first, taken = begin + 1, 1
         past = Past(connection, rows)
@@ -125,8 +185,8 @@ class Briefly:
         past.close()
         if along is not None and not along.close(connection, end - begin):
             return None
-        for stop in clock.stops(tracker.now_ns, clock.end):
-            tracker.tick(stop)
-        tracker.tick(clock.end)
+        if near is not None and not _taken_over(tracker, connection, near.heir, clock):
+            return None
+        _go_on(tracker, clock, clock.end)
         self.segments += taken
         return [(rows.rows[begin], connection)]

@@ -156,9 +156,9 @@ class Building:
         """Follow the odd ones among many; all of a flow, where the others are not as they seem."""
         from tcpviz.bulk.connections import jobs  # not wanted where all is regular
 
-        some = [jobs.Job(self.flows.order[run.begin : run.end]) for run in self._runs]
+        some = (apart.job(self, run) for run in self._runs)
         opened = jobs.followed(some, self.reading, self.clock, self.follower, enough)
-        made, whole = apart.kept(self, self._runs, opened)
+        made, whole = apart.kept(self._runs, opened)
         self.followed += made
         if not whole:
             return
@@ -353,7 +353,7 @@ class Building:
             sums.rtt = regular.round_trip(work)
         fine = flows_fine(work, fine)
         if long is None:
-            work.opened = apart.opened(work, fine)
+            work.able = apart.able(work, fine)
         return looked(flows, work, sums, fine, at)
 
     def _errors_of(self, begin: int, end: int) -> bool:
@@ -382,10 +382,12 @@ class Building:
             fine = fine & ~(several[work.flow] & np.isin(flows[work.flow], self._tied))
         if self._parted is not None:
             fine &= ~self.gaps.tangled(work, self._parted[flows])
-        odd = np.zeros_like(fine) if self.gaps else apart.odd(looked, fine)
-        shape, fine = self._shapes(looked, whole_flows(work, fine | odd), odd)
+        odd = np.zeros_like(fine) if self.gaps else apart.odd(looked, fine, self._tied)
+        fine = whole_flows(work, fine | odd)
+        like = apart.like(work, odd, fine)
+        shape, fine = self._shapes(looked, fine, odd, like)
         ending, sure = endings(work, self.clock, self.shapes, shape, fine & ~odd)
-        ending[odd], sure[odd] = ending[apart.before(odd)], fine[odd]
+        ending[odd], sure[odd] = ending[like], fine[odd]
         fine = sure
         if self.gaps:
             gone = replaced(work) >= 0
@@ -418,10 +420,10 @@ class Building:
         self._runs += apart.runs(looked, odd & fine)
         return distinct(flows[work.flow[~fine]])
 
-    def _shapes(self, looked: Looked, fine: Array, odd: Array) -> tuple[Array, Array]:
+    def _shapes(self, looked: Looked, fine: Array, odd: Array, like: Array) -> tuple[Array, Array]:
         """Each connection's shape; not fine where it is open what a SYN came into.
 
-        Of ``odd`` ones that of the one before.
+        Of ``odd`` ones that of those that they are to be ``like``.
         """
         work = looked.work
         shape = np.zeros(len(fine), np.int64)
@@ -429,7 +431,7 @@ class Building:
             return shape, fine
         after = np.where(work.leads, After.NOTHING, After.CLOSED)
         self.shapes.enter(looked, after, np.flatnonzero(fine & ~odd), shape)
-        shape[odd] = shape[apart.before(odd)]
+        shape[odd] = shape[like]
         followed = np.zeros(len(fine), np.bool_)
         followed[:-1] = ~work.leads[1:]
         lives = self.shapes.living(shape, fine & followed & ~odd)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tcpviz.bulk import forks
 from tcpviz.bulk.connections.beside import Along, beside
-from tcpviz.bulk.connections.briefly import Briefly
+from tcpviz.bulk.connections.briefly import Briefly, Neighbours
 from tcpviz.bulk.connections.clock import Clock
 from tcpviz.bulk.connections.following import Follower
 from tcpviz.bulk.connections.shares import hands
@@ -94,12 +94,14 @@ class Job(NamedTuple):
     ``told``    what else the core is told, each with the row before which it comes
     ``scopes``  VLANs and tunnels that it is to know of beforehand
     ``long``    the core is carried over what is plain
+    ``beside``  it is one connection of several on the same ends, and what matters of the others
     """
 
     rows: Array
     told: Sequence[tuple[int, Unreachable | Gap]] = ()
     scopes: dict[tuple[str, ...], None] | None = None
     long: bool = False
+    beside: Neighbours | None = None
 
 
 def is_long(array: Piece, rows: Array) -> bool:
@@ -206,12 +208,15 @@ def all_done(
         return [
             done(job, reading, clock, follower, copies.get(place)) for place, job in enumerate(jobs)
         ]
-    briefly = Briefly(reading, clock, flows, along)
+    neighbours = {at: near for at, place in enumerate(short) if (near := jobs[place].beside)}
+    briefly = Briefly(reading, clock, flows, along, neighbours)
     known = dict(zip(short, map(briefly.follow, range(len(short))), strict=True))
     follower.segments += briefly.segments
     out = []
     for place, job in enumerate(jobs):
         opened = known.get(place)
+        if opened is None and job.beside:
+            opened = []  # it cannot be followed by itself
         if opened is None:
             beyond = None if place in known else copies.get(place)
             opened = done(job, reading, clock, follower, beyond)

@@ -23,6 +23,7 @@ from tcpviz.core.segment import ACK, ECN, FIN, PSH, RST, SYN, Flags
 from tcpviz.core.twice import RECENT, SAME_PACKET_NS
 
 if TYPE_CHECKING:
+    from tcpviz.bulk.connections.apart import Able
     from tcpviz.bulk.connections.hops import Hops
 
 Array = NDArray[Any]
@@ -89,7 +90,7 @@ class Work:
     ``common`` of each connection what is so in the whole of it (:mod:`.common`), once that is known
     ``hops``   their TTLs, where those of an end differ, once that is known
     ``classes``  of each segment a number that tells more of it for a signature, below 8
-    ``opened``  which connections were opened as they should be, where somebody asks (:mod:`.apart`)
+    ``able``   which connections can stand beside others, where somebody asks (:mod:`.apart`)
     ``also``   segments that count for a signature whatever they are
     ``beyond``  what is common to one whose numbers come half round, or round (:mod:`.rounds`)
     ``slack``  so long, nanoseconds, after a segment there may be others that are not here
@@ -101,7 +102,7 @@ class Work:
     also: Array | None = None
     anew: Array | None = None
     classes: Any = None
-    opened: Array | None = None
+    able: Able | None = None
     slack = beyond = 0
     """They are of connections of which all was captured that was said in order."""
     loose = 0
