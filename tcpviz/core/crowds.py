@@ -56,8 +56,11 @@ class Crowd:
 
 @dataclass(slots=True)
 class _Group:
+    """``came``: by source, connections that came about, as far as anybody knows."""
+
     failed: list[Connection] = field(default_factory=list)
     all: int = 0
+    came: Counter[str] = field(default_factory=Counter)
 
 
 _Judge = Callable[["list[Connection]", int], Crowd | None]
@@ -109,8 +112,10 @@ def crowds(connections: Iterable[Connection]) -> list[Crowd]:
                 groups[key].all += 1
             if how:
                 groups[key].failed.append(c)
+            elif groups is listeners and key in groups:
+                groups[key].came[source.addr] += 1
     found = [
-        *_made(listeners, _flood),
+        *_made(listeners, _flood, _strangers),
         *_made(pairs, _port_scan),
         *_made(sweeps, _host_scan),
         *_made(answers, _backscatter),
@@ -119,9 +124,26 @@ def crowds(connections: Iterable[Connection]) -> list[Crowd]:
     return found
 
 
-def _made(groups: dict[object, _Group], judge: _Judge) -> Iterable[Crowd]:
+def _strangers(group: _Group) -> list[Connection]:
+    """Those that failed, without sources of which most come about: on a lossy link, some wait."""
+    if not group.came:
+        return group.failed
+    failed = Counter(c.client.endpoint.addr for c in group.failed)
+    few = {source for source, count in failed.items() if group.came[source] <= count}
+    return [c for c in group.failed if c.client.endpoint.addr in few]
+
+
+def _all_failed(group: _Group) -> list[Connection]:
+    return group.failed
+
+
+def _made(
+    groups: dict[object, _Group],
+    judge: _Judge,
+    which: Callable[[_Group], list[Connection]] = _all_failed,
+) -> Iterable[Crowd]:
     for group in groups.values():
-        members = [c for c in group.failed if c.crowd is None]
+        members = [c for c in which(group) if c.crowd is None]
         crowd = judge(members, group.all) if members else None
         if crowd is not None:
             for c in members:

@@ -38,8 +38,8 @@ TEXTS: Final[dict[str, str]] = {
     "{connections}: an MTU black hole?",
     "path-mtu/icmp": "packets to {where} are too big for the way, say routers: {count} of "
     "{connections}",
-    "lossy": "loss on the way to {where}: {again} of {segments} sent again, in {count} of "
-    "{connections}",
+    "lossy": "loss on the way to {where}: in {count} of {connections}, and there {again} of "
+    "{segments} sent again",
     "lossy-interface": "loss on interface {where}: {again} of {segments} sent again, "
     "to {peers} peers",
     "slow-handshake": "slow handshakes with {where}: {count} of {connections}, up to {worst}",

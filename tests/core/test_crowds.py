@@ -59,6 +59,26 @@ def test_a_flood_of_forged_syns() -> None:
     assert verdict(one).startswith("SYN flood? one of 200 handshakes of 200 addresses")
 
 
+def test_handshakes_that_wait_on_a_lossy_link_are_no_flood() -> None:
+    """The capture ends while some wait for a SYN's answer; as many of their source's came about."""
+    net = Net()
+    for n in range(FLOOD):
+        net.talk(Endpoint("10.0.0.1", 1000 + n)).client("S")
+        net.talk(Endpoint("10.0.0.1", 10_000 + n)).handshake()
+    assert net.found() == [
+        f"SYN flood? {FLOOD} handshakes of 10.0.0.1 with 10.0.0.2:80 that nobody completes"
+    ]
+    net.talk(Endpoint("10.0.0.1", 9999)).handshake()
+    assert net.found() == []
+    # Strangers are one nevertheless, and these are none of it.
+    net.syns(FLOOD, answered=True)
+    assert net.found() == [
+        f"SYN flood? {FLOOD} handshakes with 10.0.0.2:80 that nobody completes, "
+        f"from {FLOOD} addresses"
+    ]
+    assert sum(c.crowd is not None for c in net.connections) == FLOOD
+
+
 def test_clients_of_a_dead_server_are_no_flood() -> None:
     tried_again, slowly, few = Net(), Net(gap_ms=1000), Net()
     tried_again.syns(300, tries=2)

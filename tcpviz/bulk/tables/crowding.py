@@ -69,8 +69,10 @@ def _failures(facts: Facts, found: list[Crowd], member: Array) -> None:
         (facts.client, facts.server_port, SCAN, _host_scan),
     )
     for one, other, least, judge in kinds:
-        for members, total in _groups(facts, one, other, member, least):
-            crowd = judge(facts, members, total)
+        for members, places in _groups(facts, one, other, member, least):
+            if judge is _flood:
+                members = _strangers(facts, members, places)
+            crowd = judge(facts, members, len(places)) if len(members) else None
             if crowd is not None:
                 member[members] = len(found)
                 found.append(crowd)
@@ -95,10 +97,22 @@ def _backscatter(facts: Facts, members: Array) -> Crowd | None:
     return Crowd("backscatter", who, "", count, count, hosts, *_times(facts, members))
 
 
+def _strangers(facts: Facts, members: Array, places: Array) -> Array:
+    """Those that failed, without sources of which most come about: on a lossy link, some wait."""
+    came = facts.client[places[facts.fate[places] == 0]]
+    if not len(came):
+        return members
+    sources, which = np.unique(facts.client[places], return_inverse=True)
+    fine = facts.fate[places] == 0
+    came, failed = (np.bincount(which[some], minlength=len(sources)) for some in (fine, ~fine))
+    few = sources[came <= failed]
+    return members[np.isin(facts.client[members], few)]
+
+
 def _groups(
     facts: Facts, one: Array, other: Array, member: Array, least: int
-) -> list[tuple[Array, int]]:
-    """Those that failed and are in no crowd yet, by key, and of how many they are.
+) -> list[tuple[Array, Array]]:
+    """Those that failed and are in no crowd yet, by key, and all with it that are asked about.
 
     Only groups large enough; counted from the first failure on.
     """
@@ -115,11 +129,11 @@ def _groups(
         places = asked[edges[at] : edges[at + 1]]
         # Membership in an earlier crowd does not matter for how many there are.
         first = places[facts.fate[places] > 0][0]
-        total = int((places >= first).sum())
+        places = places[places >= first]
         members = places[(facts.fate[places] > 0) & (member[places] < 0)]
-        out.append((int(first), members, total))
+        out.append((int(first), members, places))
     out.sort(key=lambda each: each[0])
-    return [(members, total) for _, members, total in out]
+    return [(members, places) for _, members, places in out]
 
 
 def _perhaps(fate: Array, one: Array, other: Array, failed: Array, least: int) -> Array:
