@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tcpviz.bulk import crew, forks
-from tcpviz.bulk.connections import jobs
+from tcpviz.bulk.brief.openings import Openings
+from tcpviz.bulk.connections import briefly, jobs
 from tcpviz.bulk.connections.building import Building
 from tcpviz.bulk.segments.windows import Windows
 from tcpviz.bulk.spilling.buckets import Dealt
@@ -97,6 +98,7 @@ def test_equal_to_the_core(tmp_path: Path, others: Others, seed: int) -> None:
 
 def test_equal_to_what_we_do_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = lossy(tmp_path / "losses.pcap", 3, 20, 300)
+    monkeypatch.setattr(briefly, "_OPENINGS", Openings())  # another process knows none, either
     alone = built(path)
     others = Others(monkeypatch)
     shared = built(path)

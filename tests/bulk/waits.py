@@ -248,9 +248,36 @@ def _needless(talk: Talk, dice: random.Random, odd: float) -> None:
     talk.close(dice)
 
 
+def _half(talk: Talk, dice: random.Random, odd: float) -> None:
+    """One end has closed; the other sends on, waits for room, and asks whether it is there."""
+    talk.open()
+    talk.ask(dice)
+    talk.answer(dice)
+    who = dice.randrange(2)
+    talk.say(who, FIN | ACK, dice.choice((0, 0, 1, 300)), window=dice.choice((0, 502, 502, 502)))
+    if dice.random() < 0.9:
+        talk.say(1 - who, ACK, after=talk.rtt)
+    for _ in range(dice.choice((1, 2, 6))):
+        _odd(talk, dice, odd)
+        window, pause = dice.choice((0, 300, 501)), dice.choice((1, 200, 30_000)) * MS
+        if dice.random() < 0.5:
+            talk.say(1 - who, ACK | PSH, dice.randint(1, 1448), after=talk.rtt)
+        else:
+            talk.say(1 - who, ACK, dice.randrange(2), back=1, after=pause)
+        if dice.random() < 0.9:
+            talk.say(who, ACK, after=talk.rtt, window=window)
+    _odd(talk, dice, odd)
+    if dice.random() < 0.9:
+        talk.say(1 - who, FIN | ACK, window=dice.choice((0, 501)))
+        talk.say(who, ACK, after=talk.rtt)
+    _odd(talk, dice, odd)
+
+
 Kind = Callable[[Talk, random.Random, float], None]
 
-KINDS: dict[str, Kind] = {"again": _again, "alive": _alive, "shut": _shut, "needless": _needless}
+KINDS: dict[str, Kind] = {
+    "again": _again, "alive": _alive, "half": _half, "needless": _needless, "shut": _shut,
+}  # fmt: skip
 
 
 def frames(kind: str, count: int, seed: int, odd: float = 0.0) -> list[Frame]:

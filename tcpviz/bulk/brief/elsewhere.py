@@ -1,7 +1,8 @@
 """The core taken past what lies elsewhere than where its sender stands, in an open connection.
 
 Data sent again, data that others have overtaken or that comes behind a hole, what fills a hole and
-what acknowledges it, ACKs in another order. As :mod:`tcpviz.bulk.brief.past`, of more kinds: here,
+what acknowledges it, ACKs in another order; windows that close, what is sent while they are closed,
+keep-alives. As :mod:`tcpviz.bulk.brief.past`, of more kinds: here,
 too, it is asked of the core as it stands whether it would do only what is done, and each part is as
 the core's module that it names.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tcpviz.bulk.brief.rows import ECHOED, MARKED, RIGHT, SELECTIVE, TIMED, WRONG, Row
+from tcpviz.bulk.brief.rows import ECHOED, MARKED, RIGHT, SELECTIVE, SHUT, TIMED, WRONG, Row
 from tcpviz.core.analysis import Analysis
 from tcpviz.core.connection import Connection
 from tcpviz.core.doubt import LEAST_REACH, MANY_WRONG, may_vindicate, reach
@@ -18,6 +19,7 @@ from tcpviz.core.flow import Flow
 from tcpviz.core.halfconn import REMEMBERED, End, Sums
 from tcpviz.core.marks import FAST_NS, REORDER_NS, MarkAnalyzer, MarkName
 from tcpviz.core.vitals import MAX_TTLS, STRANGE_TICKS, Signs
+from tcpviz.core.zeek_end import ZeekState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +36,7 @@ def stays(me: Half, peer: Half, told: Row) -> bool:
     """Whether the core does nothing of a segment but what :func:`go` does. Both ends stand."""
     kind, _, _, seq, ack, length, _, _, value, echo, _ = told
     fwd, rev, mine, theirs = me.flow, peer.flow, me.end, peer.end
-    if length == 1 or me.knows < (1 if length else 2):
+    if me.knows < (1 if length else 2):
         return False
     sent, captured, heard, nxt = theirs.snd_nxt, rev.next_seq, peer.signs.next, mine.snd_nxt
     if sent is None or captured is None or nxt is None or fwd.next_seq is None:
@@ -63,11 +65,14 @@ def stays(me: Half, peer: Half, told: Row) -> bool:
     if kind >= MARKED and not counted(me, kind):
         return False
     before = (fwd.next_seq - seq) & _MASK
-    if not length:
-        # A keep-alive, or an answer to one.
-        return before != 1 and not rev.kept_alive
     # What may have come with other data before is compared with it, if it is not damaged.
-    return not 0 < before < _HALF or kind & WRONG != 0 or not me.data.near(seq, length)
+    return (
+        not 0 < before < _HALF
+        or (before == 1 >= length)  # a keep-alive's is anything
+        or not length
+        or kind & WRONG != 0
+        or not me.data.near(seq, length)
+    )
 
 
 def fits(me: Half, peer: Half, told: Row, fin: int) -> bool:
@@ -75,7 +80,7 @@ def fits(me: Half, peer: Half, told: Row, fin: int) -> bool:
     kind, _, _, seq, ack, length, _, _, _, echo, _ = told
     fwd, rev = me.flow, peer.flow
     captured, heard = rev.next_seq, peer.signs.next
-    if length == 1 or captured is None or fwd.next_seq is None:
+    if captured is None or fwd.next_seq is None:
         return False
     if (captured - ack) & _MASK >= _HALF:
         return False
@@ -84,9 +89,9 @@ def fits(me: Half, peer: Half, told: Row, fin: int) -> bool:
     if kind & TIMED and strange(peer, echo):
         return False
     before = (fwd.next_seq - seq) & _MASK
-    if not length:
-        return fin > 0 or (before != 1 and not rev.kept_alive)
-    return not 0 < before < _HALF or not me.data.near(seq, length)
+    if not length or not 0 < before < _HALF or (before == 1 == length and not fin):
+        return True
+    return not me.data.near(seq, length)
 
 
 def strange(peer: Half, echo: int) -> bool:
@@ -118,15 +123,19 @@ def go(
     peer: Half,
     told: Row,
     sack: Callable[[Half], Blocks],
-) -> None:
-    """All views take the segment; ``sack`` tells what an end has said of that latest."""
+) -> bool:
+    """All views take the segment; ``sack`` tells what an end has said of that latest.
+
+    As :func:`views` it tells whether its data is anything.
+    """
     in_zeek(analysis, me, peer, told)
-    views(analysis, me, peer, told, sack)
+    anything = views(analysis, me, peer, told, sack)
     # halfconn.End, connection.Connection
     in_end(me.end, peer.end, told)
     connection.last_ns = told[1]
     if connection._third:
         connection._data_began = True
+    return anything
 
 
 def views(
@@ -136,14 +145,17 @@ def views(
     told: Row,
     sack: Callable[[Half], Blocks],
     fin: int = 0,
-) -> None:
-    """The marks, the vital signs and the completeness take it; ``fin``: it is a FIN, too (1)."""
+) -> bool:
+    """The marks, the vital signs and the completeness take it; ``fin``: it is a FIN, too (1).
+
+    Whether it probes a window or keeps the connection alive, so that its data is anything.
+    """
     _, time, frame, seq, ack, length, window, *_ = told
     end, takes = (seq + length + fin) & _MASK, length + fin
     # marks.MarkAnalyzer
     fwd, rev, marks = me.flow, peer.flow, analysis.marks
     rev.flight_known = True
-    _say(marks, me, rev, told, fin)
+    probe, alive = _say(marks, me, rev, told, fin)
     if ack != fwd.last_ack:
         fwd.dup_frame, fwd.dup_acks = frame, 0
     if rev.vouched is None or (rev.vouched - ack) & _MASK > _HALF:
@@ -159,32 +171,43 @@ def views(
     if 0 < before <= _HALF:
         # Of what is as far behind as ahead nothing was captured, as the core has it.
         old = min(takes, before if before < _HALF else -_HALF) - fwd.log.fill(seq, end)
-    if takes:
+    if takes and not alive:
         last = rev.last_ack
         spurious = length > 0 and last is not None and (last - seq - length) & _MASK <= _HALF
         if spurious:
             _count(marks, me, MarkName.SPURIOUS_RETRANSMISSION)
             _count(marks, me, MarkName.RETRANSMISSION)
-        elif 0 < before <= _HALF and (before > 1 or not length):
+        elif 0 < before <= _HALF and (before > 1 or length < 2):
             again = _again(marks, me, peer, told, sack, end)
+    if takes:
         fwd.log.add(seq, end, frame, time)
-    if (end - known - 1) & _MASK < _HALF - 1:
+    if probe:
+        fwd.probe_end = end
+    elif (end - known - 1) & _MASK < _HALF - 1:
         fwd.next_seq, fwd.next_frame, fwd.next_ns = end, frame, time
-    fwd.probed = fwd.kept_alive = False
+    fwd.probed, fwd.kept_alive = probe, alive
     fwd.window, fwd.window_bytes = window, window << (fwd.scale or 0)
     fwd.last_ack, fwd.last_ack_ns = ack, time
     rev.log.acknowledge(ack, time)
     # vitals.Signs
-    take_sent(me.signs, told)
+    signs = me.signs
+    take_sent(signs, told)
     if fin:
-        me.signs._take_odd_flags(frame, fin, time)
-    if takes:
+        signs._take_odd_flags(frame, fin, time)
+    if not window or signs.zero_since_ns is not None:
+        _window(signs, told, fin)
+    if probe or alive:
+        signs.keep_alives += 1
+        signs.unanswered_alive += 1
+        signs.show("alive", frame, latest=True)
+    elif takes:
         repeated = old > 0
         if length and (repeated or again):
-            _sent_again(me.signs, told, end, repeated=repeated, spurious=spurious)
-        take_data(me.signs, told, end)
+            _sent_again(signs, told, end, repeated=repeated, spurious=spurious)
+        take_data(signs, told, end)
     take_received(peer.signs, ack, time)
     analysis.completeness._value |= (8 if length else 4) | fin << 4
+    return probe or alive
 
 
 def _count(marks: MarkAnalyzer, me: Half, name: MarkName) -> None:
@@ -192,27 +215,54 @@ def _count(marks: MarkAnalyzer, me: Half, name: MarkName) -> None:
     marks.counts[me.side][name] += 1
 
 
-def _say(marks: MarkAnalyzer, me: Half, rev: Flow, told: Row, fin: int) -> None:
-    """As ``marks._windows_and_repeats``."""
+def _say(marks: MarkAnalyzer, me: Half, rev: Flow, told: Row, fin: int) -> tuple[bool, bool]:
+    """As ``marks._windows_and_repeats``; no byte of a probe is acknowledged."""
     kind, _, _, seq, ack, length, window, *_ = told
     fwd = me.flow
     known = fwd.next_seq
-    if known is not None and (seq - known - 1) & _MASK < _HALF - 1:
+    assert known is not None
+    if length == 1 and seq == known and rev.window == 0:
+        _count(marks, me, MarkName.ZERO_WINDOW_PROBE)
+        return True, False
+    if not window and not fin:
+        _count(marks, me, MarkName.ZERO_WINDOW)
+    if (seq - known - 1) & _MASK < _HALF - 1:
         _count(marks, me, MarkName.LOST_SEGMENT)
         fwd.log.missed(known, seq, fwd.vouched)
+        if fwd.probe_end is not None:
+            fwd.log.fill((fwd.probe_end - 1) & _MASK, fwd.probe_end)
         fwd.flight_known = False
     if fin:
-        return
+        return False, False
+    alive = length <= 1 and (known - seq) & _MASK == 1
+    if alive:
+        _count(marks, me, MarkName.KEEP_ALIVE)
     if length:
         edge = None if rev.scale is None else rev.last_ack
         if edge is not None and not (edge + rev.window_bytes - seq - length) & _MASK:
             _count(marks, me, MarkName.WINDOW_FULL)
-    elif seq == known and ack == fwd.last_ack:
-        if window != fwd.window and not kind & SELECTIVE:
-            _count(marks, me, MarkName.WINDOW_UPDATE)
-        else:
-            fwd.dup_acks += 1
-            _count(marks, me, MarkName.DUPLICATE_ACK)
+        return False, alive
+    if rev.probe_end == ack:
+        rev.probe_end = None  # it was sent with other data since
+    if seq == known and ack == fwd.last_ack:
+        _repeat(marks, me, rev, window, kind)
+    return False, alive
+
+
+def _repeat(marks: MarkAnalyzer, me: Half, rev: Flow, window: int, kind: int) -> None:
+    """The same, of an ACK that goes no further than the one before."""
+    fwd = me.flow
+    same = window == fwd.window
+    if not window:
+        if same and rev.probed:
+            _count(marks, me, MarkName.ZERO_WINDOW_PROBE_ACK)
+    elif not same and not kind & SELECTIVE:
+        _count(marks, me, MarkName.WINDOW_UPDATE)
+    elif same and rev.kept_alive:
+        _count(marks, me, MarkName.KEEP_ALIVE_ACK)
+    else:
+        fwd.dup_acks += 1
+        _count(marks, me, MarkName.DUPLICATE_ACK)
 
 
 def _again(
@@ -253,7 +303,7 @@ def _again(
 
 def in_zeek(analysis: Analysis, me: Half, peer: Half, told: Row) -> None:
     """As ``zeek.ZeekView.observe``, of what is no SYN, FIN or reset."""
-    _, time, _, seq, ack, length, *_, size = told
+    kind, time, _, seq, ack, length, *_, size = told
     view, zeek, other = analysis.zeek, me.zeek, peer.zeek
     if not (zeek.did_close and other.did_close):
         view._last_ns = time
@@ -262,6 +312,9 @@ def in_zeek(analysis: Analysis, me: Half, peer: Half, told: Row) -> None:
     slot = me.letters[0 if length else 1]
     if slot not in view._taken:
         view._once(slot.upper(), slot.upper(), zeek)
+    if kind & SHUT and other.state is not ZeekState.CLOSED:
+        zeek.zero_windows += 1
+        view._scaled("W", zeek, zeek.zero_windows)
     begin = zeek.relative(seq, zeek.last_seq, zeek.seq_wraps)
     if peer.unseen:
         other.restart((ack - 1) & _MASK, (ack - 1) & _MASK)
@@ -288,7 +341,7 @@ def in_zeek(analysis: Analysis, me: Half, peer: Half, told: Row) -> None:
 
 def take_sent(signs: Signs, told: Row) -> None:
     """As ``vitals.Signs.take_sent``."""
-    kind, time, frame, _, _, length, _, ttl, value, _, _ = told
+    kind, time, frame, _, _, _, _, ttl, value, _, _ = told
     signs.before_ns, signs.last_ns, signs.last_frame = signs.last_ns, time, frame
     if ttl not in signs.ttls:
         signs.ttls = (*signs.ttls, ttl)[:MAX_TTLS]
@@ -305,8 +358,23 @@ def take_sent(signs: Signs, told: Row) -> None:
         ticks = signs.ticks
         if ticks is None or (value - ticks) & _MASK < _HALF:
             signs.ticks = value
-    if length:
-        signs.data += 1
+
+
+def _window(signs: Signs, told: Row, fin: int) -> None:
+    """As ``vitals.Signs._window``."""
+    _, time, frame, _, _, _, window, *_ = told
+    since = signs.zero_since_ns
+    if not window and not fin:
+        if since is None:
+            signs.zero_since_ns = time
+            signs.zero_times += 1
+            signs.show("zero", frame)
+            signs.show("last zero", frame, latest=True)
+    elif since is not None:
+        lasted = max(0, time - since)
+        signs.zero_ns += lasted
+        signs.zero_longest_ns = max(signs.zero_longest_ns, lasted)
+        signs.zero_since_ns = None
 
 
 def _sent_again(signs: Signs, told: Row, end: int, *, repeated: bool, spurious: bool) -> None:
@@ -330,6 +398,8 @@ def _sent_again(signs: Signs, told: Row, end: int, *, repeated: bool, spurious: 
 def take_data(signs: Signs, told: Row, end: int) -> None:
     """The rest of ``vitals.Signs._take_data``."""
     time, length, una = told[1], told[5], signs.una
+    if length:
+        signs.data += 1
     if una is None:
         una = signs.una = told[3]
     biggest = signs._biggest

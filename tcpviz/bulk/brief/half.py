@@ -46,14 +46,17 @@ class Half(Views):
 
     @property
     def viewed(self) -> bool:
-        """It has said enough for all views, and nothing is open in them."""
-        flow, signs = self.flow, self.signs
+        """It has said enough for all views."""
+        flow = self.flow
         return (
             None not in (flow.next_seq, flow.last_ack, self.end.first_seq)
-            and flow.probe_end is None
-            and signs.zero_since_ns is None
             and self.zeek.state in _FOLLOWED
         )
+
+    @property
+    def offers(self) -> bool:
+        """Its window is open, as far as the views ask, and it has not probed the other end's."""
+        return self.flow.probe_end is None and self.signs.zero_since_ns is None
 
     @property
     def stands(self) -> bool:

@@ -20,6 +20,7 @@ from tcpviz.bulk.brief.rows import (
     MARKED,
     RIGHT,
     SELECTIVE,
+    SHUT,
     TIMED,
     Row,
     Rows,
@@ -67,7 +68,7 @@ class Past:
         self.connection, self._analysis = connection, connection.analysis
         self.reader = reader
         self._halves: tuple[Half, Half] | None = None
-        self._viewed = False
+        self._viewed = self._open = False
 
     def _both(self) -> tuple[Half, Half]:
         connection, analysis = self.connection, self._analysis
@@ -87,7 +88,7 @@ class Past:
         """Whether it stands so that what is plain could come."""
         connection, analysis = self.connection, self._analysis
         marks, zeek = analysis.marks, analysis.zeek
-        self._viewed = False
+        self._viewed, self._open = False, True
         # Without both SYNs nothing more comes of the handshake.
         partly = connection.client.iss is None or connection.server.iss is None
         begun = connection._third or connection.client.claim.state is State.ESTABLISHED
@@ -110,6 +111,7 @@ class Past:
             and not (connection.watched or connection.superseded or connection.older)
             and connection.former is None
         )
+        self._open = one.offers and two.offers
         return self._viewed and one.stands and two.stands
 
     def _one_stands(self) -> bool:
@@ -148,8 +150,8 @@ class Past:
             self._analysis.zeek.observe(segment, me.side)
         else:
             elsewhere.in_zeek(self._analysis, me, peer, told)
-        elsewhere.views(self._analysis, me, peer, told, self._sack, fin)
-        self._said(me, told[0], place)
+        anything = elsewhere.views(self._analysis, me, peer, told, self._sack, fin)
+        self._said(me, told[0] & ~KEPT if anything else told[0], place)
         connection.last_ns = time
         if connection._third:
             connection._data_began = True
@@ -171,7 +173,7 @@ class Past:
         me, peer = (two, one) if server else (one, two)
         if told[0] & ECHOED and me.vitals.accurate:
             told = (told[0] & ~ECHOED, *told[1:])
-        plain = not peer.unseen and self._stays(me, peer, told)
+        plain = self._open and not peer.unseen and self._stays(me, peer, told)
         if not plain:
             if peer.unseen:
                 if not unseen.stays(me, peer, told):
@@ -182,11 +184,14 @@ class Past:
         counted = self.count_before
         if counted is not None and (not plain or self._writes(me, told)):
             counted(place)
+        kind = told[0]
         if plain:
             self._go(me, peer, told)
         else:
-            elsewhere.go(self.connection, self._analysis, me, peer, told, self._sack)
-        self._said(me, told[0], place)
+            if elsewhere.go(self.connection, self._analysis, me, peer, told, self._sack):
+                kind &= ~KEPT
+            self._open = one.offers and two.offers
+        self._said(me, kind, place)
         return True
 
     def _writes(self, me: Half, told: Row) -> bool:
@@ -291,7 +296,7 @@ class Past:
                 return False
         if kind & RIGHT and mine.sums is Sums.UNTRIED:
             return False
-        if kind >= MARKED and not elsewhere.counted(me, kind):
+        if kind >= MARKED and (kind & SHUT or not elsewhere.counted(me, kind)):
             return False
         if not length:
             # One that repeats may be an answer to a keep-alive.

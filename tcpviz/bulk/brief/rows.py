@@ -46,10 +46,10 @@ timestamps' value and echo, and its IP packet's length (its data's, unless it wa
 Scope = tuple[str, ...]
 """VLANs and tunnels."""
 
-RIGHT, TIMED, SELECTIVE, KEPT, MARKED, ECHOED, WRONG = 1, 2, 4, 8, 16, 32, 64
+RIGHT, TIMED, SELECTIVE, KEPT, MARKED, ECHOED, WRONG, SHUT = 1, 2, 4, 8, 16, 32, 64, 128
 """Bits of a row's kind: its checksum is right; it has timestamps, SACK blocks, data as captured.
 
-And it met congestion on its way, or tells of that; its checksum is wrong.
+And it met congestion on its way, or tells of that; its checksum is wrong; its window is zero.
 """
 
 _ACK, _PSH, _SYN, _FIN, _ECE = 16, 8, 2, 1, 64
@@ -107,8 +107,9 @@ class Rows:
         self.plain: list[bool] = plain.tolist()
         self.bare: list[bool] = bare.tolist()
         closes = bare & (row["flags"] & np.uint16(0xFFFF ^ _PSH) == _FIN | _ACK)
-        closes &= (row["window"] > 0) & (row["ack"] != 0) & (row["length"] < LONGEST)
-        self.partly: list[bool] = (closes | (plain & (kind < MARKED))).tolist()
+        closes &= (row["ack"] != 0) & (row["length"] < LONGEST)
+        clean = kind & (MARKED | ECHOED | WRONG) == 0
+        self.partly: list[bool] = (closes | (plain & clean)).tolist()
         self._decoder = Decoder(verify=True)
 
     def segment(self, place: int) -> Segment:
@@ -142,8 +143,7 @@ def kinds(array: Piece, rows: Array, row: Array) -> tuple[Array, Array, Array]:
     bare = usual & ~wrong & ~marked & (bits & ODD == 0) & (flags & _TOLD == flags)
     plain = usual & (flags & np.uint16(0xFFFF ^ (_PSH | ECN)) == _ACK)
     plain &= (bits & ODD == 0) | (bits & SACKED != 0)
-    plain &= (row["window"] > 0) & (row["ack"] != 0)
-    plain &= length < LONGEST
+    plain &= (row["ack"] != 0) & (length < LONGEST)
     lacks = array["wire"][rows].astype(np.int64) - array["captured"][rows]
     clear = clearly_captured(lacks, length)
     plain &= clear
@@ -151,6 +151,7 @@ def kinds(array: Piece, rows: Array, row: Array) -> tuple[Array, Array, Array]:
     kind = (said == sums.RIGHT) * RIGHT + (bits & STAMPED != 0) * TIMED
     kind += (bits & SACKED != 0) * SELECTIVE + ((lacks <= 0) & (length > 0) & ~wrong) * KEPT
     kind += marked * MARKED + (flags & _ECE != 0) * ECHOED + wrong * WRONG
+    kind += (row["window"] == 0) * SHUT
     return plain, bare, kind
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from tcpviz.bulk.brief.elsewhere import counted
 from tcpviz.bulk.brief.half import Half
-from tcpviz.bulk.brief.rows import LAST, MARKED, RIGHT, TIMED, WRONG, Row
+from tcpviz.bulk.brief.rows import LAST, MARKED, RIGHT, SHUT, TIMED, WRONG, Row
 from tcpviz.bulk.long.recall import Reader
 from tcpviz.core.analysis import Analysis
 from tcpviz.core.claims import Certainty
@@ -99,8 +99,7 @@ def stands(me: Half, peer: Half) -> bool:
         and (end.iss is None or end.opened is not Opened.ACTIVE or peer.end.solid is None)
         and None not in (flow.next_seq, flow.last_ack, signs.next, signs.una)
         and None not in (end.first_seq, end.snd_nxt, end.rcv_nxt)
-        and (end.fin is None and end.received is None and flow.probe_end is None)
-        and signs.zero_since_ns is None
+        and (end.fin is None and end.received is None and me.offers)
         and zeek.state in _TALKING
         and not zeek.fin_count
     )
@@ -128,7 +127,7 @@ def stays(me: Half, peer: Half, told: Row) -> bool:
             return False
     if kind & RIGHT and mine.sums is Sums.UNTRIED:
         return False
-    if kind >= MARKED and not counted(me, kind):
+    if kind >= MARKED and (kind & SHUT or not counted(me, kind)):
         return False
     before = (known - seq) & _MASK
     if not length:
