@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tcpviz.bulk.connections import jobs, skipping
+from tcpviz.bulk.long import onward
+from tcpviz.bulk.segments.columns import Columns
 from tcpviz.core.connection import Connection
 from tests.bench import losses
 from tests.bulk.compare import built, differences
@@ -86,6 +89,30 @@ def test_segment_by_segment_or_by_columns_goes_by_what_is_out_of_order(
     assert carried == [20_002]
     followed = {connection.client.endpoint.port for _, connection in building.followed}
     assert {20_001, 20_002, 20_003} <= followed
+
+
+def test_columns_are_made_of_a_connection_and_not_of_those_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the same ports: they rest on where the ends of one stand."""
+    dice, path = random.Random(6), tmp_path / "losses.pcap"
+    packets: list[losses.Packet] = []
+    for number in range(8):
+        begin = losses.BEGUN + number * 400_000 * losses.MS
+        manner = losses.Manner(dice, [(200, 200 * 1448)], lost=(0.01, 0.01))
+        packets += losses.Talk(manner, 0x0A000002, 20_000, begin).run()
+    losses.put_packets(path, packets)
+    sizes: list[int] = []
+    stretch = onward.Onward.stretch
+
+    def noted(one: onward.Onward, columns: Columns, rows: Any, *facts: Any) -> Any:
+        sizes.append(len(rows))
+        return stretch(one, columns, rows, *facts)
+
+    monkeypatch.setattr(onward.Onward, "stretch", noted)
+    assert unlike(path)[0] == []
+    assert len(sizes) >= 8
+    assert sum(sizes) < len(packets)
 
 
 def test_what_was_overtaken_is_not_followed(tmp_path: Path) -> None:

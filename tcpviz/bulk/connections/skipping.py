@@ -7,6 +7,7 @@ those between (:mod:`tcpviz.bulk.long.onward`). The last segment is always taken
 from __future__ import annotations
 
 import sys
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -75,6 +76,9 @@ class Skipping:
         self._up: dict[int, bool] = {}
         self._most = sys.maxsize
         self._along = along
+        flags = self._array["flags"][rows]
+        # Another connection may begin there, for which the columns of this one would not hold.
+        self._openings: list[int] = np.flatnonzero(flags & (SYN | ACK) == SYN).tolist()
         self.opened: list[tuple[int, Connection]] = []
         self.segments = 0
         self._tracker.followed.scopes |= dict.fromkeys(scopes)
@@ -105,6 +109,11 @@ class Skipping:
             if self.segments >= most:
                 return False
             until = min(self._tell(place), upto)
+            behind = bisect_right(self._openings, place)
+            if behind < len(self._openings):
+                until = min(until, self._openings[behind])
+            if behind and self._openings[behind - 1] == place:
+                warm = _WARM
             end = min(place + warm, until)
             if until - end < _FEW:
                 end = until
