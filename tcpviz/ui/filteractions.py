@@ -82,8 +82,11 @@ class FilterActions(_Base):
         self.redraw()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter: the filter stays, the list has the keys."""
-        if event.input.id == "filter":
+        """Enter: the filter stays, the list has the keys; not while it cannot be read.
+
+        Else what is wrong would be gone from the screen, and what is shown be taken for its answer.
+        """
+        if event.input.id == "filter" and self.session.sifter.error is None:
             self.focus_pane(Pane.LIST)
 
     def _clear_filter(self) -> None:

@@ -244,7 +244,7 @@ class ConnectionPane(PaneView):
 
     def heading(self) -> str:
         sifter = self.session.sifter
-        if not sifter.typed:
+        if not (sifter.typed if sifter.error is None else sifter.filter.text):
             said = thousands(self._all) if self._all else ""
             return ", ".join(each for each in (said, self._said) if each)
         used = sifter.typed if sifter.error is None else f"{sifter.filter.text} ..."

@@ -23,7 +23,7 @@ from tcpviz.views.layouts import Box, Figure
 from tcpviz.views.layouts_large import LARGE
 from tcpviz.views.layouts_medium import MEDIUM
 from tcpviz.views.layouts_tall import TALL
-from tcpviz.views.numbers import count, duration, short_duration, thousands
+from tcpviz.views.numbers import apart, count, duration, short_duration, thousands
 from tcpviz.views.spans import Line, Span, clean, fit, line, pad, text_width, width
 from tcpviz.views.wrapping import wrap
 from tcpviz.words import _, counted
@@ -222,7 +222,8 @@ def _summary(board: Board, found: Mapping[State | None, Unusual | None], cells: 
     ends = sum(each.count for each in board.tallies)
     odd = sum(each is not None for each in found.values())
     said = _("{connections}, {ends}").format(
-        connections=counted(board.connections, "connection"), ends=counted(ends, "end")
+        connections=apart(counted(board.connections, "connection"), board.connections),
+        ends=apart(counted(ends, "end"), ends),
     )
     spans = [Span(said, roles.TITLE)]
     if not board.complete:

@@ -219,6 +219,13 @@ def words(trouble: Trouble) -> str:
         return f"verdict:{code}" + (f" {_place(trouble.where)}" if trouble.where else "")
     if code in _ELSEWHERE:
         return _ELSEWHERE[code]
+    if code == "lossy":
+        return f"verdict:lossy {_GRAVE} {_place(where)}"
+    if code == "reset":  # a client is told without its port
+        place = _place(where)
+        client = place.removeprefix("host:")
+        who = f"reset_by:client client:{client}" if client != place else f"reset_by:server {place}"
+        return f"verdict:reset {_GRAVE} {who}"
     found = f"verdict:{code} {_place(where)}"
     if code == "half-open" and facts.get("source"):
         sources = str(facts["source"]).split(", ")
@@ -227,8 +234,12 @@ def words(trouble: Trouble) -> str:
     return found
 
 
+_GRAVE: Final = "severity>=warning"
+"""With a verdict that may also be a note in passing: a segment or two that were lost are no
+trouble, and the connections that are none are not to be listed as it."""
+
 _ELSEWHERE: Final = {
-    "lossy-interface": "verdict:lossy",
+    "lossy-interface": f"verdict:lossy {_GRAVE}",
     "time-waits": "client.state:time-wait",
     "syn-queue": "verdict:half-open",
     "accept-queues": "verdict:half-open or verdict:no-answer",

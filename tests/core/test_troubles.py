@@ -82,6 +82,24 @@ def test_one_of_anything_is_singular():
     assert "1 of 1 segment sent again" in troubles.sentence(lossy)
 
 
+def test_who_is_listed_is_who_is_in_trouble():
+    def listed(code, where):
+        return troubles.words(Trouble(code, Severity.WARNING, where, 1, 1))
+
+    # A segment or two that were lost are told in passing, and are no trouble.
+    place = "server:10.0.0.1 server.port:80"
+    assert listed("lossy", "10.0.0.1:80") == f"verdict:lossy severity>=warning {place}"
+    # Not what the other end has reset.
+    assert listed("reset", "10.0.0.1:80") == (
+        f"verdict:reset severity>=warning reset_by:server {place}"
+    )
+    assert listed("reset", "10.0.0.9") == (
+        "verdict:reset severity>=warning reset_by:client client:10.0.0.9"
+    )
+    for words in (listed("lossy", "::1"), listed("reset", "::1")):
+        filter_of(words)
+
+
 def test_what_ends_well_is_no_trouble():
     assert gathered(*(closed(number) for number in range(30))) == []
     assert "no trouble" in troubles.text([])

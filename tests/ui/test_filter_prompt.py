@@ -32,6 +32,19 @@ async def test_half_a_filter_keeps_what_is_shown_and_says_what_is_expected() -> 
         assert "filter" not in text(app, "connections")
 
 
+async def test_enter_leaves_no_filter_behind_that_cannot_be_read() -> None:
+    app = capture_file()
+    async with running(app) as pilot:
+        await pilot.press("/", *"verdict:stall")
+        assert "filter" not in text(app, "connections")
+        await pilot.press("enter")
+        assert "did you mean zero-window-stall?" in text(app, "explain")
+        assert screen(app).query_one(FilterEntry).has_focus
+        await pilot.press(*["backspace"] * 5, *"refused", "enter")
+        assert "filter: verdict:refused" in text(app, "connections")
+        assert not screen(app).query_one(FilterEntry).has_focus
+
+
 async def test_right_takes_what_is_suggested() -> None:
     app = capture_file()
     async with running(app) as pilot:

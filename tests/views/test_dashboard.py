@@ -80,7 +80,7 @@ def test_a_table_at_80_by_15():
     assert "3 d 11 h" in rows["ESTABLISHED"]
     assert "!" not in rows["ESTABLISHED"]
     assert "for 6 m 40 s already" in rows["CLOSE-WAIT"]
-    assert "6121 connections, 12242 ends  unusual: 2" in text
+    assert "6 121 connections, 12 242 ends  unusual: 2" in text
     assert plain_line(told(board)).startswith("SYN-RECEIVED !! Half-open")
     assert [made.state_at(5, y) for y in range(1, 12)] == list(State)
 
@@ -122,7 +122,7 @@ def test_the_titles_stand_over_their_columns(language, cells):
 def test_beside_the_diagram_what_is_counted_has_rows_enough():
     board = Board(tallies(SYN_SENT=(1799, 38), TIME_WAIT=(110_000, 39)), NOW, 130_682)
     text = plain(draw(board, 120, 26).lines)
-    assert "130682 connections, 111799 ends\n" in text
+    assert "130 682 connections, 111 799 ends\n" in text
     assert re.search(r"  unusual: 2$", text, re.MULTILINE)
 
 

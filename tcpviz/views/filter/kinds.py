@@ -74,8 +74,15 @@ def pattern(value: Value, *, fold: bool = True) -> Asked:
 
 
 def nearest(word: str, names: Iterable[str]) -> str:
-    """``; did you mean ...?`` where one of ``names`` is near, else nothing."""
-    found = difflib.get_close_matches(word.lower(), list(names), 1, 0.6)
+    """``; did you mean ...?`` where one of ``names`` is near, else nothing.
+
+    One that holds the word is what was meant (``stall``: zero-window-stall), before one that
+    only has most of its letters (stray).
+    """
+    word, known = word.lower(), list(names)
+    near = difflib.get_close_matches(word, known, 1, 0.8)
+    holding = [name for name in known if len(word) > 2 and word in name]
+    found = near or holding or difflib.get_close_matches(word, known, 1, 0.6)
     return f"; did you mean {found[0]}?" if found else ""
 
 
