@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,28 @@ def test_columns_are_made_of_a_connection_and_not_of_those_behind_it(
     assert unlike(path)[0] == []
     assert len(sizes) >= 8
     assert sum(sizes) < len(packets)
+
+
+def test_copies_of_which_the_first_lies_behind_much_of_another_connection(
+    tmp_path: Path,
+) -> None:
+    """A connection's latest packets are its own, however many of an older one come between."""
+    dice, path = random.Random(7), tmp_path / "losses.pcap"
+    manners = losses.Manner(dice, [(200, 1500 * 1448)]), losses.Manner(dice, [(200, 12 * 1448)])
+    older, newer = (
+        losses.Talk(manner, 0x0A000002, 20_000, losses.BEGUN).run() for manner in manners
+    )
+    older.sort(key=lambda one: one[0])
+    newer.sort(key=lambda one: one[0])
+    order, late = older[:60] + newer[:3], iter(older[60:])
+    for packet in newer[3:]:
+        order += [packet, *itertools.islice(late, 40), packet]
+    packets = [(losses.BEGUN + 5 * at, *packet[1:]) for at, packet in enumerate(order)]
+    losses.put_packets(path, packets)
+    assert unlike(path)[0] == []
+    building = built(path)
+    assert sum(one.analysis.vitals.copies for _, one in building.followed if one.analysis) > 20
+    assert differences(path, building) == []
 
 
 def test_what_was_overtaken_is_not_followed(tmp_path: Path) -> None:

@@ -188,11 +188,13 @@ class Skipping:
                 continue
             singles.leave()
             onward.settle()
-            copies = onward.twice.copies
+            copies, count = onward.twice.copies, _taken(connection)
             onward.twice.sure = wary <= 0 and at >= _NEAR and at not in alike
             usual = self._take(begin + at, alone)
             at += 1
-            wary = _NEAR if onward.twice.copies > copies else wary - 1
+            # Behind one that was another's, its latest packets may lie further back, too.
+            other = _taken(connection) == count
+            wary = _NEAR if onward.twice.copies > copies or other else wary - 1
             if self.segments >= self._most:
                 break
             if usual and onward.stands:
@@ -267,6 +269,10 @@ class Skipping:
             ident = int(self._array["ident"][self._rows[before]])
             found[self._goes_up(before) != up].append((ident, place - before))
         return found
+
+
+def _taken(connection: Connection) -> int:
+    return connection.client.segments + connection.server.segments
 
 
 def _alike(stretch: Stretch, *, meaningless: bool) -> set[int]:
