@@ -92,6 +92,17 @@ def test_segment_by_segment_or_by_columns_goes_by_what_is_out_of_order(
     assert {20_001, 20_002, 20_003} <= followed
 
 
+def test_of_requests_cut_by_a_few_bytes_none_is_followed_for_that(tmp_path: Path) -> None:
+    """What was captured cannot hold them, whatever the link puts around them."""
+    dice, path = random.Random(8), tmp_path / "losses.pcap"
+    manners = [losses.Manner(dice, [(47, 3000)] * 20, lost=(0.01, 0.01)) for _ in range(6)]
+    packets = losses.put(path, manners, dice)
+    building = built(path)
+    assert len(building.followed) == 6
+    assert building.follower.segments < packets / 12
+    assert differences(path, building) == []
+
+
 def test_columns_are_made_of_a_connection_and_not_of_those_behind_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

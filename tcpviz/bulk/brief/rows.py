@@ -144,8 +144,9 @@ def kinds(array: Piece, rows: Array, row: Array) -> tuple[Array, Array, Array]:
     plain = usual & (flags & np.uint16(0xFFFF ^ (_PSH | ECN)) == _ACK)
     plain &= (bits & ODD == 0) | (bits & SACKED != 0)
     plain &= (row["ack"] != 0) & (length < LONGEST)
-    lacks = array["wire"][rows].astype(np.int64) - array["captured"][rows]
-    clear = clearly_captured(lacks, length)
+    captured = array["captured"][rows]
+    lacks = array["wire"][rows].astype(np.int64) - captured
+    clear = clearly_captured(lacks, length, captured, bits)
     plain &= clear
     bare &= clear
     kind = (said == sums.RIGHT) * RIGHT + (bits & STAMPED != 0) * TIMED

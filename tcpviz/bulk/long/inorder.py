@@ -300,10 +300,11 @@ class Stretch:
     def _whole(self, array: dict[str, Array]) -> Array:
         """Whether it is clear how much of its data was captured: all, or not all."""
         wire = array["wire"][self.rows].astype(np.int32)
-        lacks = wire - array["captured"][self.rows]
+        captured = array["captured"][self.rows]
+        lacks = wire - captured
         self._around = wire - self.length
         self.whole = lacks <= 0
-        return clearly_captured(lacks, self.length)
+        return clearly_captured(lacks, self.length, captured, self.bits)
 
     def _named(self, *, meaningless: bool, copies: bool) -> Array:
         """Whether it can be no packet that was captured just before.

@@ -82,6 +82,9 @@ _LEAST_ROOM = 1 << 12
 _CUT_A_LITTLE = 64
 """Bytes that the capture lacks of a packet: up to so many may be data, or what comes behind it."""
 
+_HEADERS = 40
+"""Bytes of them in front of data, at least; timestamps take twelve more."""
+
 Scope = tuple[int, tuple[str, ...]]
 
 
@@ -102,9 +105,12 @@ def congested(bits: Column) -> Column:
     return marked
 
 
-def clearly_captured(lacks: Column, length: Column) -> Column:
+def clearly_captured(lacks: Column, length: Column, captured: Column, bits: Column) -> Column:
     """Where it is clear how much of its data was captured of a packet that lacks so many bytes."""
     clear: Column = (length == 0) | (lacks <= 0) | (lacks > _CUT_A_LITTLE)
+    # What was captured has no room for it, behind headers of IP and TCP.
+    room = captured.astype(np.int64) - np.where(bits & STAMPED != 0, _HEADERS + 12, _HEADERS)
+    clear |= room < length
     return clear
 
 
