@@ -41,7 +41,8 @@ class Signs:
     """One end's signs; what is counted is what this end sent, unless said otherwise.
 
     ``data``, ``again``   segments with data, and those of them sent again
-    ``again_unseen``      of ``again``: the first copy was lost before the capture point
+    ``again_unseen``      of ``again``: the first copy was lost before the capture point; not what
+                          an older timestamp than its sender's latest shows to be overtaken only
     ``needless``          sent again though all of it was acknowledged, or though the first copy
                           arrived as well: the other end says so by D-SACK (RFC 3708)
     ``keep_alives``       keep-alives, and ``unanswered_alive`` those since the other end's
@@ -324,6 +325,11 @@ class Signs:
         # All acknowledged before, and never captured: it may simply be captured late.
         spurious = MarkName.SPURIOUS_RETRANSMISSION in names
         again = repeated or (MarkName.RETRANSMISSION in names and not spurious)
+        # Nor was sent again what its clock shows to be sent before what came first: it was
+        # overtaken, though Wireshark may take it for a retransmission.
+        stamps = segment.options.timestamps
+        if again and not repeated and stamps is not None and self.ticks is not None:
+            again = not seqno.lt(stamps[0], self.ticks)
         if length:
             self.data += 1
             if again:

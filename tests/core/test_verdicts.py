@@ -389,6 +389,26 @@ def test_what_a_dsack_tells_of_was_sent_again_for_nothing() -> None:
     assert the(talk, Code.NEEDLESS_RETRANSMISSIONS).facts["again"] == 1
 
 
+@pytest.mark.parametrize("stamp", [11, 12, 13])
+def test_what_was_sent_before_what_overtook_it_was_not_lost(stamp: int) -> None:
+    """Wireshark takes it for a fast retransmission; its timestamp says when it was sent."""
+    talk = Talk().handshake()
+    stamps = [Options(timestamps=(tick, 1)) for tick in (10, 12, stamp)]
+    talk.client("A", 100, options=stamps[0])
+    for number in (2, 3, 4):
+        talk.client("A", 100, seq=1 + 100 * number, options=stamps[1])
+        talk.server("A", ack=101)
+    last = talk.client("A", 100, seq=101, options=stamps[2])
+    assert last.frame == talk.frame
+    marks = [str(mark.name) for mark in talk.connection.observation.marks]
+    assert marks == ["fast_retransmission", "retransmission"]
+    talk.server("A", ack=501)
+    lost = "lossy" in codes(talk)
+    assert lost == (stamp >= 12)
+    if lost:
+        assert the(talk, Code.LOSSY).facts["before_capture"] == 1
+
+
 def test_what_the_network_doubled_takes_away_no_loss() -> None:
     talk = Talk().handshake()
     talk.client("A", 100)

@@ -202,6 +202,8 @@ def views(
         signs.show("alive", frame, latest=True)
     elif takes:
         repeated = old > 0
+        if again and not repeated and told[0] & TIMED and me.signs.ticks is not None:
+            again = (told[8] - me.signs.ticks) & _MASK < _HALF  # or it was overtaken
         if length and (repeated or again):
             _sent_again(signs, told, end, repeated=repeated, spurious=spurious)
         take_data(signs, told, end)
