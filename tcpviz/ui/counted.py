@@ -85,6 +85,13 @@ def follow_only(feed: Feed, ident: int) -> None:
     feed.only(ident)  # type: ignore[attr-defined]
 
 
+def show_followed(rows: Rows | None, connections: OrderedDict[int, Connection]) -> None:
+    """The list shows what is known of those that are followed, where that is all of them."""
+    tell = getattr(rows, "show_followed", None)
+    if tell is not None:
+        tell(connections)
+
+
 def look_for_calm(feed: Feed) -> None:
     """Ask for everything, where so little comes that all could be followed again."""
     if getattr(feed, "calm", False):

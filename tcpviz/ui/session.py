@@ -247,6 +247,7 @@ class Session(Moment, Whole):
         limit = STEPS_KEPT_LIVE if alone else STEPS_KEPT
         self.tracker = Tracker(limit=limit, max_connections=1 if alone else None, host=host)
         self.tracker.number_from(ident)  # that it has in the list
+        counted.show_followed(self.counted, self.tracker.connections)
         self.timeline = self.tracker.timeline
         self.cursor = self.playback.cursor = Cursor(self.timeline)
         self.playback.follow()

@@ -253,3 +253,25 @@ def test_however_little_of_each_packet_is_captured(snaplen):
     assert sorted([*columns.place.tolist(), *rest.tolist()]) == list(range(40))
     table.take(made, columns)
     assert table.packets.sum() == len(columns)
+
+
+def test_who_is_followed_from_the_first_segment_on_is_shown_so() -> None:
+    frames = generated()[:400]
+    rows, _ = counted(frames, [400])
+    theirs = {each.first_ns: each for each in followed(frames)}
+    places = [place for place, each in enumerate(rows) if each.first_ns in theirs]
+    one = rows[places[3]]
+    mine = theirs[one.first_ns]
+    assert isinstance(one, Counted)
+    rows.show_followed({one.id: mine})
+    assert rows[places[3]] is mine
+    assert rows.get(one.id) is mine
+    assert rows[places[3] - 1 : places[3] + 2][1] is mine
+    assert sum(not isinstance(each, Counted) for each in rows) == 1
+    # Of one that is followed from later on the row knows more, and another is not this one.
+    mine.first_ns += 1
+    assert isinstance(rows[places[3]], Counted)
+    rows.show_followed({rows[places[2]].id: mine})
+    assert isinstance(rows[places[2]], Counted)
+    rows.show_followed({})
+    assert all(isinstance(each, Counted) for each in rows)

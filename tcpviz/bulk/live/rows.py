@@ -82,6 +82,7 @@ class LiveRows(ConnectionRows):
         self._born = -1
         self._why = COUNTED
         self._sockets: dict[bytes, HostSocket] = {}
+        self._followed: Mapping[int, Connection] = {}
         self.refresh()
 
     def refresh(self) -> bool:
@@ -126,6 +127,13 @@ class LiveRows(ConnectionRows):
         if why != self._why:
             self._why = why
             self._made.clear()
+
+    def show_followed(self, connections: Mapping[int, Connection]) -> None:
+        """Whoever is followed from its first segment on is shown as it was followed.
+
+        That knows all that the row knows, and marks, history and why besides.
+        """
+        self._followed = connections
 
     def up_to(self, ident: int) -> int:
         """How many of them have numbers up to that."""
@@ -173,6 +181,9 @@ class LiveRows(ConnectionRows):
 
     def _owned(self, made: Connection, ends: bytes) -> Connection:
         """With its sockets, where they are known; both ends as the row has them."""
+        known = self._followed.get(made.id)
+        if known is not None and (known.key, known.first_ns) == (made.key, made.first_ns):
+            return known
         mine, theirs = self._sockets.get(ends), self._sockets.get(ends[18:] + ends[:18])
         if mine is not None or theirs is not None:
             both = {Side.CLIENT: mine, Side.SERVER: theirs}
