@@ -94,6 +94,22 @@ def fits(me: Half, peer: Half, told: Row, fin: int) -> bool:
     return not me.data.near(seq, length)
 
 
+def newest(me: Half, peer: Half, told: Row) -> bool:
+    """Whether it can be of no connection before this one on the same ends (``late.belongs``)."""
+    mine, theirs = me.end, peer.end
+    nxt, sent = mine.snd_nxt, theirs.snd_nxt
+    if nxt is None or sent is None:
+        return False
+    began = mine.ts_sent
+    if told[0] & TIMED and began is not None and (told[8] - began[0]) & _MASK >= _HALF:
+        return False
+    ahead = abs(((told[3] - nxt + _HALF) & _MASK) - _HALF)
+    if ahead > LEAST_REACH and ahead > reach(theirs):
+        return False
+    beyond = abs(((told[4] - sent + _HALF) & _MASK) - _HALF)
+    return beyond <= LEAST_REACH or beyond <= reach(mine)
+
+
 def strange(peer: Half, echo: int) -> bool:
     """Whether an echo is far from what the other end's clock has shown (``vitals.Signs``)."""
     ticks = peer.signs.ticks

@@ -108,7 +108,7 @@ class Past:
             and two.viewed
             and (connection._third or (partly and connection.last_syn_ns is None))
             and (marks.initial_rtt_ns is not None or marks._syn_ns is None)
-            and not (connection.watched or connection.superseded or connection.older)
+            and not (connection.watched or connection.superseded)
             and connection.former is None
         )
         self._open = one.offers and two.offers
@@ -141,6 +141,8 @@ class Past:
         one, two = self._halves
         me, peer = (two, one) if server else (one, two)
         told, fin = rows.told[place], rows.flags[place] & 1
+        if connection.older and not elsewhere.newest(me, peer, told):
+            return None
         if not elsewhere.fits(me, peer, told, fin):
             return None
         segment = rows.without_data(place, self._ways[server])
@@ -171,6 +173,8 @@ class Past:
         assert self._halves is not None
         one, two = self._halves
         me, peer = (two, one) if server else (one, two)
+        if self.connection.older and not elsewhere.newest(me, peer, told):
+            return False
         if told[0] & ECHOED and me.vitals.accurate:
             told = (told[0] & ~ECHOED, *told[1:])
         plain = self._open and not peer.unseen and self._stays(me, peer, told)

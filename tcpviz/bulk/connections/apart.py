@@ -89,11 +89,9 @@ def able(work: Work, fine: Bools) -> Able | None:
     next_apart, all_apart = np.ones(count, np.bool_), work.last - work.first < LONGEST
     for back in range(1, min(_EARLIER, count - 1) + 1):
         same = work.flow[back:] == work.flow[:-back]
-        told = np.zeros(count - back, np.bool_)
-        for each in numbers:
-            told |= each.apart(back)
-            same_first = each.base[back:] == each.base[:-back]
-            told &= ~same_first
+        told = np.logical_or(*(each.apart(back) for each in numbers))
+        for each in numbers:  # or a SYN is a late one
+            told &= each.base[back:] != each.base[:-back]
         told |= ~same
         all_apart[back:] &= told
         if back == 1:

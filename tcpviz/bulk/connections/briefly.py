@@ -122,10 +122,11 @@ class Briefly:
         self.segments = 0
 
     def follow(self, flow: int) -> list[tuple[int, Connection]] | None:
-        """The connection of a flow, with its first row; ``None`` if there may be several.
+        """The connections of a flow, each with its first row; ``None``: others have to follow it.
 
-        Or copies of packets that are not known, or a clock that leaps: then others have to
-        follow it. Or the next one on its ends would have come into one that goes on.
+        Where there are copies of packets that are not known, late segments of a connection that
+        was there before, or a clock that leaps. Or where one has neighbours, and the next one on
+        its ends would have come into one that goes on.
         """
         rows, clock = self._rows, self._clock
         if not rows.single[flow] or clock.leaps:
@@ -151,13 +152,14 @@ class Briefly:
                 _marks(connection)._reused = True
             tracker.take(connection, segment)
             first, taken = begin + 1, 1
-        past = Past(connection, rows)
+        past, opened = Past(connection, rows), [(rows.rows[begin], connection)]
         # Who sent the flow's first segment is the client, or is not.
         answered = taken > 0 and connection.server.segments > 0
         along = self._along.get(flow)
         if along is not None:
             along.turned = answered
-            past.count_before = lambda place: along.up_to(connection, place - begin)
+            only = connection  # else others follow them
+            past.count_before = lambda place: along.up_to(only, place - begin)
         ready = taken == 0 and past.ready()
         for place in range(first, end):
             moment, server = moments[place], there[place] is answered
@@ -175,18 +177,27 @@ class Briefly:
                 ready = past.ready()
                 continue
             segment = past.segment(server, place)
-            if int(segment.flags) & SYN and connection is not tracker.followed.of(
-                segment, Moment.SEEN
-            ):
-                return None
-            tracker.take(connection, segment)
             taken += 1
+            if len(opened) > 1 or int(segment.flags) & SYN:
+                owner = tracker.followed.of(segment, Moment.SEEN)
+                if owner is not connection:
+                    if along is not None or any(owner is one for _, one in opened):
+                        return None
+                    past.close()
+                    connection, past = owner, Past(owner, rows)
+                    opened.append((rows.rows[place], owner))
+                    answered = there[place] is (segment.src == owner.server.endpoint)
+            tracker.take(connection, segment)
+            if connection.former is not None and routing.decided(connection):
+                routing.replace(connection, segment.time_ns)
             ready = past.took(segment, place)
         past.close()
         if along is not None and not along.close(connection, end - begin):
             return None
-        if near is not None and not _taken_over(tracker, connection, near.heir, clock):
+        if near is not None and (
+            len(opened) > 1 or not _taken_over(tracker, connection, near.heir, clock)
+        ):
             return None
         _go_on(tracker, clock, clock.end)
         self.segments += taken
-        return [(rows.rows[begin], connection)]
+        return opened

@@ -25,7 +25,7 @@ from tcpviz.bulk.segments.reading import Reading
 from tcpviz.bulk.segments.windows import ROW_BYTES
 from tcpviz.core.connection import Connection
 from tcpviz.core.records import Gap, Unreachable
-from tcpviz.core.segment import ACK, FIN, SYN
+from tcpviz.core.segment import FIN
 from tcpviz.core.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -123,8 +123,7 @@ def is_long(array: Piece, rows: Array) -> bool:
 def _worth(array: Piece, flows: Sequence[Array]) -> list[bool]:
     """Which of these flows are worth them: those in which most goes on where its sender stands.
 
-    And all of several connections, and of more than :data:`ONE_WAY` segments, which nobody follows
-    briefly.
+    And all of more than :data:`ONE_WAY` segments, which nobody follows briefly.
     """
     worth = [len(rows) > ONE_WAY for rows in flows]
     asked = [at for at, known in enumerate(worth) if not known and len(flows[at])]
@@ -136,15 +135,13 @@ def _worth(array: Piece, flows: Sequence[Array]) -> list[bool]:
     first = (np.cumsum(sizes) - sizes)[part]
     there = (row["src"] == row["src"][first]) & (row["sport"] == row["sport"][first])
     flags, seq = row["flags"], row["seq"]
-    other = (flags & (SYN | ACK) == SYN) & (seq != seq[first])
-    several = np.bincount(part[other], minlength=len(asked)) > 0
     end = seq + row["length"] + (flags & FIN) + (flags >> 1 & 1)
     order = np.argsort(2 * part + there, kind="stable")
     part, there = part[order], there[order]
     odd = (seq[order][1:] != end[order][:-1].astype(np.uint32)) & (there[1:] == there[:-1])
     odd &= part[1:] == part[:-1]
     count = np.bincount(part[1:][odd], minlength=len(asked))
-    worth_it = several | (sizes - INSTEAD * count >= WORTH_COLUMNS)
+    worth_it = sizes - INSTEAD * count >= WORTH_COLUMNS
     for at, known in zip(asked, worth_it.tolist(), strict=True):
         worth[at] = known
     return worth
