@@ -12,7 +12,8 @@ The way of a flow, which ``building`` leads; what one step cannot tell the next 
 ``doubled``    packets that were captured twice, looked at without their ``copies``
 ``partly``     a part was not captured: the beginning, or one end (``partial``, ``onesided``)
 ``losing``     data that was lost, sent again or overtaken
-``apart``      many connections of which a few are odd: these are followed with those beside them
+``apart``      several connections on the same ends of which some are odd: each of these is
+               followed alone, where no segment can be another's
 ``jobs``       followed by the core, here or by others (``hand``): ``briefly`` past what is plain,
                by ``skipping`` where it is long, or segment by segment (``following``)
 
