@@ -25,6 +25,7 @@ from tcpviz.core.troubles_many import (
     Ports,
     Reuse,
     Trouble,
+    mostly_answers,
     of_crowd,
     of_host,
 )
@@ -205,10 +206,12 @@ class Gathering:
             facts["peers"] = len(group.peers)
         if group.verdict.how and group.verdict.code is Code.PATH_MTU:
             facts["how"] = group.verdict.how
+        total, severity = max(self._of.get(group.where, 0), group.count), group.severity
+        if group.verdict.code is Code.NO_ANSWER and mostly_answers(group.count, total):
+            severity = min(severity, Severity.WARNING)
         return Trouble(
-            str(group.verdict.code), group.severity, group.where, group.count,
-            max(self._of.get(group.where, 0), group.count), group.worst_ns, facts,
-            tuple(group.ids), group.worst,
+            str(group.verdict.code), severity, group.where, group.count, total, group.worst_ns,
+            facts, tuple(group.ids), group.worst,
         )  # fmt: skip
 
     def _half_open(self) -> Iterable[Trouble]:

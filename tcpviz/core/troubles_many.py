@@ -28,6 +28,9 @@ SLOW_NS: Final = 100_000_000
 ENOUGH: Final = 20
 """Of fewer handshakes no percentiles are told."""
 
+SOME: Final = 20
+"""Where fewer than one in so many handshakes stood still the service is there: SYNs were lost."""
+
 HERE: Final = "this host"
 """Where a trouble is that belongs to no connection and no listener."""
 
@@ -65,6 +68,11 @@ class Trouble:
     facts: dict[str, Fact] = field(default_factory=dict)
     ids: tuple[int, ...] = ()
     worst: int = 0
+
+
+def mostly_answers(unanswered: int, connections: int) -> bool:
+    """Whether a service is there of which so many handshakes had no answer."""
+    return unanswered * SOME < connections
 
 
 class Handshakes:

@@ -73,6 +73,24 @@ def test_the_same_wrong_in_one_place_is_one_trouble():
     assert [fits(one, one.last_ns) for one in (*bad, closed(7))] == [True, True, True, False]
 
 
+def test_a_service_that_mostly_answers_is_there():
+    """Who waits on a link that loses has lost a SYN; nobody's service is down."""
+
+    def unanswered(number):
+        made = talk(number)
+        made.client("S")
+        return connection(made)
+
+    def found(asked, in_vain):
+        some = [unanswered(number) for number in range(in_vain)]
+        well = [closed(in_vain + number) for number in range(asked - in_vain)]
+        now = (asked + 10) * 1000 * MS
+        return [(t.code, t.severity) for t in gathered(*some, *well, now=now)]
+
+    assert found(41, 2) == [("no-answer", Severity.WARNING)]
+    assert found(40, 2) == found(1, 1) == [("no-answer", Severity.BAD)]
+
+
 def test_one_of_anything_is_singular():
     alone = Trouble("no-answer", "x:1", Severity.BAD, 1, 1, facts={"tries": 1})
     assert troubles.sentence(alone).endswith("1 of 1 connection in vain, 1 SYN in all")

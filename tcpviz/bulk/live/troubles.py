@@ -27,7 +27,7 @@ from tcpviz.bulk.live.rows import endpoint
 from tcpviz.bulk.live.table import LiveTable
 from tcpviz.bulk.segments.flows import counted
 from tcpviz.core.crowds import FLOOD, FLOOD_NS, SCAN
-from tcpviz.core.troubles_many import ENOUGH, SLOW_NS, Trouble
+from tcpviz.core.troubles_many import ENOUGH, SLOW_NS, Trouble, mostly_answers
 from tcpviz.core.verdict_codes import BAD, SECOND, WARNING, Fact, Severity
 
 Ints = npt.NDArray[np.int64]
@@ -120,7 +120,8 @@ class _Look:
                 yield self._made("half-open", WARNING, where, place, total, facts)
             else:
                 tries = int(self.table.syns[rows, 0].sum())
-                yield self._made("no-answer", BAD, where, place, total, {"tries": tries})
+                severity = WARNING if mostly_answers(len(place), total) else BAD
+                yield self._made("no-answer", severity, where, place, total, {"tries": tries})
 
     def scans(self) -> Iterator[Trouble]:
         """Ports of one host, each tried by one source without a connection."""
