@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tcpviz.bulk.connections.looked import Looked
 from tcpviz.bulk.connections.succession import whole_flows
 from tcpviz.bulk.connections.work import Work
+from tcpviz.bulk.segments.flows import spans
 from tcpviz.bulk.segments.options import CUT_SCALE, NO_SCALE
 from tcpviz.core.doubt import LEAST_REACH
 from tcpviz.core.late import MOST
@@ -53,7 +54,7 @@ class Able(NamedTuple):
     ``opened``  as they should be
     ``next``    with numbers apart from those of the one before, if there is one
     ``all``     and from those of all before whose late segments would be known, and no longer than
-                what is followed alone
+                what is followed alone; both only in flows in which something is odd
     """
 
     opened: Bools
@@ -83,20 +84,22 @@ def able(work: Work, fine: Bools) -> Able | None:
     several[:-1] |= ~work.leads[1:]
     if not (several & ~fine).any():
         return None
-    opened = _opened(work)
-    count = len(opened)
-    numbers = [_Numbers(work, server=server) for server in (False, True)]
-    next_apart, all_apart = np.ones(count, np.bool_), work.last - work.first < LONGEST
-    for back in range(1, min(_EARLIER, count - 1) + 1):
-        same = work.flow[back:] == work.flow[:-back]
+    odd = np.bincount(work.flow[several & ~fine], minlength=len(work.begin) - 1) > 0
+    which = np.flatnonzero(odd[work.flow])
+    numbers = [_Numbers(work, which, server=server) for server in (False, True)]
+    flow, size = work.flow[which], (work.last - work.first)[which]
+    next_apart, all_apart = np.ones(len(which), np.bool_), size < LONGEST
+    for back in range(1, min(_EARLIER, len(which) - 1) + 1):
         told = np.logical_or(*(each.apart(back) for each in numbers))
         for each in numbers:  # or a SYN is a late one
             told &= each.base[back:] != each.base[:-back]
-        told |= ~same
+        told |= flow[back:] != flow[:-back]
         all_apart[back:] &= told
         if back == 1:
             next_apart[1:] = told
-    return Able(opened, next_apart, all_apart)
+    made = Able(_opened(work), *(np.zeros(len(fine), np.bool_) for _ in range(2)))
+    made.next[which], made.all[which] = next_apart, all_apart
+    return made
 
 
 def _opened(work: Work) -> Bools:
@@ -117,30 +120,30 @@ def _opened(work: Work) -> Bools:
 
 
 class _Numbers:
-    """Of each connection the numbers that one end sent, or that were acknowledged of it.
+    """Of some connections the numbers that one end sent, or that were acknowledged of it.
 
     ``base``   its first one
     ``says``   whether every segment of the other end acknowledges some
     """
 
-    def __init__(self, work: Work, *, server: bool) -> None:
-        mine = work.side == server
-        first = work.first
-        self.base = work.seq[work.answer_at if server else first]
-        back = np.where(work.has_ack, work.back, 0)
-        self._low = np.minimum.reduceat(np.where(mine, work.rel, back), first).astype(np.int64)
-        self._high = np.maximum.reduceat(np.where(mine, work.end, back), first).astype(np.int64)
+    def __init__(self, work: Work, which: Array, *, server: bool) -> None:
+        size = (work.last - work.first)[which] + 1
+        at, first = spans(work.first[which], size), np.cumsum(size) - size
+        mine, has_ack, flags = work.side[at] == server, work.has_ack[at], work.flags[at]
+        self.base = work.seq[(work.answer_at if server else work.first)[which]]
+        back = np.where(has_ack, work.back[at], 0)
+        self._low = np.minimum.reduceat(np.where(mine, work.rel[at], back), first).astype(np.int64)
+        self._high = np.maximum.reduceat(np.where(mine, work.end[at], back), first).astype(np.int64)
         np.minimum(self._low, 0, out=self._low)
-        silent = ~(mine | work.has_ack | work.opening)
-        self.says = np.ones(len(first), np.bool_)
-        self.says[work.part[silent]] = False
+        self.says = np.logical_and.reduceat(mine | has_ack | work.opening[at], first)
         # As doubt.reach has it of the other end, or more.
-        shift = np.zeros(len(first), np.int64)
-        syns = work.syns[~mine[work.syns]]
-        asked = work.array["scale"][work.rows[syns]].astype(np.int64)
+        scaled, shift = np.where(mine, 0, work.window[at]), np.zeros(len(at), np.int64)
+        syns = np.flatnonzero(flags & SYN != 0)
+        scaled[syns] = 0
+        asked = work.array["scale"][work.rows[at[syns]]].astype(np.int64)
         asked = np.where(asked == NO_SCALE, 0, np.where(asked == CUT_SCALE, 30, asked))
-        np.maximum.at(shift, work.part[syns], asked)
-        scaled = np.where(mine | (work.flags & SYN != 0), 0, work.window)
+        shift[syns] = np.where(mine[syns], 0, asked)
+        shift = np.maximum.reduceat(shift, first)
         widest = np.maximum.reduceat(scaled, first).astype(np.int64)
         self._near = np.clip(widest << shift, LEAST_REACH, MOST)
 
