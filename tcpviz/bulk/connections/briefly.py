@@ -15,7 +15,7 @@ from tcpviz.bulk.brief.openings import Openings
 from tcpviz.bulk.brief.past import Past
 from tcpviz.bulk.brief.rows import Rows
 from tcpviz.bulk.connections.beside import Along, Beside
-from tcpviz.bulk.connections.clock import Clock
+from tcpviz.bulk.connections.clock import NEAR_NS, Clock
 from tcpviz.bulk.segments.reading import Reading
 from tcpviz.core import routing
 from tcpviz.core.connection import Connection
@@ -26,17 +26,13 @@ from tcpviz.core.tracker import Tracker
 
 Array = NDArray[Any]
 
-_NEAR_NS = 1 << 46
-"""Nanoseconds: what comes within so many behind another is no leap of the clock's."""
-
-
 _OPENINGS = Openings()
 """What they have learned holds for all captures."""
 
 
 def _leaps(moments: list[int]) -> bool:
     """Whether the clock does, or goes back."""
-    return not 0 <= moments[1] - moments[0] <= _NEAR_NS >= moments[2] - moments[1] >= 0
+    return not 0 <= moments[1] - moments[0] <= NEAR_NS >= moments[2] - moments[1] >= 0
 
 
 def _marks(connection: Connection) -> MarkAnalyzer:
@@ -44,23 +40,16 @@ def _marks(connection: Connection) -> MarkAnalyzer:
     return connection.analysis.marks
 
 
-def _go_on(tracker: Tracker, clock: Clock, until_ns: int) -> None:
-    """Let time go on, as far as the clock has it."""
-    for stop in clock.stops(tracker.now_ns, until_ns):
-        tracker.tick(stop)
-    tracker.tick(until_ns)
-
-
 def _taken_over(tracker: Tracker, one: Connection, heir: Heir | None, clock: Clock) -> bool:
     """Have another take its place, if one did; false if that came into one that goes on."""
     if heir is None:
         return True
-    if one.refused or heir.came_ns < tracker.now_ns:
+    if heir.came_ns < tracker.now_ns:
         return False
-    _go_on(tracker, clock, heir.came_ns)
+    clock.lead(tracker, tracker.now_ns, heir.came_ns)
     if routing.lives(one):
         return False
-    _go_on(tracker, clock, heir.since_ns)
+    clock.lead(tracker, heir.came_ns, heir.since_ns)
     routing.supersede(one, heir.frame, heir.time_ns)
     return True
 
@@ -163,7 +152,7 @@ class Briefly:
         ready = taken == 0 and past.ready()
         for place in range(first, end):
             moment, server = moments[place], there[place] is answered
-            if moment - tracker.now_ns > _NEAR_NS:
+            if moment - tracker.now_ns > NEAR_NS:
                 return None
             if ready and plain[place] and past.over(server, told[place], place):
                 tracker.now_ns = moment
@@ -198,6 +187,6 @@ class Briefly:
             len(opened) > 1 or not _taken_over(tracker, connection, near.heir, clock)
         ):
             return None
-        _go_on(tracker, clock, clock.end)
+        clock.lead(tracker, tracker.now_ns, clock.end)
         self.segments += taken
         return opened

@@ -6,7 +6,7 @@ import copy
 import itertools
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,13 @@ from tcpviz.bulk.segments.icmp import Errors
 from tcpviz.bulk.segments.reading import Lost
 from tcpviz.core.timers import LEAP_NS
 
+if TYPE_CHECKING:
+    from tcpviz.core.tracker import Tracker
+
 Array = NDArray[Any]
+
+NEAR_NS = 1 << 46
+"""Nanoseconds: what comes within so many behind another is no leap of the clock's."""
 
 _STEP = 1 << 16
 
@@ -131,6 +137,13 @@ class Clock:
         made = copy.copy(self)
         made.now, made.steady = now, steady
         return made
+
+    def lead(self, tracker: Tracker, before_ns: int, until_ns: int) -> None:
+        """Let a tracker's time go on, as the capture's did; ``before_ns``: what it had come to."""
+        if self.leaps or until_ns - before_ns > NEAR_NS:
+            for stop in self.stops(before_ns, until_ns):
+                tracker.tick(stop)
+        tracker.tick(until_ns)
 
     def stops(self, before_ns: int, now_ns: int) -> list[int]:
         """The moments to which to tick on the way, so that it leaps where it did and nowhere else.

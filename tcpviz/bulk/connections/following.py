@@ -68,9 +68,7 @@ class Follower:
                 only = opened[0][1] if plain and len(opened) == 1 else None
         for _, error in waiting:
             before = self._tell(tracker, error, before)
-        for stop in self._clock.stops(before, self._clock.end):
-            tracker.tick(stop)
-        tracker.tick(self._clock.end)
+        self._clock.lead(tracker, before, self._clock.end)
         return tracker, opened
 
     def come_to(self, tracker: Tracker, row: int, before_ns: int) -> int:
@@ -78,10 +76,7 @@ class Follower:
         return self._go_on(tracker, int(self._clock.now[row]), before_ns)
 
     def _go_on(self, tracker: Tracker, moment: int, before_ns: int) -> int:
-        if self._clock.leaps or moment - before_ns > 1 << 46:
-            for stop in self._clock.stops(before_ns, moment):
-                tracker.tick(stop)
-        tracker.tick(moment)
+        self._clock.lead(tracker, before_ns, moment)
         return moment
 
     def same_data(self, work: Work, fine: Array) -> Array:

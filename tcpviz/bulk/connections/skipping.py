@@ -95,10 +95,7 @@ class Skipping:
         self._tell(count)
         if self._along is not None and not self._along.close(self.opened[-1][1], count):
             return []
-        clock = self._clock
-        for stop in clock.stops(self._before, clock.end):
-            self._tracker.tick(stop)
-        self._tracker.tick(clock.end)
+        self._clock.lead(self._tracker, self._before, self._clock.end)
         return self.opened
 
     def lead(self, upto: int, most: int = sys.maxsize) -> bool:
@@ -224,10 +221,7 @@ class Skipping:
             self._along.up_to(self.opened[-1][1], place)
         clock, tracker = self._clock, self._tracker
         moment = int(clock.now[row])
-        if clock.leaps or moment - self._before > 1 << 46:
-            for stop in clock.stops(self._before, moment):
-                tracker.tick(stop)
-        tracker.tick(moment)
+        clock.lead(tracker, self._before, moment)
         self._before = moment
         self._reader.place = place
         segment = self._reading.segment(row, self._decoder)

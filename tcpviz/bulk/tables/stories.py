@@ -186,9 +186,7 @@ class Stories:
         for row in rows.tolist():
             self._lose(tracker, row)
             moment = int(clock.now[row])
-            for stop in clock.stops(tracker.now_ns, moment):
-                tracker.tick(stop)
-            tracker.tick(moment)
+            clock.lead(tracker, tracker.now_ns, moment)
             segment = changed(reading.segment(row, self._decoder))
             tracker.feed(SegmentRecord(segment.time_ns, segment, Moment.SEEN))
 
@@ -269,9 +267,7 @@ class Stories:
             return
         clock, tracker = self.snapshot.building.clock, story.tracker
         self._lose(tracker)
-        for stop in clock.stops(tracker.now_ns, clock.end):
-            tracker.tick(stop)
-        tracker.tick(clock.end)
+        clock.lead(tracker, tracker.now_ns, clock.end)
 
     def _client(self, rows: Array) -> Any:
         """Who sent the connection's first segment."""
