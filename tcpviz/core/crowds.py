@@ -56,7 +56,7 @@ class Crowd:
 
 @dataclass(slots=True)
 class _Group:
-    """``came``: by source, connections that came about, as far as anybody knows."""
+    """``came``: of a listener's, by source, those that came about, as far as anybody knows."""
 
     failed: list[Connection] = field(default_factory=list)
     all: int = 0
@@ -115,7 +115,7 @@ def crowds(connections: Iterable[Connection]) -> list[Crowd]:
             elif groups is listeners and key in groups:
                 groups[key].came[source.addr] += 1
     found = [
-        *_made(listeners, _flood, _strangers),
+        *_made(listeners, _flood),
         *_made(pairs, _port_scan),
         *_made(sweeps, _host_scan),
         *_made(answers, _backscatter),
@@ -133,17 +133,9 @@ def _strangers(group: _Group) -> list[Connection]:
     return [c for c in group.failed if c.client.endpoint.addr in few]
 
 
-def _all_failed(group: _Group) -> list[Connection]:
-    return group.failed
-
-
-def _made(
-    groups: dict[object, _Group],
-    judge: _Judge,
-    which: Callable[[_Group], list[Connection]] = _all_failed,
-) -> Iterable[Crowd]:
+def _made(groups: dict[object, _Group], judge: _Judge) -> Iterable[Crowd]:
     for group in groups.values():
-        members = [c for c in which(group) if c.crowd is None]
+        members = [c for c in _strangers(group) if c.crowd is None]
         crowd = judge(members, group.all) if members else None
         if crowd is not None:
             for c in members:

@@ -361,12 +361,17 @@ def test_loss_by_share() -> None:
     assert found.facts["before_capture"] == 0
 
 
-def test_what_was_acknowledged_before_was_sent_again_for_nothing() -> None:
+def sent_again_after_its_ack() -> Talk:
     talk = Talk().handshake()
     talk.client("A", 100)
     talk.server("A")
     pause(talk, 1)
     talk.client("A", 100, seq=1)
+    return talk
+
+
+def test_what_was_acknowledged_before_was_sent_again_for_nothing() -> None:
+    talk = sent_again_after_its_ack()
     assert the(talk, Code.NEEDLESS_RETRANSMISSIONS).facts["again"] == 1
     assert "lossy" not in codes(talk)
 
@@ -421,11 +426,7 @@ def test_what_the_network_doubled_takes_away_no_loss() -> None:
 
 
 def test_acknowledged_before_and_told_of_by_dsack_counts_once() -> None:
-    talk = Talk().handshake()
-    talk.client("A", 100)
-    talk.server("A")
-    pause(talk, 1)
-    talk.client("A", 100, seq=1)
+    talk = sent_again_after_its_ack()
     talk.server("A", options=Options(sack=((1001, 1101),)))
     assert the(talk, Code.NEEDLESS_RETRANSMISSIONS).facts["again"] == 1
     assert "lossy" not in codes(talk)

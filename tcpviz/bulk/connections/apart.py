@@ -177,8 +177,9 @@ def odd(looked: Looked, fine: Bools, tied: Array) -> Bools:
     if len(tied):
         apart &= ~np.isin(looked.flows[work.flow], tied)
     # All bad ones of a flow are, or none is; and there are others that they can stand like.
-    apart &= whole_flows(work, fine | apart)
-    if not _usual(work, apart, whole_flows(work, fine | apart)).any():
+    whole = whole_flows(work, fine | apart)
+    apart &= whole
+    if not _usual(work, apart, whole).any():
         apart[:] = False
     return apart
 

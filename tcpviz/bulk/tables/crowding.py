@@ -99,11 +99,10 @@ def _backscatter(facts: Facts, members: Array) -> Crowd | None:
 
 def _strangers(facts: Facts, members: Array, places: Array) -> Array:
     """Those that failed, without sources of which most come about: on a lossy link, some wait."""
-    came = facts.client[places[facts.fate[places] == 0]]
-    if not len(came):
+    fine = facts.fate[places] == 0
+    if not fine.any():
         return members
     sources, which = np.unique(facts.client[places], return_inverse=True)
-    fine = facts.fate[places] == 0
     came, failed = (np.bincount(which[some], minlength=len(sources)) for some in (fine, ~fine))
     few = sources[came <= failed]
     return members[np.isin(facts.client[members], few)]
