@@ -106,7 +106,7 @@ class Spool:
 
     def in_memory(self) -> bytes | None:
         """All of it; ``None`` where it lies in a file."""
-        return bytes(self._head) if self._file is None else None
+        return None if self.on_disk else bytes(self._head)
 
     def _begin(self) -> None:
         made = unnamed()

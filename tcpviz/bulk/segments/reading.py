@@ -167,6 +167,11 @@ class Reading:
         return bool(self.gaps or self.columns.kept or self._spool.size)
 
     @property
+    def kept_on_disk(self) -> bool:
+        """Whether so much cannot be read again that it lies in a file of its own."""
+        return self._spool.on_disk > 0
+
+    @property
     def kept(self) -> bytes | None:
         """The bytes of frames that cannot be read again as they are; ``None``: too many to give."""
         return self._spool.in_memory()

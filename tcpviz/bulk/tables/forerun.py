@@ -115,7 +115,7 @@ class _Running(Growing):
             self._giver.give(Done(self.latest, self._stand))
 
     def _progress(self, status: FeedStatus) -> None:
-        if self._reading.kept is None:
+        if self._reading.kept_on_disk:
             raise OSError("it keeps too much for another process to take")
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + BEAT_S
